@@ -1,0 +1,126 @@
+package wire
+
+import "strings"
+
+// path is a request's path, taken apart so that it can be put together for another project and location. All parts are
+// as they were sent, escapes included.
+type path struct {
+	upload  bool   // "upload/" stands before the version
+	version string // "" if there is none
+	scope   scope
+	rest    string // behind version and scope, without a leading slash
+}
+
+// scope says which of a path's first parts an endpoint decides.
+type scope uint8
+
+const (
+	scopeNone     scope = iota
+	scopeProject        // projects/P
+	scopeLocation       // projects/P/locations/L
+)
+
+// parsePath finds the version and what follows it. What stands before, but for "upload", belongs to the address that the
+// client was given and is dropped; a path without a version is kept whole.
+func parsePath(escaped string) path {
+	p := path{rest: strings.TrimPrefix(escaped, "/")}
+	before := ""
+	for rest := p.rest; rest != ""; {
+		var s string
+		s, rest, _ = strings.Cut(rest, "/")
+		// The SDK puts project and location into the "version" of Interactions, where their slashes become escapes.
+		if v, scoped, ok := strings.Cut(s, "%2F"); ok && isVersion(v) {
+			s, rest = v, strings.ReplaceAll(scoped, "%2F", "/")+"/"+rest
+		}
+		if isVersion(s) {
+			p.upload, p.version, p.rest = before == "upload", s, rest
+			break
+		}
+		before = s
+	}
+	if p.version != "" && segment(p.rest, 0) == "projects" && segment(p.rest, 1) != "" {
+		p.scope, p.rest = scopeProject, after(p.rest, 2)
+		if segment(p.rest, 0) == "locations" && segment(p.rest, 1) != "" {
+			p.scope, p.rest = scopeLocation, after(p.rest, 2)
+		}
+	}
+	// What the SDK makes of a full model name on the Gemini back end.
+	if strings.HasPrefix(p.rest, "models/publishers/google/models/") {
+		p.rest = p.rest[len("models/publishers/google/"):]
+	}
+	return p
+}
+
+// isVersion says whether s is "v1", "v1beta", "v1beta1", "v2alpha", ….
+func isVersion(s string) bool {
+	s, ok := strings.CutPrefix(s, "v")
+	if !ok || s == "" || s[0] < '0' || s[0] > '9' {
+		return false
+	}
+	s = strings.TrimLeft(s, "0123456789")
+	if rest, ok := strings.CutPrefix(s, "alpha"); ok {
+		return isDigits(rest)
+	}
+	rest, _ := strings.CutPrefix(s, "beta")
+	return isDigits(rest)
+}
+
+// segment returns the nth part of a slashed name, "" if there are fewer.
+func segment(name string, n int) string {
+	name = after(name, n)
+	s, _, _ := strings.Cut(name, "/")
+	return s
+}
+
+// after returns what follows the first n parts of a slashed name.
+func after(name string, n int) string {
+	for range n {
+		_, name, _ = strings.Cut(name, "/")
+	}
+	return name
+}
+
+// cutVerb cuts the custom method off the last part of a name: "models/x:countTokens".
+func cutVerb(name string) (bare, verb string) {
+	i := strings.LastIndexByte(name, ':')
+	if i < 0 || strings.Contains(name[i:], "/") {
+		return strings.TrimSuffix(name, "/"), ""
+	}
+	return name[:i], name[i+1:]
+}
+
+// ResourceName reduces the name or address of something that lives in a project to the form of Call.Resource, so that
+// the owner of what an answer names can be found again: scope, version and host go, and what is below an item belongs
+// to the item. "projects/1/locations/eu/cachedContents/9" becomes "cachedContents/9",
+// "https://generativelanguage.googleapis.com/v1beta/files/a" "files/a", "models/veo/operations/x" "operations/x".
+func ResourceName(name string) string {
+	if _, address, ok := strings.Cut(name, "://"); ok {
+		name = after(address, 1)
+	} else {
+		name = strings.TrimPrefix(name, "//aiplatform.googleapis.com/")
+	}
+	name, _, _ = strings.Cut(name, "?")
+	name, _ = cutVerb(strings.TrimPrefix(name, "/"))
+	name = strings.TrimPrefix(name, "upload/")
+	if isVersion(segment(name, 0)) {
+		name = after(name, 1)
+	}
+	for s := segment(name, 0); s == "projects" || s == "locations" || s == "publishers"; s = segment(name, 0) {
+		name = after(name, 2)
+	}
+	if segment(name, 0) == "models" && segment(name, 2) != "" {
+		name = after(name, 2)
+	}
+	if below := after(name, 2); below != "" {
+		name = name[:len(name)-len(below)-1]
+	}
+	return name
+}
+
+// modelName reduces a model's name to Call.Model.
+func modelName(name string) string {
+	for s := segment(name, 0); s == "projects" || s == "locations" || s == "publishers"; s = segment(name, 0) {
+		name = after(name, 2)
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(name, "google/"), "models/")
+}

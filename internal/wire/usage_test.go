@@ -1,0 +1,60 @@
+package wire_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/spillway-go/spillway/internal/wire"
+)
+
+func TestParseUsage(t *testing.T) {
+	full := `{"promptTokenCount":1,"cachedContentTokenCount":2,"candidatesTokenCount":3,"thoughtsTokenCount":4,"toolUsePromptTokenCount":5,
+		"totalTokenCount":15,"promptTokensDetails":[{"modality":"TEXT","tokenCount":1},{"tokenCount":6,"modality":"AUDIO"},{"modality":"IMAGE","tokenCount":7}],
+		"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":8},{"modality":"IMAGE","tokenCount":80}],
+		"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":9},{"modality":"AUDIO","tokenCount":10},{"modality":"AUDIO","tokenCount":1}],
+		"trafficType":"PROVISIONED_THROUGHPUT","serviceTier":{"x":[1]}}`
+	all := wire.Usage{Known: true, Prompt: 1, Cached: 2, Output: 3, Thoughts: 4, ToolUse: 5, Total: 15, PromptAudio: 6, PromptImage: 7,
+		CachedAudio: 8, OutputImage: 9, OutputAudio: 11, Traffic: "PROVISIONED_THROUGHPUT"}
+	tests := []struct {
+		name, body string
+		want       wire.Usage
+	}{
+		{"nothing", "", wire.Usage{}},
+		{"not JSON", "usageMetadata", wire.Usage{}},
+		{"an answer", `{"candidates":[{"content":{"parts":[{"text":"\"usageMetadata\":{\"promptTokenCount\":99}"}]}}],"usageMetadata":` + full + `}`, all},
+		{"an array, the last counts", `[{"usageMetadata":{"promptTokenCount":7,"thoughtsTokenCount":70}},{"usageMetadata":` + full + `},{"x":1}]`, all},
+		{"the last of two", `{"usageMetadata":{"promptTokenCount":7},"usageMetadata":{"promptTokenCount":8}}`, wire.Usage{Known: true, Prompt: 8}},
+		{"traffic alone tells no counts", `{"usageMetadata":{"trafficType":"ON_DEMAND"}}`, wire.Usage{Traffic: "ON_DEMAND"}},
+		{"traffic that is new", `{"usageMetadata":{"promptTokenCount":1,"trafficType":"ON_DEMAND_OFF\u0050EAK"}}`, wire.Usage{Known: true, Prompt: 1, Traffic: "ON_DEMAND_OFFPEAK"}},
+		{"embeddings", `{"embeddings":[{"values":[0.1,-2e-3]}],"metadata":{"billableCharacterCount":4}}`, wire.Usage{}},
+		{"countTokens", `{"totalTokens":31,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":31}]}`, wire.Usage{}},
+		{"usage within an answer's text is no usage", `{"candidates":[{"usageMetadata":{"promptTokenCount":99}}]}`, wire.Usage{}},
+		{"null", `{"usageMetadata":null}`, wire.Usage{}},
+		{"numbers as strings", `{"usageMetadata":{"promptTokenCount":"12","totalTokenCount":"x"}}`, wire.Usage{Known: true, Prompt: 12}},
+		{"impossible numbers", `{"usageMetadata":{"promptTokenCount":-3,"totalTokenCount":1e99}}`, wire.Usage{Known: true, Total: 1<<31 - 1}},
+		{"cut", `{"usageMetadata":{"promptTokenCount":12,"totalTok`, wire.Usage{Known: true, Prompt: 12}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := wire.ParseUsage([]byte(tt.body)); got != tt.want {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func BenchmarkParseUsage(b *testing.B) {
+	for name, n := range map[string]int{"1KB": 1 << 10, "1MB": 1 << 20} {
+		body := []byte(`{"candidates":[{"content":{"parts":[{"text":"` + strings.Repeat(`A line\nof \"text\". `, n/20) + `"}],"role":"model"},"finishReason":"STOP"}],` +
+			`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":50,"totalTokenCount":60,"trafficType":"ON_DEMAND"}}`)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(body)))
+			for b.Loop() {
+				if !wire.ParseUsage(body).Known {
+					b.Fatal("unknown")
+				}
+			}
+		})
+	}
+}
