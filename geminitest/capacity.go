@@ -1,0 +1,83 @@
+package geminitest
+
+import (
+	"sync"
+	"time"
+)
+
+// capacities keeps the on-demand pools of all locations. It is safe for concurrent use.
+type capacities struct {
+	configured []Capacity
+	start      time.Time
+
+	mu    sync.Mutex
+	pools map[account]*basin // without project
+}
+
+// basin is the token bucket of one pool.
+type basin struct {
+	cfg   Capacity
+	at    time.Duration // since start, of tokens
+	step  int           // steps that have happened
+	rate  float64
+	level float64
+}
+
+// burst is how much a basin holds: a quarter of a second's requests, but at least one if there is any capacity.
+func burst(rate float64) float64 {
+	if rate == 0 {
+		return 0
+	}
+	return max(1, rate/4)
+}
+
+// advance lets the time until then flow in, across changes of the rate.
+func (b *basin) advance(to time.Duration) {
+	for {
+		until := to
+		change := b.step < len(b.cfg.Steps) && b.cfg.Steps[b.step].At <= to
+		if change {
+			until = b.cfg.Steps[b.step].At
+		}
+		if until > b.at {
+			b.level = min(burst(b.rate), b.level+b.rate*(until-b.at).Seconds())
+			b.at = until
+		}
+		if !change {
+			return
+		}
+		b.rate = b.cfg.Steps[b.step].Requests
+		b.level = min(b.level, burst(b.rate))
+		b.step++
+	}
+}
+
+// admit reports whether the on-demand pool has room for a request.
+func (c *capacities) admit(now time.Time, location, model string) bool {
+	if len(c.configured) == 0 {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	where := account{location: location, model: model}
+	b, known := c.pools[where]
+	if !known {
+		for _, cfg := range c.configured {
+			if (cfg.Location == "") == (location == "") && fits(cfg.Location, location) && fits(cfg.Model, model) {
+				b = &basin{cfg: cfg, rate: cfg.Requests, level: burst(cfg.Requests)}
+				break
+			}
+		}
+		c.pools[where] = b
+	}
+	if b == nil {
+		return true
+	}
+	b.advance(now.Sub(c.start))
+	if b.level >= 1-1e-9 {
+		b.level--
+		return true
+	}
+	b.level = max(0, b.level-b.cfg.RejectedCost)
+	return false
+}

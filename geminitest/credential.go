@@ -1,0 +1,83 @@
+package geminitest
+
+import (
+	"net/http"
+	"strings"
+)
+
+// credential is what a request shows.
+type credential struct {
+	secret string
+	bearer bool // an access token, not an API key
+	inURL  bool
+}
+
+// credentialOf reads a request's credential. An access token goes before a key.
+func credentialOf(r *http.Request) credential {
+	inURL := r.URL.Query().Get("key")
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return credential{token, true, inURL != ""}
+	}
+	if key := r.Header.Get("X-Goog-Api-Key"); key != "" {
+		return credential{key, false, inURL != ""}
+	}
+	return credential{inURL, false, inURL != ""}
+}
+
+// authorize finds out whether the caller may use the project of the path, which for the Gemini Developer API is
+// the key's.
+func (e *Emulator) authorize(c *call) *Answer {
+	e.mu.Lock()
+	valid := c.owner != nil && !e.revoked[c.secret]
+	e.mu.Unlock()
+	switch {
+	case c.secret == "" && c.backend == gemini:
+		return ptr(Unregistered())
+	case c.secret == "":
+		return ptr(CredentialsMissing())
+	case !valid && c.bearer:
+		return ptr(TokenInvalid())
+	case !valid && c.backend == gemini:
+		return ptr(KeyInvalid())
+	case !valid:
+		return ptr(keyInvalid(vertexService))
+	case c.bearer && c.backend == gemini:
+		return ptr(ScopeInsufficient())
+	case c.project != "" && c.project != c.owner.ID:
+		return ptr(PermissionDenied(c.project, c.location, c.model))
+	}
+	return nil
+}
+
+// The headers that choose the traffic of a call to Vertex AI.
+const (
+	requestType       = "X-Vertex-Ai-Llm-Request-Type"
+	sharedRequestType = "X-Vertex-Ai-Llm-Shared-Request-Type"
+)
+
+// traffic is what the caller asks for: "dedicated", "shared", or "" for an order first and on-demand then.
+// Other values of the header are not documented, and count as none.
+func (c call) traffic() string {
+	if c.backend != vertex {
+		return ""
+	}
+	if asks := c.header.Get(requestType); asks == "dedicated" || asks == "shared" {
+		return asks
+	}
+	return ""
+}
+
+// onDemand is the trafficType of a call that is served on demand. Priority exists in global, us and eu, Flex in
+// global only; elsewhere their header is ignored.
+func (c call) onDemand() string {
+	if c.backend != vertex {
+		return ""
+	}
+	switch asks := c.header.Get(sharedRequestType); {
+	case asks == "priority" && (c.location == "global" || c.location == "us" || c.location == "eu"):
+		return "ON_DEMAND_PRIORITY"
+	case asks == "flex" && c.location == "global":
+		return "ON_DEMAND_FLEX"
+	}
+	return "ON_DEMAND"
+}

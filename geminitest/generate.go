@@ -1,0 +1,203 @@
+package geminitest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// response is a GenerateContentResponse, whole or one event of a stream.
+type response struct {
+	Candidates    []candidate `json:"candidates,omitempty"`
+	UsageMetadata *usage      `json:"usageMetadata,omitempty"`
+	ModelVersion  string      `json:"modelVersion,omitempty"`
+	CreateTime    string      `json:"createTime,omitempty"` // Vertex AI only
+	ResponseID    string      `json:"responseId,omitempty"`
+}
+
+type candidate struct {
+	Content      content `json:"content"`
+	FinishReason string  `json:"finishReason,omitempty"`
+	Index        int     `json:"index"`
+}
+
+type content struct {
+	Parts []textPart `json:"parts,omitempty"`
+	Role  string     `json:"role,omitempty"`
+}
+
+type textPart struct {
+	Text string `json:"text"`
+}
+
+// usage is usageMetadata. Without counts it has only the traffic type, as in the first events of a stream from
+// Vertex AI.
+type usage struct {
+	PromptTokenCount        int        `json:"promptTokenCount,omitempty"`
+	CandidatesTokenCount    int        `json:"candidatesTokenCount,omitempty"`
+	TotalTokenCount         int        `json:"totalTokenCount,omitempty"`
+	TrafficType             string     `json:"trafficType,omitempty"` // Vertex AI only
+	PromptTokensDetails     []modality `json:"promptTokensDetails,omitempty"`
+	CandidatesTokensDetails []modality `json:"candidatesTokensDetails,omitempty"`
+	ThoughtsTokenCount      int        `json:"thoughtsTokenCount,omitempty"`
+}
+
+type modality struct {
+	Modality   string `json:"modality"`
+	TokenCount int    `json:"tokenCount"`
+}
+
+// modalities splits the input by kind.
+func (p prompt) modalities() []modality {
+	var list []modality
+	for _, m := range []modality{{"TEXT", p.tokens - p.audio - p.image}, {"IMAGE", p.image}, {"AUDIO", p.audio}} {
+		if m.TokenCount > 0 {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// words are four bytes with their space: a token each.
+var words = strings.Fields("dam sea fog ice rim bay tap wet ebb flo lag mud oar pan rip tub")
+
+// text is an answer of n tokens. It depends on nothing but the model and the prompt's texts.
+func text(model string, digest uint64, n int) string {
+	draw := uint64(seeded(digest, model) * (1 << 53))
+	var b strings.Builder
+	b.Grow(n * bytesPerToken)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(words[draw>>32%uint64(len(words))])
+		draw = draw*6364136223846793005 + 1442695040888963407
+	}
+	return b.String()
+}
+
+// saying is what an answer says, and how it ends.
+type saying struct {
+	thoughts int // tokens
+	tokens   int // of text
+	text     string
+	finish   string
+}
+
+// say decides on the answer: as many tokens as configured, before them as many thoughts if the caller gives a
+// budget for them, all within maxOutputTokens. Where thinking eats up what is allowed, there is no text.
+func (e *Emulator) say(c call, asked prompt) saying {
+	s := saying{thoughts: min(asked.thoughts, e.cfg.Output), tokens: e.cfg.Output, finish: "STOP"}
+	if limit := asked.maxOutput; limit > 0 && s.thoughts+s.tokens > limit {
+		s.thoughts = min(s.thoughts, limit)
+		s.tokens = limit - s.thoughts
+		s.finish = "MAX_TOKENS"
+	}
+	s.text = text(c.model, asked.digest, s.tokens)
+	return s
+}
+
+// event is a response with the text from one token to another; the last has the reason why it ends.
+func (s saying) event(asked prompt, from, to int, last bool) response {
+	var r response
+	for i := range asked.candidates {
+		var next candidate
+		next.Index, next.Content.Role = i, "model"
+		if from < to {
+			piece := s.text[from*bytesPerToken : min(to*bytesPerToken, len(s.text))]
+			next.Content.Parts = []textPart{{piece}}
+		}
+		if last {
+			next.FinishReason = s.finish
+		}
+		r.Candidates = append(r.Candidates, next)
+	}
+	return r
+}
+
+// counts is the usage of a call whose answer has come so far.
+func (s saying) counts(asked prompt, traffic string, tokens int) *usage {
+	out := tokens * asked.candidates
+	u := &usage{
+		PromptTokenCount: asked.tokens, CandidatesTokenCount: out, TotalTokenCount: asked.tokens + out + s.thoughts,
+		ThoughtsTokenCount: s.thoughts, TrafficType: traffic, PromptTokensDetails: asked.modalities(),
+	}
+	if traffic != "" && out > 0 {
+		u.CandidatesTokensDetails = []modality{{"TEXT", out}}
+	}
+	return u
+}
+
+// generate answers generateContent and streamGenerateContent. It counts into output what it has sent.
+func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, output *int) {
+	said := e.say(c, asked)
+	scale := e.scale()
+	first := time.Duration(scale * float64(e.cfg.Latency.FirstToken+time.Duration(said.thoughts)*e.cfg.Latency.PerToken))
+	perToken := scale * float64(e.cfg.Latency.PerToken)
+	id := fmt.Sprintf("r%08x", e.nextSerial())
+	finished := func(r response) response {
+		r.ModelVersion, r.ResponseID = c.model, id
+		if c.backend == vertex {
+			r.CreateTime = time.Now().UTC().Format(time.RFC3339Nano)
+		}
+		return r
+	}
+	if !c.streams() {
+		if !p.wait(first + time.Duration(perToken*float64(said.tokens))) {
+			return
+		}
+		*output = said.thoughts + said.tokens*asked.candidates
+		r := said.event(asked, 0, said.tokens, true)
+		r.UsageMetadata = said.counts(asked, granted.traffic, said.tokens)
+		p.json(finished(r))
+		return
+	}
+	// An answer comes in at least three events, if it has as many tokens, and in at most about 64.
+	piece := max(1, min((said.tokens+2)/3, 16), said.tokens/64)
+	for from := 0; ; from += piece {
+		to := min(from+piece, said.tokens)
+		last := to == said.tokens
+		if !p.wait(first + time.Duration(perToken*float64(to-from))) {
+			return
+		}
+		first = 0
+		if from == 0 {
+			contentType := sseType
+			if p.array {
+				contentType = jsonType
+			}
+			if !p.begin(200, contentType) {
+				return
+			}
+			*output = said.thoughts
+		}
+		r := said.event(asked, from, to, last)
+		if last || c.backend == gemini {
+			r.UsageMetadata = said.counts(asked, granted.traffic, to)
+		} else {
+			r.UsageMetadata = &usage{TrafficType: granted.traffic}
+		}
+		*output += (to - from) * asked.candidates
+		if p.event(encode(finished(r), "")) != nil {
+			return
+		}
+		if last {
+			p.finish()
+			return
+		}
+	}
+}
+
+// encode is JSON as Google writes it, without escapes for HTML.
+func encode(v any, indent string) []byte {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	_ = encoder.Encode(v) // answers are made of strings, numbers and lists
+	return []byte(b.String())
+}
+
+// json sends a whole answer.
+func (p *reply) json(v any) { p.whole(200, jsonType, encode(v, "  ")) }

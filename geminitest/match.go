@@ -1,0 +1,170 @@
+package geminitest
+
+import "sync"
+
+// Match selects calls. An empty field means any.
+type Match struct {
+	Backend  string // "gemini" or "vertex"
+	Key      string // API key or access token
+	Project  string
+	Location string // Vertex AI only; the calls of the Gemini Developer API have none
+	Traffic  string // what was asked for in X-Vertex-AI-LLM-Request-Type: "dedicated", "shared", or "none" for calls without that header
+	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
+	Model    string // glob
+	Method   string // "generateContent", "streamGenerateContent", "models.list", …; of a path that is not emulated its collection, as "files"
+}
+
+// fits reports whether a call with these properties is selected.
+func (m Match) fits(c Match) bool {
+	is := func(want, got string) bool { return want == "" || want == got }
+	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
+		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && is(m.Method, c.Method) && (m.Model == "" || fits(m.Model, c.Model))
+}
+
+// Outage is a failure of some part of Google that lasts until it is cleared.
+type Outage struct {
+	Backend  string // "gemini" or "vertex"; empty fields mean any
+	Project  string
+	Location string
+	Model    string // glob
+
+	// How it shows: HTTP 503 unless one of these says otherwise.
+	Status int  // a 5xx with Google's text
+	Hang   bool // a black hole: requests go in, nothing comes out
+	Reset  bool // connections are reset
+}
+
+// answer is what a call that meets the outage gets.
+func (o Outage) answer(backend string) Answer {
+	switch {
+	case o.Hang:
+		return Answer{Hang: true}
+	case o.Reset:
+		return ConnectionReset()
+	case o.Status != 0 && o.Status != 503:
+		return Fault(o.Status)
+	case backend == gemini:
+		return Overloaded()
+	default:
+		return Unavailable()
+	}
+}
+
+// stage holds what a test has arranged: scripts, kept answers and outages. It is safe for concurrent use.
+type stage struct {
+	mu      sync.Mutex
+	scripts []*script
+	kept    []*script
+	outages []*Outage
+}
+
+// script is a queue of answers for the calls that match; a kept one has a single answer that stays.
+type script struct {
+	match   Match
+	answers []Answer
+}
+
+// next returns the answer arranged for a call: the oldest script that fits, else the newest kept answer, else
+// an outage, else one that changes nothing.
+func (s *stage) next(c Match) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, line := range s.scripts {
+		if !line.match.fits(c) {
+			continue
+		}
+		answer := line.answers[0]
+		if line.answers = line.answers[1:]; len(line.answers) == 0 {
+			s.scripts = append(s.scripts[:i:i], s.scripts[i+1:]...)
+		}
+		return answer
+	}
+	for i := len(s.kept) - 1; i >= 0; i-- {
+		if s.kept[i].match.fits(c) {
+			return s.kept[i].answers[0]
+		}
+	}
+	for _, o := range s.outages {
+		if (Match{Backend: o.Backend, Project: o.Project, Location: o.Location, Model: o.Model}).fits(c) {
+			return o.answer(c.Backend)
+		}
+	}
+	return Answer{}
+}
+
+// Script gives the next calls that match these answers, one each, in order. Several scripts that fit a call are
+// used up in the order in which they were made, and all of them before what [Emulator.Keep] and
+// [Emulator.SetOutage] arrange.
+func (e *Emulator) Script(match Match, answers ...Answer) {
+	if len(answers) == 0 {
+		return
+	}
+	e.stage.mu.Lock()
+	defer e.stage.mu.Unlock()
+	e.stage.scripts = append(e.stage.scripts, &script{match, append([]Answer(nil), answers...)})
+}
+
+// Keep gives every call that matches this answer, until remove is called. Of several that fit, the newest
+// holds.
+func (e *Emulator) Keep(match Match, answer Answer) (remove func()) {
+	s := &script{match, []Answer{answer}}
+	e.stage.mu.Lock()
+	defer e.stage.mu.Unlock()
+	e.stage.kept = append(e.stage.kept, s)
+	return func() {
+		e.stage.mu.Lock()
+		defer e.stage.mu.Unlock()
+		e.stage.kept = without(e.stage.kept, s)
+	}
+}
+
+// Outage begins or ends an outage (HTTP 503) of one location, or of the Gemini Developer API if location is "".
+// Ending it also ends what [Emulator.SetOutage] began for that location as a whole.
+func (e *Emulator) Outage(location string, on bool) {
+	o := Outage{Backend: vertex, Location: location}
+	if location == "" {
+		o.Backend = gemini
+	}
+	e.stage.mu.Lock()
+	defer e.stage.mu.Unlock()
+	for _, old := range e.stage.outages {
+		whole := old.Project == "" && old.Model == ""
+		if whole && old.Location == location && (old.Backend == o.Backend || old.Backend == "" && location != "") {
+			e.stage.outages = without(e.stage.outages, old)
+		}
+	}
+	if on {
+		e.stage.outages = append(e.stage.outages, &o)
+	}
+}
+
+// SetOutage begins an outage, which lasts until clear is called. The oldest that fits a call holds.
+func (e *Emulator) SetOutage(o Outage) (clear func()) {
+	held := &o
+	e.stage.mu.Lock()
+	defer e.stage.mu.Unlock()
+	e.stage.outages = append(e.stage.outages, held)
+	return func() {
+		e.stage.mu.Lock()
+		defer e.stage.mu.Unlock()
+		e.stage.outages = without(e.stage.outages, held)
+	}
+}
+
+// ClearOutages ends all outages.
+func (e *Emulator) ClearOutages() {
+	e.stage.mu.Lock()
+	defer e.stage.mu.Unlock()
+	e.stage.outages = nil
+}
+
+// without returns a copy of the list that lacks one element.
+func without[T comparable](list []T, gone T) []T {
+	var rest []T
+	for _, x := range list {
+		if x != gone {
+			rest = append(rest, x)
+		}
+	}
+	return rest
+}
