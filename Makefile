@@ -1,0 +1,46 @@
+# `make help` lists the targets. Nothing here is needed to use the library; .ci/run is what must pass.
+
+GO       ?= go
+FUZZTIME ?= 10s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: ## Run the tests
+	$(GO) test ./...
+
+.PHONY: race
+race: ## Run the tests in random order under the race detector
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## Run go vet and the linter pinned in tools/go.mod
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+.PHONY: bench
+bench: ## Run every benchmark, those of the bench module too
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) -C bench test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: examples
+examples: ## Run the failover example and build the others
+	$(GO) run ./examples/failover
+	$(GO) build -o /dev/null ./examples/...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz test for FUZZTIME (10s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: ci
+ci: ## Run everything that must pass before a merge
+	.ci/run

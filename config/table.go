@@ -1,0 +1,277 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// table reads one table of the file. Each method reads one key and reports what is wrong with it; ok is false if the key is absent or
+// wrong. The keys that were asked for are the known ones: end reports all others.
+type table struct {
+	*reading
+	path   fieldPath
+	values map[string]any
+	known  []string
+}
+
+func (t *table) value(key string) (any, bool) {
+	t.known = append(t.known, key)
+	v, ok := t.values[key]
+	return v, ok
+}
+
+// mistyped reports a value of the wrong type. It names types only: the value may be a key.
+func (t *table) mistyped(at fieldPath, what string, v any, want, fix string) {
+	t.wrong(at, what+" is "+typeName(v)+", not "+want, fix)
+}
+
+func typeName(v any) string {
+	switch v.(type) {
+	case string:
+		return "a string"
+	case int64:
+		return "an integer"
+	case float64:
+		return "a float"
+	case bool:
+		return "a boolean"
+	case time.Time:
+		return "a date or time"
+	case []any, []map[string]any:
+		return "an array"
+	case map[string]any:
+		return "a table"
+	}
+	return "of another type"
+}
+
+func (t *table) text(key string) (string, bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return "", false
+	}
+	return t.asText(t.path.to(key), key, v)
+}
+
+// asText reads a string that is not meant to be secret, so something secret in it is a mistake, and one that later messages would show.
+func (t *table) asText(at fieldPath, what string, v any) (string, bool) {
+	s, ok := v.(string)
+	if !ok {
+		t.mistyped(at, what, v, "a string", `write text in quotes: "…"`)
+		return "", false
+	}
+	if pool.LooksLikeCredential(s) {
+		t.wrong(at, what+" holds what looks like a credential", `write keys = ["env:NAME"] for a key; it goes nowhere else`)
+		return "", false
+	}
+	return s, true
+}
+
+// texts reads an array of strings. An element that is wrong is reported and left empty, so that the others keep their places.
+func (t *table) texts(key string) ([]string, bool) {
+	values, ok := t.array(key)
+	if !ok {
+		return nil, false
+	}
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i], _ = t.asText(t.path.to(key).element(i), element(key, i), v)
+	}
+	return texts, true
+}
+
+func (t *table) array(key string) ([]any, bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return nil, false
+	}
+	values, ok := v.([]any)
+	if !ok {
+		t.mistyped(t.path.to(key), key, v, "an array of strings", `write it in brackets: ["…", "…"]`)
+	}
+	return values, ok
+}
+
+// integer reads a whole number that fits T.
+func integer[T ~int | ~int64](t *table, key string) (T, bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return 0, false
+	}
+	n, ok := v.(int64)
+	if !ok {
+		t.mistyped(t.path.to(key), key, v, "a whole number", "write digits without quotes, such as 1_000")
+		return 0, false
+	}
+	if int64(T(n)) != n {
+		t.wrong(t.path.to(key), key+" is too large a number", "write a smaller one")
+		return 0, false
+	}
+	return T(n), true
+}
+
+// count reads a whole number whose zero, in Go, means that it was not set.
+func count[T ~int | ~int64](t *table, key string, dst *T) {
+	if n, ok := integer[T](t, key); ok && t.notZero(key, n == 0) {
+		*dst = n
+	}
+}
+
+// number reads a float or integer whose zero, in Go, means that it was not set.
+func (t *table) number(key string, dst *float64) {
+	v, ok := t.value(key)
+	if !ok {
+		return
+	}
+	switch n := v.(type) {
+	case float64:
+		if t.notZero(key, n == 0) {
+			*dst = n
+		}
+	case int64:
+		if t.notZero(key, n == 0) {
+			*dst = float64(n)
+		}
+	default:
+		t.mistyped(t.path.to(key), key, v, "a number", "write digits without quotes, such as 0.5")
+	}
+}
+
+// notZero refuses a written zero, where Go's zero value would silently turn it into the default.
+func (t *table) notZero(key string, zero bool) bool {
+	if zero {
+		t.wrong(t.path.to(key), key+" is zero, which would mean that it was not set", "write a value above 0, or leave it out")
+	}
+	return !zero
+}
+
+// duration reads a time whose zero, in Go, means that it was not set.
+func (t *table) duration(key string, dst *time.Duration) {
+	if d, ok := t.anyDuration(key); ok && t.notZero(key, d == 0) {
+		*dst = d
+	}
+}
+
+func (t *table) anyDuration(key string) (time.Duration, bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return 0, false
+	}
+	at := t.path.to(key)
+	switch v := v.(type) {
+	case string:
+		d, err := time.ParseDuration(v)
+		// ParseDuration takes "0" as well. A unit is asked for throughout.
+		if _, bare := strconv.ParseFloat(v, 64); err == nil && bare != nil {
+			return d, true
+		} else if bare == nil {
+			t.wrong(at, key+" has no unit", bareNumber(v))
+		} else {
+			t.wrong(at, key+" is no time", `write a number with a unit: "500ms", "10s", "5m", "24h" or "1m30s"`)
+		}
+	case int64:
+		t.wrong(at, key+" is a number without a unit", bareNumber(strconv.FormatInt(v, 10)))
+	case float64:
+		t.wrong(at, key+" is a number without a unit", bareNumber(strconv.FormatFloat(v, 'f', -1, 64)))
+	default:
+		t.mistyped(at, key, v, "a time", `write a number with a unit: "10s"`)
+	}
+	return 0, false
+}
+
+var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+
+// bareNumber is the fix for a time without a unit. Seconds are a guess, so it is for small numbers only.
+func bareNumber(n string) string {
+	if len(n) > 6 || !plainNumber.MatchString(n) {
+		n = "10"
+	}
+	return `write the unit too, such as "` + n + `s" for seconds`
+}
+
+// table reads a table that stands once.
+func (t *table) table(key string) (*table, bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return nil, false
+	}
+	values, ok := v.(map[string]any)
+	if !ok {
+		t.mistyped(t.path.to(key), t.header(key), v, "a table", "write ["+t.header(key)+"] once and its keys below it")
+		return nil, false
+	}
+	return &table{reading: t.reading, path: t.path.to(key), values: values}, true
+}
+
+// tables reads an array of tables. An element that is no table is reported, and nil.
+func (t *table) tables(key string) []*table {
+	v, ok := t.value(key)
+	if !ok {
+		return nil
+	}
+	at, fix := t.path.to(key), "write [["+t.header(key)+"]] and its keys below it"
+	var all []*table
+	switch v := v.(type) {
+	case []map[string]any:
+		for i, values := range v {
+			all = append(all, &table{reading: t.reading, path: at.element(i), values: values})
+		}
+	case []any:
+		for i, one := range v {
+			values, ok := one.(map[string]any)
+			if !ok {
+				t.mistyped(at.element(i), element(t.header(key), i), one, "a table", fix)
+				all = append(all, nil)
+				continue
+			}
+			all = append(all, &table{reading: t.reading, path: at.element(i), values: values})
+		}
+	default:
+		t.mistyped(at, t.header(key), v, "an array of tables", fix)
+	}
+	return all
+}
+
+// header names key's table as a header in the file does: without the numbers of elements.
+func (t *table) header(key string) string {
+	var b strings.Builder
+	for _, step := range t.path.to(key) {
+		if strings.HasPrefix(step, "[") {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(step)
+	}
+	return b.String()
+}
+
+// end reports the keys that nothing asked for. It names a key only by what it was probably meant to be: a name that nobody knows may
+// be a credential that lost its key.
+func (t *table) end() {
+	for name := range t.values {
+		if slices.Contains(t.known, name) {
+			continue
+		}
+		at := t.path.to(name)
+		if word, ok := nearest(name, t.known); ok {
+			if _, written := t.values[word]; !written {
+				// What is missing because of the misspelling is not reported a second time.
+				t.spoil(t.path.to(word))
+			}
+			t.wrong(at, "unknown key", "did you mean "+word+"?")
+		} else if home, ok := elsewhere[name]; ok {
+			t.wrong(at, "unknown key: "+name+" does not belong here", "write "+home)
+		} else {
+			t.wrong(at, "unknown key", "the keys here are "+listing(t.known))
+		}
+	}
+}
+
+func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }

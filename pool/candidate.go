@@ -1,0 +1,281 @@
+package pool
+
+import (
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Candidate is an endpoint (project × location × traffic) as it stands for one model. Its methods are safe for concurrent use.
+type Candidate struct {
+	pool     *Pool
+	plan     *Plan
+	project  *project
+	backend  *cooldown
+	shared   *projectModel // with the project's other endpoints for the model
+	place    *place        // with the other traffic of the same project and location
+	order    *order        // nil: on demand
+	server   *server       // with every project's endpoints in the location
+	location string
+	traffic  Traffic
+	name     string
+	home     bool
+
+	inflight atomic.Int64 // tokens of the calls it carries
+	leases   leases
+}
+
+// projectModel is what one project promises for one model, whatever the location.
+type projectModel struct {
+	cool    cooldown
+	quota   *quota.Quota
+	limited bool // a limit is set: else the quota need not be asked
+}
+
+// place is one project's pay-as-you-go for one model in one location.
+type place struct {
+	cool  cooldown
+	pacer *quota.Pacer
+}
+
+// String returns the endpoint's name: "project/location/traffic".
+func (c *Candidate) String() string { return c.name }
+
+// Backend returns the back end that the endpoint speaks.
+func (c *Candidate) Backend() Backend { return c.project.Backend }
+
+// ProjectID returns the Google Cloud project id.
+func (c *Candidate) ProjectID() string { return c.project.ProjectID }
+
+// Location returns the endpoint's location; "global" for the Gemini back end.
+func (c *Candidate) Location() string { return c.location }
+
+// Traffic returns what kind of traffic the endpoint carries.
+func (c *Candidate) Traffic() Traffic { return c.traffic }
+
+// Overflow returns how calls beyond the order are routed; empty for on-demand endpoints.
+func (c *Candidate) Overflow() Overflow {
+	switch {
+	case c.order == nil:
+		return ""
+	case c.order.Overflow == "":
+		return OverflowRouter
+	default:
+		return c.order.Overflow
+	}
+}
+
+// BaseURL returns the address that replaces Google's, or nil. The caller does not change it.
+func (c *Candidate) BaseURL() *url.URL { return c.project.base }
+
+// Home reports whether this is where calls go that belong to one project: the first project's first location.
+func (c *Candidate) Home() bool { return c.home }
+
+// Weight returns the configured weight.
+func (c *Candidate) Weight() float64 { return c.project.Weight }
+
+// Limits returns the declared limits that the endpoint keeps to; the zero value if there are none. They are the project's for the
+// model: its on-demand endpoints share them.
+func (c *Candidate) Limits() quota.Limits {
+	if !c.limited() {
+		return quota.Limits{}
+	}
+	return c.shared.quota.Limits()
+}
+
+// Order returns the Provisioned Throughput order that the endpoint is for; ok is false on demand.
+func (c *Candidate) Order() (o Order, ok bool) {
+	if c.order == nil {
+		return Order{}, false
+	}
+	return c.order.Order, true
+}
+
+// SameServer reports whether the two fail together: the same model's servers in the same location.
+func (c *Candidate) SameServer(d *Candidate) bool { return c.server == d.server }
+
+// Load returns the tokens in flight per unit of weight and of headroom that is left; lower is better.
+func (c *Candidate) Load(now time.Time) float64 {
+	tokens := c.inflight.Load()
+	if tokens == 0 {
+		return 0
+	}
+	headroom := c.project.Weight * c.server.breaker.Weight(now)
+	switch {
+	case c.ledger() != nil:
+		headroom *= c.order.ledger.Headroom(now)
+	case c.shared.limited && c.order == nil:
+		headroom *= c.shared.quota.Headroom(now)
+	}
+	return float64(tokens) / max(headroom, 1e-6)
+}
+
+// ledger returns the order's ledger if the endpoint is to keep to it.
+func (c *Candidate) ledger() *quota.Ledger {
+	if c.order == nil || c.Overflow() == OverflowVertex {
+		return nil
+	}
+	return c.order.ledger
+}
+
+// paced reports whether hidden capacity is behind the endpoint, which contention makes us keep a pace to.
+func (c *Candidate) paced() bool {
+	return c.project.Backend == BackendVertex && c.ledger() == nil
+}
+
+// Ready reports, without side effect, whether nothing that the endpoint depends on rests. A limit or an order may still refuse.
+func (c *Candidate) Ready(now time.Time) bool {
+	return c.rested(c.pool.instant(now)) && c.server.breaker.Ready(now)
+}
+
+// Open reports whether the endpoint's circuit breaker is all that keeps it from being asked, with until as the end of its open period.
+func (c *Candidate) Open(now time.Time) (until time.Time, open bool) {
+	if c.server.breaker.Ready(now) || !c.rested(c.pool.instant(now)) {
+		return time.Time{}, false
+	}
+	return c.server.breaker.Until(now), true
+}
+
+func (c *Candidate) rested(at int64) bool {
+	if !c.backend.ready(at) || !c.project.cool.ready(at) || !c.shared.cool.ready(at) || !c.place.cool.ready(at) {
+		return false
+	}
+	if c.order != nil && !c.order.cool.ready(at) {
+		return false
+	}
+	return c.project.keyWake(at) <= at
+}
+
+// Wake returns the earliest moment, from now on, at which the endpoint could be asked for a call with this need, as far as is known
+// now; ok is false if nothing is known to end what keeps it.
+func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
+	at := c.pool.instant(now)
+	wake := max(c.backend.wake(at), c.project.cool.wake(at), c.shared.cool.wake(at), c.place.cool.wake(at), c.project.keyWake(at))
+	if c.order != nil {
+		wake = max(wake, c.order.cool.wake(at))
+	}
+	if wake == never {
+		return time.Time{}, false
+	}
+	t := now.Add(time.Duration(wake - at))
+	later := func(u time.Time) {
+		if u.After(t) {
+			t = u
+		}
+	}
+	later(c.server.breaker.Until(now))
+	if n.Free {
+		return t, true
+	}
+	if l := c.ledger(); l != nil {
+		wait := l.Wait(now, c.cost(n))
+		if wait == quota.Never {
+			return time.Time{}, false
+		}
+		later(now.Add(wait))
+	}
+	if c.limited() {
+		later(now.Add(c.shared.quota.Wait(now, n.Input)))
+	}
+	if c.paced() {
+		later(now.Add(c.place.pacer.Wait(now)))
+	}
+	return t, true
+}
+
+// limited reports whether the declared limits hold for the endpoint: they are of pay-as-you-go, an order has its own.
+func (c *Candidate) limited() bool { return c.order == nil && c.shared.limited }
+
+// cost is what a call burns of the order, as estimated.
+func (c *Candidate) cost(n Need) float64 {
+	return c.order.ledger.Cost(quota.Usage{Input: n.Input, Output: n.Output})
+}
+
+// Resting returns what keeps the endpoint from being asked: the longest of its rests, or the zero Rest.
+func (c *Candidate) Resting(now time.Time) Rest {
+	at, epoch := c.pool.instant(now), c.pool.epoch
+	var longest Rest
+	var wake int64
+	consider := func(cool *cooldown) {
+		if w := cool.wake(at); w > at && w > wake {
+			longest, wake = cool.stat(at, epoch), w
+		}
+	}
+	consider(c.backend)
+	consider(&c.project.cool)
+	consider(&c.shared.cool)
+	consider(&c.place.cool)
+	if c.order != nil {
+		consider(&c.order.cool)
+	}
+	if w := c.project.keyWake(at); w > at && w > wake {
+		for _, k := range c.project.keys {
+			if k.cool.wake(at) == w {
+				longest = k.cool.stat(at, epoch)
+			}
+		}
+	}
+	return longest
+}
+
+// Reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it can.
+func (c *Candidate) Reason(now time.Time, n Need) string {
+	if r := c.Resting(now); r.Class != "" {
+		return r.String()
+	}
+	if u := c.server.breaker.Until(now); u.After(now) {
+		return "circuit breaker open until " + stamp(u)
+	}
+	for _, w := range []struct {
+		what string
+		wait func() time.Duration
+	}{
+		{"provisioned order full", func() time.Duration {
+			if l := c.ledger(); l != nil {
+				return l.Wait(now, c.cost(n))
+			}
+			return 0
+		}},
+		{"declared limit reached", func() time.Duration {
+			if c.limited() {
+				return c.shared.quota.Wait(now, n.Input)
+			}
+			return 0
+		}},
+		{"paced after contention", func() time.Duration {
+			if c.paced() {
+				return c.place.pacer.Wait(now)
+			}
+			return 0
+		}},
+	} {
+		switch d := w.wait(); {
+		case d == quota.Never:
+			return "the call is larger than the provisioned order"
+		case d > 0:
+			return w.what + " until " + stamp(now.Add(d))
+		}
+	}
+	return ""
+}
+
+// String says the rest in a few words: class, end, quota.
+func (r Rest) String() string {
+	if r.Class == "" {
+		return "ready"
+	}
+	s := string(r.Class)
+	if r.Until.IsZero() {
+		s += " until a probe succeeds"
+	} else {
+		s += " until " + stamp(r.Until)
+	}
+	if r.Quota != "" {
+		s += " (" + r.Quota + ")"
+	}
+	return s
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -1,0 +1,43 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"cloud.google.com/go/auth"
+	"cloud.google.com/go/auth/credentials"
+)
+
+// cloudPlatform is the OAuth scope of Vertex AI.
+const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
+
+// NoCredentials sends no credential at all: for a private endpoint or proxy that adds its own.
+var NoCredentials auth.TokenProvider = noCredentials{}
+
+type noCredentials struct{}
+
+func (noCredentials) Token(context.Context) (*auth.Token, error) { return &auth.Token{}, nil }
+
+// TokenFromEnv sends the access token that the environment variable holds when the request goes out, so that a program may
+// renew it with os.Setenv. An empty variable fails the attempt, with the variable's name.
+func TokenFromEnv(name string) auth.TokenProvider { return envToken(name) }
+
+type envToken string
+
+func (e envToken) Token(context.Context) (*auth.Token, error) {
+	text := os.Getenv(string(e))
+	if text == "" {
+		return nil, fmt.Errorf("pool: environment variable %s holds no access token", string(e))
+	}
+	return &auth.Token{Value: text}, nil
+}
+
+// detect finds application default credentials once for the whole pool. It reads files and the environment, and does not ask Google.
+func detect() (auth.TokenProvider, error) {
+	return credentials.DetectDefault(&credentials.DetectOptions{
+		Scopes:            []string{cloudPlatform},
+		EarlyTokenRefresh: 5 * time.Minute,
+	})
+}

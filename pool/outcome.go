@@ -1,0 +1,193 @@
+package pool
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Outcome is how a leased call ended.
+type Outcome struct {
+	// Class is what the answer means.
+	Class Class
+	// Hint is how long the server asked to wait; zero if it did not.
+	Hint time.Duration
+	// Quota is Google's name of the quota that is used up, Message the first line of what Google said, Answer the whole of it: for
+	// logs, Stat and callers. They hold no key.
+	Quota, Message string
+	Answer         *Answer
+	// Usage is what Google counted, if Counted.
+	Usage   quota.Usage
+	Counted bool
+	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
+	Traffic string
+}
+
+// trafficOnDemand begins the trafficType of every answer that pay-as-you-go served.
+// Source: TrafficType in google.golang.org/genai v1.77.0, types.go.
+const trafficOnDemand = "ON_DEMAND"
+
+// Accept notes that Google has begun to answer well: what rested for the endpoint rests no longer, and its breaker counts a success. A
+// call whose answer comes in pieces is accepted at the first, long before it is settled. The lease goes on.
+func (l Lease) Accept(now time.Time) {
+	if l.record == nil {
+		return
+	}
+	s := &l.candidate.leases
+	s.mu.Lock()
+	r := l.record
+	if r.generation != l.generation || r.accepted {
+		s.mu.Unlock()
+		return
+	}
+	r.accepted = true
+	accepted := *r
+	r.permit = breaker.Permit{} // it ends now; what comes later is another result
+	s.mu.Unlock()
+	accepted.accept(now)
+}
+
+// accept tells everyone concerned of a good answer.
+func (r *lease) accept(now time.Time) {
+	c := r.candidate
+	c.server.answered.Store(c.pool.instant(now))
+	r.permit.Success(now)
+	if c.paced() {
+		c.place.pacer.Accepted(now)
+	}
+	for _, gate := range r.gates() {
+		if gate.cool == nil {
+			continue
+		}
+		if rest, ended := gate.cool.succeed(r.seq); ended {
+			c.pool.logBack(c, r.key, gate.scope, rest, now)
+			c.pool.wake()
+		}
+	}
+}
+
+// Settle ends the lease with its outcome: quota is corrected to what was used, and what has to rest begins to.
+func (l Lease) Settle(now time.Time, o Outcome) {
+	r, ok := l.end()
+	if !ok {
+		return
+	}
+	r.settle(now, r.candidate.pool.instant(now), &o)
+	r.done()
+}
+
+// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease began.
+func (l Lease) AnsweredSince() bool {
+	if l.record == nil {
+		return false
+	}
+	s := &l.candidate.leases
+	s.mu.Lock()
+	at := l.record.at
+	s.mu.Unlock()
+	return l.candidate.server.answered.Load() > at
+}
+
+func (r *lease) settle(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	rule := rules[o.Class]
+
+	switch {
+	case o.Class == ClassOK:
+		if !r.accepted {
+			r.accept(now)
+		}
+	case rule.scope == scopeBreaker:
+		if r.accepted { // its success was counted when it began: this is another result of the same servers
+			r.permit = c.server.breaker.Force(now, time.Time{})
+		}
+		r.permit.Failure(now)
+	default:
+		r.permit.Ignore(now)
+	}
+	if o.Class != ClassTransport && o.Class != ClassCancelled {
+		c.server.answered.Store(at)
+	}
+	if o.Class == ClassContention && c.paced() {
+		c.place.pacer.Rejected(now)
+	}
+
+	r.charge(now, o)
+	if o.Class != ClassOK {
+		r.unprobe(at, rule.scope, true)
+		r.rest(now, at, o)
+	}
+	if o.Counted {
+		u := o.Usage
+		c.plan.tokens.observe(r.need.input, u.Input, u.Output+u.OutputImage+u.OutputAudio)
+	}
+}
+
+// charge corrects what was reserved to what the call cost.
+func (r *lease) charge(now time.Time, o *Outcome) {
+	c := r.candidate
+	if r.took&tookQuota != 0 {
+		switch {
+		case o.Counted:
+			c.shared.quota.Settle(now, r.reservation, o.Usage.Input)
+		case r.accepted || charged(o.Class):
+			c.shared.quota.Settle(now, r.reservation, r.need.Input)
+		default:
+			c.shared.quota.Release(now, r.reservation)
+		}
+	}
+	if r.took&tookHold != 0 {
+		switch {
+		case o.Class == ClassProvisionedFull:
+			c.order.ledger.Refuse(now, r.hold)
+		case strings.HasPrefix(o.Traffic, trafficOnDemand):
+			c.order.ledger.Release(now, r.hold)
+			if c.order.spill.first() {
+				c.pool.logSpill(c, o.Traffic)
+			}
+		case o.Counted:
+			c.order.ledger.Settle(now, r.hold, c.order.ledger.Cost(o.Usage))
+		case r.accepted || o.Class == ClassOK:
+			c.order.ledger.Settle(now, r.hold, c.cost(r.need))
+		default:
+			c.order.ledger.Release(now, r.hold)
+		}
+	}
+}
+
+// charged reports whether Google counts a call that ended so against minute and day quotas: answers and its own failures yes, refusals
+// for quota, key or permission no. Source: observed, https://github.com/google-gemini/gemini-cli/issues/15184.
+func charged(c Class) bool {
+	switch c {
+	case ClassOK, ClassCallerFault, ClassServerFault, ClassOverloaded, ClassTransport, ClassCancelled:
+		return true
+	default:
+		return false
+	}
+}
+
+// rest begins the rest that the outcome asks for.
+func (r *lease) rest(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	class := o.Class
+	if class == ClassProvisionedFull && c.order == nil {
+		class = ClassContention // a full order's refusal of a call that was for no order
+	}
+	var least time.Duration
+	if class == ClassProvisionedFull {
+		least = c.order.ledger.Wait(now, c.cost(r.need))
+	}
+	want := rules[class].scope
+	for _, gate := range r.gates() {
+		if gate.cool == nil || gate.scope != want {
+			continue
+		}
+		told := *o
+		told.Class = class
+		if rest, news := gate.cool.start(now, at, r.seq, c.pool.seq.Load(), &told, least); news {
+			c.pool.logRest(c, r.key, want, rest)
+		}
+	}
+}

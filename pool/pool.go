@@ -1,0 +1,154 @@
+// Package pool keeps projects, keys and endpoints, and knows which of them may serve a call now.
+//
+// A [Pool] is built from a [Config]. For each model that is asked for it makes a [Plan]: tiers of [Candidate] endpoints. A caller
+// picks one, takes a [Lease] on it, sends its request, and ends the lease with an [Outcome], from which the pool concludes what must
+// rest, for whom and until when. Quota belongs to projects: keys of one project are spares for each other and never count as more.
+//
+// Package router does all of this for HTTP requests; most programs use that, by way of package spillway. The pool starts no goroutine
+// and does no I/O but for access tokens ([Lease.Authorize]). Everything is safe for concurrent use.
+package pool
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cloud.google.com/go/auth"
+)
+
+// Pool is the endpoints of a [Config] and their state. Make one with [New].
+type Pool struct {
+	cfg      Config
+	log      *slog.Logger
+	epoch    time.Time // instant 0
+	projects []*project
+	backends map[Backend]*cooldown
+	seq      atomic.Uint64 // number of the newest attempt
+
+	plans  sync.Map // model -> *Plan
+	planMu sync.Mutex
+	known  int // plans there are
+
+	watchers atomic.Int64
+	watchMu  sync.Mutex
+	watch    chan struct{}
+}
+
+// New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which project's credentials cannot be found.
+// log hears when something begins to rest and when it is back, never of single calls and never a key; nil is silence.
+func New(cfg Config, log *slog.Logger) (*Pool, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	p := &Pool{
+		cfg: cfg, log: log, epoch: time.Now(), watch: make(chan struct{}),
+		backends: map[Backend]*cooldown{BackendGemini: {}, BackendVertex: {}},
+	}
+	adc := sync.OnceValues(detect)
+	for _, c := range cfg.Projects {
+		project, err := newProject(c, adc)
+		if err != nil {
+			return nil, err
+		}
+		p.projects = append(p.projects, project)
+	}
+	return p, nil
+}
+
+// instant is now as cooldowns count it.
+func (p *Pool) instant(now time.Time) int64 { return int64(now.Sub(p.epoch)) }
+
+// Plan returns how calls for model are served. It never fails; a model that no project takes has a plan without tiers. The pool
+// remembers the 1,000 models asked for last.
+func (p *Pool) Plan(now time.Time, model string) *Plan {
+	at := p.instant(now)
+	if plan, ok := p.plans.Load(model); ok {
+		plan := plan.(*Plan)
+		plan.used.Store(at)
+		return plan
+	}
+	p.planMu.Lock()
+	defer p.planMu.Unlock()
+	if plan, ok := p.plans.Load(model); ok {
+		return plan.(*Plan)
+	}
+	if p.known >= maxPlans {
+		p.forgetLocked()
+	}
+	plan := p.newPlan(model)
+	plan.used.Store(at)
+	p.plans.Store(model, plan)
+	p.known++
+	return plan
+}
+
+// forgetLocked drops the plan that was not used for the longest time. The caller holds p.planMu.
+func (p *Pool) forgetLocked() {
+	var oldest *Plan
+	p.plans.Range(func(_, v any) bool {
+		if plan := v.(*Plan); oldest == nil || plan.used.Load() < oldest.used.Load() {
+			oldest = plan
+		}
+		return true
+	})
+	p.plans.Delete(oldest.Model)
+	p.known--
+}
+
+// Changed returns a channel that is closed the next time a lease ends or a rest is over, when a waiting call may want to try again,
+// and a function to call when no longer interested.
+func (p *Pool) Changed() (changed <-chan struct{}, stop func()) {
+	p.watchers.Add(1)
+	p.watchMu.Lock()
+	defer p.watchMu.Unlock()
+	return p.watch, func() { p.watchers.Add(-1) }
+}
+
+// wake closes the channel of Changed.
+func (p *Pool) wake() {
+	if p.watchers.Load() == 0 {
+		return
+	}
+	p.watchMu.Lock()
+	defer p.watchMu.Unlock()
+	close(p.watch)
+	p.watch = make(chan struct{})
+}
+
+// Secrets returns the text of every key, for scrubbing them out of what Google echoes.
+func (p *Pool) Secrets() []string {
+	var s []string
+	for _, project := range p.projects {
+		for _, k := range project.keys {
+			s = append(s, k.secret.Reveal())
+		}
+	}
+	return s
+}
+
+// Authorize puts the leased credential into the header of a request: an API key into x-goog-api-key, an access token into
+// Authorization. It fails if no access token is to be had; ctx bounds the asking for one.
+func (l Lease) Authorize(ctx context.Context, h http.Header) error {
+	if l.key != nil {
+		h["X-Goog-Api-Key"] = []string{l.key.secret.Reveal()}
+		return nil
+	}
+	return authorize(ctx, l.candidate.project.tokens, h)
+}
+
+func authorize(ctx context.Context, tokens auth.TokenProvider, h http.Header) error {
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		return err
+	}
+	if token.Value != "" {
+		h["Authorization"] = []string{"Bearer " + token.Value}
+	}
+	return nil
+}

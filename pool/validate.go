@@ -1,0 +1,363 @@
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+var (
+	// A name stands in headers, logs and, without a project_id, in Vertex AI's paths: it must not be "..", nor hold a slash.
+	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	projectIDSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$`)
+	// The locations of facts: "global", the multi-regions "us" and "eu", and regions ("northamerica-northeast1").
+	locationSyntax = regexp.MustCompile(`^(global|us|eu|[a-z]+-[a-z]+[0-9]{1,2})$`)
+	// API keys ("AIza…", "AQ.…"), access tokens ("ya29.…") and PEM blocks.
+	credentialSyntax = regexp.MustCompile(`AIza[0-9A-Za-z_-]{16}|(^|[^0-9A-Za-z])AQ\.[0-9A-Za-z_-]{16}|ya29\.[0-9A-Za-z_.-]{8}|PRIVATE KEY`)
+	camelHump        = regexp.MustCompile(`([a-z])([A-Z])`)
+)
+
+// LooksLikeCredential reports whether text holds something with the form of a Google API key, access token or private key. It is
+// there to keep a credential that was written in the wrong place out of messages; it does not recognise every credential.
+func LooksLikeCredential(text string) bool { return credentialSyntax.MatchString(text) }
+
+// Validate reports everything that is wrong with c, as *[FieldError] values joined with [errors.Join], or nil. It reads no file and
+// asks nobody. No error shows a key.
+func (c Config) Validate() error {
+	var f faults
+	if len(c.Projects) == 0 {
+		f.add("project", "there is no project", `write at least one [[project]] with a name and a backend`)
+	}
+	seen := census{names: map[string]int{}, keys: map[string]keyPlace{}}
+	for i := range c.Projects {
+		at := index("project", i)
+		p := &c.Projects[i]
+		f.name(at, i, p.Name, seen)
+		f.keys(at, i, c.Projects, seen)
+		switch p.Backend {
+		case BackendGemini:
+			f.geminiOnly(at, p)
+		case BackendVertex:
+			f.vertexOnly(at, p)
+		case "":
+			f.add(at+".backend", "the project has no backend", `write backend = "gemini" (Developer API) or "vertex" (Vertex AI)`)
+			f.vertexOnly(at, p)
+		default:
+			f.add(at+".backend", "backend is not one of Google's two", `write "gemini" or "vertex"`)
+			f.vertexOnly(at, p)
+		}
+		for j, glob := range p.Models {
+			f.glob(index(at+".models", j), index("models", j), glob)
+		}
+		f.amount(at+".weight", "weight", p.Weight)
+		f.baseURL(at+".base_url", p.BaseURL)
+		for j := range p.Limits {
+			f.limit(index(at+".limits", j), &p.Limits[j])
+		}
+	}
+	f.breaker(c.Breaker.Validate())
+	f.pacing(c.Pacing)
+	return errors.Join(f.found...)
+}
+
+// faults collects FieldErrors.
+type faults struct{ found []error }
+
+func (f *faults) add(field, problem, fix string) {
+	f.found = append(f.found, &FieldError{Field: field, Problem: problem, Fix: fix})
+}
+
+// again reports something that other has already.
+func (f *faults) again(field, problem, other, fix string) {
+	f.found = append(f.found, &FieldError{Field: field, Problem: problem, Other: other, Fix: fix})
+}
+
+// breaker adds what package breaker found. That package knows nothing of this one and speaks of its Go fields:
+// "breaker: MaxOpen is …; …".
+func (f *faults) breaker(err error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range joined.Unwrap() {
+			f.breaker(one)
+		}
+		return
+	}
+	if err == nil {
+		return
+	}
+	problem, bounds, _ := strings.Cut(strings.TrimPrefix(err.Error(), "breaker: "), "; ")
+	field, rest, _ := strings.Cut(problem, " ")
+	field = strings.ToLower(camelHump.ReplaceAllString(field, "${1}_$2"))
+	fix := "write a value above 0 and within bounds (times: at most a day), or leave it out"
+	if strings.Contains(bounds, "shorter") {
+		fix = "write one that is not shorter than open"
+	}
+	f.add("breaker."+field, field+" "+rest+", which is out of bounds", fix)
+}
+
+func (f *faults) pacing(p quota.Pacing) {
+	f.amount("router.pacing.gain", "gain", p.Gain)
+	if p.Gain > 0 && p.Gain < 1 {
+		f.add("router.pacing.gain", "gain is below 1, so the rate could never recover", "write a number above 1, such as 1.25")
+	}
+	f.amount("router.pacing.tolerance", "tolerance", p.Tolerance)
+	if p.Tolerance > 1 {
+		f.add("router.pacing.tolerance", "tolerance is no share of answers", "write a number between 0 and 1, such as 0.1")
+	}
+	f.amount("router.pacing.growth", "growth", p.Growth)
+	f.amount("router.pacing.floor", "floor", p.Floor)
+	if p.Burst < 0 {
+		f.add("router.pacing.burst", "burst is negative", `write a time above 0, such as "250ms", or leave it out`)
+	}
+}
+
+// census remembers what must be unique in the whole pool: names by project, keys by where they were first seen.
+type census struct {
+	names map[string]int
+	keys  map[string]keyPlace
+}
+
+type keyPlace struct{ project, key int }
+
+func (f *faults) name(at string, i int, name string, seen census) {
+	const fix = "write letters, digits, '-', '_' and '.', beginning with a letter or digit"
+	switch {
+	case name == "":
+		f.add(at+".name", "the project has no name", `write name = "…", which logs and headers will show`)
+		return
+	case LooksLikeCredential(name):
+		f.add(at+".name", "name looks like a credential, and logs and headers show it", `write a name, and the credential in keys`)
+		return
+	case !nameSyntax.MatchString(name):
+		f.add(at+".name", "name has characters that headers and paths do not take, or is too long", fix)
+		return
+	}
+	if first, taken := seen.names[name]; taken {
+		f.again(at+".name", fmt.Sprintf("the name %q is taken", name), index("project", first)+".name",
+			"give each project its own name; keys of one project go together")
+		return
+	}
+	seen.names[name] = i
+}
+
+func (f *faults) keys(at string, i int, projects []Project, seen census) {
+	for j, key := range projects[i].Keys {
+		field, text := index(at+".keys", j), key.Reveal()
+		if text == "" {
+			f.add(field, "the key is empty", "write a key, or leave it out")
+			continue
+		}
+		if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			f.add(field, fmt.Sprintf("%s holds white space, control characters or letters that no key has", key),
+				"write the key alone, without line breaks or quotes")
+			continue
+		}
+		first, taken := seen.keys[text]
+		other := index(index("project", first.project)+".keys", first.key)
+		switch {
+		case !taken:
+			seen.keys[text] = keyPlace{i, j}
+		case first.project == i:
+			f.again(field, fmt.Sprintf("%s stands in this project already,", key), other, "write each key once")
+		default:
+			f.again(field, fmt.Sprintf("%s of %s is a key of %s too,", key, title(projects, i), title(projects, first.project)), other,
+				"keep it in the one project whose quota it uses")
+		}
+	}
+}
+
+// title is how a message speaks of project i.
+func title(projects []Project, i int) string {
+	if name := projects[i].Name; nameSyntax.MatchString(name) && !LooksLikeCredential(name) {
+		return "project " + strconv.Quote(name)
+	}
+	return index("project", i)
+}
+
+func (f *faults) geminiOnly(at string, p *Project) {
+	if len(p.Keys) == 0 {
+		f.add(at+".keys", "a gemini project needs at least one key", `write keys = ["env:GEMINI_API_KEY"]`)
+	}
+	if p.Credentials != nil {
+		f.add(at+".credentials", "a gemini project takes keys, not credentials", `write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
+	}
+	const fix = `leave it out, or write backend = "vertex"`
+	if p.ProjectID != "" {
+		f.add(at+".project_id", "project_id is for vertex projects: the Developer API knows a project by its keys", fix)
+	}
+	if len(p.Locations) > 0 {
+		f.add(at+".locations", "locations are for vertex projects: the Developer API has none", fix)
+	}
+	for j := range p.Provisioned {
+		f.add(index(at+".provisioned", j), "Provisioned Throughput is for vertex projects: the Developer API sells none", fix)
+	}
+}
+
+// vertexOnly checks what only Vertex AI has, also in a project that does not say whose it is.
+func (f *faults) vertexOnly(at string, p *Project) {
+	if p.ProjectID != "" && (!projectIDSyntax.MatchString(p.ProjectID) || LooksLikeCredential(p.ProjectID)) {
+		f.add(at+".project_id", "project_id is no Google Cloud project id", `write the id as the console shows it, such as "acme-prod"`)
+	}
+	if len(p.Keys) > 0 && p.Credentials != nil {
+		f.add(at+".credentials", "the project has both keys and credentials", "keep one of them")
+	}
+	listed := map[string]bool{}
+	for j, location := range p.Locations {
+		field, what := index(at+".locations", j), index("locations", j)
+		if !f.location(field, what, location) {
+			continue
+		}
+		if listed[location] {
+			f.add(field, what+" is listed already", "write each location once")
+		}
+		listed[location] = true
+	}
+	type lot struct{ model, location string }
+	bought := map[lot]int{}
+	for j := range p.Provisioned {
+		o, field := &p.Provisioned[j], index(at+".provisioned", j)
+		f.order(field, o)
+		first, twice := bought[lot{o.Model, o.Location}]
+		if twice && o.Model != "" && o.Location != "" {
+			f.again(field, "there is an order for the same model and location", index(at+".provisioned", first),
+				"write one order with the sum of both")
+			continue
+		}
+		bought[lot{o.Model, o.Location}] = j
+	}
+}
+
+func (f *faults) order(at string, o *Order) {
+	known := f.model(at+".model", "the order's model", o.Model, `write model = "gemini-2.5-flash", or whichever was ordered`)
+	if known && strings.ContainsAny(o.Model, `*?[\`) {
+		known = false
+		f.add(at+".model", "the order's model is a glob, but an order is for one model", "write the model's id")
+	}
+	if o.Location == "" {
+		f.add(at+".location", "the order has no location", `write the location it was bought for, such as location = "europe-west4"`)
+	} else {
+		f.location(at+".location", "location", o.Location)
+	}
+	if o.GSUs < 0 {
+		f.add(at+".gsus", "gsus is negative", "write how many units were bought")
+	}
+	f.amount(at+".tokens_per_second", "tokens_per_second", o.TokensPerSecond)
+	if o.GSUs == 0 && o.TokensPerSecond == 0 {
+		f.add(at+".gsus", "the order says neither gsus nor tokens_per_second", "write how many units were bought: gsus = 10")
+	}
+	if o.Window < 0 {
+		f.add(at+".window", "window is negative", `write a time such as "30s", or leave it out to learn it`)
+	}
+	if b := o.Burndown; b != nil {
+		for _, rate := range burndownRates(b) {
+			f.amount(at+".burndown."+rate.name, rate.name, rate.value)
+		}
+	}
+	switch o.Overflow {
+	case "", OverflowRouter, OverflowVertex:
+	default:
+		f.add(at+".overflow", "overflow is neither of its two values", `write "router" or "vertex"`)
+	}
+	if known && o.GSUs > 0 && o.TokensPerSecond == 0 {
+		if _, err := quota.NewLedger(quota.Order{Model: o.Model, GSUs: o.GSUs}); err != nil {
+			f.add(at+".model", "the throughput of a unit is not known for this model",
+				"write tokens_per_second = GSUs × the throughput in Google's table")
+		}
+	}
+}
+
+type namedRate struct {
+	name  string
+	value float64
+}
+
+func burndownRates(b *quota.Burndown) []namedRate {
+	return []namedRate{
+		{"input", b.Input}, {"input_audio", b.InputAudio}, {"input_image", b.InputImage},
+		{"cached", b.Cached}, {"cached_audio", b.CachedAudio},
+		{"output", b.Output}, {"output_image", b.OutputImage}, {"output_audio", b.OutputAudio},
+		{"long_input", b.LongInput}, {"long_input_audio", b.LongInputAudio}, {"long_cached", b.LongCached},
+		{"long_cached_audio", b.LongCachedAudio}, {"long_output", b.LongOutput},
+	}
+}
+
+func (f *faults) location(field, what, location string) bool {
+	if locationSyntax.MatchString(location) {
+		return true
+	}
+	f.add(field, what+" is no location of Vertex AI", `write "global", "us", "eu" or a region such as "europe-west4"`)
+	return false
+}
+
+func (f *faults) glob(field, what, glob string) {
+	if _, err := path.Match(glob, ""); err != nil {
+		f.add(field, what+" is a malformed glob", `write * for anything and close each [: "gemini-*"`)
+		return
+	}
+	f.model(field, what, glob, `write "*" for all models, or a glob such as "gemini-*"`)
+}
+
+// model checks what every model name and glob must be; fix is for an empty one.
+func (f *faults) model(field, what, model, fix string) bool {
+	switch {
+	case model == "":
+		f.add(field, what+" is empty", fix)
+	case strings.ContainsFunc(model, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		f.add(field, what+" holds white space or control characters", `write the model's id, such as "gemini-2.5-flash"`)
+	case strings.HasPrefix(model, "models/"), strings.Contains(model, "publishers/"):
+		f.add(field, what+" is written as a path", `write the id after the last slash, such as "gemini-2.5-flash"`)
+	default:
+		return true
+	}
+	return false
+}
+
+func (f *faults) limit(at string, l *Limit) {
+	if l.Model != "" {
+		f.glob(at+".model", "model", l.Model)
+	}
+	if *l == (Limit{Model: l.Model}) {
+		f.add(at, "the limits table limits nothing", "write rpm, tpm, rpd or concurrency")
+	}
+	dimensions := []struct {
+		name  string
+		value int64
+	}{{"rpm", l.RPM}, {"tpm", l.TPM}, {"rpd", l.RPD}, {"concurrency", l.Concurrency}}
+	for _, d := range dimensions {
+		if d.value < 0 {
+			f.add(at+"."+d.name, d.name+" is negative", "write a limit above 0, or leave it out for no limit")
+		}
+	}
+}
+
+func (f *faults) baseURL(field, text string) {
+	if text == "" {
+		return
+	}
+	const fix = `write scheme and host, such as "https://vertex.example.com"`
+	u, err := url.Parse(text)
+	switch {
+	// The parser's error quotes the text, where a password may stand.
+	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		f.add(field, "base_url is no absolute http or https URL", fix)
+	case u.User != nil:
+		f.add(field, "base_url holds a user name or password", fix+"; credentials go into keys or credentials")
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		f.add(field, "base_url holds a query or fragment", fix)
+	}
+}
+
+// amount checks a number of which negative, NaN and infinite make no sense.
+func (f *faults) amount(field, name string, value float64) {
+	if value < 0 || math.IsNaN(value) || math.IsInf(value, 0) {
+		f.add(field, name+" is negative, infinite or no number", "write a number above 0, or leave it out")
+	}
+}
+
+func index(at string, i int) string { return at + "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,125 @@
+package router
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// whole reads an answer to its end before handing it on, so that one that is cut off can be asked for again.
+func (t *transfer) whole() answer {
+	s := t.session
+	var buf bytes.Buffer
+	if n := t.resp.ContentLength; n > 0 && n <= maxAnswer {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(t.upstream, maxAnswer+1))
+	body := buf.Bytes()
+	switch {
+	case err != nil:
+		return t.broken(err)
+	case len(body) > maxAnswer:
+		return t.pass(body)
+	case isJSON(t.resp.Header) && cut(body):
+		return t.broken(io.ErrUnexpectedEOF)
+	case s.wire.Generates && wire.IsError(body):
+		return t.judged(http.StatusOK, 0, t.resp.Header, body)
+	}
+	o := pool.Outcome{Class: pool.ClassOK}
+	if s.metered() {
+		use(&o, wire.ParseUsage(body))
+	}
+	t.settle(o)
+	t.resp.Body = io.NopCloser(bytes.NewReader(body))
+	t.resp.ContentLength = int64(len(body))
+	s.sign(t.resp.Header, t.lease.Candidate(), o.Traffic)
+	return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
+}
+
+// use puts what Google counted into an outcome.
+func use(o *pool.Outcome, u wire.Usage) {
+	o.Traffic = u.Traffic
+	if o.Counted = u.Known; !u.Known {
+		return
+	}
+	o.Usage = quota.Usage{
+		Input: int64(u.Prompt + u.ToolUse), InputAudio: int64(u.PromptAudio), InputImage: int64(u.PromptImage),
+		Cached: int64(u.Cached), CachedAudio: int64(u.CachedAudio),
+		Output:      int64(max(u.Output-u.OutputImage-u.OutputAudio, 0) + u.Thoughts),
+		OutputImage: int64(u.OutputImage), OutputAudio: int64(u.OutputAudio),
+	}
+}
+
+func isJSON(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "application/json")
+}
+
+// cut reports whether a JSON text has lost its end, as it does behind proxies that end a broken answer as if it were whole.
+func cut(body []byte) bool {
+	body = bytes.TrimRight(body, " \t\r\n")
+	if len(body) == 0 {
+		return false
+	}
+	last := body[len(body)-1]
+	switch bytes.TrimLeft(body, " \t\r\n\ufeff")[0] {
+	case '{':
+		return last != '}'
+	case '[':
+		return last != ']'
+	default:
+		return false
+	}
+}
+
+// pass hands an answer on as it comes, after the head that was read already.
+func (t *transfer) pass(head []byte) answer {
+	t.accept("")
+	t.resp.Body = &passing{transfer: t, head: head}
+	return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
+}
+
+// accept notes that Google has begun to answer well.
+func (t *transfer) accept(traffic string) {
+	t.patience.Stop()
+	t.lease.Accept(time.Now())
+	t.session.sign(t.resp.Header, t.lease.Candidate(), traffic)
+}
+
+// passing is the body of an answer that passes through unread.
+type passing struct {
+	*transfer
+	head []byte
+	done atomic.Bool // the lease is settled
+}
+
+func (p *passing) Read(b []byte) (int, error) {
+	if len(p.head) > 0 {
+		n := copy(b, p.head)
+		p.head = p.head[n:]
+		return n, nil
+	}
+	n, err := p.upstream.Read(b)
+	if err != nil && p.done.CompareAndSwap(false, true) {
+		class := pool.ClassOK
+		if !errors.Is(err, io.EOF) {
+			class = p.breach()
+		}
+		p.settle(pool.Outcome{Class: class})
+	}
+	return n, err
+}
+
+func (p *passing) Close() error {
+	if p.done.CompareAndSwap(false, true) {
+		p.settle(pool.Outcome{Class: pool.ClassCancelled})
+	}
+	return nil
+}

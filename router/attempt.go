@@ -1,0 +1,272 @@
+package router
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/pool"
+)
+
+const (
+	// maxAnswer bounds what is read of an answer before it is handed on. A longer one passes through as it comes.
+	maxAnswer = 32 << 20
+	// maxError bounds what is read of an error.
+	maxError = 1 << 20
+)
+
+// answer is what came of one attempt.
+type answer struct {
+	candidate *pool.Candidate
+	class     pool.Class
+	hint      time.Duration
+	served    bool           // a good answer, or the beginning of one
+	resp      *http.Response // what the caller would get; nil if nothing came
+	err       error          // why nothing came
+}
+
+// errFirstByte ends an attempt that has stayed without an answer for Config.FirstByteTimeout.
+var errFirstByte = errors.New("router: no byte within first_byte_timeout")
+
+// attempt sends the request to the leased endpoint, judges the answer and ends the lease. If the beginning of a good answer is all there
+// is yet, the lease goes over to the answer's body.
+func (s *session) attempt(l pool.Lease) answer {
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	patience := time.AfterFunc(s.router.cfg.FirstByteTimeout, func() { cancel(errFirstByte) })
+	t := &transfer{session: s, lease: l, ctx: ctx, cancel: cancel, patience: patience}
+
+	req, err := s.request(ctx, l)
+	if err != nil { // no access token to be had
+		t.end()
+		l.Settle(time.Now(), pool.Outcome{Class: pool.ClassProjectMisconfigured, Message: "no access token: " + err.Error()})
+		return answer{candidate: l.Candidate(), class: pool.ClassProjectMisconfigured, err: fmt.Errorf("router: project of %s: %w", l.Candidate(), err)}
+	}
+	resp, err := s.router.transport.RoundTrip(req)
+	if err != nil {
+		return t.broken(err)
+	}
+	resp.Request = s.req
+	t.resp, t.upstream = resp, resp.Body
+	switch {
+	case resp.StatusCode >= 400:
+		return t.refused()
+	case s.wire.Stream && s.wire.Generates:
+		return t.stream()
+	default:
+		return t.whole()
+	}
+}
+
+// request builds the request for the leased endpoint. It shares nothing with the caller's that a transport would change.
+func (s *session) request(ctx context.Context, l pool.Lease) (*http.Request, error) {
+	c := l.Candidate()
+	u := s.wire.URL(wire.Target{
+		Backend: wire.Backend(c.Backend()), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location(),
+	})
+	h := make(http.Header, len(s.req.Header)+3)
+	for k, v := range s.req.Header {
+		if travels(k) {
+			h[k] = v
+		}
+	}
+	if err := l.Authorize(ctx, h); err != nil {
+		return nil, err
+	}
+	if c.Backend() == pool.BackendVertex && s.metered() {
+		switch {
+		case c.Traffic() == pool.TrafficOnDemand:
+			h[requestType] = []string{shared}
+		case c.Overflow() == pool.OverflowRouter || s.traffic == pool.TrafficProvisioned:
+			h[requestType] = []string{dedicated}
+		}
+	}
+	if deadline, ok := s.ctx.Deadline(); ok && h[serverTimeout] != nil {
+		left := max(math.Ceil(deadline.Sub(s.now).Seconds()), 1)
+		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
+	}
+
+	req := s.req.WithContext(ctx) // a copy
+	req.URL, req.Host, req.RequestURI, req.Header = u, u.Host, "", h
+	req.Body, req.GetBody, req.ContentLength = nil, nil, 0
+	req.TransferEncoding, req.Trailer, req.Close = nil, nil, false
+	switch {
+	case s.tail != nil:
+		req.Body = io.NopCloser(io.MultiReader(bytes.NewReader(s.body), s.tail))
+		req.ContentLength = s.req.ContentLength
+	case len(s.body) > 0:
+		req.Body = io.NopCloser(bytes.NewReader(s.body))
+		req.ContentLength = int64(len(s.body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(s.body)), nil }
+	}
+	return req, nil
+}
+
+// serverTimeout is the header in which the SDK passes the caller's deadline on, in whole seconds. Each attempt has what is left of it.
+const serverTimeout = "X-Server-Timeout"
+
+// travels reports whether a header of the caller's is sent on: all but what is meant for the router, the caller's own credentials, what
+// the router sets itself, and what belongs to the caller's connection.
+func travels(name string) bool {
+	switch name {
+	case "X-Goog-Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Goog-User-Project", requestType, "Accept-Encoding",
+		"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Host":
+		return false
+	}
+	return len(name) < len(headerPrefix) || !strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+}
+
+// transfer is one attempt's exchange with Google, for as long as it lasts.
+type transfer struct {
+	session  *session
+	lease    pool.Lease
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	patience *time.Timer
+	resp     *http.Response
+	upstream io.ReadCloser
+}
+
+// end lets go of the connection.
+func (t *transfer) end() {
+	t.patience.Stop()
+	if t.upstream != nil {
+		_ = t.upstream.Close()
+	}
+	t.cancel(nil)
+}
+
+// settle ends the exchange and the lease.
+func (t *transfer) settle(o pool.Outcome) {
+	t.end()
+	t.lease.Settle(time.Now(), o)
+}
+
+// broken ends an attempt to which no whole answer came.
+func (t *transfer) broken(err error) answer {
+	class := t.breach()
+	a := answer{candidate: t.lease.Candidate(), class: class, err: err}
+	if cause := context.Cause(t.ctx); errors.Is(cause, errFirstByte) {
+		a.err = cause
+	} else if t.session.ctx.Err() != nil {
+		a.err = t.session.ctx.Err()
+	}
+	t.settle(pool.Outcome{Class: class, Message: "no whole answer"})
+	a.err = fmt.Errorf("router: %s: %w", a.candidate, redacted(a.err))
+	return a
+}
+
+// breach is the class of an exchange that broke off: the way to Google, unless it was the caller who left. A caller whose deadline passed
+// without a byte has left too, if the same servers have answered others meanwhile: else a black hole would hide behind its callers'
+// patience.
+func (t *transfer) breach() pool.Class {
+	err := t.session.ctx.Err()
+	switch {
+	case err == nil:
+		return pool.ClassTransport
+	case errors.Is(err, context.DeadlineExceeded) && t.resp == nil && !t.lease.AnsweredSince():
+		return pool.ClassTransport
+	default:
+		return pool.ClassCancelled
+	}
+}
+
+// redacted takes the URL out of an error of net/http's: transports may add what they like to it.
+func redacted(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// refused judges an answer that is an error.
+func (t *transfer) refused() answer {
+	body, err := io.ReadAll(io.LimitReader(t.upstream, maxError))
+	if err != nil && t.session.ctx.Err() != nil {
+		return t.broken(err)
+	}
+	return t.judged(t.resp.StatusCode, t.resp.StatusCode, t.resp.Header, body)
+}
+
+// judged ends an attempt that Google refused, be it by status or, with judge 0, by an error inside a good answer.
+func (t *transfer) judged(status, judge int, header http.Header, body []byte) answer {
+	s, c := t.session, t.lease.Candidate()
+	body = wire.Scrub(body, s.router.secrets...)
+	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Status: judge, Header: header, Body: body, Now: time.Now()})
+	if v.Class == wire.OK { // an error event without anything that names the error
+		v.Class = wire.ServerFault
+	}
+	if s.home && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
+		v.Class = wire.CallerFault // it is the resource that is not there, and it lives nowhere else
+	}
+	t.settle(outcome(v, status, body))
+	return answer{
+		candidate: c, class: pool.Class(v.Class), hint: v.Hint,
+		resp: t.reply(status, header, body),
+	}
+}
+
+// outcome is what the pool needs of a verdict.
+func outcome(v wire.Verdict, status int, body []byte) pool.Outcome {
+	o := pool.Outcome{Class: pool.Class(v.Class), Hint: v.Hint, Message: v.Message, Answer: &pool.Answer{Status: status, Body: body}}
+	for _, q := range v.Violations {
+		if o.Quota == "" || q.Per == wire.Day {
+			if o.Quota = q.ID; o.Quota == "" {
+				o.Quota = q.Metric
+			}
+		}
+	}
+	return o
+}
+
+// reply is Google's answer with a body that has been read, and our headers.
+func (t *transfer) reply(status int, header http.Header, body []byte) *http.Response {
+	resp := *t.resp
+	if status != resp.StatusCode {
+		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
+	}
+	resp.Header = header
+	resp.Header.Del("Content-Encoding")
+	resp.Header.Del("Content-Length")
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
+	t.session.sign(resp.Header, t.lease.Candidate(), "")
+	return &resp
+}
+
+// sign puts our headers on an answer. traffic is Google's word for what served it, if it said one.
+func (s *session) sign(h http.Header, c *pool.Candidate, traffic string) {
+	if traffic = trafficName(traffic); traffic == "" {
+		traffic = string(c.Traffic())
+	}
+	values := [3]string{c.String(), strconv.Itoa(s.attempts), traffic}
+	h[headerEndpoint] = values[0:1:1]
+	h[headerAttempts] = values[1:2:2]
+	h[headerTraffic] = values[2:3:3]
+	if s.plan.Model != s.router.alias(s.model) {
+		h[headerModel] = []string{s.plan.Model}
+	}
+}
+
+// trafficName is our word for a trafficType of Google's; unknown ones are passed on in lower case.
+func trafficName(t string) string {
+	switch t {
+	case "", "TRAFFIC_TYPE_UNSPECIFIED":
+		return ""
+	case "PROVISIONED_THROUGHPUT":
+		return string(pool.TrafficProvisioned)
+	case "ON_DEMAND":
+		return string(pool.TrafficOnDemand)
+	default:
+		return strings.ToLower(t)
+	}
+}

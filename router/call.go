@@ -1,0 +1,91 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Priority orders calls that wait.
+type Priority string
+
+const (
+	// Interactive calls go first. The default.
+	Interactive Priority = "interactive"
+	// Batch calls go when no interactive call waits.
+	Batch Priority = "batch"
+)
+
+// Call is what one call asks of the router. The zero value asks for nothing in particular. Set it with [WithCall], or, from other
+// programs, with the Spillway-… headers; where both speak of the same thing, Call holds.
+type Call struct {
+	// Affinity is any string; calls with the same one go to the same endpoint while it is ready. Header: Spillway-Affinity.
+	Affinity string
+	// Locations are the only locations that may serve the call, failover included. Empty: all. Header: Spillway-Locations, with commas
+	// between them.
+	Locations []string
+	// MaxWait is the longest the call queues for an endpoint, in place of [Config.MaxWait]. Zero: that one; negative: not at all.
+	// Header: Spillway-Max-Wait, a duration such as "5s"; "0s": not at all.
+	MaxWait time.Duration
+	// Priority is Interactive if empty. Header: Spillway-Priority.
+	Priority Priority
+}
+
+type callKey struct{}
+
+// WithCall returns a context whose calls are routed as c asks.
+func WithCall(ctx context.Context, c Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+const (
+	headerPrefix    = "Spillway-"
+	headerAffinity  = headerPrefix + "Affinity"
+	headerLocations = headerPrefix + "Locations"
+	headerMaxWait   = headerPrefix + "Max-Wait"
+	headerPriority  = headerPrefix + "Priority"
+
+	headerEndpoint = headerPrefix + "Endpoint"
+	headerAttempts = headerPrefix + "Attempts"
+	headerTraffic  = headerPrefix + "Traffic"
+	headerModel    = headerPrefix + "Model"
+)
+
+// askedOf reads what a request asks of the router.
+func askedOf(req *http.Request) (Call, error) {
+	c, _ := req.Context().Value(callKey{}).(Call)
+	h := req.Header
+	if c.Affinity == "" {
+		c.Affinity = h.Get(headerAffinity)
+	}
+	if v := h.Get(headerLocations); len(c.Locations) == 0 && v != "" {
+		for l := range strings.SplitSeq(v, ",") {
+			if l = strings.TrimSpace(l); l != "" {
+				c.Locations = append(c.Locations, l)
+			}
+		}
+		if len(c.Locations) == 0 {
+			return c, fmt.Errorf("header %s is %q and names no location; write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
+		}
+	}
+	if v := h.Get(headerMaxWait); c.MaxWait == 0 && v != "" {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return c, fmt.Errorf("header %s is %q; write a duration with its unit, e.g. \"5s\"", headerMaxWait, v)
+		}
+		if c.MaxWait = d; d == 0 {
+			c.MaxWait = -1
+		}
+	}
+	if c.Priority == "" {
+		c.Priority = Priority(h.Get(headerPriority))
+	}
+	switch c.Priority {
+	case "", Interactive, Batch:
+		return c, nil
+	default:
+		return c, fmt.Errorf("priority is %q; write %q or %q", c.Priority, Interactive, Batch)
+	}
+}

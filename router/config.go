@@ -1,0 +1,91 @@
+package router
+
+import (
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Policy says how the router chooses among the ready endpoints of one tier.
+type Policy string
+
+const (
+	// LeastLoaded draws two endpoints at random, by weight, and takes the one with fewer tokens in flight per unit of headroom.
+	// The default.
+	LeastLoaded Policy = "least_loaded"
+	// RoundRobin takes the endpoints in turn, by weight.
+	RoundRobin Policy = "round_robin"
+	// Random takes an endpoint at random, by weight.
+	Random Policy = "random"
+)
+
+// Config says how calls are routed. The zero value is the defaults named at each field.
+type Config struct {
+	// Policy chooses within a tier. Empty means LeastLoaded.
+	Policy Policy
+	// MaxAttempts is how many requests to Google one call may cost. Zero means 4.
+	MaxAttempts int
+	// MaxWait is the longest a call queues for an endpoint. Zero means 10 s, negative means it never waits.
+	MaxWait time.Duration
+	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that back end, else Gemini.
+	Backend pool.Backend
+	// State is a file that carries day counters and cooldowns over a restart. Empty means none.
+	State string
+	// FirstByteTimeout is how long one attempt may stay without a byte from Google. Zero means 10 min: thinking takes minutes.
+	FirstByteTimeout time.Duration
+	// Retry sets attempts after faults of Google's.
+	Retry Retry
+	// Models are aliases: name in the call -> model that is asked.
+	Models map[string]string
+	// Fallbacks are tried when a model is exhausted everywhere.
+	Fallbacks []Fallback
+}
+
+// Retry sets the attempts that follow a server's fault or a broken connection. Moving on from a quota is no retry and is not limited here.
+type Retry struct {
+	// Initial is the first backoff before the same endpoint is asked again. Zero means 1 s.
+	Initial time.Duration
+	// Max is the longest backoff. Zero means 60 s.
+	Max time.Duration
+	// Budget is the share of calls, over the last 10 s, that may be retried, beside one a second. Zero means 0.2.
+	Budget float64
+}
+
+// Fallback names the models that stand in for one that is exhausted.
+type Fallback struct {
+	// Model is the model asked for.
+	Model string
+	// To are the models tried in its place, in order.
+	To []string
+}
+
+// effective returns c with its defaults filled in.
+func (c Config) effective(projects []pool.Project) Config {
+	def := func(d *time.Duration, value time.Duration) {
+		if *d == 0 {
+			*d = value
+		}
+	}
+	if c.Policy == "" {
+		c.Policy = LeastLoaded
+	}
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 4
+	}
+	if c.Backend == "" {
+		c.Backend = pool.BackendVertex
+		for _, p := range projects {
+			if p.Backend != pool.BackendVertex {
+				c.Backend = pool.BackendGemini
+			}
+		}
+	}
+	if c.Retry.Budget == 0 {
+		c.Retry.Budget = 0.2
+	}
+	def(&c.MaxWait, 10*time.Second)
+	def(&c.FirstByteTimeout, 10*time.Minute)
+	def(&c.Retry.Initial, time.Second)
+	def(&c.Retry.Max, 60*time.Second)
+	return c
+}

@@ -1,0 +1,137 @@
+package router_test
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+// weighted is a pool of projects with these weights, all of one tier.
+func weighted(t *testing.T, policy router.Policy, weights ...float64) *bed {
+	t.Helper()
+	var google geminitest.Config
+	var p pool.Config
+	for i, w := range weights {
+		g, project := keyed(fmt.Sprintf("p%d", i), nil, fmt.Sprintf("key-%d", i))
+		project.Weight = w
+		google.Projects = append(google.Projects, g)
+		p.Projects = append(p.Projects, project)
+	}
+	return newBed(t, google, p, router.Config{Policy: policy})
+}
+
+// TestEachPolicyGivesShareByWeight compares long-run shares with the weights, over three projects and then over the two that are left.
+func TestEachPolicyGivesShareByWeight(t *testing.T) {
+	for _, tt := range []struct {
+		policy  router.Policy
+		within  float64 // of the whole
+		weights []float64
+	}{
+		{router.Random, 0.06, []float64{1, 1, 1}},
+		{router.Random, 0.06, []float64{1, 2, 5}},
+		{router.RoundRobin, 0.002, []float64{1, 1, 1}},
+		{router.RoundRobin, 0.002, []float64{1, 2, 5}},
+		{router.RoundRobin, 0.002, []float64{0.3, 0.5, 0.7}},
+		{router.LeastLoaded, 0.06, []float64{1, 1, 1}},
+		{router.LeastLoaded, 0.06, []float64{1, 2, 5}},
+	} {
+		t.Run(fmt.Sprintf("%s %v", tt.policy, tt.weights), func(t *testing.T) {
+			b := weighted(t, tt.policy, tt.weights...)
+			c := b.client(t)
+			share := func(among ...int) {
+				t.Helper()
+				before := make(map[int]int)
+				sum := 0.0
+				for _, i := range among {
+					before[i] = b.Count(geminitest.Match{Project: fmt.Sprintf("p%d", i)})
+					sum += tt.weights[i]
+				}
+				const calls = 1200
+				for range calls {
+					if _, err := ask(t.Context(), c, flash); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, i := range among {
+					got := float64(b.Count(geminitest.Match{Project: fmt.Sprintf("p%d", i)})-before[i]) / calls
+					if want := tt.weights[i] / sum; math.Abs(got-want) > tt.within {
+						t.Errorf("among %v, p%d has a share of %.3f, want %.3f", among, i, got, want)
+					}
+				}
+			}
+			share(0, 1, 2)
+			b.Script(geminitest.Match{Project: "p1"}, geminitest.DayQuota(flash, 1, time.Hour))
+			for b.Count(geminitest.Match{Project: "p1", Served: ""}) == 0 || b.CountStatus(geminitest.Match{Project: "p1"}, 429) == 0 {
+				if _, err := ask(t.Context(), c, flash); err != nil {
+					t.Fatal(err)
+				}
+			}
+			share(0, 2)
+		})
+	}
+}
+
+// TestLeastLoadedSparesWhoIsBusy holds calls at one of three projects: new ones go to the others.
+func TestLeastLoadedSparesWhoIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := weighted(t, router.LeastLoaded, 1, 1, 1)
+		c := b.client(t)
+		slow := b.Keep(geminitest.Match{Project: "p0"}, geminitest.Answer{Delay: 10 * time.Second})
+		for range 300 {
+			go func() {
+				if _, err := ask(t.Context(), c, flash); err != nil {
+					t.Error(err)
+				}
+			}()
+			time.Sleep(10 * time.Millisecond)
+		}
+		// What p0 holds grows with each call it gets, so it gets only those that draw it twice: a ninth, where a third would be even.
+		if n := b.Count(geminitest.Match{Project: "p0"}); n > 60 {
+			t.Errorf("the busy project got %d of 300 calls", n)
+		}
+		slow()
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestAffinityKeepsToOneEndpointWhileItIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := weighted(t, "", 1, 1, 1, 1, 1)
+		c := b.client(t)
+		home := map[string]string{}
+		used := map[string]bool{}
+		for i := range 50 {
+			user := fmt.Sprintf("user-%d", i)
+			for range 4 {
+				resp, err := ask(router.WithCall(t.Context(), router.Call{Affinity: user}), c, flash)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if was := home[user]; was != "" && was != endpoint(resp) {
+					t.Fatalf("%s went from %s to %s", user, was, endpoint(resp))
+				}
+				home[user] = endpoint(resp)
+				used[endpoint(resp)] = true
+			}
+		}
+		if len(used) != 5 {
+			t.Errorf("50 users share %d of 5 endpoints", len(used))
+		}
+		b.Keep(geminitest.Match{Project: "p0"}, geminitest.MinuteQuota(flash, 1, 30*time.Second))
+		for user, was := range home {
+			resp, err := ask(router.WithCall(t.Context(), router.Call{Affinity: user}), c, flash)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if was != "p0/global/on_demand" && was != endpoint(resp) {
+				t.Errorf("%s had to leave %s although only p0 rests", user, was)
+			}
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package router
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// maxReplay bounds how much of a request's body is kept for another attempt: more than any inline request may have (20 MB,
+// https://ai.google.dev/gemini-api/docs/document-processing). A longer one is sent once.
+const maxReplay = 64 << 20
+
+// requestType is Vertex AI's header that asks for a kind of traffic, as net/http spells it; a caller's own is obeyed.
+// Source: https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/use-provisioned-throughput.
+const (
+	requestType = "X-Vertex-Ai-Llm-Request-Type"
+	dedicated   = "dedicated"
+	shared      = "shared"
+)
+
+// session is one call on its way: from the request, over its attempts, to the answer.
+type session struct {
+	router *Router
+	ctx    context.Context
+	req    *http.Request
+	asked  Call
+
+	wire wire.Call
+	body []byte
+	tail io.Reader // what did not fit into body: then there is one attempt
+
+	model   string // as the caller named it; the plan's differs for aliases and fallbacks
+	plan    *pool.Plan
+	need    pool.Need
+	traffic pool.Traffic // the only one allowed; empty: both
+	home    bool         // belongs to one project
+
+	began    time.Time
+	now      time.Time
+	attempts int
+	waited   time.Duration
+	retryAt  time.Time         // not before: the servers that failed this call
+	faulted  []*pool.Candidate // one of each
+	last     *answer           // Google's last, if it is one to give back
+}
+
+// newSession reads the request. A request that cannot be understood is refused, with an answer of Google's shape.
+func (r *Router) newSession(req *http.Request) (s *session, refused *http.Response, err error) {
+	s = &session{router: r, ctx: req.Context(), req: req, now: time.Now()}
+	s.began = s.now
+	if req.Body != nil {
+		s.body, s.tail, err = readBody(req)
+		if s.tail == nil {
+			closeBody(req.Body)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	if s.asked, err = askedOf(req); err != nil {
+		s.close()
+		return nil, s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+err.Error()), nil
+	}
+	s.wire = wire.ParseRequest(req.Method, req.URL, s.body)
+	s.home = s.wire.Resource != ""
+	s.model = s.wire.Model
+	s.use(r.alias(s.model))
+
+	switch req.Header.Get(requestType) {
+	case dedicated:
+		s.traffic = pool.TrafficProvisioned
+	case shared:
+		s.traffic = pool.TrafficOnDemand
+	}
+	if !s.metered() {
+		s.traffic = pool.TrafficOnDemand
+	}
+	r.budget.call(s.now)
+	return s, nil, nil
+}
+
+// close lets go of what is left of the request's body.
+func (s *session) close() {
+	if s.tail != nil {
+		closeBody(s.req.Body)
+	}
+}
+
+// readBody reads a request's body as far as it is kept.
+func readBody(req *http.Request) (body []byte, tail io.Reader, err error) {
+	var buf bytes.Buffer
+	if n := req.ContentLength; n > 0 && n <= maxReplay {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(req.Body, maxReplay+1))
+	if n > maxReplay {
+		tail = req.Body
+	}
+	return buf.Bytes(), tail, err
+}
+
+// use makes model the one to be asked.
+func (s *session) use(model string) {
+	if model != s.wire.Model {
+		s.body = s.wire.Rename(model, s.body)
+	}
+	s.plan = s.router.pool.Plan(s.now, model)
+	deadline, _ := s.ctx.Deadline()
+	s.need = s.plan.Need(int64(s.wire.InputTokens), int64(s.wire.MaxOutput), int64(s.wire.Candidates), deadline)
+	if !s.wire.Generates {
+		s.need.Output = 0
+	}
+	s.need.Free = !s.metered()
+}
+
+// metered reports whether Google counts the call against limits and orders: what asks a model for an answer, not what counts tokens
+// or reads lists.
+func (s *session) metered() bool {
+	return s.wire.Model != "" && s.req.Method == http.MethodPost && s.wire.Method != "countTokens" && s.wire.Method != "computeTokens"
+}
+
+// run makes attempts until there is an answer.
+func (s *session) run() (*http.Response, error) {
+	for {
+		lease, err := s.acquire()
+		switch {
+		case err == nil:
+		case errors.Is(err, errExhausted):
+			if s.fallBack() {
+				continue
+			}
+			return s.giveUp()
+		default:
+			return nil, err
+		}
+
+		s.attempts++
+		a := s.attempt(lease)
+		s.now = time.Now()
+		switch {
+		case a.err != nil && s.ctx.Err() != nil:
+			return nil, a.err
+		case a.served, !a.class.Elsewhere():
+			return a.resp, a.err
+		}
+		s.last = &a
+		if !s.again(&a) {
+			return s.giveUp()
+		}
+	}
+}
+
+// again reports whether there may be another attempt after one that failed for a reason that may be different elsewhere.
+func (s *session) again(a *answer) bool {
+	if s.tail != nil || s.attempts >= s.router.cfg.MaxAttempts {
+		return false
+	}
+	if !a.class.Fault() {
+		return true // what failed rests now: moving on is free
+	}
+	if !s.router.budget.retry(s.now) {
+		return false
+	}
+	if !s.hasFaulted(a.candidate) {
+		s.faulted = append(s.faulted, a.candidate)
+	}
+	// Full jitter: these servers are asked again, if there are no others, after a random share of a period that doubles.
+	retry := s.router.cfg.Retry
+	period := retry.Initial
+	for range min(s.attempts-1, 30) {
+		period = min(2*period, retry.Max)
+	}
+	s.retryAt = s.now.Add(max(a.hint, time.Duration(rand.Float64()*float64(period))))
+	return true
+}
+
+func (s *session) hasFaulted(c *pool.Candidate) bool {
+	for _, f := range s.faulted {
+		if f.SameServer(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// fallBack goes over to the next model that stands in for the one asked for. A call that names what belongs to the first one's project
+// stays.
+func (s *session) fallBack() bool {
+	if s.home || s.tail != nil || s.attempts >= s.router.cfg.MaxAttempts || s.ctx.Err() != nil {
+		return false
+	}
+	first := s.router.alias(s.model)
+	for _, f := range s.router.cfg.Fallbacks {
+		if s.router.alias(f.Model) != first {
+			continue
+		}
+		next := f.To
+		for i, to := range f.To {
+			if s.router.alias(to) == s.plan.Model {
+				next = f.To[i+1:]
+			}
+		}
+		if len(next) == 0 {
+			return false
+		}
+		s.faulted, s.retryAt = nil, time.Time{}
+		s.use(s.router.alias(next[0]))
+		return true
+	}
+	return false
+}
+
+// eligible reports whether the call may go to a candidate, now or ever.
+func (s *session) eligible(c *pool.Candidate) bool {
+	return s.refusal(c) == ""
+}
+
+// refusal says why the call may not go to a candidate at all; "" if it may.
+func (s *session) refusal(c *pool.Candidate) string {
+	switch {
+	case c.Backend() != pool.Backend(s.wire.Backend):
+		return "speaks the other back end's dialect"
+	case s.home && !c.Home():
+		return "is not where " + s.wire.Resource + " lives"
+	case s.traffic != "" && c.Traffic() != s.traffic:
+		return "carries " + string(c.Traffic()) + " traffic"
+	case !s.allowed(c.Location()):
+		return "location not allowed by the call"
+	default:
+		return ""
+	}
+}
+
+func (s *session) allowed(location string) bool {
+	if len(s.asked.Locations) == 0 {
+		return true
+	}
+	for _, l := range s.asked.Locations {
+		if strings.EqualFold(l, location) {
+			return true
+		}
+	}
+	return false
+}
+
+// ready reports whether a candidate may and can be asked now.
+func (s *session) ready(c *pool.Candidate) bool {
+	return s.eligible(c) && c.Ready(s.now) && (!s.hasFaulted(c) || !s.retryAt.After(s.now))
+}
