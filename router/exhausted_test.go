@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -194,6 +195,39 @@ func TestCloseFailsWhoWaitsAndWhoComesLater(t *testing.T) {
 		}
 		if _, err := ask(t.Context(), c, flash); !errors.Is(err, router.ErrClosed) {
 			t.Errorf("a later call got %v, want ErrClosed", err)
+		}
+	})
+}
+
+func TestExhaustedErrorSaysWhenAndWhy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := twoProjects(t)
+		c := b.client(t)
+		b.Script(geminitest.Match{Project: "a"}, geminitest.MinuteQuota(flash, 10, 40*time.Second))
+		b.Script(geminitest.Match{Project: "b"}, geminitest.DayQuota(flash, 10, 20*time.Second))
+		_, err := ask(t.Context(), c, flash)
+		e, ok := router.Exhausted(fmt.Errorf("wrapped: %w", err))
+		if !ok {
+			t.Fatalf("%v is not taken for exhausted", err)
+		}
+		if in := time.Until(e.RetryAt); in < 20*time.Second || in > 21*time.Second {
+			t.Errorf("retry in %v, want at b's first probe after 20 s", in)
+		}
+		if len(e.Reasons) != 2 || e.Reasons[0].Endpoint != "a/global/on_demand" || !strings.HasPrefix(e.Reasons[0].Why, "minute_quota until ") ||
+			e.Reasons[1].Endpoint != "b/global/on_demand" || !strings.HasPrefix(e.Reasons[1].Why, "day_quota until ") {
+			t.Errorf("reasons are %q", e.Reasons)
+		}
+		if again, ok := router.Exhausted(e); !ok || again != e {
+			t.Error("an ExhaustedError is not taken for itself")
+		}
+		if apiError(t, e).Code != 429 {
+			t.Error("the genai.APIError is not beneath it")
+		}
+
+		for _, other := range []error{nil, errors.New("exhausted"), genai.APIError{Code: 429, Status: "RESOURCE_EXHAUSTED"}} {
+			if _, ok := router.Exhausted(other); ok {
+				t.Errorf("%v is taken for exhausted", other)
+			}
 		}
 	})
 }

@@ -3,17 +3,12 @@ package router
 import (
 	"bytes"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/spillway-go/spillway/internal/wire"
 	"github.com/spillway-go/spillway/pool"
 )
-
-// maxReasons bounds how many endpoints an exhausted answer speaks of.
-const maxReasons = 64
 
 // giveUp answers a call that no endpoint can serve.
 func (s *session) giveUp() (*http.Response, error) {
@@ -50,52 +45,6 @@ func (s *session) remembered() *http.Response {
 		return nil
 	}
 	return s.reply(first.Status, first.Body)
-}
-
-// exhausted is the answer when the call cannot be served in time, in Google's own shape, so that code that knows Google's knows ours.
-func (s *session) exhausted() *http.Response {
-	reasons := make(map[string]string)
-	eligible := false
-	for _, c := range s.plan.All() {
-		reason := s.refusal(c)
-		if reason == "" {
-			eligible = true
-			if reason = c.Reason(s.now, s.need); reason == "" {
-				reason = "failed for this call"
-			}
-		}
-		if len(reasons) < maxReasons {
-			reasons[c.String()] = reason
-		}
-	}
-	if !eligible {
-		return s.nowhere(reasons)
-	}
-
-	retry := time.Duration(0)
-	if wake, ok := s.wake(); ok {
-		retry = max(wake.Sub(s.now), 0)
-	}
-	why := "every endpoint rests"
-	if s.attempts >= s.router.cfg.MaxAttempts {
-		why = "max_attempts is used up"
-	}
-	resp := s.reply(http.StatusTooManyRequests, wire.Exhausted{
-		Message:  "spillway: no endpoint can serve " + s.name() + " in time: " + why + "; see the details for each",
-		Retry:    retry,
-		Metadata: reasons,
-	}.Body())
-	resp.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(retry.Seconds())), 10))
-	return resp
-}
-
-// nowhere is the answer to a call that the pool has no endpoint for, whatever the time.
-func (s *session) nowhere(reasons map[string]string) *http.Response {
-	message := "spillway: no endpoint of the pool may serve " + s.name() + "; see the details for each"
-	if len(reasons) == 0 {
-		message = "spillway: no project of the pool takes " + s.name() + "; add it to a [[project]]'s models"
-	}
-	return s.reply(http.StatusBadRequest, wire.NoEndpoint(message, reasons))
 }
 
 func (s *session) name() string {
