@@ -78,6 +78,16 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 	return &Client{Client: client, Router: r}, nil
 }
 
+// ClientConfig returns what an agent framework, or another [genai.NewClient], needs to make a client that is routed like this one.
+func (c *Client) ClientConfig() genai.ClientConfig {
+	cc := c.Client.ClientConfig()
+	if cc.Backend == genai.BackendGeminiAPI {
+		// The SDK puts GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION of the environment here, and would refuse its own config for it.
+		cc.Project, cc.Location = "", ""
+	}
+	return cc
+}
+
 // Close ends the client: calls that wait for an endpoint fail with [router.ErrClosed], calls that are under way go on to their end. It
 // may be called more than once.
 func (c *Client) Close() error { return c.Router.Close() }

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+const checkHelp = `Usage: spillway check FILE [MODEL…]
+
+Check reads a file as a service would, and shows for each model how its calls
+are served: tiers, which are tried in order, with their endpoints, the limits
+that they keep to and the throughput that was bought. Without MODEL it shows
+every model that the file names: in orders, limits, aliases and fallbacks, and
+in the models of a project.
+
+The variables and files that the file names must be there, as for the service.
+Google is not asked: application default credentials need not be there, and
+keys may be made up. What is wrong with the file goes to standard error, all of
+it at once. No key is ever printed.
+
+Exit status: 1 if the file is wrong, or if nobody serves one of the models.
+`
+
+// check is the command "check".
+func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	rest, status, ok := parse(flags, args, checkHelp, stdout, stderr)
+	if !ok {
+		return status
+	}
+	if len(rest) == 0 {
+		return misused("check", stderr, "it needs a FILE")
+	}
+	cfg, err := config.Load(rest[0])
+	if err != nil {
+		writef(stderr, "%s\n", err)
+		return statusFailed
+	}
+	// To show a plan nobody is asked: application default credentials need not be there.
+	asked := cfg.Pool
+	asked.Projects = slices.Clone(asked.Projects)
+	for i := range asked.Projects {
+		if p := &asked.Projects[i]; p.Credentials == nil && len(p.Keys) == 0 {
+			p.Credentials = pool.NoCredentials
+		}
+	}
+	r, err := router.New(asked, cfg.Router)
+	if err != nil {
+		writef(stderr, "%s: %s\n", rest[0], err)
+		return statusFailed
+	}
+	defer func() { _ = r.Close() }()
+
+	for _, w := range cfg.Warnings {
+		writef(stderr, "%s (warning)\n", w)
+	}
+	models := rest[1:]
+	if len(models) == 0 {
+		models = named(cfg)
+	}
+	page := &page{out: stdout, cfg: cfg, router: r}
+	page.head(rest[0])
+	for _, m := range models {
+		page.model(m) //nolint:contextcheck // nothing in a plan waits
+	}
+	if len(models) == 0 {
+		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-2.5-flash\n", rest[0])
+	}
+	if len(page.unserved) > 0 {
+		writef(stderr, "%s: no %s project takes %s; add it to the models of one, or do not name it\n",
+			rest[0], r.Backend(), strings.Join(page.unserved, ", "))
+		return statusFailed
+	}
+	return statusOK
+}
+
+// named returns the models that a config names, sorted.
+func named(cfg *config.Config) []string {
+	found := map[string]bool{}
+	add := func(model string) {
+		if target, ok := cfg.Router.Models[model]; ok {
+			model = target
+		}
+		if model != "" && !strings.ContainsAny(model, `*?[\`) { // a glob names no model
+			found[model] = true
+		}
+	}
+	for alias := range cfg.Router.Models {
+		add(alias)
+	}
+	for _, f := range cfg.Router.Fallbacks {
+		add(f.Model)
+		for _, to := range f.To {
+			add(to)
+		}
+	}
+	for _, p := range cfg.Pool.Projects {
+		for _, model := range p.Models {
+			add(model)
+		}
+		for _, o := range p.Provisioned {
+			add(o.Model)
+		}
+		for _, l := range p.Limits {
+			add(l.Model)
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// aliases returns the other names of a model, sorted.
+func aliases(cfg *config.Config, model string) []string {
+	var names []string
+	for alias, target := range cfg.Router.Models {
+		if target == model {
+			names = append(names, alias)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fallbacks returns what stands in for a model that is exhausted, in order.
+func fallbacks(cfg *config.Config, model string) []string {
+	for _, f := range cfg.Router.Fallbacks {
+		if f.Model == model {
+			return f.To
+		}
+	}
+	return nil
+}

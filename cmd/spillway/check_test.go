@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.want from what the command prints")
+
+// transcript runs the program and returns what it did, as golden files have it.
+func transcript(ctx context.Context, args ...string) (status int, text string) {
+	var stdout, stderr strings.Builder
+	status = run(ctx, args, &stdout, &stderr)
+	return status, "$ spillway " + strings.Join(args, " ") + "\n" + stdout.String() + "-- stderr --\n" + stderr.String() +
+		"-- status " + strconv.Itoa(status) + " --\n"
+}
+
+func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
+	// Application default credentials that are not there, and keys that are.
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
+	t.Setenv("SPARE_KEY_1", "the-first-key")
+	t.Setenv("SPARE_KEY_2", "the-second-key")
+	for _, tt := range []struct {
+		name string
+		args []string
+		want int
+	}{
+		{"orders", []string{"check", "testdata/orders.toml"}, 0},
+		{"alias", []string{"check", "testdata/orders.toml", "fast", "gemini-3.5-flash"}, 0},
+		{"mixed", []string{"check", "testdata/mixed.toml"}, 1},
+		{"broken", []string{"check", "testdata/broken.toml"}, 1},
+		{"any", []string{"check", "testdata/any.toml"}, 0},
+		{"any_model", []string{"check", "testdata/any.toml", "a-model"}, 0},
+		{"missing", []string{"check", "testdata/there-is-no-such-file.toml"}, 1},
+		{"help", []string{"--help"}, 0},
+		{"help_check", []string{"help", "check"}, 0},
+		{"help_emulate", []string{"emulate", "--help"}, 0},
+		{"nothing", nil, 2},
+		{"unknown", []string{"chek"}, 2},
+		{"help_unknown", []string{"help", "chek"}, 2},
+		{"no_file", []string{"check"}, 2},
+		{"unknown_flag", []string{"check", "testdata/any.toml", "--quiet"}, 2},
+		{"emulate_argument", []string{"emulate", "9090"}, 2},
+		{"emulate_address", []string{"emulate", "--listen", "127.0.0.1:no-port"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			status, got := transcript(t.Context(), tt.args...)
+			if status != tt.want {
+				t.Errorf("the status is %d, want %d", status, tt.want)
+			}
+			golden := filepath.Join("testdata", tt.name+".want")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			for _, key := range []string{"the-first-key", "the-second-key", "written-into-the-file"} {
+				if strings.Contains(got, key) {
+					t.Errorf("the key %q is shown", key)
+				}
+			}
+		})
+	}
+}

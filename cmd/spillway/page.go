@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+// page prints what a config comes to.
+type page struct {
+	out      io.Writer
+	cfg      *config.Config
+	router   *router.Router
+	unserved []string // models that nobody serves
+}
+
+// head prints the projects.
+func (p *page) head(file string) {
+	writef(p.out, "%s: %s, clients speak to %s\n", file, several(len(p.cfg.Pool.Projects), "project"), p.router.Backend())
+	for _, project := range p.cfg.Pool.Projects {
+		about := []string{string(project.Backend), credential(project)}
+		if project.BaseURL != "" {
+			about = append(about, "at "+project.BaseURL)
+		}
+		if len(project.Models) > 0 {
+			about = append(about, "models "+strings.Join(project.Models, " "))
+		}
+		writef(p.out, "  %-16s %s\n", project.Name, strings.Join(about, ", "))
+	}
+}
+
+// credential says how a project shows who it is, without showing it.
+func credential(project pool.Project) string {
+	switch {
+	case len(project.Keys) > 0:
+		return several(len(project.Keys), "key")
+	case project.Credentials == nil:
+		return "application default credentials"
+	case project.Credentials == pool.NoCredentials:
+		return "no credentials"
+	default:
+		return "credentials"
+	}
+}
+
+// model prints how one model is served.
+func (p *page) model(name string) {
+	plan := p.router.Plan(name)
+	writef(p.out, "\n%s\n", title(name, plan.Model, aliases(p.cfg, plan.Model)))
+	speaks := func(c *pool.Candidate) bool { return c.Backend() == p.router.Backend() }
+	if !slices.ContainsFunc(plan.All(), speaks) {
+		p.unserved = append(p.unserved, name)
+		writef(p.out, "  nobody serves it\n")
+	}
+	for i, tier := range plan.Tiers {
+		label := fmt.Sprintf("tier %d", i+1)
+		for _, c := range tier.Candidates {
+			line := fmt.Sprintf("  %-8s %-40s %s", label, c, strings.Join(p.notes(plan.Model, c, tier), ", "))
+			writef(p.out, "%s\n", strings.TrimRight(line, " "))
+			label = ""
+		}
+	}
+	if to := fallbacks(p.cfg, plan.Model); len(to) > 0 {
+		writef(p.out, "  %-8s %s\n", "else", strings.Join(to, ", then "))
+	}
+}
+
+// title is a model's name with what else it is called.
+func title(asked, model string, aliases []string) string {
+	if asked != model {
+		return asked + " = " + model
+	}
+	if len(aliases) > 0 {
+		return model + " (also " + strings.Join(aliases, ", ") + ")"
+	}
+	return model
+}
+
+// notes say what is particular about an endpoint.
+func (p *page) notes(model string, c *pool.Candidate, tier *pool.Tier) []string {
+	var notes []string
+	if c.Backend() != p.router.Backend() {
+		notes = append(notes, "skipped: clients speak to "+string(p.router.Backend()))
+	}
+	if o, ok := c.Order(); ok {
+		notes = append(notes, p.order(model, c, o)...)
+	}
+	limits := c.Limits()
+	for _, l := range []struct {
+		name  string
+		value int64
+	}{{"rpm", limits.RPM}, {"tpm", limits.TPM}, {"rpd", limits.RPD}, {"concurrency", limits.Concurrency}} {
+		if l.value > 0 {
+			notes = append(notes, l.name+" "+thousands(l.value))
+		}
+	}
+	for _, other := range tier.Candidates {
+		if other.Weight() != c.Weight() {
+			notes = append(notes, "weight "+strconv.FormatFloat(c.Weight(), 'g', -1, 64))
+			break
+		}
+	}
+	return notes
+}
+
+// order says what was bought.
+func (p *page) order(model string, c *pool.Candidate, o pool.Order) []string {
+	var notes []string
+	if o.GSUs > 0 {
+		notes = append(notes, several(o.GSUs, "GSU"))
+	}
+	for _, e := range p.router.Stat().Endpoints {
+		if e.Model == model && e.Endpoint == c.String() && e.Order != nil {
+			notes = append(notes, thousands(int64(e.Order.TokensPerSecond))+" tokens a second")
+		}
+	}
+	if o.Window > 0 {
+		notes = append(notes, "window "+o.Window.String())
+	}
+	return append(notes, "overflow by "+string(c.Overflow()))
+}
+
+// several is a number with its noun.
+func several(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return thousands(int64(n)) + " " + noun
+}
+
+// thousands writes a number as 1,234,567.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

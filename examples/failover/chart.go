@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// marks stand for the endpoints in the chart: one mark is one call that was answered there.
+var marks = []string{"█", "▓", "░", "▒"}
+
+// chart tells the story, line by line.
+type chart struct {
+	out       io.Writer
+	endpoints []string // in the order in which they are tried
+	refused   int      // answers 429 of Google's so far
+	resting   []string // what rested a second ago
+}
+
+func newChart(out io.Writer, plan *pool.Plan) *chart {
+	c := &chart{out: out}
+	for i, endpoint := range plan.All() {
+		c.endpoints = append(c.endpoints, endpoint.String())
+		c.printf("  %s %s\n", marks[i%len(marks)], endpoint)
+	}
+	c.printf("\n      calls  429s\n")
+	return c
+}
+
+func (c *chart) printf(format string, values ...any) { _, _ = fmt.Fprintf(c.out, format, values...) }
+
+// remark says what happens now.
+func (c *chart) remark(second int, text string) { c.printf("%02ds   %s\n", second, text) }
+
+// second draws the calls of one second, and says what began to rest in it, or is back.
+func (c *chart) second(second int, answered counts, google *geminitest.Emulator, stat pool.Stat) {
+	refused := google.CountStatus(geminitest.Match{}, http.StatusTooManyRequests)
+	var bar strings.Builder
+	for i, endpoint := range c.endpoints {
+		bar.WriteString(strings.Repeat(marks[i%len(marks)], answered[endpoint]))
+	}
+	c.printf("%02ds  %6d  %4d  %s\n", second, answered.sum(), refused-c.refused, bar.String())
+	c.refused = refused
+
+	now := resting(stat)
+	for _, what := range now {
+		if !slices.Contains(c.resting, what) {
+			c.printf("                   rests: %s\n", what)
+		}
+	}
+	for _, what := range c.resting {
+		if !slices.Contains(now, what) {
+			c.printf("                   is back: %s\n", before(what, ","))
+		}
+	}
+	c.resting = now
+}
+
+// resting lists what is not asked for longer than an instant. Pauses of a full order are too many to tell.
+func resting(stat pool.Stat) []string {
+	var list []string
+	for _, project := range stat.Projects {
+		for _, key := range project.Keys {
+			if key.Rest.Class != "" {
+				list = append(list, fmt.Sprintf("%s of %s, %s", key.Key, project.Name, key.Rest))
+			}
+		}
+	}
+	for _, e := range stat.Endpoints {
+		if e.Rest.Class == pool.ClassDayQuota {
+			list = append(list, fmt.Sprintf("%s, %s", e.Endpoint, e.Rest))
+		}
+		// The endpoints of a location share its circuit breaker.
+		open := strings.Split(e.Endpoint, "/")[1] + ", circuit breaker open"
+		if e.Breaker.State != breaker.StateClosed && !slices.Contains(list, open) {
+			list = append(list, open)
+		}
+	}
+	return list
+}
+
+func before(s, separator string) string {
+	head, _, _ := strings.Cut(s, separator)
+	return head
+}
+
+// summary says what came of it: for the callers by their own counts, for Google by the emulator's.
+func (c *chart) summary(calls *tally, google *geminitest.Emulator) {
+	calls.mu.Lock()
+	defer calls.mu.Unlock()
+	answered := calls.total.sum()
+	c.printf("\n%d calls, half of them streams: %d answered, %d failed\n", answered+len(calls.failed), answered, len(calls.failed))
+	for i, endpoint := range c.endpoints {
+		n := calls.total[endpoint]
+		c.printf("  %s %-32s %5d  %3.0f %%\n", marks[i%len(marks)], endpoint, n, 100*float64(n)/float64(max(answered, 1)))
+	}
+	status := func(code int) int { return google.CountStatus(geminitest.Match{}, code) }
+	full := google.CountStatus(geminitest.Match{Traffic: "dedicated"}, http.StatusTooManyRequests)
+	c.printf("%d requests to Google for them. Refused were:\n", google.Count(geminitest.Match{}))
+	c.printf("  %4d with 429, of which %d by the full order; that is %.3f per call\n",
+		status(http.StatusTooManyRequests), full, float64(status(http.StatusTooManyRequests))/float64(max(answered, 1)))
+	c.printf("  %4d with 503, in the failed region\n", status(http.StatusServiceUnavailable))
+	c.printf("  %4d with 400, for the revoked key\n", status(http.StatusBadRequest))
+	c.printf("%d calls were moved on after a refusal, unseen by their callers.\n", calls.moved)
+}
