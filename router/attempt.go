@@ -201,7 +201,7 @@ func (t *transfer) refused() answer {
 func (t *transfer) judged(status, judge int, header http.Header, body []byte) answer {
 	s, c := t.session, t.lease.Candidate()
 	body = wire.Scrub(body, s.router.secrets...)
-	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Status: judge, Header: header, Body: body, Now: time.Now()})
+	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: t.lease.Keyed(), Status: judge, Header: header, Body: body, Now: time.Now()})
 	if v.Class == wire.OK { // an error event without anything that names the error
 		v.Class = wire.ServerFault
 	}

@@ -49,6 +49,7 @@ type session struct {
 	waited   time.Duration
 	retryAt  time.Time         // not before: the servers that failed this call
 	faulted  []*pool.Candidate // one of each
+	faults   int               // attempts that they failed
 	last     *answer           // Google's last, if it is one to give back
 }
 
@@ -169,16 +170,11 @@ func (s *session) again(a *answer) bool {
 	if !s.router.budget.retry(s.now) {
 		return false
 	}
+	s.faults++
 	if !s.hasFaulted(a.candidate) {
 		s.faulted = append(s.faulted, a.candidate)
 	}
-	// Full jitter: these servers are asked again, if there are no others, after a random share of a period that doubles.
-	retry := s.router.cfg.Retry
-	period := retry.Initial
-	for range min(s.attempts-1, 30) {
-		period = min(2*period, retry.Max)
-	}
-	s.retryAt = s.now.Add(max(a.hint, time.Duration(rand.Float64()*float64(period))))
+	s.retryAt = s.now.Add(s.router.cfg.Retry.backoff(s.faults, a.hint, rand.Float64()))
 	return true
 }
 
@@ -211,7 +207,7 @@ func (s *session) fallBack() bool {
 		if len(next) == 0 {
 			return false
 		}
-		s.faulted, s.retryAt = nil, time.Time{}
+		s.faulted, s.faults, s.retryAt = nil, 0, time.Time{}
 		s.use(s.router.alias(next[0]))
 		return true
 	}

@@ -159,7 +159,7 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	switch failure := b.events.Failure(); {
 	case failure != nil:
 		body := wire.Scrub(failure, b.session.router.secrets...)
-		v := wire.Judge(wire.Answer{Backend: b.session.wire.Backend, Body: body, Now: time.Now()})
+		v := wire.Judge(wire.Answer{Backend: b.session.wire.Backend, Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
 		o = outcome(v, http.StatusOK, body)
 	case !b.events.Finished():
 		o.Class = b.breach()

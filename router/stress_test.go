@@ -41,7 +41,7 @@ func TestHundredThousandCallsLeaveNothingBehind(t *testing.T) {
 		wg.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(i), 1))
 			for sent.Add(1) <= calls {
-				if storm(t, b, rng) {
+				if send(t, b, rng) {
 					served.Add(1)
 				}
 				switch rng.IntN(2000) { // and something changes
@@ -80,8 +80,8 @@ func TestHundredThousandCallsLeaveNothingBehind(t *testing.T) {
 	t.Errorf("%d goroutines before, %d after Close; %d requests still under way at Google", before, runtime.NumGoroutine(), b.InFlight())
 }
 
-// storm makes one call of some kind, and reports whether it was answered well.
-func storm(t *testing.T, b *bed, rng *rand.Rand) bool {
+// send makes one call of some kind, and reports whether it was answered well.
+func send(t *testing.T, b *bed, rng *rand.Rand) bool {
 	ctx := context.Background()
 	var cancel context.CancelFunc = func() {}
 	method := ":generateContent"

@@ -23,7 +23,7 @@ func Judge(a Answer) Verdict {
 		addLimits(f.violations, stated)
 	}
 	return Verdict{
-		Class:      f.class(a.Backend, code),
+		Class:      f.class(a, code),
 		Hint:       max(f.delay, messageHint(f.message), headerHint(a.Header, a.Now)),
 		Violations: f.violations,
 		Reason:     f.reason,
@@ -33,20 +33,20 @@ func Judge(a Answer) Verdict {
 	}
 }
 
-func (f *fault) class(b Backend, code int) Class {
+func (f *fault) class(a Answer, code int) Class {
 	if c := quotaClass(f.violations); c != "" && mayBeQuota(code) {
 		return c
 	}
-	if c := f.reasonClass(b); c != "" {
+	if c := f.reasonClass(a); c != "" {
 		return c
 	}
-	if c := messageClass(b, code, strings.ToLower(f.message)); c != "" {
+	if c := messageClass(a, code, strings.ToLower(f.message)); c != "" {
 		return c
 	}
 	if len(f.violations) > 0 && mayBeQuota(code) {
 		return QuotaUnknown
 	}
-	return statusClass(b, code)
+	return statusClass(a, code)
 }
 
 // mayBeQuota keeps a caller's own words, which a 400 may quote, from being taken for a quota. 403 is how Google's older
@@ -56,10 +56,10 @@ func mayBeQuota(code int) bool {
 }
 
 // statusClass is what a status means where nothing in the body decides.
-func statusClass(b Backend, code int) Class {
+func statusClass(a Answer, code int) Class {
 	switch code {
 	case http.StatusUnauthorized:
-		return either(b, KeyDead, ProjectMisconfigured)
+		return a.credentialDead()
 	case http.StatusPaymentRequired:
 		return Billing
 	case http.StatusForbidden:
@@ -67,7 +67,7 @@ func statusClass(b Backend, code int) Class {
 	case http.StatusNotFound:
 		return ModelMissing
 	case http.StatusTooManyRequests:
-		return either(b, QuotaUnknown, Contention)
+		return either(a.Backend, QuotaUnknown, Contention)
 	case http.StatusServiceUnavailable:
 		return Overloaded
 	case http.StatusRequestTimeout, 499:
@@ -79,6 +79,15 @@ func statusClass(b Backend, code int) Class {
 	return CallerFault
 }
 
+// credentialDead is what it means that the caller's credential is not taken: a key can be replaced by another, an access token stands for
+// all of the project.
+func (a Answer) credentialDead() Class {
+	if a.Keyed || a.Backend == Gemini {
+		return KeyDead
+	}
+	return ProjectMisconfigured
+}
+
 func either(b Backend, gemini, vertex Class) Class {
 	if b == Vertex {
 		return vertex
@@ -88,7 +97,7 @@ func either(b Backend, gemini, vertex Class) Class {
 
 // reasonClass goes by the families of google.rpc.ErrorInfo.reason (googleapis, google/api/error_reason.proto) and by the
 // string codes of the Interactions API. "" for those that decide nothing.
-func (f *fault) reasonClass(b Backend) Class {
+func (f *fault) reasonClass(a Answer) Class {
 	reason := strings.ToUpper(f.reason)
 	switch reason {
 	case "":
@@ -115,7 +124,7 @@ func (f *fault) reasonClass(b Backend) Class {
 	case "DEADLINE_EXCEEDED":
 		return ServerFault
 	case "CONSUMER_SUSPENDED", "CONSUMER_INVALID":
-		return either(b, KeyDead, ProjectMisconfigured)
+		return a.credentialDead()
 	case "LOCATION_ORG_POLICY_VIOLATED", "LOCATION_POLICY_VIOLATED":
 		return ModelMissing // of that location; others may do
 	case "USER_PROJECT_DENIED", "UNAUTHENTICATED", "CREDENTIALS_MISSING", "ACCOUNT_STATE_INVALID",
@@ -142,7 +151,7 @@ func (f *fault) reasonClass(b Backend) Class {
 
 // messageClass goes by Google's words, in lower case. Each rule holds only for the statuses that it was seen with, and
 // those of a 400, whose message may quote the caller, only at its beginning.
-func messageClass(b Backend, code int, m string) Class {
+func messageClass(a Answer, code int, m string) Class {
 	has := func(words ...string) bool {
 		for _, w := range words {
 			if strings.Contains(m, w) {
@@ -193,7 +202,7 @@ func messageClass(b Backend, code int, m string) Class {
 			begins("requests to this api") && has("are blocked"):
 			return KeyDead
 		case has("unregistered callers"), has("consumer") && has("has been suspended"):
-			return either(b, KeyDead, ProjectMisconfigured)
+			return a.credentialDead()
 		case has("user location is not supported"):
 			return EgressBlocked
 		case has("credits are depleted", "spending cap"):

@@ -368,3 +368,23 @@ func BenchmarkJudge(b *testing.B) {
 		})
 	}
 }
+
+// TestJudgeBlamesTheKeyOfAKeyedCallOnVertex: what means the whole project where it signs with tokens means one of its keys where it has
+// keys, which others can replace.
+func TestJudgeBlamesTheKeyOfAKeyedCallOnVertex(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		body   string
+	}{
+		{403, `{"error":{"code":403,"message":"Consumer has been suspended.","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONSUMER_SUSPENDED"}]}}`},
+		{401, `{"error":{"code":401,"message":"Request had invalid authentication credentials.","status":"UNAUTHENTICATED"}}`},
+		{401, ``},
+	} {
+		for keyed, want := range map[bool]wire.Class{true: wire.KeyDead, false: wire.ProjectMisconfigured} {
+			got := wire.Judge(wire.Answer{Backend: wire.Vertex, Keyed: keyed, Status: tt.status, Body: []byte(tt.body)})
+			if got.Class != want {
+				t.Errorf("%d %s, keyed %v: %q, want %q", tt.status, tt.body, keyed, got.Class, want)
+			}
+		}
+	}
+}

@@ -68,6 +68,7 @@ type Verdict struct {
 // Answer is what Judge looks at.
 type Answer struct {
 	Backend Backend
+	Keyed   bool        // the request was signed with an API key; always so on the Gemini back end
 	Status  int         // HTTP status; 0 stands for an error event inside a 200: the code in the body counts
 	Header  http.Header // may be nil
 	Body    []byte
