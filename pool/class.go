@@ -16,9 +16,11 @@ const (
 	ClassNoQuota Class = "no_quota"
 	// ClassQuotaUnknown: some quota, unnamed. Project and model rest for 1 s, doubling to 30 min while it repeats.
 	ClassQuotaUnknown Class = "quota_unknown"
-	// ClassContention: the location has no room for pay-as-you-go now; nobody's fault. Project, location and model rest 400 ms, then are paced.
+	// ClassContention: the location has no room for pay-as-you-go now; nobody's fault. Project, location and model rest 400 ms, then
+	// are paced.
 	ClassContention Class = "contention"
-	// ClassProvisionedFull: the Provisioned Throughput order is full. The order rests until its ledger has room, doubling to 30 s while it repeats.
+	// ClassProvisionedFull: the Provisioned Throughput order is full. The order rests until its ledger has room, doubling to 30 s while
+	// it repeats.
 	ClassProvisionedFull Class = "provisioned_full"
 	// ClassOverloaded: the model has too few servers now. Counts in the breaker of location and model.
 	ClassOverloaded Class = "overloaded"
@@ -59,7 +61,9 @@ const (
 )
 
 func (s scope) String() string {
-	return [...]string{"nothing", "location+model", "key", "project", "project+model", "project+location+model", "provisioned order", "back end"}[s]
+	return [...]string{
+		"nothing", "location+model", "key", "project", "project+model", "project+location+model", "provisioned order", "back end",
+	}[s]
 }
 
 // ending is how a rest comes to its end.
@@ -91,13 +95,18 @@ type rule struct {
 	remember bool
 }
 
+const (
+	contentionRest = 400 * time.Millisecond
+	halfDay        = 12 * time.Hour
+)
+
 // rules is the policy of design: see the comments of the classes. The clamp of 65 s is a minute quota's longest wait and some slack.
 var rules = map[Class]rule{
 	ClassMinuteQuota:          {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 65 * time.Second, jitter: 0.1},
 	ClassQuotaUnknown:         {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 30 * time.Minute, jitter: 0.1},
-	ClassContention:           {scope: scopePlace, ending: endsTimed, min: 400 * time.Millisecond, max: 65 * time.Second, jitter: 0.25, flat: true},
-	ClassProvisionedFull:      {scope: scopeOrder, ending: endsTimed, min: 250 * time.Millisecond, max: 30 * time.Second, jitter: 0.1},
-	ClassDayQuota:             {scope: scopeProjectModel, ending: endsMidnight, probe: 15 * time.Minute, probeMax: 12 * time.Hour, probes: 4},
+	ClassContention:           {scope: scopePlace, ending: endsTimed, min: contentionRest, max: 65 * time.Second, jitter: 0.25, flat: true},
+	ClassProvisionedFull:      {scope: scopeOrder, ending: endsTimed, min: 25 * time.Millisecond, max: 30 * time.Second, jitter: 0.1},
+	ClassDayQuota:             {scope: scopeProjectModel, ending: endsMidnight, probe: 15 * time.Minute, probeMax: halfDay, probes: 4},
 	ClassNoQuota:              {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour},
 	ClassModelForbidden:       {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour, remember: true},
 	ClassModelMissing:         {scope: scopePlace, ending: endsProbed, probe: time.Hour, probeMax: time.Hour, remember: true},

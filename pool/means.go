@@ -7,20 +7,22 @@ type means struct {
 	mu     sync.Mutex
 	scale  float64 // prompt tokens counted for one estimated
 	output float64 // tokens of an answer, thoughts included
-	known  bool
+	seen   int     // answers, up to memory
 }
 
 const (
 	firstOutput = 256  // until an answer was seen
-	learn       = 0.05 // weight of a new answer: a memory of about 20
 	minScale    = 0.25 // an estimate is never corrected beyond these, so that one odd call cannot
 	maxScale    = 8
+	// memory is over how many answers the means run: long, because the ledger of an order learns how Google's own estimate differs from
+	// this one, which it cannot while this one jumps.
+	memory = 200
 )
 
 func (m *means) read() (scale, output float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.known {
+	if m.seen == 0 {
 		return 1, firstOutput
 	}
 	return m.scale, m.output
@@ -34,10 +36,8 @@ func (m *means) observe(estimated, counted, output int64) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.known {
-		m.scale, m.output, m.known = scale, float64(output), true
-		return
-	}
-	m.scale += learn * (scale - m.scale)
-	m.output += learn * (float64(output) - m.output)
+	m.seen = min(m.seen+1, memory)
+	weight := 1 / float64(m.seen)
+	m.scale += weight * (scale - m.scale)
+	m.output += weight * (float64(output) - m.output)
 }

@@ -47,21 +47,19 @@ func (s *session) try(limit time.Time) (pool.Lease, error) {
 // lease takes the first candidate that is to be had, tier by tier.
 func (s *session) lease() (pool.Lease, bool) {
 	for _, t := range s.plan.Tiers {
-		for range draws {
-			c := s.pick(t)
-			if c == nil {
-				break
-			}
-			if l, ok := c.Lease(s.now, s.need); ok {
+		// No candidate is asked twice: a ledger learns from what it is asked for.
+		picked := s.pick(t)
+		if picked != nil {
+			if l, ok := picked.Lease(s.now, s.need); ok {
 				return l, true
 			}
 		}
-		// Nothing drawn: look at all of them, so that none with room is missed.
+		// It has no room, or none was drawn: look at all of them, so that none that has is missed.
 		n := len(t.Candidates)
 		start := rand.IntN(n)
 		for i := range n {
 			c := t.Candidates[(start+i)%n]
-			if !s.ready(c) {
+			if c == picked || !s.ready(c) {
 				continue
 			}
 			if l, ok := c.Lease(s.now, s.need); ok {

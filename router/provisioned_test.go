@@ -54,10 +54,9 @@ func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
 				b := ordered(t, geminitest.Config{Output: 100, Seed: 7, Latency: geminitest.Latency{FirstToken: 500 * time.Millisecond, PerToken: 10 * time.Millisecond, Jitter: 0.3}},
 					geminitest.Order{Model: flash, Location: "europe-west4", GSUs: gsus}, "")
 				c := b.client(t)
-				// Larger calls for larger orders, so that the test makes some ten thousand of them. A prompt has from no to 4 bytes a
-				// token, half of it in the mean; 100 tokens of answer burn 9 each. Arrivals are Poisson, at twice what the order can take.
+				// Larger calls for larger orders, so that the test makes some ten thousand of them. Prompts have up to so many tokens, half
+				// of it in the mean; 100 tokens of answer burn 9 each. Arrivals are Poisson, at twice what the order can take.
 				promptTokens := 600 + 200*gsus
-				prompt := strings.Repeat("a", 4*promptTokens)
 				mean := float64(promptTokens)/2 + 100*9
 				rate := float64(gsus) * 2690
 				gap := mean / (2 * rate)
@@ -67,9 +66,9 @@ func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
 				calls := 0
 				for start := time.Now(); time.Since(start) < minutes*time.Minute; calls++ {
 					time.Sleep(time.Duration(rng.ExpFloat64() * gap * float64(time.Second)))
-					size := 1 + rng.IntN(len(prompt))
+					tokens := 1 + rng.IntN(promptTokens)
 					wg.Go(func() {
-						if _, err := c.Models.GenerateContent(t.Context(), flash, genai.Text(prompt[:size]), nil); err != nil {
+						if _, err := c.Models.GenerateContent(t.Context(), flash, prompt(tokens), nil); err != nil {
 							t.Errorf("call failed: %v", err)
 						}
 					})
@@ -93,6 +92,16 @@ func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// prompt returns contents of so many tokens: images of 258, which are cheap to send around, and text.
+func prompt(tokens int) []*genai.Content {
+	var parts []*genai.Part
+	for ; tokens > 258; tokens -= 258 {
+		parts = append(parts, genai.NewPartFromBytes([]byte{0}, "image/png"))
+	}
+	parts = append(parts, genai.NewPartFromText(strings.Repeat("a", 4*tokens)))
+	return []*genai.Content{genai.NewContentFromParts(parts, genai.RoleUser)}
 }
 
 func TestOverflowVertexSendsNoHeaderAndLetsVertexSpill(t *testing.T) {

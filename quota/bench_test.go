@@ -1,0 +1,117 @@
+package quota_test
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+var unreached = quota.Limits{RPM: 1 << 40, TPM: 1 << 50, RPD: 1 << 40, Concurrency: 1 << 40}
+
+func BenchmarkReserveSettle(b *testing.B) {
+	q, now := quota.New(unreached), noon
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		r, _ := q.Reserve(now, 1000)
+		q.Settle(now, r, 900)
+	}
+}
+
+func BenchmarkReserveSettleParallel(b *testing.B) {
+	q := quota.New(unreached)
+	var clock atomic.Int64
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			now := noon.Add(time.Duration(clock.Add(int64(time.Millisecond))))
+			r, _ := q.Reserve(now, 1000)
+			q.Settle(now, r, 900)
+		}
+	})
+}
+
+func BenchmarkLedger(b *testing.B) {
+	l, err := quota.NewLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: 10})
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := noon
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(10 * time.Millisecond)
+		if h, ok := l.Reserve(now, 250); ok {
+			l.Settle(now, h, 240)
+		}
+	}
+}
+
+func BenchmarkPacerUnlimited(b *testing.B) {
+	p := quota.NewPacer(quota.Pacing{})
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			p.Allow(noon)
+		}
+	})
+}
+
+func BenchmarkPacerLimited(b *testing.B) {
+	p := quota.NewPacer(quota.Pacing{})
+	second(p, 0, 100, 2)
+	second(p, time.Second, 1, 0)
+	now := noon.Add(2 * time.Second)
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(time.Millisecond)
+		if p.Allow(now) {
+			p.Accepted(now)
+		}
+	}
+}
+
+func TestReservingAndSettlingAllocateNothing(t *testing.T) {
+	q, p := quota.New(unreached), quota.NewPacer(quota.Pacing{})
+	second(p, 0, 100, 2)
+	l, err := quota.NewLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := noon.Add(2 * time.Second)
+	for name, f := range map[string]func(){
+		"quota": func() {
+			r, _ := q.Reserve(now, 1000)
+			q.Settle(now, r, 900)
+			r, _ = q.Reserve(now, 1000)
+			q.Release(now, r)
+			q.Headroom(now)
+			q.Wait(now, 1000)
+		},
+		"ledger": func() {
+			h, _ := l.Reserve(now, 250)
+			l.Settle(now, h, 240)
+			h, _ = l.Reserve(now, 250)
+			l.Refuse(now, h)
+			h, _ = l.Reserve(now, 250)
+			l.Release(now, h)
+			l.Headroom(now)
+			l.Wait(now, 250)
+			l.Cost(quota.Usage{Input: 10, Output: 10})
+		},
+		"pacer": func() {
+			p.Allow(now)
+			p.Accepted(now)
+			p.Allow(now)
+			p.Rejected(now)
+			p.Allow(now)
+			p.Return(now)
+			p.Wait(now)
+		},
+	} {
+		if n := testing.AllocsPerRun(1000, func() { now = now.Add(7 * time.Millisecond); f() }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

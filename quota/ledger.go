@@ -1,0 +1,311 @@
+package quota
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+)
+
+// ErrUnknownModel is wrapped by the error of [NewLedger] for a model whose throughput the built-in table does
+// not have.
+var ErrUnknownModel = errors.New("quota: no Provisioned Throughput known for the model")
+
+// Never is what [Ledger.Wait] answers for a call that does not fit the order even when it is idle.
+const Never = time.Duration(math.MaxInt64)
+
+// Ledger follows one Provisioned Throughput order and foresees whether Google would take the next call on it.
+//
+// Google admits a call if what was used in a rolling window, plus an estimate of the call, stays within
+// throughput times window. When the call ends its real cost replaces the estimate. The throughput is the
+// bought one; the window is documented only as a range, and how the output is estimated not at all
+// (https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/use-provisioned-throughput,
+// read on 2026-11-22). The ledger learns both from the calls that were served and refused, starts with the
+// longest window of the range, and keeps learning: when Google changes the window it follows. For that it
+// needs a few refusals, at most about one in a hundred calls.
+//
+// Give Reserve the prompt's cost plus a steady mean of the output's: what matters is not that the estimate is
+// right but that it does not jump, for the ledger learns how Google's differs from it.
+//
+// Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that. It is safe
+// for concurrent use and works without allocating. The zero value is not usable; call [NewLedger].
+type Ledger struct {
+	rate     float64
+	burndown Burndown
+	bucket   time.Duration
+
+	mu       sync.Mutex
+	start    time.Time // what bucket numbers count from: the time of the first call
+	last     time.Time // the latest time seen
+	current  int64     // number of the bucket that last lies in
+	ring     []charge
+	beliefs  []belief
+	best     int     // the belief that decides
+	lesson   int64   // counts refusals learned from: those of calls that left together teach once
+	pressure float64 // share of the calls offered that are asked
+	refusals float64 // share of the calls offered that are refused
+	served   int64
+	refused  int64
+}
+
+// Hold is what one call holds of a [Ledger] until it is settled, refused or released.
+type Hold struct {
+	At   time.Time // when it was made
+	Cost float64   // burned-down tokens that were estimated
+
+	bucket int64
+	cost   int64
+	lesson int64
+	outlook
+}
+
+// NewLedger returns the ledger of an order that has not been used. It fails with [ErrUnknownModel] if the
+// order does not say its throughput and the table does not know it either, and for numbers that are negative
+// or make no throughput.
+func NewLedger(o Order) (*Ledger, error) {
+	key, known := modelKey(models, o.Model)
+	m := models[key]
+	switch {
+	case o.GSUs < 0 || !(o.TokensPerSecond >= 0) || o.TokensPerSecond > mostTokens || o.Window < 0:
+		return nil, fmt.Errorf("quota: order for model %q: a number is negative or too large", o.Model)
+	case o.TokensPerSecond == 0 && !known:
+		return nil, fmt.Errorf("%w %q: set tokens_per_second to the throughput that was bought", ErrUnknownModel, o.Model)
+	case o.TokensPerSecond == 0 && o.GSUs == 0:
+		return nil, fmt.Errorf("quota: order for model %q: set gsus, or tokens_per_second", o.Model)
+	}
+	rate, gsus := o.TokensPerSecond, o.GSUs
+	if rate == 0 {
+		rate = float64(gsus) * m.throughput
+	}
+	if gsus == 0 && known {
+		gsus = max(int(rate/m.throughput+0.5), 1)
+	}
+	shortest, longest := windowRange(o.Model, gsus)
+	if o.Window > 0 {
+		shortest, longest = o.Window, o.Window
+	}
+	var own Burndown
+	if o.Burndown != nil {
+		own = *o.Burndown
+	}
+	l := &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), pressure: 1}
+	l.beliefs, l.bucket = grid(rate, shortest, longest)
+	l.ring = make([]charge, l.beliefs[0].buckets+1)
+	return l, nil
+}
+
+// Cost returns what a call of that usage takes from the order, in burned-down tokens.
+func (l *Ledger) Cost(u Usage) float64 { return l.burndown.cost(u) }
+
+// Reserve holds room for a call of that estimated cost, in burned-down tokens, or reports false if Google
+// would refuse it now.
+func (l *Ledger) Reserve(now time.Time, cost float64) (Hold, bool) {
+	c := thousandths(cost)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	l.refusals *= 1 - refusalSpan
+	l.pressure *= 1 - pressureSpan
+	if l.beliefs[l.best].room(c) < 0 {
+		return Hold{}, false
+	}
+	l.pressure += pressureSpan
+	h := Hold{At: l.last, Cost: cost, bucket: l.current, cost: c, lesson: l.lesson}
+	for k := range l.beliefs {
+		h.note(k, &l.beliefs[k], c)
+	}
+	l.addLocked(h.bucket, charge{c, c})
+	return h, true
+}
+
+// Settle ends a call that the order served, at its real cost: evidence that there was room.
+func (l *Ledger) Settle(now time.Time, h Hold, cost float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	l.served++
+	l.addLocked(h.bucket, charge{thousandths(cost) - h.cost, -h.cost})
+	if h.edge != 0 {
+		pace := l.paceLocked()
+		for k := range l.beliefs {
+			if h.edge>>k&1 != 0 {
+				l.beliefs[k].accepted(h.over>>k&1 != 0, pace)
+			}
+		}
+	}
+	l.surpriseLocked(h.over, surpriseOK)
+}
+
+// Refuse ends a call that Google refused because the order is full: evidence that there was no room. Nothing
+// is charged.
+func (l *Ledger) Refuse(now time.Time, h Hold) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	l.refused++
+	l.refusals += refusalSpan
+	l.addLocked(h.bucket, charge{-h.cost, -h.cost})
+	if h.lesson != l.lesson {
+		l.surpriseLocked(h.spare, surpriseStale)
+		return
+	}
+	l.lesson++
+	for k := range l.beliefs {
+		if h.over>>k&1 == 0 {
+			l.beliefs[k].refused(h.cost, h.spare>>k&1 != 0)
+		}
+	}
+	l.surpriseLocked(h.spare, surpriseFull)
+}
+
+// Release ends a call that says nothing about the order: never sent, failed otherwise, or served on demand.
+// Nothing is charged.
+func (l *Ledger) Release(now time.Time, h Hold) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	l.addLocked(h.bucket, charge{-h.cost, -h.cost})
+}
+
+// Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now, [Never] that
+// it does not fit at all. It does not know that Google has more room once a running call turns out smaller.
+func (l *Ledger) Wait(now time.Time, cost float64) time.Duration {
+	c := thousandths(cost)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	b := l.beliefs[l.best] // a copy, from which the buckets leave one by one
+	if b.room(c) >= 0 {
+		return 0
+	}
+	for s := max(l.current-b.buckets, 0); s <= l.current; s++ {
+		b.sub(l.ring[s%int64(len(l.ring))])
+		if b.room(c) >= 0 {
+			return l.start.Add(time.Duration(s+b.buckets+1) * l.bucket).Sub(now)
+		}
+	}
+	return Never
+}
+
+// Utilisation returns the share of the order that is believed to be used in its window: 0 to 1, and above
+// while in debt.
+func (l *Ledger) Utilisation(now time.Time) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	b := &l.beliefs[l.best]
+	return b.used() / b.capacity
+}
+
+// Headroom returns the share of the order that is believed to be free, 0 to 1.
+func (l *Ledger) Headroom(now time.Time) float64 { return min(max(1-l.Utilisation(now), 0), 1) }
+
+// LedgerStat is a snapshot of a [Ledger].
+type LedgerStat struct {
+	TokensPerSecond float64       // bought, in burned-down tokens
+	Window          time.Duration // believed
+	Used            float64       // burned-down tokens in the window, running calls as Google is believed to count them
+	Capacity        float64       // TokensPerSecond times Window
+	Guess           float64       // how Google is believed to count a running call, as a multiple of the caller's estimate
+	ServedCount     int64         // calls settled
+	RefusedCount    int64         // calls refused
+}
+
+// Stat returns what is believed of the order now.
+func (l *Ledger) Stat(now time.Time) LedgerStat {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	b := &l.beliefs[l.best]
+	return LedgerStat{
+		TokensPerSecond: l.rate,
+		Window:          time.Duration(b.buckets) * l.bucket,
+		Used:            b.used() / millis,
+		Capacity:        b.capacity / millis,
+		Guess:           b.guess,
+		ServedCount:     l.served,
+		RefusedCount:    l.refused,
+	}
+}
+
+// advanceLocked moves to the bucket of now, unless a later time has been seen, and lets what has left a
+// window leave it. A window covers its length and the bucket that has begun: rather a little too much than
+// too little.
+func (l *Ledger) advanceLocked(now time.Time) {
+	if l.start.IsZero() {
+		l.start, l.last = now, now
+	}
+	if now.After(l.last) {
+		l.last = now
+	}
+	to, n := int64(l.last.Sub(l.start)/l.bucket), int64(len(l.ring))
+	if to-l.current >= n {
+		clear(l.ring)
+		for k := range l.beliefs {
+			l.beliefs[k].charge = charge{}
+		}
+		l.current = to
+		return
+	}
+	for l.current < to {
+		l.current++
+		for k := range l.beliefs {
+			b := &l.beliefs[k]
+			if left := l.current - b.buckets - 1; left >= 0 {
+				b.sub(l.ring[left%n])
+			}
+		}
+		l.ring[l.current%n] = charge{}
+	}
+}
+
+// addLocked charges in the bucket numbered at, unless that has left every window.
+func (l *Ledger) addLocked(at int64, c charge) {
+	age := l.current - at
+	if age >= int64(len(l.ring)) {
+		return
+	}
+	l.ring[at%int64(len(l.ring))].add(c)
+	for k := range l.beliefs {
+		if b := &l.beliefs[k]; age <= b.buckets {
+			b.add(c)
+		}
+	}
+}
+
+// paceLocked returns how many refusals one edge call may bring. The budget counts all calls, so the fewer of
+// them are asked the more each may risk; it slows as the budget is used up.
+func (l *Ledger) paceLocked() float64 {
+	offered := min(1/max(l.pressure, 1/pressureMost), pressureMost)
+	return refusalAim * offered * min(max(2*(1-l.refusals/refusalBudget), 0), 1)
+}
+
+// surpriseLocked adds surprise to the beliefs in mask, and changes to another if that is clearly less
+// surprised.
+func (l *Ledger) surpriseLocked(mask uint64, weight float64) {
+	if mask == 0 {
+		return
+	}
+	least := 0
+	for k := range l.beliefs {
+		b := &l.beliefs[k]
+		b.surprise *= memory
+		if mask>>k&1 != 0 {
+			b.surprise += weight
+		}
+		if b.surprise < l.beliefs[least].surprise {
+			least = k
+		}
+	}
+	if l.beliefs[l.best].surprise > l.beliefs[least].surprise+conviction {
+		l.best = least
+	}
+}
+
+func thousandths(tokens float64) int64 {
+	if !(tokens > 0) {
+		return 0
+	}
+	return int64(min(tokens, mostTokens) * millis)
+}

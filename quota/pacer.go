@@ -1,0 +1,212 @@
+package quota
+
+import (
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	pacePeriod  = time.Second      // how often the rate is judged
+	paceStale   = 10 * time.Second // a period with too few answers begins anew after this long
+	paceAnswers = 3                // too few answers are fewer than these
+	paceLongRun = 5 * time.Second  // a good time this long doubles the growth
+	paceFreedom = 1e9              // requests a second: as good as unlimited, and far from overflow
+	paceStep    = 0.5              // requests a second that every second without contention adds, beside the growth
+)
+
+// Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location and
+// model. Google answers contention there with 429 and no limit to keep to ("temporary high contention":
+// https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on 2026-11-22).
+//
+// It is unlimited until the first contention. From then on the answers are judged about once a second, if
+// there were at least three: with more than the tolerated share of contention the rate becomes gain times
+// what was accepted, at most halved (from unlimited straight to it); else it grows, the faster the longer it
+// goes well.
+//
+// What was accepted is taken from what was sent and not refused: refusals come back at once, but a whole
+// answer may take minutes, and waiting for it would make every start look like failure. Give Allow once for
+// every request sent, Rejected once for every one that met contention, Accepted for every one that did not,
+// and Return for one that was not sent after all.
+//
+// It is safe for concurrent use; while unlimited, Allow takes no lock. The zero value is not usable; call
+// [NewPacer].
+type Pacer struct {
+	pacing  Pacing
+	limited atomic.Bool
+	sent    atomic.Int64 // in this period
+
+	mu       sync.Mutex
+	last     time.Time // the latest time seen: the limiter mints tokens when time goes back
+	began    time.Time // the period
+	good     time.Time // since when there was no contention to speak of
+	answers  int64     // in this period
+	refused  int64     // in this period
+	returned float64   // requests allowed and then not sent: to be allowed again without asking the limiter
+	limiter  *rate.Limiter
+	accepted int64
+	rejected int64
+}
+
+// NewPacer returns a pacer that has seen no contention.
+func NewPacer(p Pacing) *Pacer {
+	return &Pacer{pacing: p.withDefaults(), limiter: rate.NewLimiter(rate.Inf, 1)}
+}
+
+// Allow reports whether a request may be sent now, and counts it as sent if so.
+func (p *Pacer) Allow(now time.Time) bool {
+	if p.limited.Load() {
+		p.mu.Lock()
+		ok := p.takeLocked(p.clampLocked(now))
+		p.mu.Unlock()
+		if !ok {
+			return false
+		}
+	}
+	if p.sent.Add(1) == 1 {
+		p.mu.Lock()
+		p.beginLocked(p.clampLocked(now))
+		p.mu.Unlock()
+	}
+	return true
+}
+
+func (p *Pacer) takeLocked(now time.Time) bool {
+	if p.returned >= 1 {
+		p.returned--
+		return true
+	}
+	return p.limiter.AllowN(now, 1)
+}
+
+// Wait returns how long it takes until Allow would report true if nothing else came: 0 means now.
+func (p *Pacer) Wait(now time.Time) time.Duration {
+	if !p.limited.Load() {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := p.clampLocked(now)
+	missing := 1 - p.limiter.TokensAt(at)
+	if p.returned >= 1 || missing <= 0 {
+		return 0
+	}
+	// A nanosecond more than the quotient, so that rounding does not make the promise too early.
+	d := time.Duration(math.Ceil(missing/float64(p.limiter.Limit())*float64(time.Second))) + 1
+	return at.Add(d).Sub(now)
+}
+
+// Return gives back one Allow whose request was not sent.
+func (p *Pacer) Return(now time.Time) {
+	p.sent.Add(-1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clampLocked(now)
+	if p.limited.Load() {
+		p.returned = min(p.returned+1, float64(p.limiter.Burst()))
+	}
+}
+
+// Accepted tells that a request met no contention, whatever else became of it.
+func (p *Pacer) Accepted(now time.Time) { p.answer(now, false) }
+
+// Rejected tells that a request met contention.
+func (p *Pacer) Rejected(now time.Time) { p.answer(now, true) }
+
+func (p *Pacer) answer(now time.Time, contention bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now = p.clampLocked(now)
+	p.beginLocked(now)
+	elapsed := now.Sub(p.began)
+	if p.answers+1 < paceAnswers && elapsed > paceStale {
+		p.sent.Add(-p.answers)
+		p.began, p.answers, p.refused, elapsed = now, 0, 0, 0
+	}
+	p.answers++
+	if contention {
+		p.refused++
+		p.rejected++
+	} else {
+		p.accepted++
+	}
+	if p.answers >= paceAnswers && elapsed >= pacePeriod {
+		p.judgeLocked(now, elapsed)
+	}
+}
+
+// judgeLocked sets the rate by what happened in the period, and begins the next.
+func (p *Pacer) judgeLocked(now time.Time, elapsed time.Duration) {
+	sent := float64(max(p.sent.Swap(0), p.answers))
+	refused := float64(p.refused)
+	p.began, p.answers, p.refused = now, 0, 0
+	seconds := elapsed.Seconds()
+	if refused > p.pacing.Tolerance*sent {
+		p.good = now
+		// At most halved, but from what was sent: a rate that nobody used says nothing.
+		next := max(p.pacing.Gain*(sent-refused), sent/2) / seconds
+		if !p.limited.Load() {
+			next = p.pacing.Gain * (sent - refused) / seconds
+		}
+		p.setLocked(now, min(next, float64(p.limiter.Limit())))
+		return
+	}
+	if p.limited.Load() {
+		haste := 1 + float64(now.Sub(p.good))/float64(paceLongRun)
+		current := float64(p.limiter.Limit())
+		p.setLocked(now, current+(paceStep+p.pacing.Growth*current*haste)*min(seconds, 1))
+	}
+}
+
+func (p *Pacer) setLocked(now time.Time, perSecond float64) {
+	perSecond = min(max(perSecond, p.pacing.Floor), paceFreedom)
+	p.limiter.SetBurstAt(now, int(max(perSecond*p.pacing.Burst.Seconds(), 1)))
+	p.limiter.SetLimitAt(now, rate.Limit(perSecond))
+	p.limited.Store(true)
+}
+
+// clampLocked returns now, or the latest time seen if that is later.
+func (p *Pacer) clampLocked(now time.Time) time.Time {
+	if now.After(p.last) {
+		p.last = now
+	}
+	return p.last
+}
+
+func (p *Pacer) beginLocked(now time.Time) {
+	if p.began.IsZero() {
+		p.began = now
+	}
+}
+
+// Limited reports whether the rate is limited, which it is from the first contention on.
+func (p *Pacer) Limited() bool { return p.limited.Load() }
+
+// Rate returns the requests a second that may be sent; 0 while unlimited.
+func (p *Pacer) Rate() float64 {
+	if !p.limited.Load() {
+		return 0
+	}
+	return float64(p.limiter.Limit())
+}
+
+// PacerStat is a snapshot of a [Pacer].
+type PacerStat struct {
+	Limited       bool
+	Rate          float64       // requests a second; 0 while unlimited
+	Wait          time.Duration // until the next request may be sent
+	AcceptedCount int64
+	RejectedCount int64
+}
+
+// Stat returns the rate in force, and what was answered so far.
+func (p *Pacer) Stat(now time.Time) PacerStat {
+	s := PacerStat{Limited: p.Limited(), Rate: p.Rate(), Wait: p.Wait(now)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.AcceptedCount, s.RejectedCount = p.accepted, p.rejected
+	return s
+}

@@ -1,0 +1,143 @@
+package quota_test
+
+import (
+	"container/heap"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+// hiddenLocation is on-demand capacity as nobody documents it: so many requests a second, another number
+// every 20 to 60 seconds.
+type hiddenLocation struct {
+	rng      *rand.Rand
+	capacity float64
+	changes  float64
+	tokens   float64
+	last     float64
+}
+
+func (h *hiddenLocation) advance(t float64) {
+	for h.last < t {
+		if h.last >= h.changes {
+			h.capacity = 4 * math.Pow(16, h.rng.Float64())
+			h.changes = h.last + 20 + 40*h.rng.Float64()
+		}
+		to := min(t, h.changes)
+		h.tokens = min(h.tokens+(to-h.last)*h.capacity, max(h.capacity, 1))
+		h.last = to
+	}
+}
+
+func (h *hiddenLocation) ask(t float64) bool {
+	h.advance(t)
+	if h.tokens < 1 {
+		return false
+	}
+	h.tokens--
+	return true
+}
+
+type paceAnswer struct {
+	at       float64
+	location int
+	ok       bool
+}
+
+type paceAnswers []paceAnswer
+
+func (a paceAnswers) Len() int           { return len(a) }
+func (a paceAnswers) Less(i, j int) bool { return a[i].at < a[j].at }
+func (a paceAnswers) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
+func (a *paceAnswers) Push(x any)        { *a = append(*a, x.(paceAnswer)) }
+func (a *paceAnswers) Pop() any {
+	last := (*a)[len(*a)-1]
+	*a = (*a)[:len(*a)-1]
+	return last
+}
+
+// pace offers twice the capacity of three locations for 400 s; a location rests 400 ms (300 to 500) after
+// contention, and a call that meets contention goes on to the next location at once.
+func pace(seed uint64, p quota.Pacing, latency func(*rand.Rand) float64) (goodput, refusals float64) {
+	const length, mean = 400.0, 60 / 2.772588722239781 // of a log-uniform capacity from 4 to 64
+	rng := rand.New(rand.NewPCG(seed, 1))
+	start := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	at := func(t float64) time.Time { return start.Add(time.Duration(t * float64(time.Second))) }
+	var locations [3]hiddenLocation
+	var pacers [3]*quota.Pacer
+	var rests [3]float64
+	for i := range locations {
+		locations[i].rng = rand.New(rand.NewPCG(seed, uint64(10+i)))
+		pacers[i] = quota.NewPacer(p)
+	}
+	var served, refused, oracle, before float64
+	var under paceAnswers
+	for t := rng.ExpFloat64() / (6 * mean); t < length; t += rng.ExpFloat64() / (6 * mean) {
+		for len(under) > 0 && under[0].at <= t {
+			a := heap.Pop(&under).(paceAnswer)
+			if a.ok {
+				pacers[a.location].Accepted(at(a.at))
+			} else {
+				pacers[a.location].Rejected(at(a.at))
+				rests[a.location] = a.at + 0.3 + 0.2*rng.Float64()
+			}
+		}
+		sum := 0.0
+		for i := range locations {
+			locations[i].advance(t)
+			sum += locations[i].capacity
+		}
+		oracle += min(sum, 6*mean) * (t - before)
+		before = t
+		for _, i := range rng.Perm(3) {
+			if t < rests[i] || !pacers[i].Allow(at(t)) {
+				continue
+			}
+			if locations[i].ask(t) {
+				served++
+				heap.Push(&under, paceAnswer{t + latency(rng), i, true})
+				break
+			}
+			refused++
+			heap.Push(&under, paceAnswer{t + 0.05 + 0.1*rng.Float64(), i, false})
+		}
+	}
+	return served / oracle, refused / served
+}
+
+func TestPacerFollowsAHiddenCapacity(t *testing.T) {
+	headers := func(r *rand.Rand) float64 { return 0.3 + 0.7*r.Float64() }
+	whole := func(r *rand.Rand) float64 { return 1 + 19*r.Float64() }
+	for _, tt := range []struct {
+		name     string
+		pacing   quota.Pacing
+		latency  func(*rand.Rand) float64
+		goodput  float64
+		refusals float64
+	}{
+		{"defaults, accepted when the headers come", quota.Pacing{}, headers, 0.96, 0.12},
+		{"defaults, accepted when the whole answer came", quota.Pacing{}, whole, 0.96, 0.12},
+		{"careful", quota.Careful(), headers, 0.90, 0.08},
+		{"eager", quota.Eager(), headers, 0.97, 0.25},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var goodput, refusals []float64
+			for seed := uint64(1); seed <= seeds; seed++ {
+				g, r := pace(seed, tt.pacing, tt.latency)
+				goodput, refusals = append(goodput, g), append(refusals, r)
+			}
+			slices.Sort(goodput)
+			slices.Sort(refusals)
+			mid := (len(goodput) - 1) / 2
+			t.Logf("goodput %.3f of an oracle (worst %.3f), %.3f refusals per success (worst %.3f)",
+				goodput[mid], goodput[0], refusals[mid], refusals[len(refusals)-1])
+			if goodput[mid] < tt.goodput || refusals[mid] > tt.refusals {
+				t.Errorf("want goodput of at least %.2f and at most %.2f refusals per success", tt.goodput, tt.refusals)
+			}
+		})
+	}
+}
