@@ -43,8 +43,7 @@ gsus  = 10
 `))
 	fmt.Println(err)
 
-	var all config.Errors
-	if errors.As(err, &all) {
+	if all, ok := errors.AsType[config.Errors](err); ok {
 		fmt.Println(len(all), "mistakes, the first at line", all[0].Line)
 	}
 	// Output:

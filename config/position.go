@@ -70,11 +70,12 @@ func locate(source string) (root *node, tooDeep int) {
 		if s.rest == "" || s.stopped {
 			return root, s.tooDeep
 		}
-		if s.take("[[") {
+		switch {
+		case s.take("[["):
 			table = s.header(root, true)
-		} else if s.take("[") {
+		case s.take("["):
 			table = s.header(root, false)
-		} else {
+		default:
 			s.pair(table, 0)
 		}
 	}

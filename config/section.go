@@ -125,7 +125,7 @@ func (t *table) fallback() (f router.Fallback) {
 		return f
 	}
 	f.Model, _ = t.text("model")
-	f.To, _ = t.texts("to")
+	f.To = t.texts("to")
 	t.end()
 	return f
 }
@@ -140,8 +140,8 @@ func (t *table) project() (p pool.Project) {
 	p.ProjectID, _ = t.text("project_id")
 	p.Keys = t.keys("keys")
 	p.Credentials = t.credentials("credentials", p.Backend)
-	p.Locations, _ = t.texts("locations")
-	p.Models, _ = t.texts("models")
+	p.Locations = t.texts("locations")
+	p.Models = t.texts("models")
 	p.Priority, _ = integer[int](t, "priority")
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")

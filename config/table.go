@@ -73,16 +73,16 @@ func (t *table) asText(at fieldPath, what string, v any) (string, bool) {
 }
 
 // texts reads an array of strings. An element that is wrong is reported and left empty, so that the others keep their places.
-func (t *table) texts(key string) ([]string, bool) {
+func (t *table) texts(key string) []string {
 	values, ok := t.array(key)
 	if !ok {
-		return nil, false
+		return nil
 	}
 	texts := make([]string, len(values))
 	for i, v := range values {
 		texts[i], _ = t.asText(t.path.to(key).element(i), element(key, i), v)
 	}
-	return texts, true
+	return texts
 }
 
 func (t *table) array(key string) ([]any, bool) {

@@ -3,6 +3,7 @@ package geminitest
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -118,9 +119,7 @@ func (p *reply) begin(status int, contentType string) bool {
 	h.Set("Content-Type", contentType)
 	h.Set("Server", "scaffolding on HTTPServer2")
 	h["Vary"] = []string{"Origin", "X-Origin", "Referer"}
-	for name, values := range p.answer.Header {
-		h[name] = values
-	}
+	maps.Copy(h, p.answer.Header)
 	p.sent = true
 	p.note(status)
 	p.w.WriteHeader(status)
@@ -141,9 +140,7 @@ func (p *reply) whole(status int, contentType string, body []byte) {
 
 // refuse sends an error of Google's. To those who asked for a stream as a JSON array, it is an array of one.
 func (p *reply) refuse(a Answer) {
-	for name, values := range a.Header {
-		p.w.Header()[name] = values
-	}
+	maps.Copy(p.w.Header(), a.Header)
 	body, contentType := a.Body, jsonType
 	if own := a.Header.Get("Content-Type"); own != "" {
 		contentType = own

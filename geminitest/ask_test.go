@@ -73,13 +73,13 @@ func (a ask) request(ctx context.Context) *http.Request {
 		panic(err)
 	}
 	if a.key != "" {
-		r.Header.Set("x-goog-api-key", a.key)
+		r.Header.Set("X-Goog-Api-Key", a.key)
 	}
 	if a.token != "" {
 		r.Header.Set("Authorization", "Bearer "+a.token)
 	}
 	if a.traffic != "" {
-		r.Header.Set("X-Vertex-AI-LLM-Request-Type", a.traffic)
+		r.Header.Set("X-Vertex-Ai-Llm-Request-Type", a.traffic)
 	}
 	return r
 }

@@ -22,15 +22,15 @@ func (e *Emulator) missing(c call) *Answer {
 	case exists && offers:
 		return nil
 	case c.backend == gemini:
-		return ptr(modelMissing(printable(c.model), c.version, c.method))
+		return new(modelMissing(printable(c.model), c.version, c.method))
 	case exists:
-		return ptr(InvalidArgument("The model " + c.model + " does not support " + c.method + "."))
+		return new(InvalidArgument("The model " + c.model + " does not support " + c.method + "."))
 	}
 	project := c.project
 	if project == "" {
 		project = c.owner.ID
 	}
-	return ptr(PublisherModelMissing(project, c.location, printable(c.model)))
+	return new(PublisherModelMissing(project, c.location, printable(c.model)))
 }
 
 // entryOf describes a model.

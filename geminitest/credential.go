@@ -32,19 +32,19 @@ func (e *Emulator) authorize(c *call) *Answer {
 	e.mu.Unlock()
 	switch {
 	case c.secret == "" && c.backend == gemini:
-		return ptr(Unregistered())
+		return new(Unregistered())
 	case c.secret == "":
-		return ptr(CredentialsMissing())
+		return new(CredentialsMissing())
 	case !valid && c.bearer:
-		return ptr(TokenInvalid())
+		return new(TokenInvalid())
 	case !valid && c.backend == gemini:
-		return ptr(KeyInvalid())
+		return new(KeyInvalid())
 	case !valid:
-		return ptr(keyInvalid(vertexService))
+		return new(keyInvalid(vertexService))
 	case c.bearer && c.backend == gemini:
-		return ptr(ScopeInsufficient())
+		return new(ScopeInsufficient())
 	case c.project != "" && c.project != c.owner.ID:
-		return ptr(PermissionDenied(c.project, c.location, c.model))
+		return new(PermissionDenied(c.project, c.location, c.model))
 	}
 	return nil
 }

@@ -222,7 +222,7 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 			}
 		}
 		if asks == "dedicated" {
-			return grant{}, ptr(ProvisionedFull())
+			return grant{}, new(ProvisionedFull())
 		}
 	}
 	who := account{c.owner.ID, c.location, c.model}
@@ -234,9 +234,9 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 	}
 	if !e.capacities.admit(now, c.location, c.model) {
 		if c.backend == gemini {
-			return grant{}, ptr(Overloaded())
+			return grant{}, new(Overloaded())
 		}
-		return grant{}, ptr(Contention())
+		return grant{}, new(Contention())
 	}
 	return grant{traffic: c.onDemand()}, nil
 }

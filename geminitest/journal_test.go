@@ -152,14 +152,14 @@ func TestEverythingAtOnce(t *testing.T) {
 			for range 50 {
 				google.Script(geminitest.Match{Method: "generateContent"}, geminitest.Overloaded())
 				remove := google.Keep(geminitest.Match{Method: "streamGenerateContent"}, geminitest.QuotaUnknown().AfterEvents(1))
-				clear := google.SetOutage(geminitest.Outage{Location: "eu"})
+				mend := google.SetOutage(geminitest.Outage{Location: "eu"})
 				google.Outage("", true)
 				google.Revoke("key-1")
 				_, _, _, _ = google.Requests(), google.Count(geminitest.Match{}), google.InFlight(), google.OrderUsage("acme", "europe-west4", flash)
 				time.Sleep(100 * time.Millisecond)
 				google.Restore("key-1")
 				google.Outage("", false)
-				clear()
+				mend()
 				remove()
 				time.Sleep(100 * time.Millisecond)
 			}

@@ -1,5 +1,7 @@
 package geminitest
 
+import "slices"
+
 import "sync"
 
 // Match selects calls. An empty field means any.
@@ -79,9 +81,9 @@ func (s *stage) next(c Match) Answer {
 		}
 		return answer
 	}
-	for i := len(s.kept) - 1; i >= 0; i-- {
-		if s.kept[i].match.fits(c) {
-			return s.kept[i].answers[0]
+	for _, v := range slices.Backward(s.kept) {
+		if v.match.fits(c) {
+			return v.answers[0]
 		}
 	}
 	for _, o := range s.outages {
@@ -138,8 +140,8 @@ func (e *Emulator) Outage(location string, on bool) {
 	}
 }
 
-// SetOutage begins an outage, which lasts until clear is called. The oldest that fits a call holds.
-func (e *Emulator) SetOutage(o Outage) (clear func()) {
+// SetOutage begins an outage, which lasts until mend is called. The oldest that fits a call holds.
+func (e *Emulator) SetOutage(o Outage) (mend func()) {
 	held := &o
 	e.stage.mu.Lock()
 	defer e.stage.mu.Unlock()

@@ -77,10 +77,10 @@ func TestOutagesTakeAwayWhatTheyName(t *testing.T) {
 	google.Outage("eu", false)
 	expect("eu is back", 503, 200, 200)
 	google.Outage("", false)
-	clear := google.SetOutage(geminitest.Outage{Backend: "vertex", Model: "gemini-2.5-*", Status: 500})
+	mend := google.SetOutage(geminitest.Outage{Backend: "vertex", Model: "gemini-2.5-*", Status: 500})
 	expect("a model is out on Vertex", 200, 500, 500)
-	clear()
-	clear()
+	mend()
+	mend()
 	expect("it is back", 200, 200, 200)
 	google.SetOutage(geminitest.Outage{Project: "acme", Status: 504})
 	google.SetOutage(geminitest.Outage{Location: "us"})
@@ -93,11 +93,11 @@ func TestResetsAndBlackHoles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		google := one(geminitest.Project{})
 		a := ask{key: "key-1"}
-		clear := google.SetOutage(geminitest.Outage{Reset: true})
+		mend := google.SetOutage(geminitest.Outage{Reset: true})
 		if r := a.do(t.Context(), google); !errors.Is(r.err, syscall.ECONNRESET) {
 			t.Errorf("got %+v, want a reset", r)
 		}
-		clear()
+		mend()
 		mine := errors.New("mine")
 		google.Script(geminitest.Match{}, geminitest.Answer{Err: mine, Delay: time.Second})
 		begin := time.Now()

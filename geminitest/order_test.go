@@ -254,7 +254,7 @@ func TestPriorityAndFlexAreServedWhereTheyExist(t *testing.T) {
 	} {
 		a := ask{token: "token-1", project: "acme", where: c.where}
 		r := a.request(t.Context())
-		r.Header.Set("X-Vertex-AI-LLM-Shared-Request-Type", c.asks)
+		r.Header.Set("X-Vertex-Ai-Llm-Shared-Request-Type", c.asks)
 		resp, err := google.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)

@@ -104,11 +104,11 @@ func readPrompt(c route, body []byte) (prompt, *Answer) {
 	guess := prompt{tokens: textTokens(len(body)), candidates: 1}
 	var tree any
 	if err := json.Unmarshal(body, &tree); err != nil {
-		return guess, ptr(malformed("", "Invalid JSON payload received. Unexpected token."))
+		return guess, new(malformed("", "Invalid JSON payload received. Unexpected token."))
 	}
 	root, ok := tree.(map[string]any)
 	if !ok {
-		return guess, ptr(malformed("", "Invalid JSON payload received. Root element must be a message."))
+		return guess, new(malformed("", "Invalid JSON payload received. Root element must be a message."))
 	}
 	switch c.method {
 	case generateContent, streamGenerateContent:
@@ -125,8 +125,6 @@ func readPrompt(c route, body []byte) (prompt, *Answer) {
 	}
 }
 
-func ptr(a Answer) *Answer { return &a }
-
 // readGenerate reads the body of generateContent and streamGenerateContent.
 func readGenerate(c route, root object) (prompt, *Answer) {
 	config := root.object("generationConfig")
@@ -142,10 +140,10 @@ func readGenerate(c route, root object) (prompt, *Answer) {
 	switch {
 	case refused != nil:
 	case p.maxOutput < 0 || p.maxOutput > maxOutputTokens:
-		refused = ptr(InvalidArgument("Unable to submit request because it has a maxOutputTokens value of " + itoa(p.maxOutput) +
+		refused = new(InvalidArgument("Unable to submit request because it has a maxOutputTokens value of " + itoa(p.maxOutput) +
 			" but the supported range is from 1 (inclusive) to 65537 (exclusive). Update the value and try again."))
 	case p.candidates > maxCandidates:
-		refused = ptr(InvalidArgument("Unable to submit request because candidateCount must be from 1 to 8. Update the value and try again."))
+		refused = new(InvalidArgument("Unable to submit request because candidateCount must be from 1 to 8. Update the value and try again."))
 	}
 	if refused != nil {
 		p.candidates, p.maxOutput = 1, 0
@@ -157,7 +155,7 @@ func readGenerate(c route, root object) (prompt, *Answer) {
 func unknownFields(c route, root, config object) *Answer {
 	for name := range root {
 		if !slices.ContainsFunc(requestFields[c.backend], func(known string) bool { return name == known || name == snake(known) }) {
-			return ptr(malformed("", "Invalid JSON payload received. Unknown name \""+printable(name)+"\": Cannot find field."))
+			return new(malformed("", "Invalid JSON payload received. Unknown name \""+printable(name)+"\": Cannot find field."))
 		}
 	}
 	foreign := onlyVertexConfig
@@ -166,7 +164,7 @@ func unknownFields(c route, root, config object) *Answer {
 	}
 	for _, name := range foreign {
 		if config.field(name) != nil {
-			return ptr(malformed("generation_config",
+			return new(malformed("generation_config",
 				"Invalid JSON payload received. Unknown name \""+name+"\" at 'generation_config': Cannot find field."))
 		}
 	}
@@ -201,14 +199,14 @@ func (p *prompt) addRequest(c route, root object) *Answer {
 	}
 	switch {
 	case len(contents) == 0 && c.backend == gemini:
-		return ptr(InvalidArgument("* GenerateContentRequest.contents: contents is not specified\n"))
+		return new(InvalidArgument("* GenerateContentRequest.contents: contents is not specified\n"))
 	case len(contents) == 0:
-		return ptr(InvalidArgument("Unable to submit request because at least one contents field is required. " +
+		return new(InvalidArgument("Unable to submit request because at least one contents field is required. " +
 			"Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"))
 	case badRole:
-		return ptr(InvalidArgument("Please use a valid role: user, model."))
+		return new(InvalidArgument("Please use a valid role: user, model."))
 	case p.tokens > maxInputTokens && c.method != countTokens:
-		return ptr(InvalidArgument("The input token count exceeds the maximum number of tokens allowed 1048576."))
+		return new(InvalidArgument("The input token count exceeds the maximum number of tokens allowed 1048576."))
 	}
 	return nil
 }
@@ -272,7 +270,7 @@ func readEmbed(c route, root object) (prompt, *Answer) {
 			one.addContent(object(m).object("content"))
 		}
 		if one.tokens == 0 {
-			return p, ptr(InvalidArgument("* EmbedContentRequest.content: contents is not specified\n"))
+			return p, new(InvalidArgument("* EmbedContentRequest.content: contents is not specified\n"))
 		}
 		p.inputs = append(p.inputs, one.tokens)
 		p.tokens += one.tokens
@@ -282,11 +280,11 @@ func readEmbed(c route, root object) (prompt, *Answer) {
 	}
 	switch {
 	case len(requests) == 0:
-		return p, ptr(InvalidArgument("* BatchEmbedContentsRequest.requests: requests is not specified\n"))
+		return p, new(InvalidArgument("* BatchEmbedContentsRequest.requests: requests is not specified\n"))
 	case len(requests) > 250:
-		return p, ptr(InvalidArgument("* BatchEmbedContentsRequest.requests: at most 250 requests can be in one batch\n"))
+		return p, new(InvalidArgument("* BatchEmbedContentsRequest.requests: at most 250 requests can be in one batch\n"))
 	case p.dimensions < 0 || p.dimensions > maxDimensions:
-		return p, ptr(InvalidArgument("outputDimensionality must be from 1 to 3072."))
+		return p, new(InvalidArgument("outputDimensionality must be from 1 to 3072."))
 	}
 	return p, nil
 }

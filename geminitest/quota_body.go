@@ -60,13 +60,15 @@ func requestsPerDay(model string, limit int, paid bool) violation {
 
 // quotaExceeded is the 429 that names exceeded quotas and a time to wait.
 func quotaExceeded(violations []violation, retry time.Duration, paid bool) Answer {
-	message := freeMessage
+	var text strings.Builder
 	if paid {
-		message = paidMessage
+		text.WriteString(paidMessage)
+	} else {
+		text.WriteString(freeMessage)
 	}
 	named := make([]map[string]any, len(violations))
 	for i, v := range violations {
-		message += fmt.Sprintf("\n* Quota exceeded for metric: %s, limit: %d, model: %s", v.metric, max(v.limit, 0), v.model)
+		_, _ = fmt.Fprintf(&text, "\n* Quota exceeded for metric: %s, limit: %d, model: %s", v.metric, max(v.limit, 0), v.model)
 		named[i] = map[string]any{
 			"quotaMetric":     v.metric,
 			"quotaId":         v.id,
@@ -76,7 +78,7 @@ func quotaExceeded(violations []violation, retry time.Duration, paid bool) Answe
 			named[i]["quotaValue"] = strconv.Itoa(v.limit)
 		}
 	}
-	message += "\nPlease retry in " + retry.String() + "."
+	_, _ = fmt.Fprintf(&text, "\nPlease retry in %v.", retry)
 	details := []map[string]any{
 		{"@type": typePrefix + "QuotaFailure", "violations": named},
 		helpDetail("Learn more about Gemini API quotas", helpURL),
@@ -85,7 +87,7 @@ func quotaExceeded(violations []violation, retry time.Duration, paid bool) Answe
 	if paid {
 		details = append(details[:1], details[2])
 	}
-	return fault(429, exhausted, message, details...)
+	return fault(429, exhausted, text.String(), details...)
 }
 
 // durationJSON is a google.protobuf.Duration in JSON: seconds with 0, 3, 6 or 9 digits after the point.

@@ -76,11 +76,11 @@ func routeOf(r *http.Request) route {
 	versions := map[string][]string{gemini: {"v1", "v1beta"}, vertex: {"v1", "v1beta1"}}
 	switch {
 	case google && backend == "":
-		c.refused = ptr(InvalidArgument("Invalid hostname: " + printable(host)))
+		c.refused = new(InvalidArgument("Invalid hostname: " + printable(host)))
 	case !slices.Contains(versions[c.backend], c.version) || c.refused == nil && !c.emulated():
-		c.refused = ptr(pageMissing(r.URL.Path))
+		c.refused = new(pageMissing(r.URL.Path))
 	case c.refused == nil && hostLocation != "" && c.location != hostLocation:
-		c.refused = ptr(InvalidArgument("Request location '" + printable(c.location) +
+		c.refused = new(InvalidArgument("Request location '" + printable(c.location) +
 			"' does not match the location '" + hostLocation + "' of the endpoint."))
 	}
 	return c
@@ -128,7 +128,7 @@ func (c *route) readVertex(verb string, rest []string, hostLocation string) {
 		c.project, c.location = rest[1], rest[3]
 		rest = rest[4:]
 		if !plain(c.location) {
-			c.refused = ptr(InvalidArgument("Invalid location."))
+			c.refused = new(InvalidArgument("Invalid location."))
 			c.location = ""
 		}
 	} else if c.location == "" {

@@ -109,12 +109,12 @@ func FuzzServeHTTPAnswersEverything(f *testing.F) {
 	f.Add("POST", "", "//:", "%", `{"contents":[1,null,{"parts":{}}],"generationConfig":{"maxOutputTokens":1e300,"candidateCount":"8"}}`)
 	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "acme", Keys: []string{"key-1"}, Limits: []geminitest.Limit{{RPM: 1 << 30}}}}})
 	f.Fuzz(func(t *testing.T, method, host, path, query, body string) {
-		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://x/", strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://x/", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Method, r.Host, r.URL.Host, r.URL.Path, r.URL.RawQuery = method, host, host, path, query
-		r.Header.Set("x-goog-api-key", "key-1")
+		r.Header.Set("X-Goog-Api-Key", "key-1")
 		resp, err := google.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)

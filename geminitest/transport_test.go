@@ -247,7 +247,7 @@ func TestRoundTripLeavesTheRequestAlone(t *testing.T) {
 func TestNoBodyAndUnknownMethodsAreAnswered(t *testing.T) {
 	google := one(geminitest.Project{})
 	r, _ := http.NewRequestWithContext(t.Context(), http.MethodDelete, "https://generativelanguage.googleapis.com/v1beta/files/x", nil)
-	r.Header.Set("x-goog-api-key", "key-1")
+	r.Header.Set("X-Goog-Api-Key", "key-1")
 	resp, err := google.RoundTrip(r)
 	if err != nil {
 		t.Fatal(err)

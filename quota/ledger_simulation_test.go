@@ -227,10 +227,10 @@ func (sc orderScenario) wanted() (use, refused, spilled float64) {
 		// difference.
 		use = 0.95
 	}
-	switch {
-	case sc.name == "5s" || sc.name == "30s→5s":
+	switch sc.name {
+	case "5s", "30s→5s":
 		spilled = 0.005 // bursts come close to the edge at half load; asking first is refused as often
-	case sc.name == "40s→120s" || sc.name == "5s→30s":
+	case "40s→120s", "5s→30s":
 		spilled = 0.015 // at half load too few calls come close to the edge to notice soon that there is more room
 	}
 	return use, refused, spilled

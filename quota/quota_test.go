@@ -119,7 +119,7 @@ func TestQuotaNeverAdmitsMoreThanTheLimitInAnySixtySeconds(t *testing.T) {
 		at     time.Time
 		tokens int64
 	}
-	for seed := uint64(0); seed < 1000; seed++ {
+	for seed := range uint64(1000) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		limits := quota.Limits{RPM: 1 + rng.Int64N(20), TPM: 1000 + rng.Int64N(5000)}
 		q := quota.New(limits)
@@ -185,7 +185,7 @@ func TestQuotaWaitIsTheExactMoment(t *testing.T) {
 	for seed := range uint64(300) {
 		rng := rand.New(rand.NewPCG(seed, 3))
 		limits := quota.Limits{RPM: 1 + rng.Int64N(5), TPM: 100 + rng.Int64N(400), RPD: 10 + rng.Int64N(100)}
-		make := func() (*quota.Quota, time.Time, int64) {
+		build := func() (*quota.Quota, time.Time, int64) {
 			rng := rand.New(rand.NewPCG(seed, 4))
 			q, now := quota.New(limits), noon.Add(time.Duration(rng.Int64N(int64(time.Hour))))
 			for range 40 {
@@ -196,14 +196,14 @@ func TestQuotaWaitIsTheExactMoment(t *testing.T) {
 			}
 			return q, now, rng.Int64N(600)
 		}
-		q, now, tokens := make()
+		q, now, tokens := build()
 		wait := q.Wait(now, tokens)
 		if wait > 0 {
 			if _, ok := q.Reserve(now.Add(wait-time.Millisecond), tokens); ok {
 				t.Fatalf("seed %d: admitted before the wait of %v was over", seed, wait)
 			}
 		}
-		q, now, tokens = make()
+		q, now, tokens = build()
 		if _, ok := q.Reserve(now.Add(wait), tokens); !ok {
 			t.Fatalf("seed %d: refused after a wait of %v", seed, wait)
 		}

@@ -181,8 +181,7 @@ func (t *transfer) breach() pool.Class {
 
 // redacted takes the URL out of an error of net/http's: transports may add what they like to it.
 func redacted(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

@@ -53,9 +53,9 @@ const (
 	headerModel    = headerPrefix + "Model"
 )
 
-// askedOf reads what a request asks of the router.
-func askedOf(req *http.Request) (Call, error) {
-	c, _ := req.Context().Value(callKey{}).(Call)
+// askedOf reads what a request asks of the router, or says what is wrong with it.
+func askedOf(req *http.Request) (c Call, wrong string) {
+	c, _ = req.Context().Value(callKey{}).(Call)
 	h := req.Header
 	if c.Affinity == "" {
 		c.Affinity = h.Get(headerAffinity)
@@ -67,13 +67,13 @@ func askedOf(req *http.Request) (Call, error) {
 			}
 		}
 		if len(c.Locations) == 0 {
-			return c, fmt.Errorf("header %s is %q and names no location; write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
+			return c, fmt.Sprintf("header %s is %q and names no location; write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
 		}
 	}
 	if v := h.Get(headerMaxWait); c.MaxWait == 0 && v != "" {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < 0 {
-			return c, fmt.Errorf("header %s is %q; write a duration with its unit, e.g. \"5s\"", headerMaxWait, v)
+			return c, fmt.Sprintf("header %s is %q; write a duration with its unit, e.g. \"5s\"", headerMaxWait, v)
 		}
 		if c.MaxWait = d; d == 0 {
 			c.MaxWait = -1
@@ -84,8 +84,8 @@ func askedOf(req *http.Request) (Call, error) {
 	}
 	switch c.Priority {
 	case "", Interactive, Batch:
-		return c, nil
+		return c, ""
 	default:
-		return c, fmt.Errorf("priority is %q; write %q or %q", c.Priority, Interactive, Batch)
+		return c, fmt.Sprintf("priority is %q; write %q or %q", c.Priority, Interactive, Batch)
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Option sets what a TOML file cannot: how a [Router] is tied into the program around it.
-type Option interface{ apply(*options) }
+type Option interface{ apply(o *options) }
 
 type options struct {
 	transport http.RoundTripper

@@ -110,8 +110,8 @@ func (r *Router) Close() error {
 }
 
 func (r *Router) alias(model string) string {
-	if real, ok := r.cfg.Models[model]; ok {
-		return real
+	if asked, ok := r.cfg.Models[model]; ok {
+		return asked
 	}
 	return model
 }

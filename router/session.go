@@ -66,10 +66,12 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 			return nil, nil, err
 		}
 	}
-	if s.asked, err = askedOf(req); err != nil {
+	asked, wrong := askedOf(req)
+	if wrong != "" {
 		s.close()
-		return nil, s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+err.Error()), nil
+		return nil, s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
+	s.asked = asked
 	s.wire = wire.ParseRequest(req.Method, req.URL, s.body)
 	s.home = s.wire.Resource != ""
 	s.model = s.wire.Model

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -35,7 +36,7 @@ func TestNoCallFailsWhileAnEndpointCouldServeIt(t *testing.T) {
 	const batches = 10
 	t.Run("scripts", func(t *testing.T) {
 		for batch := range batches {
-			t.Run(fmt.Sprint(batch), func(t *testing.T) {
+			t.Run(strconv.Itoa(batch), func(t *testing.T) {
 				t.Parallel()
 				var sum tally
 				for i := range stormScripts / batches {

@@ -22,7 +22,7 @@ func TestExhaustedIsAnAPIErrorOfTheSDK(t *testing.T) {
 	body := wire.Exhausted{Message: "nothing is ready", Retry: 1500*time.Millisecond + 1, Metadata: map[string]string{"prod/eu/on_demand": "day_quota"}}.Body()
 	client, err := genai.NewClient(context.Background(), &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "spillway",
 		HTTPClient: &http.Client{Transport: answer(func(*http.Request) *http.Response {
-			return &http.Response{StatusCode: 429, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
+			return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}
 		})}})
 	if err != nil {
 		t.Fatal(err)

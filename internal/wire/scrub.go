@@ -1,6 +1,6 @@
 package wire
 
-import "bytes"
+import "strings"
 
 const redacted = "[redacted]"
 
@@ -67,7 +67,7 @@ func spells(b []byte, want byte) int {
 			return run + 5
 		case want == '\\':
 			return run
-		case len(rest) > 1 && rest[1] == want && bytes.IndexByte([]byte(`"/`), want) >= 0:
+		case len(rest) > 1 && rest[1] == want && strings.IndexByte(`"/`, want) >= 0:
 			return run + 1
 		}
 		return 0

@@ -41,7 +41,7 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		"X-Goog-Upload-Url":    {"https://generativelanguage.googleapis.com/upload/v1beta/files?key=K&upload_id=abc&upload_protocol=resumable"},
 		"X-Goog-Upload-Status": {"final"},
 	}
-	return &http.Response{StatusCode: 200, Header: h, Body: io.NopCloser(bytes.NewReader([]byte(`{"file":{},"models":[],"tunedModels":[],"publisherModels":[]}`))), Request: req}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: h, Body: io.NopCloser(bytes.NewReader([]byte(`{"file":{},"models":[],"tunedModels":[],"publisherModels":[]}`))), Request: req}, nil
 }
 
 // TestSDK drives genai's own client and checks what is read from the requests that it really builds, and their new
@@ -91,7 +91,7 @@ func TestSDK(t *testing.T) {
 				of("batchEmbedContents", "gemini-embedding-001", "", 1), "models/gemini-embedding-001:batchEmbedContents"},
 			{"get model", func(c *genai.Client) { c.Models.Get(ctx, flash, nil) }, of("models.get", flash, "", 0), "models/" + flash},
 			{"list models", func(c *genai.Client) { c.Models.List(ctx, nil) }, of("models.list", "", "", 0), "models"},
-			{"list tuned models", func(c *genai.Client) { c.Models.List(ctx, &genai.ListModelsConfig{QueryBase: genai.Ptr(false)}) },
+			{"list tuned models", func(c *genai.Client) { c.Models.List(ctx, &genai.ListModelsConfig{QueryBase: new(false)}) },
 				of("tunedModels.list", "", "tunedModels", 0), "tunedModels"},
 			{"videos", func(c *genai.Client) {
 				c.Models.GenerateVideosFromSource(ctx, "veo-3", &genai.GenerateVideosSource{Prompt: "cat"}, nil)
@@ -116,7 +116,7 @@ func TestSDK(t *testing.T) {
 			{"get document", func(c *genai.Client) { c.FileSearchStores.Documents.Get(ctx, "fileSearchStores/s/documents/d", nil) },
 				of("documents.get", "", "fileSearchStores/s", 0), "fileSearchStores/s/documents/d"},
 			{"get interaction", func(c *genai.Client) {
-				c.Interactions.Get(ctx, operations.GetInteractionByIDRequest{ID: "int1", Stream: genai.Ptr(true)})
+				c.Interactions.Get(ctx, operations.GetInteractionByIDRequest{ID: "int1", Stream: new(true)})
 			}, wire.Call{Method: "interactions.get", Resource: "interactions/int1", Stream: true, SSE: true, Candidates: 1}, "interactions/int1?stream=true"},
 			{"cancel interaction", func(c *genai.Client) {
 				c.Interactions.Cancel(ctx, operations.CancelInteractionByIDRequest{ID: "int1"})
@@ -143,7 +143,7 @@ func TestSDK(t *testing.T) {
 			{"get model of the registry", func(c *genai.Client) { c.Models.Get(ctx, "projects/p/locations/l/models/123", nil) },
 				of("models.get", "models/123", "models/123", 0), "{scope}/models/123"},
 			{"list models", func(c *genai.Client) { c.Models.List(ctx, nil) }, of("models.list", "", "", 0), "publishers/google/models"},
-			{"list tuned models", func(c *genai.Client) { c.Models.List(ctx, &genai.ListModelsConfig{QueryBase: genai.Ptr(false)}) },
+			{"list tuned models", func(c *genai.Client) { c.Models.List(ctx, &genai.ListModelsConfig{QueryBase: new(false)}) },
 				of("models.list", "", "models", 0), "{scope}/models?filter=labels.tune-type:*"},
 			{"videos", func(c *genai.Client) {
 				c.Models.GenerateVideosFromSource(ctx, "veo-3", &genai.GenerateVideosSource{Prompt: "cat"}, nil)

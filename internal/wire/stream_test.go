@@ -252,18 +252,17 @@ func readStream(t *testing.T, body string) (chunks, broken int, last error) {
 	t.Helper()
 	client, err := genai.NewClient(context.Background(), &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "spillway",
 		HTTPClient: &http.Client{Transport: answer(func(*http.Request) *http.Response {
-			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 		})}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := &genai.GenerateContentConfig{AutomaticContinuation: genai.Ptr(false)}
+	config := &genai.GenerateContentConfig{AutomaticContinuation: new(false)}
 	for chunk, err := range client.Models.GenerateContentStream(context.Background(), "m", genai.Text("x"), config) {
-		var fault genai.APIError
 		switch {
 		case err != nil:
 			last = err
-			if !errors.As(err, &fault) {
+			if _, ok := errors.AsType[genai.APIError](err); !ok {
 				broken++
 			}
 		case len(chunk.Candidates) > 0:
