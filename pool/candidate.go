@@ -14,10 +14,10 @@ type Candidate struct {
 	plan     *Plan
 	project  *project
 	backend  *cooldown
-	shared   *projectModel // with the project's other endpoints for the model
-	place    *place        // with the other traffic of the same project and location
-	order    *order        // nil: on demand
-	server   *server       // with every project's endpoints in the location
+	shared   *projectModel // with the project's other on-demand endpoints for the model; an order has its own
+	place    *place
+	order    *order  // nil: on demand
+	server   *server // with every project's endpoints in the location
 	location string
 	traffic  Traffic
 	name     string
@@ -27,14 +27,15 @@ type Candidate struct {
 	leases   leases
 }
 
-// projectModel is what one project promises for one model, whatever the location.
+// projectModel is what one project promises for one model, whatever the location: on demand, or by one order.
 type projectModel struct {
 	cool    cooldown
 	quota   *quota.Quota
 	limited bool // a limit is set: else the quota need not be asked
+	gauge   gauge
 }
 
-// place is one project's pay-as-you-go for one model in one location.
+// place is one kind of traffic of one project for one model in one location.
 type place struct {
 	cool  cooldown
 	pacer *quota.Pacer
@@ -106,7 +107,7 @@ func (c *Candidate) Load(now time.Time) float64 {
 	switch {
 	case c.ledger() != nil:
 		headroom *= c.order.ledger.Headroom(now)
-	case c.shared.limited && c.order == nil:
+	case c.limited():
 		headroom *= c.shared.quota.Headroom(now)
 	}
 	return float64(tokens) / max(headroom, 1e-6)
@@ -186,7 +187,7 @@ func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
 }
 
 // limited reports whether the declared limits hold for the endpoint: they are of pay-as-you-go, an order has its own.
-func (c *Candidate) limited() bool { return c.order == nil && c.shared.limited }
+func (c *Candidate) limited() bool { return c.shared.limited }
 
 // cost is what a call burns of the order, as estimated.
 func (c *Candidate) cost(n Need) float64 {

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -19,6 +20,9 @@ const probeLease = 30 * time.Second
 // probeAgain is how long a probe that came to nothing (cancelled, or failed for another reason) waits before the next.
 const probeAgain = time.Second
 
+// longestDay is that on which summer time ends; no hint about a day's quota means more.
+const longestDay = 25 * time.Hour
+
 // cooldown is the time until which something is not asked, and how it is tried before that. Instants are nanoseconds since the pool
 // was made, on the monotonic clock, so that a step of the wall clock neither ends nor prolongs a rest.
 //
@@ -35,6 +39,7 @@ type cooldown struct {
 	strikes int           // rests in a row that no success came between
 	gap     time.Duration // to the next probe
 	probes  int           // leased in this rest
+	prober  uint64        // number of the attempt that is the probe; 0: none is out
 }
 
 // Rest says why something is not asked, and until when. The zero value means that it is ready.
@@ -76,9 +81,9 @@ func (c *cooldown) wake(at int64) int64 {
 	return min(until, max(c.probeAt.Load(), at))
 }
 
-// admit lets a call through if nothing rests, or as the one probe. A probe that is not heard of again is forgotten at the call's
-// deadline, or after 30 s.
-func (c *cooldown) admit(at, deadline int64) (probe, ok bool) {
+// admit lets the attempt with number seq through if nothing rests, or as the one probe. A probe that is not heard of again is forgotten
+// at the call's deadline, or after 30 s.
+func (c *cooldown) admit(at, deadline int64, seq uint64) (probe, ok bool) {
 	if c.until.Load() <= at {
 		return false, true
 	}
@@ -94,6 +99,7 @@ func (c *cooldown) admit(at, deadline int64) (probe, ok bool) {
 		return false, false
 	}
 	c.probes++
+	c.prober = seq
 	c.probeAt.Store(c.nextProbe(at, min(int64(probeLease), deadline-at)))
 	return true, true
 }
@@ -107,10 +113,14 @@ func (c *cooldown) nextProbe(at, gap int64) int64 {
 	return at + gap
 }
 
-// unprobe takes a leased probe back. sent says whether it cost a request.
-func (c *cooldown) unprobe(at int64, sent bool) {
+// unprobe takes the probe back that attempt seq was, unless it is forgotten already. sent says whether it cost a request.
+func (c *cooldown) unprobe(at int64, seq uint64, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.prober != seq {
+		return
+	}
+	c.prober = 0
 	gap := int64(probeAgain)
 	if !sent {
 		c.probes--
@@ -127,21 +137,25 @@ func (c *cooldown) start(now time.Time, at int64, seq, last uint64, o *Outcome, 
 	defer c.mu.Unlock()
 
 	resting, same := c.until.Load() > at, c.rest.Class == o.Class
+	late := seq <= c.seq // it began before the rest did: the same episode
 	strikes, gap := c.strikes, c.gap
-	if !same {
+	if !same || !resting && r.ending == endsMidnight { // of another kind, or another day
 		strikes = 0
 	}
-	if strikes == 0 || seq > c.seq { // else it began before the rest did: the same episode
+	if strikes == 0 || !late {
 		strikes++
 		gap = r.nextGap(gap, strikes, o.Hint)
 	}
 	until := r.until(now, at, strikes, o.Hint, least)
-	if resting && !same && until < c.until.Load() {
-		return c.rest, false // a later, longer rest wins
+	if resting && !same && until < c.until.Load() { // a longer rest wins
+		if !late { // this was its probe, and refused, if for another reason
+			gap = rules[c.rest.Class].nextGap(c.gap, c.strikes+1, 0)
+			c.episodeLocked(at, last, c.strikes+1, gap)
+		}
+		return c.rest, false
 	}
 	until = max(until, c.until.Load())
 
-	c.seq, c.strikes, c.gap = last, strikes, gap
 	c.dirty.Store(true)
 	news := !resting || !same
 	if news {
@@ -155,13 +169,22 @@ func (c *cooldown) start(now time.Time, at int64, seq, last uint64, o *Outcome, 
 	if until != never {
 		c.rest.Until = now.Add(time.Duration(until - at))
 	}
+	if news || !late { // else a probe may be out, of which this attempt knows nothing
+		c.episodeLocked(at, last, strikes, gap)
+	}
+	c.until.Store(until)
+	return c.rest, news
+}
+
+// episodeLocked notes that the rest is one of so many strikes for every attempt up to the number last, and when it is probed. The caller
+// holds c.mu.
+func (c *cooldown) episodeLocked(at int64, last uint64, strikes int, gap time.Duration) {
+	c.seq, c.strikes, c.gap, c.prober = last, strikes, gap, 0
 	probe := int64(never)
-	if r.ending != endsTimed {
+	if rules[c.rest.Class].ending != endsTimed {
 		probe = c.nextProbe(at, int64(gap))
 	}
 	c.probeAt.Store(probe)
-	c.until.Store(until)
-	return c.rest, news
 }
 
 // until is the instant at which a rest that is told of now comes to its end.
@@ -200,7 +223,7 @@ func (r rule) nextGap(gap time.Duration, strikes int, hint time.Duration) time.D
 	case strikes > 1:
 		return min(max(2*gap, r.probe), r.probeMax)
 	case hint > 0 && r.ending == endsMidnight:
-		return max(hint, time.Second)
+		return min(max(hint, time.Second), longestDay)
 	default:
 		return r.probe
 	}
@@ -217,7 +240,7 @@ func (c *cooldown) succeed(seq uint64) (Rest, bool) {
 		return Rest{}, false
 	}
 	ended := c.rest
-	c.rest, c.strikes, c.gap, c.probes = Rest{}, 0, 0, 0
+	c.rest, c.strikes, c.gap, c.probes, c.prober = Rest{}, 0, 0, 0, 0
 	c.until.Store(0)
 	c.probeAt.Store(never)
 	c.dirty.Store(false)
@@ -232,6 +255,9 @@ func (c *cooldown) stat(at int64, epoch time.Time) Rest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.rest
+	if r.Answer != nil {
+		r.Answer = &Answer{Status: r.Answer.Status, Body: bytes.Clone(r.Answer.Body)}
+	}
 	if p := c.probeAt.Load(); p != never && p < c.until.Load() {
 		r.Probe = epoch.Add(time.Duration(p))
 	}

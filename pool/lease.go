@@ -45,7 +45,7 @@ const (
 	tookQuota took = 1 << iota
 	tookHold
 	tookPace
-	// The call is the probe of what rests:
+	// The call is the probe of something that rests.
 	probesBackend
 	probesProject
 	probesShared
@@ -83,8 +83,8 @@ func (c *Candidate) admit(now time.Time, n Need, permit breaker.Permit) (Lease, 
 		c.leases.recycle(r)
 		return Lease{}, false
 	}
-	r.seq = c.pool.seq.Add(1)
 	c.inflight.Add(n.Input + n.Output)
+	c.measure(now, at, r.took)
 	return Lease{r, c.leases.add(r), c, r.key}, true
 }
 
@@ -116,14 +116,16 @@ func (r *lease) reserve(now time.Time) bool {
 	return true
 }
 
-// pass goes by everything that may rest, as its probe where it does.
+// pass goes by everything that may rest, as its probe where it does. The attempt gets its number before it looks: what begins to rest
+// meanwhile began after it.
 func (r *lease) pass(at, deadline int64) bool {
 	c := r.candidate
+	r.seq = c.pool.seq.Add(1)
 	for _, gate := range r.gates() {
 		if gate.cool == nil {
 			continue
 		}
-		probe, ok := gate.cool.admit(at, deadline)
+		probe, ok := gate.cool.admit(at, deadline, r.seq)
 		if !ok {
 			return false
 		}
@@ -131,7 +133,7 @@ func (r *lease) pass(at, deadline int64) bool {
 			r.took |= gate.probes
 		}
 	}
-	k, probe, ok := c.project.key(at, deadline)
+	k, probe, ok := c.project.key(at, deadline, r.seq)
 	if !ok {
 		return false
 	}
@@ -190,13 +192,16 @@ func (r *lease) unprobe(at int64, but scope, sent bool) {
 	}
 	for _, gate := range r.gates() {
 		if gate.cool != nil && r.took&gate.probes != 0 && gate.scope != but {
-			gate.cool.unprobe(at, sent)
+			gate.cool.unprobe(at, r.seq, sent)
 		}
 	}
 }
 
 // Candidate returns the endpoint that was leased.
 func (l Lease) Candidate() *Candidate { return l.candidate }
+
+// Keyed reports whether the lease is for an API key, rather than an access token.
+func (l Lease) Keyed() bool { return l.key != nil }
 
 // Release ends a lease whose call was never sent: all of it is given back.
 func (l Lease) Release(now time.Time) {

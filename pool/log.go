@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
@@ -19,14 +20,35 @@ func (c *Candidate) what(s scope, k *key) string {
 	case scopeProject:
 		return c.project.Name
 	case scopeProjectModel:
-		return c.project.Name + " " + c.plan.Model
-	case scopePlace:
-		return c.project.Name + "/" + c.location + " " + c.plan.Model
-	case scopeOrder:
+		if c.order == nil {
+			return c.project.Name + " " + c.plan.Model
+		}
+		return c.name + " " + c.plan.Model
+	case scopePlace, scopeOrder:
 		return c.name + " " + c.plan.Model
 	default:
 		return string(c.project.Backend)
 	}
+}
+
+// level is how loudly it is said that something rests for the class.
+func (c Class) level() slog.Level {
+	switch r := rules[c]; {
+	case r.ending == endsProbed: // somebody has to do something
+		return slog.LevelWarn
+	case r.min < time.Second && r.ending == endsTimed: // a full order or location may say so several times a second
+		return slog.LevelDebug
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// raise is the page where the project's quotas are raised. The console asks for the project where only its keys are known.
+func (c *Candidate) raise() string {
+	if c.project.Backend == BackendGemini {
+		return consoleQuotas
+	}
+	return consoleQuotas + "?project=" + url.QueryEscape(c.project.ProjectID)
 }
 
 // logRest says that something begins to rest.
@@ -38,21 +60,18 @@ func (p *Pool) logRest(c *Candidate, k *key, s scope, r Rest) {
 		attrs = append(attrs, slog.Time("until", r.Until))
 	}
 	if r.Quota != "" {
-		attrs = append(attrs, slog.String("quota", r.Quota), slog.String("raise", consoleQuotas+"?project="+c.project.ProjectID))
+		attrs = append(attrs, slog.String("quota", r.Quota), slog.String("raise", c.raise()))
 	}
 	if r.Message != "" {
 		attrs = append(attrs, slog.String("message", r.Message))
 	}
-	level := slog.LevelInfo
-	if rules[r.Class].ending == endsProbed { // somebody has to do something
-		level = slog.LevelWarn
-	}
-	p.log.Log(context.Background(), level, "spillway: rests", attrs...)
+	p.log.Log(context.Background(), r.Class.level(), "spillway: rests", attrs...)
 }
 
 // logBack says that something is back.
 func (p *Pool) logBack(c *Candidate, k *key, s scope, r Rest, now time.Time) {
-	p.log.Info("spillway: back", slog.String("what", c.what(s, k)), slog.String("scope", s.String()), slog.String("class", string(r.Class)),
+	p.log.Log(context.Background(), min(r.Class.level(), slog.LevelInfo), "spillway: back",
+		slog.String("what", c.what(s, k)), slog.String("scope", s.String()), slog.String("class", string(r.Class)),
 		slog.Duration("after", now.Sub(r.Since)))
 }
 
@@ -70,6 +89,7 @@ func (p *Pool) logBreaker(model string, id serverID, c breaker.Change) {
 
 // logSpill says that an order is not used by calls that were sent for it.
 func (p *Pool) logSpill(c *Candidate, traffic string) {
-	p.log.Warn("spillway: a call for a provisioned order was served on demand; check that the order is active, and is for this model version, project and location",
+	p.log.Warn("spillway: a call for a provisioned order was served on demand; "+
+		"check that the order is active, and is for this model version, project and location",
 		slog.String("what", c.name+" "+c.plan.Model), slog.String("traffic", traffic))
 }

@@ -78,20 +78,24 @@ func (l Lease) Settle(now time.Time, o Outcome) {
 	r.done()
 }
 
-// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease began.
+// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease began; false once it has ended.
 func (l Lease) AnsweredSince() bool {
 	if l.record == nil {
 		return false
 	}
 	s := &l.candidate.leases
 	s.mu.Lock()
-	at := l.record.at
+	at := int64(never)
+	if l.record.generation == l.generation { // else the record may be another lease's by now
+		at = l.record.at
+	}
 	s.mu.Unlock()
 	return l.candidate.server.answered.Load() > at
 }
 
 func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
+	o.Class = c.meant(o.Class, r.key)
 	rule := rules[o.Class]
 
 	switch {
@@ -122,6 +126,19 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Counted {
 		u := o.Usage
 		c.plan.tokens.observe(r.need.input, u.Input, u.Output+u.OutputImage+u.OutputAudio)
+	}
+}
+
+// meant is the class of an answer in the words of what the endpoint has: a full order's refusal of a call that was for no order is
+// contention, and a dead key where we send none (a proxy adds its own) is the project's trouble.
+func (c *Candidate) meant(class Class, k *key) Class {
+	switch {
+	case class == ClassProvisionedFull && c.order == nil:
+		return ClassContention
+	case class == ClassKeyDead && k == nil:
+		return ClassProjectMisconfigured
+	default:
+		return class
 	}
 }
 
@@ -171,22 +188,16 @@ func charged(c Class) bool {
 // rest begins the rest that the outcome asks for.
 func (r *lease) rest(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
-	class := o.Class
-	if class == ClassProvisionedFull && c.order == nil {
-		class = ClassContention // a full order's refusal of a call that was for no order
-	}
 	var least time.Duration
-	if class == ClassProvisionedFull {
+	if o.Class == ClassProvisionedFull {
 		least = c.order.ledger.Wait(now, c.cost(r.need))
 	}
-	want := rules[class].scope
+	want := rules[o.Class].scope
 	for _, gate := range r.gates() {
 		if gate.cool == nil || gate.scope != want {
 			continue
 		}
-		told := *o
-		told.Class = class
-		if rest, news := gate.cool.start(now, at, r.seq, c.pool.seq.Load(), &told, least); news {
+		if rest, news := gate.cool.start(now, at, r.seq, c.pool.seq.Load(), o, least); news {
 			c.pool.logRest(c, r.key, want, rest)
 		}
 	}

@@ -102,21 +102,18 @@ func (p *Pool) newPlan(model string) *Plan {
 		}
 		limits := project.limits(model)
 		shared := &projectModel{quota: quota.New(limits), limited: limits != (quota.Limits{})}
-		places := make(map[string]*place)
 		candidate := func(location string, o *order) *Candidate {
-			if places[location] == nil {
-				places[location] = &place{pacer: quota.NewPacer(p.cfg.Pacing)}
-			}
 			id := serverID{project.Backend, project.BaseURL, location}
 			if servers[id] == nil {
 				servers[id] = p.newServer(model, id)
 			}
-			traffic := TrafficOnDemand
-			if o != nil {
-				traffic = TrafficProvisioned
+			traffic, shared := TrafficOnDemand, shared
+			if o != nil { // an order may have what pay-as-you-go has run out of: the model rests for each by itself
+				traffic, shared = TrafficProvisioned, &projectModel{}
 			}
 			return &Candidate{
-				pool: p, plan: plan, project: project, shared: shared, place: places[location], order: o, server: servers[id], backend: p.backends[project.Backend],
+				pool: p, plan: plan, project: project, shared: shared, place: &place{pacer: quota.NewPacer(p.cfg.Pacing)},
+				order: o, server: servers[id], backend: p.backends[project.Backend],
 				location: location, traffic: traffic,
 				name: project.Name + "/" + location + "/" + string(traffic),
 				home: i == 0 && location == project.Locations[0],

@@ -10,6 +10,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -68,15 +69,14 @@ func (p *Pool) instant(now time.Time) int64 { return int64(now.Sub(p.epoch)) }
 // remembers the 1,000 models asked for last.
 func (p *Pool) Plan(now time.Time, model string) *Plan {
 	at := p.instant(now)
-	if plan, ok := p.plans.Load(model); ok {
-		plan := plan.(*Plan)
+	if plan := p.planOf(model); plan != nil {
 		plan.used.Store(at)
 		return plan
 	}
 	p.planMu.Lock()
 	defer p.planMu.Unlock()
-	if plan, ok := p.plans.Load(model); ok {
-		return plan.(*Plan)
+	if plan := p.planOf(model); plan != nil {
+		return plan
 	}
 	if p.known >= maxPlans {
 		p.forgetLocked()
@@ -88,11 +88,18 @@ func (p *Pool) Plan(now time.Time, model string) *Plan {
 	return plan
 }
 
+// planOf returns the remembered plan, or nil.
+func (p *Pool) planOf(model string) *Plan {
+	v, _ := p.plans.Load(model)
+	plan, _ := v.(*Plan)
+	return plan
+}
+
 // forgetLocked drops the plan that was not used for the longest time. The caller holds p.planMu.
 func (p *Pool) forgetLocked() {
 	var oldest *Plan
 	p.plans.Range(func(_, v any) bool {
-		if plan := v.(*Plan); oldest == nil || plan.used.Load() < oldest.used.Load() {
+		if plan, _ := v.(*Plan); oldest == nil || plan.used.Load() < oldest.used.Load() {
 			oldest = plan
 		}
 		return true
@@ -138,6 +145,9 @@ func (l Lease) Authorize(ctx context.Context, h http.Header) error {
 	if l.key != nil {
 		h["X-Goog-Api-Key"] = []string{l.key.secret.Reveal()}
 		return nil
+	}
+	if l.candidate == nil {
+		return errors.New("pool: the zero Lease has no credential")
 	}
 	return authorize(ctx, l.candidate.project.tokens, h)
 }

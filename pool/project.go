@@ -32,6 +32,7 @@ type order struct {
 	ledger *quota.Ledger
 	cool   cooldown
 	spill  once // it answered ON_DEMAND, which was reported
+	gauge  gauge
 }
 
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {
@@ -56,7 +57,8 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 	}
 	if p.tokens == nil && len(p.keys) == 0 {
 		if p.tokens, err = adc(); err != nil {
-			return nil, fmt.Errorf("pool: project %q: application default credentials: %w; run `gcloud auth application-default login`, or set credentials", c.Name, err)
+			return nil, fmt.Errorf("pool: project %q: application default credentials: %w; "+
+				"run `gcloud auth application-default login`, or set credentials", c.Name, err)
 		}
 	}
 	for _, o := range c.Provisioned {
@@ -109,9 +111,9 @@ func (p *Project) limits(model string) quota.Limits {
 
 // key leases a key: the first that does not rest. probe says that it rests and is only tried. nil, true means that the project
 // uses tokens; nil, false that every key rests.
-func (p *project) key(at, deadline int64) (k *key, probe, ok bool) {
+func (p *project) key(at, deadline int64, seq uint64) (k *key, probe, ok bool) {
 	for _, k := range p.keys {
-		if probe, ok := k.cool.admit(at, deadline); ok {
+		if probe, ok := k.cool.admit(at, deadline, seq); ok {
 			return k, probe, true
 		}
 	}

@@ -65,7 +65,8 @@ func (p *Pool) Stat(now time.Time) Stat {
 	}
 	var plans []*Plan
 	p.plans.Range(func(_, v any) bool {
-		plans = append(plans, v.(*Plan))
+		plan, _ := v.(*Plan)
+		plans = append(plans, plan)
 		return true
 	})
 	slices.SortFunc(plans, func(a, b *Plan) int { return cmp.Compare(a.Model, b.Model) })

@@ -185,7 +185,8 @@ func (f *faults) geminiOnly(at string, p *Project) {
 		f.add(at+".keys", "a gemini project needs at least one key", `write keys = ["env:GEMINI_API_KEY"]`)
 	}
 	if p.Credentials != nil {
-		f.add(at+".credentials", "a gemini project takes keys, not credentials", `write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
+		f.add(at+".credentials", "a gemini project takes keys, not credentials",
+			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
 	}
 	const fix = `leave it out, or write backend = "vertex"`
 	if p.ProjectID != "" {
