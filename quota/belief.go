@@ -28,7 +28,8 @@ const (
 	surpriseFull  = 12.0  // refused where room was foreseen: rarer, and dearer
 	surpriseStale = 1.0   // the same of a call that left before the last refusal came back
 
-	still      = 0.003 // the same while nothing is open
+	still      = 0.009 // the same while nothing is open
+	margin     = 0.006 // share of the capacity that is left free while nothing is open
 	stir       = 0.1   // how much of what is open adds to it
 	edge       = 0.05  // share of the capacity within which an accepted call was close
 	guessMin   = 0.4
@@ -83,6 +84,15 @@ func (b *belief) room(cost int64) float64 {
 		return max(r, 0)
 	}
 	return r
+}
+
+// fits reports whether a call of that cost is to be sent. What has ended is known exactly, but the window only to within the steps
+// of the grid: that much of it is left free.
+func (b *belief) fits(cost int64) bool {
+	if b.all == 0 {
+		return b.room(cost) >= 0
+	}
+	return b.room(cost) >= margin*float64(b.all-b.open)/b.capacity
 }
 
 // refused learns from a refusal of cost that was foreseen with room to spare, or else was within the noise.

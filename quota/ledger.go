@@ -107,7 +107,7 @@ func (l *Ledger) Reserve(now time.Time, cost float64) (Hold, bool) {
 	l.advanceLocked(now)
 	l.refusals *= 1 - refusalSpan
 	l.pressure *= 1 - pressureSpan
-	if l.beliefs[l.best].room(c) < 0 {
+	if !l.beliefs[l.best].fits(c) {
 		return Hold{}, false
 	}
 	l.pressure += pressureSpan
@@ -176,12 +176,12 @@ func (l *Ledger) Wait(now time.Time, cost float64) time.Duration {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	b := l.beliefs[l.best] // a copy, from which the buckets leave one by one
-	if b.room(c) >= 0 {
+	if b.fits(c) {
 		return 0
 	}
 	for s := max(l.current-b.buckets, 0); s <= l.current; s++ {
 		b.sub(l.ring[s%int64(len(l.ring))])
-		if b.room(c) >= 0 {
+		if b.fits(c) {
 			return l.start.Add(time.Duration(s+b.buckets+1) * l.bucket).Sub(now)
 		}
 	}

@@ -222,7 +222,7 @@ func (m measured) String() string {
 func (sc orderScenario) wanted() (use, refused, spilled float64) {
 	use, refused, spilled = 0.97, 0.01, 0.001
 	switch {
-	case sc.gsus == 1 && sc.name == "70s", sc.gsus == 100 && sc.name == "1s", sc.gsus == 100 && sc.name == "2.3s":
+	case sc.gsus == 1 && sc.name == "70s", sc.gsus == 100 && slices.Contains([]string{"1s", "2.3s", "5s→1s"}, sc.name):
 		// Few calls fit a window: candidates next to it foresee nearly the same, and the guess pays for the
 		// difference.
 		use = 0.95
