@@ -29,7 +29,7 @@ const (
 	surpriseStale = 1.0   // the same of a call that left before the last refusal came back
 
 	still      = 0.009 // the same while nothing is open
-	margin     = 0.006 // share of the capacity that is left free while nothing is open
+	gridMargin = 0.006 // share of the capacity that is left free while nothing is open
 	stir       = 0.1   // how much of what is open adds to it
 	edge       = 0.05  // share of the capacity within which an accepted call was close
 	guessMin   = 0.4
@@ -68,6 +68,7 @@ type belief struct {
 	capacity float64 // rate times window
 	charge           // of the calls inside the window
 	guess    float64
+	margin   float64 // share of the capacity that is left free while nothing is open; 0 where the window is known
 	run      float64 // edge acceptances since the last refusal, weighed by the refusals they should have brought
 	surprise float64
 }
@@ -92,7 +93,7 @@ func (b *belief) fits(cost int64) bool {
 	if b.all == 0 {
 		return b.room(cost) >= 0
 	}
-	return b.room(cost) >= margin*float64(b.all-b.open)/b.capacity
+	return b.room(cost) >= b.margin*float64(b.all-b.open)/b.capacity
 }
 
 // refused learns from a refusal of cost that was foreseen with room to spare, or else was within the noise.
@@ -140,15 +141,15 @@ func (o *outlook) note(k int, b *belief, cost int64) {
 // counted in.
 func grid(rate float64, shortest, longest time.Duration) ([]belief, time.Duration) {
 	bucket := max(shortest/bucketsPerMin, longest/bucketsPerMax, 1)
-	n := 1
+	n, margin := 1, 0.0
 	if longest > shortest {
-		n = candidates
+		n, margin = candidates, gridMargin
 	}
 	beliefs := make([]belief, n)
 	for k := range beliefs {
 		w := float64(longest) * math.Pow(float64(shortest)/float64(longest), float64(k)/max(float64(n-1), 1))
 		buckets := int64(math.Round(w / float64(bucket)))
-		beliefs[k] = belief{buckets: buckets, capacity: rate * millis * (time.Duration(buckets) * bucket).Seconds(), guess: 1}
+		beliefs[k] = belief{buckets: buckets, capacity: rate * millis * (time.Duration(buckets) * bucket).Seconds(), guess: 1, margin: margin}
 	}
 	return beliefs, bucket
 }
