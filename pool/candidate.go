@@ -27,14 +27,6 @@ type Candidate struct {
 	leases   leases
 }
 
-// projectModel is what one project promises for one model, whatever the location: on demand, or by one order.
-type projectModel struct {
-	cool    cooldown
-	quota   *quota.Quota
-	limited bool // a limit is set: else the quota need not be asked
-	gauge   gauge
-}
-
 // place is one kind of traffic of one project for one model in one location.
 type place struct {
 	cool  cooldown
@@ -77,7 +69,7 @@ func (c *Candidate) Home() bool { return c.home }
 // Weight returns the configured weight.
 func (c *Candidate) Weight() float64 { return c.project.Weight }
 
-// Limits returns the declared limits that the endpoint keeps to; the zero value if there are none. They are the project's for the
+// Limits returns the limits that the endpoint keeps to, declared or learned from Google's refusals; the zero value if there are none. They are the project's for the
 // model: its on-demand endpoints share them.
 func (c *Candidate) Limits() quota.Limits {
 	if !c.limited() {
@@ -186,8 +178,8 @@ func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
 	return t, true
 }
 
-// limited reports whether the declared limits hold for the endpoint: they are of pay-as-you-go, an order has its own.
-func (c *Candidate) limited() bool { return c.shared.limited }
+// limited reports whether limits hold for the endpoint, declared or learned: they are of pay-as-you-go, an order has its own.
+func (c *Candidate) limited() bool { return c.shared.limited.Load() }
 
 // cost is what a call burns of the order, as estimated.
 func (c *Candidate) cost(n Need) float64 {
@@ -239,7 +231,7 @@ func (c *Candidate) Reason(now time.Time, n Need) string {
 			}
 			return 0
 		}},
-		{"declared limit reached", func() time.Duration {
+		{"limit reached", func() time.Duration {
 			if c.limited() {
 				return c.shared.quota.Wait(now, n.Input)
 			}

@@ -19,7 +19,8 @@ const (
 	// ClassContention: the location has no room for pay-as-you-go now; nobody's fault. Project, location and model rest 400 ms, then
 	// are paced.
 	ClassContention Class = "contention"
-	// ClassProvisionedFull: the Provisioned Throughput order is full. The order rests until its ledger has room, doubling to 30 s while
+	// ClassProvisionedFull: the Provisioned Throughput order is full, or absent. It rests until its ledger has room: at least 250 ms, doubling
+	// to 30 s while it repeats, or, if it has served lately, 25 ms.
 	// it repeats.
 	ClassProvisionedFull Class = "provisioned_full"
 	// ClassOverloaded: the model has too few servers now. Counts in the breaker of location and model.
@@ -105,7 +106,7 @@ var rules = map[Class]rule{
 	ClassMinuteQuota:          {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 65 * time.Second, jitter: 0.1},
 	ClassQuotaUnknown:         {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 30 * time.Minute, jitter: 0.1},
 	ClassContention:           {scope: scopePlace, ending: endsTimed, min: contentionRest, max: 65 * time.Second, jitter: 0.25, flat: true},
-	ClassProvisionedFull:      {scope: scopeOrder, ending: endsTimed, min: 25 * time.Millisecond, max: 30 * time.Second, jitter: 0.1},
+	ClassProvisionedFull:      {scope: scopeOrder, ending: endsTimed, min: 250 * time.Millisecond, max: 30 * time.Second, jitter: 0.1},
 	ClassDayQuota:             {scope: scopeProjectModel, ending: endsMidnight, probe: 15 * time.Minute, probeMax: halfDay, probes: 4},
 	ClassNoQuota:              {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour},
 	ClassModelForbidden:       {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour, remember: true},
@@ -118,6 +119,10 @@ var rules = map[Class]rule{
 	ClassServerFault:          {scope: scopeBreaker},
 	ClassTransport:            {scope: scopeBreaker},
 }
+
+// provenFull is the rule for a full order that is known to exist: its ledger knows until when it is full, and a rest of a quarter second
+// is an eighth of the order where Google's window has two.
+var provenFull = rule{scope: scopeOrder, ending: endsTimed, min: 25 * time.Millisecond, max: 30 * time.Second, jitter: 0.1, flat: true}
 
 // Elsewhere reports whether another endpoint may do better with the same call.
 func (c Class) Elsewhere() bool {

@@ -130,9 +130,8 @@ func (c *cooldown) unprobe(at int64, seq uint64, sent bool) {
 }
 
 // start begins or lengthens a rest for what an attempt with number seq was told. now is the moment, at its instant; last is the
-// newest attempt's number. least is a lower bound for a timed rest. It reports whether this is news: nothing rested here before.
-func (c *cooldown) start(now time.Time, at int64, seq, last uint64, o *Outcome, least time.Duration) (Rest, bool) {
-	r := rules[o.Class]
+// newest attempt's number, r the rule of the class. least is a lower bound for a timed rest. It reports whether this is news: nothing rested here before.
+func (c *cooldown) start(now time.Time, at int64, seq, last uint64, o *Outcome, r rule, least time.Duration) (Rest, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 

@@ -101,6 +101,7 @@ func (r *lease) reserve(now time.Time) bool {
 		}
 		r.took |= tookHold
 	}
+	c.shared.refresh(r.at)
 	if c.limited() {
 		if r.reservation, ok = c.shared.quota.Reserve(now, r.need.Input); !ok {
 			return false

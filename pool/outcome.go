@@ -18,6 +18,8 @@ type Outcome struct {
 	// logs, Stat and callers. They hold no key.
 	Quota, Message string
 	Answer         *Answer
+	// Stated are limits that a refusal named; zero where it named none.
+	Stated quota.Limits
 	// Usage is what Google counted, if Counted.
 	Usage   quota.Usage
 	Counted bool
@@ -123,6 +125,9 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		r.unprobe(at, rule.scope, true)
 		r.rest(now, at, o)
 	}
+	if rule.scope == scopeProjectModel && c.shared.learn(now, at, o.Class, o.Stated) {
+		c.pool.logLearned(c, c.shared.known(at))
+	}
 	if o.Counted {
 		u := o.Usage
 		c.plan.tokens.observe(r.need.input, u.Input, u.Output+u.OutputImage+u.OutputAudio)
@@ -166,8 +171,10 @@ func (r *lease) charge(now time.Time, o *Outcome) {
 			}
 		case o.Counted:
 			c.order.ledger.Settle(now, r.hold, c.order.ledger.Cost(o.Usage))
+			c.order.served.Store(c.pool.instant(now) + 1)
 		case r.accepted || o.Class == ClassOK:
 			c.order.ledger.Settle(now, r.hold, c.cost(r.need))
+			c.order.served.Store(c.pool.instant(now) + 1)
 		default:
 			c.order.ledger.Release(now, r.hold)
 		}
@@ -188,17 +195,20 @@ func charged(c Class) bool {
 // rest begins the rest that the outcome asks for.
 func (r *lease) rest(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
+	rule := rules[o.Class]
 	var least time.Duration
 	if o.Class == ClassProvisionedFull {
 		least = c.order.ledger.Wait(now, c.cost(r.need))
+		if c.order.proven(at) {
+			rule = provenFull
+		}
 	}
-	want := rules[o.Class].scope
 	for _, gate := range r.gates() {
-		if gate.cool == nil || gate.scope != want {
+		if gate.cool == nil || gate.scope != rule.scope {
 			continue
 		}
-		if rest, news := gate.cool.start(now, at, r.seq, c.pool.seq.Load(), o, least); news {
-			c.pool.logRest(c, r.key, want, rest)
+		if rest, news := gate.cool.start(now, at, r.seq, c.pool.seq.Load(), o, rule, least); news {
+			c.pool.logRest(c, r.key, rule.scope, rest)
 		}
 	}
 }

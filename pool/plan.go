@@ -100,8 +100,7 @@ func (p *Pool) newPlan(model string) *Plan {
 		if !project.serves(model) {
 			continue
 		}
-		limits := project.limits(model)
-		shared := &projectModel{quota: quota.New(limits), limited: limits != (quota.Limits{})}
+		shared := newProjectModel(project.limits(model))
 		candidate := func(location string, o *order) *Candidate {
 			id := serverID{project.Backend, project.BaseURL, location}
 			if servers[id] == nil {
@@ -109,7 +108,7 @@ func (p *Pool) newPlan(model string) *Plan {
 			}
 			traffic, shared := TrafficOnDemand, shared
 			if o != nil { // an order may have what pay-as-you-go has run out of: the model rests for each by itself
-				traffic, shared = TrafficProvisioned, &projectModel{}
+				traffic, shared = TrafficProvisioned, newOrderModel()
 			}
 			return &Candidate{
 				pool: p, plan: plan, project: project, shared: shared, place: &place{pacer: quota.NewPacer(p.cfg.Pacing)},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"sync/atomic"
+	"time"
 
 	"cloud.google.com/go/auth"
 
@@ -31,8 +33,18 @@ type order struct {
 	Order
 	ledger *quota.Ledger
 	cool   cooldown
-	spill  once // it answered ON_DEMAND, which was reported
+	spill  once         // it answered ON_DEMAND, which was reported
+	served atomic.Int64 // instant of the last answer by the order, plus one; 0: none yet
 	gauge  gauge
+}
+
+// orderProven is how long an answer proves that an order exists. Google refuses alike for a full order and for one that is not there.
+const orderProven = 5 * time.Minute
+
+// proven reports whether the order has served a call lately.
+func (o *order) proven(at int64) bool {
+	served := o.served.Load()
+	return served > 0 && at-served < int64(orderProven)
 }
 
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {

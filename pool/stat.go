@@ -44,8 +44,10 @@ type EndpointStat struct {
 	// Rest is the longest of what keeps the endpoint from being asked; the zero Rest means nothing does.
 	Rest    Rest
 	Breaker breaker.Stat
-	// Quota is what the project has of its declared limits for the model; nil where none is declared, and for orders.
+	// Quota is what the project has of its limits for the model, declared or learned; nil where there is none, and for orders.
 	Quota *quota.Stat
+	// Learned are the limits that Google's refusals named, as far as they are not forgotten: a day after the last time they begin to grow.
+	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
 	// Pacing is how on-demand calls to Vertex AI are paced; nil elsewhere.
@@ -90,6 +92,7 @@ func (c *Candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	if c.limited() {
 		q := c.shared.quota.Stat(now)
 		e.Quota = &q
+		e.Learned = c.shared.known(at)
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)

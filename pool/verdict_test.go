@@ -72,6 +72,21 @@ func TestAFullOrderRestsUntilItsLedgerHasRoom(t *testing.T) {
 	})
 }
 
+func TestAnOrderThatHasServedLatelyRestsShortlyHoweverOftenItIsFull(t *testing.T) {
+	inBubble(t, scene(), func(t *testing.T, b *bed) {
+		c := b.candidate(flash, "v/global/provisioned")
+		now := b.start
+		b.answer(now, c, pool.Outcome{Class: pool.ClassOK})
+		for range 10 {
+			b.answer(now, c, pool.Outcome{Class: pool.ClassProvisionedFull})
+			if got := c.Resting(now).Until.Sub(now); got < 25*time.Millisecond || got > 28*time.Millisecond {
+				t.Errorf("it rests for %v, want 25 ms", got)
+			}
+			now = now.Add(100 * time.Millisecond)
+		}
+	})
+}
+
 func TestAFullOrdersRefusalOfACallThatWasForNoOrderIsContention(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		c := b.candidate(flash, "v/global/on_demand")

@@ -223,6 +223,15 @@ func outcome(v wire.Verdict, status int, body []byte) pool.Outcome {
 				o.Quota = q.Metric
 			}
 		}
+		switch {
+		case q.Limit <= 0:
+		case q.Of == wire.Requests && q.Per == wire.Minute:
+			o.Stated.RPM = q.Limit
+		case q.Of == wire.Tokens && q.Per == wire.Minute:
+			o.Stated.TPM = q.Limit
+		case q.Of == wire.Requests && q.Per == wire.Day:
+			o.Stated.RPD = q.Limit
+		}
 	}
 	return o
 }
