@@ -68,9 +68,9 @@ func (l learned) now(at int64) int64 {
 	return int64(math.Ceil(float64(l.limit) * factor))
 }
 
-// learn takes over the limits that an answer stated. A day's quota that is used up is used up here too. It reports whether a limit
-// changed.
-func (m *projectModel) learn(now time.Time, at int64, class Class, stated quota.Limits) bool {
+// learn takes over the limits that an answer stated, and reports whether a limit changed. What was used up when the answer came rests for
+// it; here only counts what comes after, or probes could find no room.
+func (m *projectModel) learn(at int64, stated quota.Limits) bool {
 	if m.quota == nil || stated == (quota.Limits{}) {
 		return false
 	}
@@ -87,10 +87,6 @@ func (m *projectModel) learn(now time.Time, at int64, class Class, stated quota.
 	m.applyLocked(at)
 	after := m.knownLocked(at)
 	m.mu.Unlock()
-	if class == ClassDayQuota && stated.RPD > 0 {
-		used := m.quota.Stat(now).Day.Used
-		m.quota.RestoreDay(now, stated.RPD-used, quota.NextMidnight(now))
-	}
 	return before != after
 }
 

@@ -125,7 +125,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		r.unprobe(at, rule.scope, true)
 		r.rest(now, at, o)
 	}
-	if rule.scope == scopeProjectModel && c.shared.learn(now, at, o.Class, o.Stated) {
+	if rule.scope == scopeProjectModel && c.shared.learn(at, o.Stated) {
 		c.pool.logLearned(c, c.shared.known(at))
 	}
 	if o.Counted {
