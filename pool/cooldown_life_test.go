@@ -178,7 +178,9 @@ func eachLife(t *testing.T, match func(life) bool, test func(t *testing.T, b *be
 			continue
 		}
 		t.Run(string(l.class), func(t *testing.T) {
-			inBubble(t, scene(), func(t *testing.T, b *bed) { test(t, b, l, b.candidate(flash, l.from)) })
+			cfg := scene()
+			cfg.Pacing.Tolerance = 1 // no pace, which takes the place of contention's rests
+			inBubble(t, cfg, func(t *testing.T, b *bed) { test(t, b, l, b.candidate(flash, l.from)) })
 		})
 	}
 }

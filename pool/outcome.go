@@ -116,6 +116,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Class != ClassTransport && o.Class != ClassCancelled {
 		c.server.answered.Store(at)
 	}
+	paced := o.Class == ClassContention && c.place.pacer.Limited()
 	if o.Class == ClassContention && c.paced() {
 		c.place.pacer.Rejected(now)
 	}
@@ -123,7 +124,9 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	r.charge(now, o)
 	if o.Class != ClassOK {
 		r.unprobe(at, rule.scope, true)
-		r.rest(now, at, o)
+		if !paced { // else the pace is what keeps it from being asked too often: a rest would leave capacity unused
+			r.rest(now, at, o)
+		}
 	}
 	if rule.scope == scopeProjectModel && c.shared.learn(at, o.Stated) {
 		c.pool.logLearned(c, c.shared.known(at))

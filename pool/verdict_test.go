@@ -87,6 +87,24 @@ func TestAnOrderThatHasServedLatelyRestsShortlyHoweverOftenItIsFull(t *testing.T
 	})
 }
 
+func TestContentionRestsNoMoreOnceThePaceIsKept(t *testing.T) {
+	inBubble(t, scene(), func(t *testing.T, b *bed) {
+		c := b.candidate(flash, "v/global/on_demand")
+		now := b.start
+		for range 10 {
+			b.answer(now, c, pool.Outcome{Class: pool.ClassContention})
+			now = now.Add(2 * time.Second)
+		}
+		limited := false
+		for _, e := range b.pool.Stat(now).Endpoints {
+			limited = limited || e.Endpoint == c.String() && e.Pacing.Limited
+		}
+		if rest := c.Resting(now.Add(-2 * time.Second)); !limited || rest.Class != "" {
+			t.Errorf("paced: %v; it rests: %v", limited, rest)
+		}
+	})
+}
+
 func TestAFullOrdersRefusalOfACallThatWasForNoOrderIsContention(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		c := b.candidate(flash, "v/global/on_demand")

@@ -11,21 +11,24 @@ import (
 
 const (
 	pacePeriod  = time.Second      // how often the rate is judged
-	paceStale   = 10 * time.Second // a period with too few answers begins anew after this long
-	paceAnswers = 3                // too few answers are fewer than these
-	paceLongRun = 5 * time.Second  // a good time this long doubles the growth
+	paceStale   = 10 * time.Second // a period with refusals of too few requests begins anew after this long
+	paceAnswers = 3                // requests that refusals are judged by
+	paceHaste   = time.Second      // a good time this long doubles the growth
+	paceMost    = 1                // the most a rate grows in a second, as a share of it
+	paceFall    = 4                // the most a rate falls in a second, as a divisor
 	paceFreedom = 1e9              // requests a second: as good as unlimited, and far from overflow
-	paceStep    = 0.5              // requests a second that every second without contention adds, beside the growth
+	paceStep    = 0.1              // requests a second that every second without contention adds, beside the growth
 )
 
 // Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location and
 // model. Google answers contention there with 429 and no limit to keep to ("temporary high contention":
 // https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on 2026-11-22).
 //
-// It is unlimited until the first contention. From then on the answers are judged about once a second, if
-// there were at least three: with more than the tolerated share of contention the rate becomes gain times
-// what was accepted, at most halved (from unlimited straight to it); else it grows, the faster the longer it
-// goes well.
+// It is unlimited until the first contention. From then on it is judged about once a second: with more than the
+// tolerated share of contention among at least three requests the rate becomes gain times what was accepted, but
+// no less than a quarter of what was sent (from unlimited straight to it); else, if it was used, it grows, the faster
+// the longer it goes well. A capacity that has multiplied is found in seconds, one that stands still is asked for
+// a few percent too much.
 //
 // What was accepted is taken from what was sent and not refused: refusals come back at once, but a whole
 // answer may take minutes, and waiting for it would make every start look like failure. Give Allow once for
@@ -43,7 +46,6 @@ type Pacer struct {
 	last     time.Time // the latest time seen: the limiter mints tokens when time goes back
 	began    time.Time // the period
 	good     time.Time // since when there was no contention to speak of
-	answers  int64     // in this period
 	refused  int64     // in this period
 	returned float64   // requests allowed and then not sent: to be allowed again without asking the limiter
 	limiter  *rate.Limiter
@@ -60,7 +62,9 @@ func NewPacer(p Pacing) *Pacer {
 func (p *Pacer) Allow(now time.Time) bool {
 	if p.limited.Load() {
 		p.mu.Lock()
-		ok := p.takeLocked(p.clampLocked(now))
+		at := p.clampLocked(now)
+		p.reviewLocked(at)
+		ok := p.takeLocked(at)
 		p.mu.Unlock()
 		if !ok {
 			return false
@@ -121,43 +125,46 @@ func (p *Pacer) answer(now time.Time, contention bool) {
 	defer p.mu.Unlock()
 	now = p.clampLocked(now)
 	p.beginLocked(now)
-	elapsed := now.Sub(p.began)
-	if p.answers+1 < paceAnswers && elapsed > paceStale {
-		p.sent.Add(-p.answers)
-		p.began, p.answers, p.refused, elapsed = now, 0, 0, 0
-	}
-	p.answers++
 	if contention {
 		p.refused++
 		p.rejected++
 	} else {
 		p.accepted++
 	}
-	if p.answers >= paceAnswers && elapsed >= pacePeriod {
+	p.reviewLocked(now)
+}
+
+// reviewLocked judges the period if it is over and tells enough: refusals are judged by three requests, their absence by one.
+func (p *Pacer) reviewLocked(now time.Time) {
+	elapsed := now.Sub(p.began)
+	switch sent := p.sent.Load(); {
+	case elapsed < pacePeriod || sent < 1:
+	case p.refused == 0 || sent >= paceAnswers:
 		p.judgeLocked(now, elapsed)
+	case elapsed > paceStale: // now and then a request says nothing about a rate
+		p.sent.Add(-sent)
+		p.began, p.refused = now, 0
 	}
 }
 
 // judgeLocked sets the rate by what happened in the period, and begins the next.
 func (p *Pacer) judgeLocked(now time.Time, elapsed time.Duration) {
-	sent := float64(max(p.sent.Swap(0), p.answers))
 	refused := float64(p.refused)
-	p.began, p.answers, p.refused = now, 0, 0
+	sent := max(float64(p.sent.Swap(0)), refused)
+	p.began, p.refused = now, 0
 	seconds := elapsed.Seconds()
-	if refused > p.pacing.Tolerance*sent {
+	current := float64(p.limiter.Limit())
+	switch limited := p.limited.Load(); {
+	case refused > p.pacing.Tolerance*sent:
 		p.good = now
-		// At most halved, but from what was sent: a rate that nobody used says nothing.
-		next := max(p.pacing.Gain*(sent-refused), sent/2) / seconds
-		if !p.limited.Load() {
-			next = p.pacing.Gain * (sent - refused) / seconds
+		next := p.pacing.Gain * (sent - refused) / seconds
+		if limited { // not by more than so much at once, but from what was sent: a rate that nobody used says nothing
+			next = max(next, sent/paceFall/seconds)
 		}
-		p.setLocked(now, min(next, float64(p.limiter.Limit())))
-		return
-	}
-	if p.limited.Load() {
-		haste := 1 + float64(now.Sub(p.good))/float64(paceLongRun)
-		current := float64(p.limiter.Limit())
-		p.setLocked(now, current+(paceStep+p.pacing.Growth*current*haste)*min(seconds, 1))
+		p.setLocked(now, min(next, current))
+	case limited && sent >= current*seconds/2: // a rate that is not used needs no raise
+		growth := min(p.pacing.Growth*math.Exp2(now.Sub(p.good).Seconds()/paceHaste.Seconds()), paceMost)
+		p.setLocked(now, current+(paceStep+growth*current)*min(seconds, 1))
 	}
 }
 
