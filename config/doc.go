@@ -51,10 +51,10 @@
 //
 //	[router.pacing]                     # on-demand calls to Vertex AI after contention
 //	preset    = "careful"               # or "eager"; default: neither, the four below, which also override a preset
-//	gain      = 1.25
-//	tolerance = 0.1
-//	growth    = 0.2
-//	burst     = "250ms"
+//	gain      = 1.1
+//	tolerance = 0.05
+//	growth    = 0.1
+//	burst     = "50ms"
 //
 //	[breaker]
 //	failures = 5

@@ -69,8 +69,8 @@ func (c *Candidate) Home() bool { return c.home }
 // Weight returns the configured weight.
 func (c *Candidate) Weight() float64 { return c.project.Weight }
 
-// Limits returns the limits that the endpoint keeps to, declared or learned from Google's refusals; the zero value if there are none. They are the project's for the
-// model: its on-demand endpoints share them.
+// Limits returns the limits that the endpoint keeps to, declared or learned from Google's refusals; the zero value if there are none. They
+// are the project's for the model: its on-demand endpoints share them.
 func (c *Candidate) Limits() quota.Limits {
 	if !c.limited() {
 		return quota.Limits{}

@@ -12,9 +12,10 @@ import (
 const (
 	pacePeriod  = time.Second      // how often the rate is judged
 	paceStale   = 10 * time.Second // a period with refusals of too few requests begins anew after this long
+	paceFirst   = pacePeriod / 4   // the least time that a first rate is measured over, if half is refused
 	paceAnswers = 3                // requests that refusals are judged by
-	paceHaste   = time.Second      // a good time this long doubles the growth
-	paceMost    = 1                // the most a rate grows in a second, as a share of it
+	paceHaste   = 3 * time.Second  // a good time this long doubles the growth
+	paceMost    = 0.4              // the most a rate grows in a second, as a share of it
 	paceFall    = 4                // the most a rate falls in a second, as a divisor
 	paceFreedom = 1e9              // requests a second: as good as unlimited, and far from overflow
 	paceStep    = 0.1              // requests a second that every second without contention adds, beside the growth
@@ -138,6 +139,8 @@ func (p *Pacer) answer(now time.Time, contention bool) {
 func (p *Pacer) reviewLocked(now time.Time) {
 	elapsed := now.Sub(p.began)
 	switch sent := p.sent.Load(); {
+	case !p.limited.Load() && elapsed >= paceFirst && sent >= paceAnswers && 2*p.refused >= sent:
+		p.judgeLocked(now, elapsed) // soon: while nothing is limited everything that waits is sent
 	case elapsed < pacePeriod || sent < 1:
 	case p.refused == 0 || sent >= paceAnswers:
 		p.judgeLocked(now, elapsed)

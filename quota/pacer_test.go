@@ -29,6 +29,14 @@ func second(p *quota.Pacer, at time.Duration, n, rejectEvery int) int {
 	return allowed
 }
 
+// paced returns a pacer that was limited by a capacity of 50 a second, and whose time line goes on at 2 s.
+func paced(p quota.Pacing) *quota.Pacer {
+	pacer := quota.NewPacer(p)
+	second(pacer, 0, 100, 2)
+	second(pacer, time.Second, 40, 0)
+	return pacer
+}
+
 func TestPacerIsUnlimitedUntilTheFirstContention(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	for s := range 10 {
@@ -55,10 +63,10 @@ func TestPacerGoesStraightToGainTimesWhatWasAccepted(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	second(p, 0, 100, 2)
 	second(p, time.Second, 1, 0)
-	if got := p.Rate(); math.Abs(got-50) > 3 {
-		t.Errorf("rate %v after 50 of 100 a second were accepted, want 50", got)
+	if got := p.Rate(); math.Abs(got-55) > 4 {
+		t.Errorf("rate %v after 50 of 100 a second were accepted, want 55", got)
 	}
-	if s := p.Stat(noon.Add(time.Second)); !s.Limited || s.AcceptedCount != 51 || s.RejectedCount != 50 {
+	if s := p.Stat(noon.Add(time.Second)); !s.Limited || s.AcceptedCount != s.RejectedCount+1 {
 		t.Errorf("%+v", s)
 	}
 }
@@ -73,19 +81,22 @@ func TestPacerCountsWhatIsStillRunningAsAccepted(t *testing.T) {
 		}
 	}
 	p.Rejected(noon.Add(time.Second))
-	if got := p.Rate(); math.Abs(got-50) > 3 {
-		t.Errorf("rate %v, want 50", got)
+	if got := p.Rate(); math.Abs(got-55) > 4 {
+		t.Errorf("rate %v, want 55", got)
 	}
 }
 
-func TestPacerFallsToAQuarterAtMost(t *testing.T) {
-	p := quota.NewPacer(quota.Pacing{})
-	second(p, 0, 100, 2)
-	second(p, time.Second, 200, 1)
-	before := p.Rate()
-	p.Rejected(noon.Add(2 * time.Second))
-	if got := p.Rate(); got < 0.2*before || got > 0.3*before {
-		t.Errorf("from %v to %v when nothing was accepted, want a quarter", before, got)
+func TestPacerFallsToAQuarterASecondAtMost(t *testing.T) {
+	p := paced(quota.Pacing{})
+	for s := range 6 {
+		before := p.Rate()
+		second(p, time.Duration(2+s)*time.Second, 200, 1)
+		if got := p.Rate(); got < 0.2*before {
+			t.Errorf("second %d without a request accepted: from %v to %v", s, before, got)
+		}
+	}
+	if got := p.Rate(); got > 1 {
+		t.Errorf("rate %v after six seconds without a request accepted", got)
 	}
 }
 
@@ -109,10 +120,11 @@ func TestPacerDoesNotFallBelowItsFloorAndRecovers(t *testing.T) {
 func TestPacerAllowsItsRateInSmallBursts(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{Burst: 200 * time.Millisecond})
 	second(p, 0, 100, 2)
-	second(p, time.Second, 1, 0)
+	now := noon.Add(time.Minute)
+	p.Allow(now) // which judges what was before
+	now = now.Add(500 * time.Millisecond)
 	rate := p.Rate()
 	burst := 0
-	now := noon.Add(time.Minute)
 	for p.Allow(now) {
 		burst++
 	}
@@ -120,13 +132,13 @@ func TestPacerAllowsItsRateInSmallBursts(t *testing.T) {
 		t.Errorf("burst of %d, want %d", burst, want)
 	}
 	allowed := 0
-	for i := range 900 { // within a period, in which the rate stays
+	for i := range 400 { // within a period, in which the rate stays
 		if p.Allow(now.Add(time.Duration(i) * time.Millisecond)) {
 			allowed++
 		}
 	}
-	if math.Abs(float64(allowed)-0.9*rate) > 2 {
-		t.Errorf("%d allowed in 0.9 s at a rate of %v", allowed, rate)
+	if math.Abs(float64(allowed)-0.4*rate) > 2 {
+		t.Errorf("%d allowed in 0.4 s at a rate of %v", allowed, rate)
 	}
 }
 
@@ -251,23 +263,19 @@ func TestPacerIsSafeForManyGoroutines(t *testing.T) {
 
 // TestPacerDoesNotRaiseARateThatIsNotUsed: else an hour of little traffic would end in a burst.
 func TestPacerDoesNotRaiseARateThatIsNotUsed(t *testing.T) {
-	p := quota.NewPacer(quota.Pacing{})
-	second(p, 0, 100, 2)
-	second(p, time.Second, 1, 0)
+	p := paced(quota.Pacing{})
 	before := p.Rate()
 	for s := range 3600 {
 		second(p, time.Duration(2+s)*time.Second, 5, 0)
 	}
-	if got := p.Rate(); got != before {
+	if got := p.Rate(); got > 1.2*before {
 		t.Errorf("rate %v after an hour at 5 a second, before it %v", got, before)
 	}
 }
 
 // TestPacerRaisesItsRateWhileAnswersTakeMinutes: what is sent and not refused counts, not what has been answered.
 func TestPacerRaisesItsRateWhileAnswersTakeMinutes(t *testing.T) {
-	p := quota.NewPacer(quota.Pacing{})
-	second(p, 0, 100, 2)
-	second(p, time.Second, 1, 0)
+	p := paced(quota.Pacing{})
 	before := p.Rate()
 	for ms := range 10_000 {
 		p.Allow(noon.Add(2*time.Second + time.Duration(ms)*time.Millisecond))

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// experiment is a choice of scenarios, each of which is run for several seeds.
+type experiment struct {
+	scenarios     []scenario
+	seeds         uint64
+	baselineSeeds uint64
+	burst         float64
+	length        float64
+}
+
+// router is the name of the policy that all of this is about.
+const routerName = "spillway"
+
+// row is what one policy came to in one scenario, over the seeds.
+type row struct {
+	scenario scenario
+	policy   string
+	outcomes []outcome
+}
+
+// report is what an experiment found.
+type report struct {
+	rows []row
+	plot *plot
+}
+
+// plotted is the scenario of which the first seed is drawn.
+const plotted = "hidden"
+
+// run plays every scenario with every seed. Trials run side by side, each in a bubble of its own.
+func (e *experiment) run(t *testing.T) *report {
+	t.Helper()
+	var mu sync.Mutex
+	found := map[[2]string][]outcome{}
+	r := &report{}
+	note := func(s scenario, policy string, o outcome) {
+		mu.Lock()
+		defer mu.Unlock()
+		key := [2]string{s.name, policy}
+		found[key] = append(found[key], o)
+	}
+	t.Run("trials", func(t *testing.T) {
+		for _, s := range e.scenarios {
+			for seed := uint64(1); seed <= e.seeds; seed++ {
+				t.Run(fmt.Sprintf("%s/%d", s.name, seed), func(t *testing.T) {
+					t.Parallel()
+					tr := s.trial(draw{seed: seed, of: e.seeds, burst: e.burst, length: e.length})
+					oracle := tr.reference(t)
+					got := tr.run(t, spillway)
+					note(s, routerName, tr.judge(got, oracle))
+					if s.name == plotted && seed == 1 {
+						r.plot = newPlot("Three locations, hidden capacity that moves, offered twice as much", tr.calls, got, oracle, tr.length)
+					}
+					if seed > e.baselineSeeds {
+						return
+					}
+					for _, b := range tr.baselines {
+						note(s, b.name, tr.judge(tr.run(t, b.policy), oracle))
+					}
+				})
+			}
+		}
+	})
+	for _, s := range e.scenarios {
+		r.rows = append(r.rows, row{s, routerName, found[[2]string{s.name, routerName}]})
+		for _, b := range everyBaseline {
+			if outcomes := found[[2]string{s.name, b.name}]; outcomes != nil {
+				r.rows = append(r.rows, row{s, b.name, outcomes})
+			}
+		}
+	}
+	return r
+}
+
+// missed reports whether the router's median misses a figure.
+func (r *report) missed() bool {
+	for _, w := range r.rows {
+		if len(w.misses()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// misses are the figures that the router does not reach in the median.
+func (w row) misses() (missed []figure) {
+	if w.policy != routerName {
+		return nil
+	}
+	for _, f := range w.scenario.figures {
+		if !f.holds(median(f.measure, w.outcomes)) {
+			missed = append(missed, f)
+		}
+	}
+	return missed
+}
