@@ -99,10 +99,12 @@ func (s *session) close() {
 
 // readBody reads a request's body as far as it is kept.
 func readBody(req *http.Request) (body []byte, tail io.Reader, err error) {
-	var buf bytes.Buffer
 	if n := req.ContentLength; n > 0 && n <= maxReplay {
-		buf.Grow(int(n) + bytes.MinRead)
+		body = make([]byte, n)
+		_, err = io.ReadFull(req.Body, body)
+		return body, nil, err
 	}
+	var buf bytes.Buffer
 	n, err := buf.ReadFrom(io.LimitReader(req.Body, maxReplay+1))
 	if n > maxReplay {
 		tail = req.Body
