@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -193,7 +194,25 @@ func (t *transfer) refused() answer {
 	if err != nil && t.session.ctx.Err() != nil {
 		return t.broken(err)
 	}
-	return t.judged(t.resp.StatusCode, t.resp.StatusCode, t.resp.Header, body)
+	return t.judged(t.resp.StatusCode, t.resp.StatusCode, t.resp.Header, unzipped(t.resp.Header, body))
+}
+
+// unzipped is an error's body in plain text, which it has to be for its keys to be found. net/http unzips by itself; a transport that was
+// given to us may not.
+func unzipped(h http.Header, body []byte) []byte {
+	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxError))
+	if err != nil && len(plain) == 0 {
+		return body
+	}
+	h.Del("Content-Encoding")
+	return plain
 }
 
 // judged ends an attempt that Google refused, be it by status or, with judge 0, by an error inside a good answer.
@@ -243,7 +262,6 @@ func (t *transfer) reply(status int, header http.Header, body []byte) *http.Resp
 		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	}
 	resp.Header = header
-	resp.Header.Del("Content-Encoding")
 	resp.Header.Del("Content-Length")
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))

@@ -1,7 +1,10 @@
 package router_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -293,4 +296,18 @@ func TestFallbackModelAnswersWhenTheModelIsExhausted(t *testing.T) {
 			t.Errorf("the exhausted model was asked %d times, want once", n)
 		}
 	})
+}
+
+// TestKeyInAZippedErrorIsScrubbed: a transport that does not unzip must not let a key through that Google echoes.
+func TestKeyInAZippedErrorIsScrubbed(t *testing.T) {
+	b := twoProjects(t)
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write([]byte(`{"error":{"code":400,"message":"Bad request with key-a1.","status":"INVALID_ARGUMENT"}}`))
+	_ = z.Close()
+	b.Script(geminitest.Match{}, geminitest.Answer{Status: 400, Body: zipped.Bytes(), Header: http.Header{"Content-Encoding": {"gzip"}}})
+	_, err := ask(t.Context(), b.client(t), flash)
+	if e := apiError(t, err); e.Code != 400 || e.Message != "Bad request with [redacted]." {
+		t.Errorf("the caller got %v", err)
+	}
 }
