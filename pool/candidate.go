@@ -63,7 +63,7 @@ func (c *Candidate) Overflow() Overflow {
 // BaseURL returns the address that replaces Google's, or nil. The caller does not change it.
 func (c *Candidate) BaseURL() *url.URL { return c.project.base }
 
-// Home reports whether this is where calls go that belong to one project: the first project's first location.
+// Home reports whether this is where calls go that belong to one project: the first location of the back end's first project.
 func (c *Candidate) Home() bool { return c.home }
 
 // Weight returns the configured weight.

@@ -96,7 +96,11 @@ func (p *Pool) newPlan(model string) *Plan {
 		t.heaviest = max(t.heaviest, c.Weight())
 	}
 
-	for i, project := range p.projects {
+	homes := make(map[Backend]*project)
+	for _, project := range p.projects {
+		if homes[project.Backend] == nil {
+			homes[project.Backend] = project
+		}
 		if !project.serves(model) {
 			continue
 		}
@@ -115,7 +119,7 @@ func (p *Pool) newPlan(model string) *Plan {
 				order: o, server: servers[id], backend: p.backends[project.Backend],
 				location: location, traffic: traffic,
 				name: project.Name + "/" + location + "/" + string(traffic),
-				home: i == 0 && location == project.Locations[0],
+				home: homes[project.Backend] == project && location == project.Locations[0],
 			}
 		}
 		if model != "" {

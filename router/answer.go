@@ -17,6 +17,9 @@ import (
 // whole reads an answer to its end before handing it on, so that one that is cut off can be asked for again.
 func (t *transfer) whole() answer {
 	s := t.session
+	if s.req.Method == http.MethodHead {
+		return t.pass(nil)
+	}
 	var buf bytes.Buffer
 	if n := t.resp.ContentLength; n > 0 && n <= maxAnswer {
 		buf.Grow(int(n) + bytes.MinRead)
@@ -28,7 +31,7 @@ func (t *transfer) whole() answer {
 		return t.broken(err)
 	case len(body) > maxAnswer:
 		return t.pass(body)
-	case isJSON(t.resp.Header) && cut(body):
+	case t.resp.StatusCode == http.StatusOK && isJSON(t.resp.Header) && cut(body):
 		return t.broken(io.ErrUnexpectedEOF)
 	case s.wire.Generates && wire.IsError(body):
 		return t.judged(http.StatusOK, 0, t.resp.Header, body)

@@ -45,30 +45,94 @@ func (s *session) attempt(l pool.Lease) answer {
 	patience := time.AfterFunc(s.router.cfg.FirstByteTimeout, func() { cancel(errFirstByte) })
 	t := &transfer{session: s, lease: l, ctx: ctx, cancel: cancel, patience: patience}
 
-	req, err := s.request(ctx, l)
-	if err != nil { // no access token to be had
-		t.end()
-		l.Settle(time.Now(), pool.Outcome{Class: pool.ClassProjectMisconfigured, Message: "no access token: " + err.Error()})
-		return answer{candidate: l.Candidate(), class: pool.ClassProjectMisconfigured, err: fmt.Errorf("router: project of %s: %w", l.Candidate(), err)}
+	req, err := t.request()
+	if err != nil {
+		return t.unsigned(err)
 	}
-	resp, err := s.router.transport.RoundTrip(req)
+	resp, err := t.send(req)
 	if err != nil {
 		return t.broken(err)
 	}
 	resp.Request = s.req
-	t.resp, t.upstream = resp, resp.Body
+	t.resp, t.upstream = resp, &awaited{resp.Body, patience}
 	switch {
 	case resp.StatusCode >= 400:
 		return t.refused()
 	case s.wire.Stream && s.wire.Generates:
 		return t.stream()
+	case s.wire.Stream, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+		return t.pass(nil) // of a kind that only its caller knows
 	default:
 		return t.whole()
 	}
 }
 
+// send hands the request to the transport. Whatever a transport of somebody else's does, the lease comes back.
+func (t *transfer) send(req *http.Request) (resp *http.Response, err error) {
+	returned := false
+	defer func() {
+		if !returned { // it panics, which goes on to whoever may know why
+			t.settle(pool.Outcome{Class: pool.ClassCancelled})
+		}
+	}()
+	resp, err = t.session.router.transport.RoundTrip(req)
+	returned = true
+	if err == nil && resp == nil {
+		return nil, errors.New("router: the transport gave neither an answer nor an error")
+	}
+	if resp != nil && resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	if resp != nil && resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	return resp, err
+}
+
+// unsigned ends an attempt for which no access token was to be had. Only one that will not be had later either is the project's trouble.
+func (t *transfer) unsigned(err error) answer {
+	class := pool.ClassProjectMisconfigured
+	var passing interface{ Temporary() bool }
+	switch {
+	case t.session.ctx.Err() != nil:
+		class, err = pool.ClassCancelled, t.session.ctx.Err()
+	case t.ctx.Err() != nil, errors.As(err, &passing) && passing.Temporary():
+		class = pool.ClassTransport
+	}
+	c := t.lease.Candidate()
+	t.settle(pool.Outcome{Class: class, Message: "no access token: " + err.Error()})
+	return answer{candidate: c, class: class, err: fmt.Errorf("router: access token for %s: %w", c, err)}
+}
+
+// awaited is the body of an answer; its first byte ends the waiting for it.
+type awaited struct {
+	io.ReadCloser
+	patience *time.Timer
+}
+
+func (a *awaited) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if n > 0 {
+		a.patience.Stop()
+	}
+	return n, err
+}
+
+// sending is a request's body that is read while it is sent: for so long there is no answer to wait for.
+type sending struct {
+	io.Reader
+	patience *time.Timer
+	timeout  time.Duration
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	s.patience.Reset(s.timeout)
+	return s.Reader.Read(p)
+}
+
 // request builds the request for the leased endpoint. It shares nothing with the caller's that a transport would change.
-func (s *session) request(ctx context.Context, l pool.Lease) (*http.Request, error) {
+func (t *transfer) request() (*http.Request, error) {
+	s, ctx, l := t.session, t.ctx, t.lease
 	c := l.Candidate()
 	u := s.wire.URL(wire.Target{
 		Backend: wire.Backend(c.Backend()), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location(),
@@ -101,7 +165,7 @@ func (s *session) request(ctx context.Context, l pool.Lease) (*http.Request, err
 	req.TransferEncoding, req.Trailer, req.Close = nil, nil, false
 	switch {
 	case s.tail != nil:
-		req.Body = io.NopCloser(io.MultiReader(bytes.NewReader(s.body), s.tail))
+		req.Body = io.NopCloser(&sending{io.MultiReader(bytes.NewReader(s.body), s.tail), t.patience, s.router.cfg.FirstByteTimeout})
 		req.ContentLength = s.req.ContentLength
 	case len(s.body) > 0:
 		req.Body = io.NopCloser(bytes.NewReader(s.body))
@@ -117,7 +181,7 @@ const serverTimeout = "X-Server-Timeout"
 // travels reports whether a header of the caller's is sent on: all but what is meant for the router, the caller's own credentials, what
 // the router sets itself, and what belongs to the caller's connection.
 func travels(name string) bool {
-	switch name {
+	switch name = http.CanonicalHeaderKey(name); name {
 	case "X-Goog-Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Goog-User-Project", requestType, "Accept-Encoding",
 		"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false
@@ -225,6 +289,11 @@ func (t *transfer) judged(status, judge int, header http.Header, body []byte) an
 	}
 	if s.home && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
 		v.Class = wire.CallerFault // it is the resource that is not there, and it lives nowhere else
+	}
+	if judge == 0 { // the status was good before Google knew better
+		if status = v.Code; status < http.StatusBadRequest {
+			status = http.StatusInternalServerError
+		}
 	}
 	t.settle(outcome(v, status, body))
 	return answer{

@@ -28,6 +28,7 @@ type queueKey struct {
 	traffic   pool.Traffic
 	home      bool
 	locations string
+	backoff   *session // set while a call leaves servers alone that failed it: others need not
 }
 
 type queue struct{ line []*waiter }
@@ -108,7 +109,11 @@ func (w *waiter) call() {
 }
 
 func (s *session) queueKey() queueKey {
-	return queueKey{s.plan.Model, s.traffic, s.home, strings.Join(s.asked.Locations, ",")}
+	key := queueKey{model: s.plan.Model, traffic: s.traffic, home: s.home, locations: strings.Join(s.asked.Locations, ",")}
+	if s.retryAt.After(s.now) {
+		key.backoff = s
+	}
+	return key
 }
 
 // wait stands in line until the call is served, cannot be in time, or its caller has gone.

@@ -58,8 +58,8 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 	s = &session{router: r, ctx: req.Context(), req: req, now: time.Now()}
 	s.began = s.now
 	if req.Body != nil {
-		s.body, s.tail, err = readBody(req)
-		if s.tail == nil {
+		s.body, s.tail, err = s.readBody()
+		if s.tail == nil || err != nil {
 			closeBody(req.Body)
 		}
 		if err != nil {
@@ -97,8 +97,17 @@ func (s *session) close() {
 	}
 }
 
-// readBody reads a request's body as far as it is kept.
-func readBody(req *http.Request) (body []byte, tail io.Reader, err error) {
+// readBody reads the request's body as far as it is kept.
+func (s *session) readBody() (body []byte, tail io.Reader, err error) {
+	req := s.req
+	if req.GetBody == nil { // it comes from somewhere, and may be long in coming
+		stop := context.AfterFunc(s.ctx, func() { closeBody(req.Body) })
+		defer func() {
+			if stop(); err != nil && s.ctx.Err() != nil {
+				err = s.ctx.Err()
+			}
+		}()
+	}
 	if n := req.ContentLength; n > 0 && n <= maxReplay {
 		body = make([]byte, n)
 		_, err = io.ReadFull(req.Body, body)

@@ -80,8 +80,11 @@ func (b *streaming) endLocked(err error) {
 		return
 	}
 	// Half an event would fail its reader before whatever follows is read.
-	b.events.Drop()
-	b.held = b.held[:b.ready]
+	if cut := b.events.Pending(); cut <= len(b.held) { // else a part of it was handed on already
+		b.events.Drop()
+		b.held = b.held[:len(b.held)-cut]
+	}
+	b.ready = len(b.held)
 	b.events.Close()
 }
 
@@ -160,7 +163,7 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	case failure != nil:
 		body := wire.Scrub(failure, b.session.router.secrets...)
 		v := wire.Judge(wire.Answer{Backend: b.session.wire.Backend, Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
-		o = outcome(v, http.StatusOK, body)
+		o = outcome(v, v.Code, body)
 	case !b.events.Finished():
 		o.Class = b.breach()
 	}
