@@ -172,11 +172,12 @@ func (r *lease) charge(now time.Time, o *Outcome) {
 			if c.order.spill.first() {
 				c.pool.logSpill(c, o.Traffic)
 			}
-		case o.Counted:
-			c.order.ledger.Settle(now, r.hold, c.order.ledger.Cost(o.Usage))
-			c.order.served.Store(c.pool.instant(now) + 1)
-		case r.accepted || o.Class == ClassOK:
-			c.order.ledger.Settle(now, r.hold, c.cost(r.need))
+		case o.Counted || r.accepted || o.Class == ClassOK:
+			cost := c.cost(r.need)
+			if o.Counted {
+				cost = c.order.ledger.Cost(o.Usage)
+			}
+			c.order.ledger.Settle(now, r.hold, cost)
 			c.order.served.Store(c.pool.instant(now) + 1)
 		default:
 			c.order.ledger.Release(now, r.hold)

@@ -34,7 +34,7 @@ func (t *transfer) whole() answer {
 	case t.resp.StatusCode == http.StatusOK && isJSON(t.resp.Header) && cut(body):
 		return t.broken(io.ErrUnexpectedEOF)
 	case s.wire.Generates && wire.IsError(body):
-		return t.judged(http.StatusOK, 0, t.resp.Header, body)
+		return t.judged(0, body)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
 	if s.metered() {

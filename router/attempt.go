@@ -258,7 +258,7 @@ func (t *transfer) refused() answer {
 	if err != nil && t.session.ctx.Err() != nil {
 		return t.broken(err)
 	}
-	return t.judged(t.resp.StatusCode, t.resp.StatusCode, t.resp.Header, unzipped(t.resp.Header, body))
+	return t.judged(t.resp.StatusCode, unzipped(t.resp.Header, body))
 }
 
 // unzipped is an error's body in plain text, which it has to be for its keys to be found. net/http unzips by itself; a transport that was
@@ -279,18 +279,18 @@ func unzipped(h http.Header, body []byte) []byte {
 	return plain
 }
 
-// judged ends an attempt that Google refused, be it by status or, with judge 0, by an error inside a good answer.
-func (t *transfer) judged(status, judge int, header http.Header, body []byte) answer {
+// judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a good answer.
+func (t *transfer) judged(status int, body []byte) answer {
 	s, c := t.session, t.lease.Candidate()
 	body = wire.Scrub(body, s.router.secrets...)
-	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: t.lease.Keyed(), Status: judge, Header: header, Body: body, Now: time.Now()})
+	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: t.lease.Keyed(), Status: status, Header: t.resp.Header, Body: body, Now: time.Now()})
 	if v.Class == wire.OK { // an error event without anything that names the error
 		v.Class = wire.ServerFault
 	}
 	if s.home && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
 		v.Class = wire.CallerFault // it is the resource that is not there, and it lives nowhere else
 	}
-	if judge == 0 { // the status was good before Google knew better
+	if status == 0 { // it was good before Google knew better
 		if status = v.Code; status < http.StatusBadRequest {
 			status = http.StatusInternalServerError
 		}
@@ -298,7 +298,7 @@ func (t *transfer) judged(status, judge int, header http.Header, body []byte) an
 	t.settle(outcome(v, status, body))
 	return answer{
 		candidate: c, class: pool.Class(v.Class), hint: v.Hint,
-		resp: t.reply(status, header, body),
+		resp: t.reply(status, body),
 	}
 }
 
@@ -325,12 +325,11 @@ func outcome(v wire.Verdict, status int, body []byte) pool.Outcome {
 }
 
 // reply is Google's answer with a body that has been read, and our headers.
-func (t *transfer) reply(status int, header http.Header, body []byte) *http.Response {
+func (t *transfer) reply(status int, body []byte) *http.Response {
 	resp := *t.resp
 	if status != resp.StatusCode {
 		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	}
-	resp.Header = header
 	resp.Header.Del("Content-Length")
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	resp.ContentLength = int64(len(body))

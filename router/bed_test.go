@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"google.golang.org/genai"
@@ -83,4 +84,11 @@ type token string
 func vertexed(name string, locations ...string) (geminitest.Project, pool.Project) {
 	return geminitest.Project{ID: name, Tokens: []string{"token-of-" + name}},
 		pool.Project{Name: name, Backend: pool.BackendVertex, Locations: locations, Credentials: token("token-of-" + name)}
+}
+
+// toVertex is a small call of a caller's to the Vertex AI back end: verb is what follows the model, ":generateContent" or another.
+func toVertex(ctx context.Context, verb string) (*http.Request, error) {
+	return http.NewRequestWithContext(ctx, http.MethodPost,
+		"https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/"+flash+verb,
+		strings.NewReader(`{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`))
 }

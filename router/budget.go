@@ -16,10 +16,13 @@ type budget struct {
 	share float64
 
 	mu      sync.Mutex
-	buckets [budgetSeconds]struct {
-		second         int64
-		calls, retries int
-	}
+	buckets [budgetSeconds]budgetSecond
+}
+
+// budgetSecond is what happened in one second.
+type budgetSecond struct {
+	second         int64
+	calls, retries int
 }
 
 // call counts a call.
@@ -47,13 +50,11 @@ func (b *budget) retry(now time.Time) bool {
 	return true
 }
 
-func (b *budget) bucketLocked(second int64) *struct {
-	second         int64
-	calls, retries int
-} {
+// bucketLocked returns the bucket of a second. The caller holds b.mu.
+func (b *budget) bucketLocked(second int64) *budgetSecond {
 	k := &b.buckets[((second%budgetSeconds)+budgetSeconds)%budgetSeconds]
 	if k.second != second {
-		k.second, k.calls, k.retries = second, 0, 0
+		*k = budgetSecond{second: second}
 	}
 	return k
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/pool"
 )
 
 // maxReasons bounds how many endpoints an exhausted answer speaks of.
@@ -100,15 +101,9 @@ func (s *session) exhausted() *http.Response {
 	reasons := make(map[string]string)
 	eligible := false
 	for _, c := range s.plan.All() {
-		reason := s.refusal(c)
-		if reason == "" {
-			eligible = true
-			if reason = c.Reason(s.now, s.need); reason == "" {
-				reason = "failed for this call"
-			}
-		}
+		eligible = eligible || s.eligible(c)
 		if len(reasons) < maxReasons {
-			reasons[c.String()] = reason
+			reasons[c.String()] = s.reason(c)
 		}
 	}
 	if !eligible {
@@ -132,6 +127,22 @@ func (s *session) exhausted() *http.Response {
 		resp.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(e.Retry.Seconds())), 10))
 	}
 	return resp
+}
+
+// reason says why a candidate cannot serve the call.
+func (s *session) reason(c *pool.Candidate) string {
+	switch s.bar(c) {
+	case barBackend:
+		return "speaks the other back end's dialect"
+	case barHome:
+		return "is not where " + s.wire.Resource + " lives"
+	case barTraffic:
+		return "carries " + string(c.Traffic()) + " traffic"
+	case barLocation:
+		return "location not allowed by the call"
+	default:
+		return cmp.Or(c.Reason(s.now, s.need), "failed for this call")
+	}
 }
 
 // nowhere is the answer to a call that the pool has no endpoint for, whatever the time.

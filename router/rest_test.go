@@ -132,9 +132,7 @@ func restBed(t *testing.T, w *watch) *bed {
 // generate is a small request.
 func generate(t *testing.T) *http.Request {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
-		"https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/google/models/"+flash+":generateContent",
-		strings.NewReader(`{"contents":[{"parts":[{"text":"hi"}]}]}`))
+	req, err := toVertex(t.Context(), ":generateContent")
 	if err != nil {
 		t.Fatal(err)
 	}

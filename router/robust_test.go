@@ -100,14 +100,13 @@ func TestCallerWhoLeavesWhileATokenIsFetchedRestsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, okBody), nil }, router.Config{},
 			pool.Project{Name: "v", Backend: pool.BackendVertex, Credentials: slowToken{}})
-		path := "https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/" + flash + ":generateContent"
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		req, _ := http.NewRequestWithContext(ctx, http.MethodPost, path, strings.NewReader(`{}`))
+		req, _ := toVertex(ctx, ":generateContent")
 		if _, err := r.RoundTrip(req); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the impatient caller got %v", err)
 		}
-		req, _ = http.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(`{}`))
+		req, _ = toVertex(t.Context(), ":generateContent")
 		resp, err := r.RoundTrip(req)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			b, _ := io.ReadAll(resp.Body)

@@ -227,26 +227,35 @@ func (s *session) fallBack() bool {
 	return false
 }
 
-// eligible reports whether the call may go to a candidate, now or ever.
-func (s *session) eligible(c *pool.Candidate) bool {
-	return s.refusal(c) == ""
-}
+// bar is what keeps a call from a candidate for good.
+type bar uint8
 
-// refusal says why the call may not go to a candidate at all; "" if it may.
-func (s *session) refusal(c *pool.Candidate) string {
+const (
+	barNone bar = iota
+	barBackend
+	barHome
+	barTraffic
+	barLocation
+)
+
+// bar says what keeps the call from a candidate, now and ever.
+func (s *session) bar(c *pool.Candidate) bar {
 	switch {
 	case c.Backend() != pool.Backend(s.wire.Backend):
-		return "speaks the other back end's dialect"
+		return barBackend
 	case s.home && !c.Home():
-		return "is not where " + s.wire.Resource + " lives"
+		return barHome
 	case s.traffic != "" && c.Traffic() != s.traffic:
-		return "carries " + string(c.Traffic()) + " traffic"
+		return barTraffic
 	case !s.allowed(c.Location()):
-		return "location not allowed by the call"
+		return barLocation
 	default:
-		return ""
+		return barNone
 	}
 }
+
+// eligible reports whether the call may go to a candidate at all.
+func (s *session) eligible(c *pool.Candidate) bool { return s.bar(c) == barNone }
 
 func (s *session) allowed(location string) bool {
 	if len(s.asked.Locations) == 0 {

@@ -263,8 +263,7 @@ func (s *storm) budgetSpent(status int, err error) bool {
 }
 
 func (s *storm) send(ctx context.Context, method string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
-		"https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/google/models/"+flash+method, strings.NewReader(`{"contents":[{"parts":[{"text":"hi"}]}]}`))
+	req, err := toVertex(ctx, method)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (t *transfer) stream() answer {
 		err := b.more()
 		switch {
 		case b.events.FailureFirst():
-			return t.judged(http.StatusOK, 0, t.resp.Header, b.events.Failure())
+			return t.judged(0, b.events.Failure())
 		case b.events.Content(), b.ready > maxHeld:
 			t.accept(b.events.Usage().Traffic)
 			t.resp.Body = b

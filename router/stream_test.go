@@ -3,7 +3,6 @@ package router_test
 import (
 	"context"
 	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,8 +112,7 @@ func TestCutStreamIsReportedAsSuch(t *testing.T) {
 
 func fetch(t *testing.T, b *bed, query string) string {
 	t.Helper()
-	url := "https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/" + flash + ":streamGenerateContent?" + query
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`))
+	req, err := toVertex(t.Context(), ":streamGenerateContent?"+query)
 	if err != nil {
 		t.Fatal(err)
 	}

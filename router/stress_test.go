@@ -95,8 +95,7 @@ func send(t *testing.T, b *bed, rng *rand.Rand) bool {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(2000))*time.Microsecond)
 	}
 	defer cancel()
-	url := "https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/google/models/" + flash + method
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(`{"contents":[{"parts":[{"text":"hi"}]}]}`))
+	req, err := toVertex(ctx, method)
 	if err != nil {
 		t.Error(err)
 		return false
