@@ -36,7 +36,11 @@ type Client struct {
 	*genai.Client
 	// Router is what the client's requests go through. It may be used under other HTTP clients too.
 	Router *router.Router
+
+	log *slog.Logger
 }
+
+var errNoConfig = errors.New("spillway: no config; make one with config.Load or config.Parse, or fill in a config.Config")
 
 // Open reads a TOML file and makes a client over the pool that it describes. The file is described in package config. Errors in it are
 // all reported at once, each with its line; none shows a key. ctx is for making the client only.
@@ -51,15 +55,14 @@ func Open(ctx context.Context, path string, opts ...router.Option) (*Client, err
 // New makes a client over the pool that cfg describes. ctx is for making the client only. Close it when it is no longer needed.
 func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Client, error) {
 	if cfg == nil {
-		return nil, errors.New("spillway: no config; make one with config.Load or config.Parse, or fill in a config.Config")
+		return nil, errNoConfig
 	}
 	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range cfg.Warnings {
-		router.Logger(opts...).Warn("spillway: config", slog.String("warning", w.String()))
-	}
+	log := router.Logger(opts...)
+	warn(log, cfg)
 	// What the SDK finds in the environment (GOOGLE_API_KEY, GOOGLE_GENAI_USE_VERTEXAI, base URLs) must not change where requests go:
 	// everything that it would look up is set here.
 	cc := &genai.ClientConfig{HTTPClient: &http.Client{Transport: r}}
@@ -75,7 +78,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 		_ = r.Close()
 		return nil, fmt.Errorf("spillway: making the SDK's client: %w", err)
 	}
-	return &Client{Client: client, Router: r}, nil
+	return &Client{Client: client, Router: r, log: log}, nil
 }
 
 // ClientConfig returns what an agent framework, or another [genai.NewClient], needs to make a client that is routed like this one.
@@ -88,6 +91,34 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 	return cc
 }
 
+// Reload puts cfg in the place of the configuration that the client was made with, for instance because the file has changed:
+//
+//	cfg, err := config.Load("spillway.toml")
+//	if err == nil {
+//		err = client.Reload(cfg)
+//	}
+//
+// What is the same in both goes on with all that is known of it (quotas that are used up, cooldowns, orders, calls that are under way); no
+// call fails or is sent twice for it. After an error all stays as it was. The dialect ([router.Config] Backend) cannot change. See
+// [router.Router.Reload].
+func (c *Client) Reload(cfg *config.Config) error {
+	if cfg == nil {
+		return errNoConfig
+	}
+	if err := c.Router.Reload(cfg.Pool, cfg.Router); err != nil {
+		return err
+	}
+	warn(c.log, cfg)
+	return nil
+}
+
+// warn logs what the configuration says that is likely not meant.
+func warn(log *slog.Logger, cfg *config.Config) {
+	for _, w := range cfg.Warnings {
+		log.Warn("spillway: config", slog.String("warning", w.String()))
+	}
+}
+
 // Close ends the client: calls that wait for an endpoint fail with [router.ErrClosed], calls that are under way go on to their end. It
-// may be called more than once.
+// writes the state file a last time, if there is one, of which it returns the error. It may be called more than once.
 func (c *Client) Close() error { return c.Router.Close() }

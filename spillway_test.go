@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"go/format"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -285,5 +286,73 @@ func TestProgramInTheReadmeCompiles(t *testing.T) {
 		if out, err := exec.CommandContext(t.Context(), "go", "vet", path).CombinedOutput(); err != nil {
 			t.Errorf("program %d of README.md: %v\n%s", i+1, err, out)
 		}
+	}
+}
+
+// A file that changes while calls run: the state goes on, the warnings are said again, and mistakes change nothing.
+func TestReloadPutsAChangedFileInForce(t *testing.T) {
+	setKeys(t)
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"the-first-key", "the-second-key"}}}})
+	dir := t.TempDir()
+	path := filepath.Join(dir, "spillway.toml")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limited := func(rpd int, more string) string {
+		return fmt.Sprintf("%s%s\n[[project.limits]]\nrpd = %d\n", geminiFile, more, rpd)
+	}
+	write("[router]\nstate = \"spillway.state\"\nmax_wait = \"0s\"\n" + limited(2, ""))
+	var log strings.Builder
+	client, err := spillway.Open(t.Context(), path, router.WithTransport(google), router.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func() error {
+		_, err := client.Models.GenerateContent(t.Context(), flash, genai.Text("hi"), nil)
+		return err
+	}
+	reload := func() error {
+		cfg, err := config.Load(path)
+		if err != nil {
+			return err
+		}
+		return client.Reload(cfg)
+	}
+	if err := errors.Join(ask(), ask()); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := router.Exhausted(ask()); !ok {
+		t.Error("a third call is served, though two a day are declared")
+	}
+
+	write("[router]\nstate = \"spillway.state\"\nmax_wait = \"0s\"\n" + limited(3, "# a key in the file\n") + "\n[[project]]\nname = \"written\"\nbackend = \"gemini\"\nmodels = [\"other-*\"]\nkeys = [\"AIzaSyCanaryCanaryCanaryCanaryCanary000\"]\n")
+	if err := reload(); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(); err != nil {
+		t.Errorf("after one more a day is declared: %v", err)
+	}
+	if _, ok := router.Exhausted(ask()); !ok {
+		t.Error("a fourth call is served: the reload has forgotten the day")
+	}
+	if !strings.Contains(log.String(), "config") || strings.Contains(log.String(), "Canary") {
+		t.Errorf("of the key in the file the log says\n%s", &log)
+	}
+
+	write("[router]\nbackend = \"vertex\"\n" + geminiFile)
+	if err := reload(); err == nil || !strings.Contains(err.Error(), `write backend = "gemini"`) {
+		t.Errorf("another dialect: %v", err)
+	}
+	if err := client.Reload(nil); err == nil {
+		t.Error("no configuration is taken for one")
+	}
+	if err := client.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "spillway.state")); err != nil {
+		t.Errorf("the state file does not lie beside the configuration: %v", err)
 	}
 }

@@ -77,11 +77,16 @@ const maxSecret = 64 << 10
 
 var errTooLarge = errors.New("config: file too large")
 
-func (s sources) file(path string) ([]byte, error) {
-	if s.dir != "" && !filepath.IsAbs(path) {
-		path = filepath.Join(s.dir, path)
+// path is where a path in the file leads.
+func (s sources) path(path string) string {
+	if path == "" || s.dir == "" || filepath.IsAbs(path) {
+		return path
 	}
-	data, err := s.read(path)
+	return filepath.Join(s.dir, path)
+}
+
+func (s sources) file(path string) ([]byte, error) {
+	data, err := s.read(s.path(path))
 	if err == nil && len(data) > maxSecret {
 		return nil, errTooLarge
 	}

@@ -42,6 +42,7 @@
 //	max_attempts       = 4              # requests one call may cost
 //	max_wait           = "10s"          # longest time in the queue; "0s" fails at once
 //	backend            = "gemini"       # the dialect clients speak; default: vertex if every project is vertex
+//	state              = ""             # "spillway.state": a file that carries day counts, cooldowns and learned limits over a restart; default: none
 //	first_byte_timeout = "10m"
 //
 //	[router.retry]                      # after faults of Google's

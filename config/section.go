@@ -58,7 +58,7 @@ func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {
 		cfg.Backend = pool.Backend(backend)
 	}
 	if state, ok := t.text("state"); ok {
-		cfg.State = state
+		cfg.State = t.sources.path(state)
 	}
 	t.duration("first_byte_timeout", &cfg.FirstByteTimeout)
 	if r, ok := t.table("retry"); ok {

@@ -17,6 +17,7 @@ type Config struct {
 	Capacity []Capacity // hidden on-demand capacity; the first entry that fits a location and model holds; default unlimited
 	Latency  Latency    // default: answers at once
 	Output   int        // tokens that an answer has to say, 20 by default; generationConfig.maxOutputTokens cuts it (MAX_TOKENS)
+	Thoughts int        // most tokens that an answer thinks where thinkingConfig.thinkingBudget allows it; default Output
 	Seed     uint64     // phases of the quota windows, windows of orders, jitter: the same seed gives the same run
 	Log      int        // requests that [Emulator.Requests] remembers, the newest; default 10,000; negative: none
 	Bodies   bool       // remember the bodies of requests, too
@@ -116,8 +117,8 @@ func (c Config) Validate() error {
 			wrong("%s: %q is no glob", where, pattern)
 		}
 	}
-	if c.Output < 0 {
-		wrong("Output is negative")
+	if c.Output < 0 || c.Thoughts < 0 {
+		wrong("Output and Thoughts are not negative")
 	}
 	if c.Latency.FirstToken < 0 || c.Latency.PerToken < 0 || !(c.Latency.Jitter >= 0 && c.Latency.Jitter <= 1) {
 		wrong("Latency: times are not negative and Jitter lies between 0 and 1")

@@ -29,6 +29,7 @@ func TestValidateTellsEverythingThatIsWrong(t *testing.T) {
 		"a broken glob":            {geminitest.Config{Projects: []geminitest.Project{{ID: "p", Limits: []geminitest.Limit{{Model: "["}}}}}, "no glob"},
 		"a broken glob elsewhere":  {geminitest.Config{Capacity: []geminitest.Capacity{{Model: "["}}}, "Capacity[0]"},
 		"a negative output":        {geminitest.Config{Output: -1}, "Output"},
+		"negative thoughts":        {geminitest.Config{Thoughts: -1}, "Thoughts"},
 		"jitter beyond one":        {geminitest.Config{Latency: geminitest.Latency{Jitter: 1.1}}, "Jitter"},
 		"jitter that is no number": {geminitest.Config{Latency: geminitest.Latency{Jitter: math.NaN()}}, "Jitter"},
 		"infinite capacity":        {geminitest.Config{Capacity: []geminitest.Capacity{{Requests: math.Inf(1)}}}, "finite"},

@@ -43,6 +43,9 @@ func New(cfg Config) *Emulator {
 	if cfg.Output == 0 {
 		cfg.Output = 20
 	}
+	if cfg.Thoughts == 0 {
+		cfg.Thoughts = cfg.Output
+	}
 	if cfg.Log == 0 {
 		cfg.Log = 10_000
 	}

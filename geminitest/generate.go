@@ -88,7 +88,7 @@ type saying struct {
 // say decides on the answer: as many tokens as configured, before them as many thoughts if the caller gives a
 // budget for them, all within maxOutputTokens. Where thinking eats up what is allowed, there is no text.
 func (e *Emulator) say(c call, asked prompt) saying {
-	s := saying{thoughts: min(asked.thoughts, e.cfg.Output), tokens: e.cfg.Output, finish: "STOP"}
+	s := saying{thoughts: min(asked.thoughts, e.cfg.Thoughts), tokens: e.cfg.Output, finish: "STOP"}
 	if limit := asked.maxOutput; limit > 0 && s.thoughts+s.tokens > limit {
 		s.thoughts = min(s.thoughts, limit)
 		s.tokens = limit - s.thoughts

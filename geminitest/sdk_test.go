@@ -185,7 +185,7 @@ func TestSDKWorksInExpressMode(t *testing.T) {
 }
 
 func TestThinkingAndLengthAreAsTheCallerWants(t *testing.T) {
-	google := geminitest.New(geminitest.Config{Output: 30, Projects: twoBackends().Projects})
+	google := geminitest.New(geminitest.Config{Output: 30, Thoughts: 40, Projects: twoBackends().Projects})
 	client := sdkClients(t, google, "")["gemini"]
 	for name, c := range map[string]struct {
 		max, budget, candidates int32
@@ -196,6 +196,8 @@ func TestThinkingAndLengthAreAsTheCallerWants(t *testing.T) {
 		"room to spare":           {31, 0, 1, 30, 0, genai.FinishReasonStop},
 		"cut short":               {7, 0, 1, 7, 0, genai.FinishReasonMaxTokens},
 		"with thoughts":           {0, 12, 1, 30, 12, genai.FinishReasonStop},
+		"with many thoughts":      {0, 35, 1, 30, 35, genai.FinishReasonStop},
+		"with too many thoughts":  {0, 99, 1, 30, 40, genai.FinishReasonStop},
 		"thoughts cost the text":  {20, 12, 1, 8, 12, genai.FinishReasonMaxTokens},
 		"thoughts eat everything": {10, 12, 1, 0, 10, genai.FinishReasonMaxTokens},
 		"two candidates":          {0, 0, 2, 60, 0, genai.FinishReasonStop},

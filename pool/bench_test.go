@@ -39,7 +39,7 @@ func BenchmarkLease(b *testing.B) {
 				now := time.Now()
 				plan := p.Plan(now, flash)
 				candidates := plan.Tiers[0].Candidates
-				n := plan.Need(100, 0, 1, time.Time{})
+				n := plan.Need(pool.Estimate{Prompt: pool.Prompt{Text: 100}}, time.Time{})
 				c, d := candidates[rand.IntN(len(candidates))], candidates[rand.IntN(len(candidates))]
 				if d.Load(now) < c.Load(now) {
 					c = d

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"github.com/spillway-go/spillway/quota"
@@ -22,16 +21,17 @@ type Candidate struct {
 	traffic  Traffic
 	name     string
 	home     bool
-
-	inflight atomic.Int64 // tokens of the calls it carries
-	leases   leases
+	load     *load
+	gone     int64 // instant at which a reload took it away, of those that are in Plan.gone
 }
 
 // place is one kind of traffic of one project for one model in one location.
 type place struct {
-	cool  cooldown
+	cool  *cooldown
 	pacer *quota.Pacer
 }
+
+func newPlace(p quota.Pacing) *place { return &place{cool: &cooldown{}, pacer: quota.NewPacer(p)} }
 
 // String returns the endpoint's name: "project/location/traffic".
 func (c *Candidate) String() string { return c.name }
@@ -91,7 +91,7 @@ func (c *Candidate) SameServer(d *Candidate) bool { return c.server == d.server 
 
 // Load returns the tokens in flight per unit of weight and of headroom that is left; lower is better.
 func (c *Candidate) Load(now time.Time) float64 {
-	tokens := c.inflight.Load()
+	tokens := c.load.tokens.Load()
 	if tokens == 0 {
 		return 0
 	}
@@ -159,22 +159,11 @@ func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
 		}
 	}
 	later(c.server.breaker.Until(now))
-	if n.Free {
-		return t, true
+	wait, ok := c.roomWait(now, n)
+	if !ok {
+		return time.Time{}, false
 	}
-	if l := c.ledger(); l != nil {
-		wait := l.Wait(now, c.cost(n))
-		if wait == quota.Never {
-			return time.Time{}, false
-		}
-		later(now.Add(wait))
-	}
-	if c.limited() {
-		later(now.Add(c.shared.quota.Wait(now, n.Input)))
-	}
-	if c.paced() {
-		later(now.Add(c.place.pacer.Wait(now)))
-	}
+	later(now.Add(wait))
 	return t, true
 }
 
@@ -182,8 +171,8 @@ func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
 func (c *Candidate) limited() bool { return c.shared.limited.Load() }
 
 // cost is what a call burns of the order, as estimated.
-func (c *Candidate) cost(n Need) float64 {
-	return c.order.ledger.Cost(quota.Usage{Input: n.Input, Output: n.Output})
+func (c *Candidate) cost(n Need) quota.Cost {
+	return c.order.ledger.Cost(n.usage())
 }
 
 // Resting returns what keeps the endpoint from being asked: the longest of its rests, or the zero Rest.
@@ -197,9 +186,9 @@ func (c *Candidate) Resting(now time.Time) Rest {
 		}
 	}
 	consider(c.backend)
-	consider(&c.project.cool)
+	consider(c.project.cool)
 	consider(&c.shared.cool)
-	consider(&c.place.cool)
+	consider(c.place.cool)
 	if c.order != nil {
 		consider(&c.order.cool)
 	}

@@ -20,8 +20,7 @@ const (
 	// are paced.
 	ClassContention Class = "contention"
 	// ClassProvisionedFull: the Provisioned Throughput order is full, or absent. It rests until its ledger has room: at least 250 ms, doubling
-	// to 30 s while it repeats, or, if it has served lately, 25 ms.
-	// it repeats.
+	// to 30 s while it repeats. One that has served lately rests for a 64th of its window: its ledger says of each call whether it fits.
 	ClassProvisionedFull Class = "provisioned_full"
 	// ClassOverloaded: the model has too few servers now. Counts in the breaker of location and model.
 	ClassOverloaded Class = "overloaded"
@@ -120,9 +119,12 @@ var rules = map[Class]rule{
 	ClassTransport:            {scope: scopeBreaker},
 }
 
-// provenFull is the rule for a full order that is known to exist: its ledger knows until when it is full, and a rest of a quarter second
-// is an eighth of the order where Google's window has two.
+// provenFull is the rule for a full order that is known to exist. It rests for a share of its window, 25 ms at least: its ledger says of every
+// call whether it fits, and small ones may where a large one was refused; but where the ledger is wrong it does not find out at every call.
 var provenFull = rule{scope: scopeOrder, ending: endsTimed, min: 25 * time.Millisecond, max: 30 * time.Second, jitter: 0.1, flat: true}
+
+// provenRest is that share, as a divisor.
+const provenRest = 64
 
 // Elsewhere reports whether another endpoint may do better with the same call.
 func (c Class) Elsewhere() bool {

@@ -262,3 +262,67 @@ func (c *cooldown) stat(at int64, epoch time.Time) Rest {
 	}
 	return r
 }
+
+// save returns what rests at now, as it is kept over a restart; not ok if nothing does. at is the instant of now.
+func (c *cooldown) save(now time.Time, at int64) (saved savedRest, ok bool) {
+	if c.until.Load() <= at {
+		return savedRest{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.rest
+	saved = savedRest{
+		Class: r.Class, Since: r.Since.UTC(), Until: r.Until.UTC(), Strikes: c.strikes, Gap: c.gap.Seconds(), Probes: c.probes,
+		Quota: r.Quota, Message: r.Message,
+	}
+	if r.Answer != nil {
+		saved.Status, saved.Body = r.Answer.Status, string(r.Answer.Body)
+	}
+	if probe := c.probeAt.Load(); probe != never {
+		saved.Probe = now.Add(time.Duration(probe - at)).UTC()
+	}
+	return saved, true
+}
+
+// restore begins a rest where an earlier program left it, no longer than its class allows. seq is the newest attempt's number.
+func (c *cooldown) restore(now time.Time, at int64, seq uint64, saved savedRest) {
+	r := rules[saved.Class]
+	until, probe := int64(never), int64(never)
+	if !saved.Until.IsZero() {
+		until = at + int64(saved.Until.Sub(now))
+	}
+	switch r.ending {
+	case endsTimed:
+		until = min(until, at+int64((1+r.jitter)*float64(r.max)))
+	case endsMidnight:
+		until = min(until, at+int64(quota.NextMidnight(now).Add(time.Second).Sub(now.Round(0))))
+	case endsProbed:
+		until = never
+	case endsNever:
+		return
+	}
+	if until <= at {
+		return
+	}
+	switch {
+	case !saved.Probe.IsZero():
+		probe = at + min(max(int64(saved.Probe.Sub(now)), 0), int64(longestDay))
+	case r.ending == endsProbed:
+		probe = at + int64(r.probe)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dirty.Store(true)
+	c.rest = Rest{Class: saved.Class, Since: saved.Since, Quota: saved.Quota, Message: saved.Message}
+	if saved.Status > 0 {
+		c.rest.Answer = &Answer{Status: saved.Status, Body: []byte(saved.Body)}
+	}
+	if until != never {
+		c.rest.Until = now.Add(time.Duration(until - at))
+	}
+	c.seq, c.prober = seq, 0
+	c.strikes, c.probes = max(saved.Strikes, 1), max(saved.Probes, 0)
+	c.gap = min(max(time.Duration(saved.Gap*float64(time.Second)), r.probe), r.probeMax)
+	c.probeAt.Store(probe)
+	c.until.Store(until)
+}

@@ -27,6 +27,7 @@ type projectModel struct {
 	declared quota.Limits
 	limited  atomic.Bool // a limit is declared or learned: else the quota need not be asked
 	gauge    gauge
+	turns    turns
 
 	review atomic.Int64 // instant at which the learned limits are looked at again; never if there are none
 	mu     sync.Mutex
@@ -90,6 +91,14 @@ func (m *projectModel) learn(at int64, stated quota.Limits) bool {
 	return before != after
 }
 
+// declare puts other declared limits in the place of those there were. What was used stays used.
+func (m *projectModel) declare(at int64, declared quota.Limits) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.declared = declared
+	m.applyLocked(at)
+}
+
 // refresh lets learned limits grow when it is time.
 func (m *projectModel) refresh(at int64) {
 	if m.review.Load() > at {
@@ -131,6 +140,34 @@ func (m *projectModel) known(at int64) quota.Limits {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.knownLocked(at)
+}
+
+// saveLimits returns what is learned and not forgotten, as it is kept over a restart. at is the instant of now.
+func (m *projectModel) saveLimits(now time.Time, at int64) savedLimits {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	save := func(l learned) savedLimit {
+		if l.now(at) == 0 {
+			return savedLimit{}
+		}
+		return savedLimit{l.limit, now.Add(time.Duration(l.at - at)).UTC()}
+	}
+	return savedLimits{save(m.rpm), save(m.tpm), save(m.rpd)}
+}
+
+// restoreLimits takes over what an earlier program had learned.
+func (m *projectModel) restoreLimits(now time.Time, at int64, saved savedLimits) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	restore := func(l savedLimit) learned {
+		known := learned{l.Limit, at - max(int64(now.Sub(l.Named)), 0)}
+		if l.Limit <= 0 || known.now(at) == 0 {
+			return learned{}
+		}
+		return known
+	}
+	m.rpm, m.tpm, m.rpd = restore(saved.RPM), restore(saved.TPM), restore(saved.RPD)
+	m.applyLocked(at)
 }
 
 // logLearned says that a limit was learned.

@@ -71,7 +71,7 @@ func (c *Candidate) Force(now time.Time, n Need) (Lease, bool) {
 func (c *Candidate) admit(now time.Time, n Need, permit breaker.Permit) (Lease, bool) {
 	at := c.pool.instant(now)
 	c.sweep(now, at)
-	r := c.leases.record()
+	r := c.load.leases.record()
 	r.candidate, r.at, r.need, r.permit = c, at, n, permit
 	deadline := int64(never)
 	if !n.Deadline.IsZero() {
@@ -80,12 +80,12 @@ func (c *Candidate) admit(now time.Time, n Need, permit breaker.Permit) (Lease, 
 	if !c.rested(at) || !r.reserve(now) || !r.pass(at, deadline) {
 		r.giveBack(now, at, false)
 		r.permit.Ignore(now)
-		c.leases.recycle(r)
+		c.load.leases.recycle(r)
 		return Lease{}, false
 	}
-	c.inflight.Add(n.Input + n.Output)
+	c.load.tokens.Add(n.Input + n.Output)
 	c.measure(now, at, r.took)
-	return Lease{r, c.leases.add(r), c, r.key}, true
+	return Lease{r, c.load.leases.add(r), c, r.key}, true
 }
 
 // reserve takes what there is a limit of: all of it or, after giveBack, nothing.
@@ -157,9 +157,9 @@ func (r *lease) gates() [6]gate {
 	c := r.candidate
 	g := [6]gate{
 		{c.backend, probesBackend, scopeBackend},
-		{&c.project.cool, probesProject, scopeProject},
+		{c.project.cool, probesProject, scopeProject},
 		{&c.shared.cool, probesShared, scopeProjectModel},
-		{&c.place.cool, probesPlace, scopePlace},
+		{c.place.cool, probesPlace, scopePlace},
 	}
 	if c.order != nil {
 		g[4] = gate{&c.order.cool, probesOrder, scopeOrder}
@@ -217,7 +217,7 @@ func (l Lease) Release(now time.Time) {
 
 // end takes the lease's record, once.
 func (l Lease) end() (*lease, bool) {
-	if l.record == nil || !l.candidate.leases.end(l.record, l.generation) {
+	if l.record == nil || !l.candidate.load.leases.end(l.record, l.generation) {
 		return nil, false
 	}
 	return l.record, true
@@ -226,14 +226,14 @@ func (l Lease) end() (*lease, bool) {
 // done puts an ended record away.
 func (r *lease) done() {
 	c := r.candidate
-	c.inflight.Add(-(r.need.Input + r.need.Output))
-	c.leases.recycle(r)
+	c.load.tokens.Add(-(r.need.Input + r.need.Output))
+	c.load.leases.recycle(r)
 	c.pool.wake()
 }
 
 // sweep ends what its owner forgot.
 func (c *Candidate) sweep(now time.Time, at int64) {
-	for r := c.leases.expired(at - int64(leaseLife)); r != nil; r = c.leases.expired(at - int64(leaseLife)) {
+	for r := c.load.leases.expired(at - int64(leaseLife)); r != nil; r = c.load.leases.expired(at - int64(leaseLife)) {
 		r.settle(now, at, &Outcome{Class: ClassCancelled})
 		r.done()
 	}

@@ -280,7 +280,7 @@ func TestAuthorizeSendsTheLeasedCredential(t *testing.T) {
 			t.Errorf("%s: %d headers are set, want %d", tt.project, len(h), want)
 		}
 	}
-	if got := b.pool.Secrets(); len(got) != 1 || got[0] != "text-of-key" {
+	if got := b.lease(b.start, b.candidate(flash, "env/global/on_demand")).Secrets(); len(got) != 1 || got[0] != "text-of-key" {
 		t.Errorf("%d secrets are known, want the one key", len(got))
 	}
 }
@@ -374,7 +374,7 @@ func TestAHealthyLeaseAllocatesNothing(t *testing.T) {
 		for _, accept := range []bool{false, true} {
 			allocs := testing.AllocsPerRun(100, func() {
 				plan := b.pool.Plan(b.start, flash)
-				l := b.leaseFor(b.start, c, plan.Need(100, 0, 1, time.Time{}))
+				l := b.leaseFor(b.start, c, plan.Need(pool.Estimate{Prompt: pool.Prompt{Text: 100}}, time.Time{}))
 				if !c.Ready(b.start) || c.Load(b.start) <= 0 {
 					t.Error("not ready, or its load is not seen")
 				}

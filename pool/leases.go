@@ -1,6 +1,15 @@
 package pool
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// load is what an endpoint carries: it goes on when the configuration is another.
+type load struct {
+	tokens atomic.Int64 // of all its calls
+	leases leases
+}
 
 // leases are the calls that a candidate carries, oldest first, and the records of ended ones, to be used again.
 type leases struct {

@@ -22,13 +22,16 @@ func TestNeedIsBoundedByWhatTheCallerAllows(t *testing.T) {
 			{"a bound below", 50, 1, 50},
 			{"a bound for each", 50, 3, 150},
 		} {
-			n := plan.Need(100, tt.maxOutput, tt.candidates, deadline)
+			n := plan.Need(pool.Estimate{Prompt: pool.Prompt{Text: 100}, MaxOutput: tt.maxOutput, Candidates: tt.candidates}, deadline)
 			if n.Input != 100 || n.Output != tt.output || !n.Deadline.Equal(deadline) || n.Free {
 				t.Errorf("%s: %+v, want 100 and %d tokens", tt.name, n, tt.output)
 			}
 		}
 	})
 }
+
+// thousand is a call that looks like 1,000 tokens of text.
+var thousand = pool.Estimate{Prompt: pool.Prompt{Text: 1000}}
 
 func TestNeedFollowsWhatGoogleCounts(t *testing.T) {
 	for _, tt := range []struct {
@@ -47,13 +50,13 @@ func TestNeedFollowsWhatGoogleCounts(t *testing.T) {
 				plan, c := b.pool.Plan(b.start, flash), b.candidate(flash, "a/global/on_demand")
 				usage := quota.Usage{Input: tt.counted, Output: tt.output}
 				for range 50 {
-					l := b.leaseFor(b.start, c, plan.Need(1000, 0, 1, time.Time{}))
+					l := b.leaseFor(b.start, c, plan.Need(thousand, time.Time{}))
 					l.Settle(b.start, pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: usage})
 				}
-				if n := plan.Need(1000, 0, 1, time.Time{}); n.Input != tt.wantInput || n.Output != tt.wantOutput {
+				if n := plan.Need(thousand, time.Time{}); n.Input != tt.wantInput || n.Output != tt.wantOutput {
 					t.Errorf("a call needs %d and %d tokens, want %d and %d", n.Input, n.Output, tt.wantInput, tt.wantOutput)
 				}
-				if n := b.pool.Plan(b.start, pro).Need(1000, 0, 1, time.Time{}); n.Input != 1000 || n.Output != 256 {
+				if n := b.pool.Plan(b.start, pro).Need(thousand, time.Time{}); n.Input != 1000 || n.Output != 256 {
 					t.Errorf("another model learned from it: %+v", n)
 				}
 			})

@@ -20,16 +20,20 @@ type Outcome struct {
 	Answer         *Answer
 	// Stated are limits that a refusal named; zero where it named none.
 	Stated quota.Limits
-	// Usage is what Google counted, if Counted.
+	// Usage is what Google counted, if Counted, and Details what it told beside.
 	Usage   quota.Usage
 	Counted bool
+	Details Details
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
 }
 
-// trafficOnDemand begins the trafficType of every answer that pay-as-you-go served.
+// The trafficType of an answer that a Provisioned Throughput order served, and the beginning of that of every one that pay-as-you-go did.
 // Source: TrafficType in google.golang.org/genai v1.77.0, types.go.
-const trafficOnDemand = "ON_DEMAND"
+const (
+	trafficProvisioned = "PROVISIONED_THROUGHPUT"
+	trafficOnDemand    = "ON_DEMAND"
+)
 
 // Accept notes that Google has begun to answer well: what rested for the endpoint rests no longer, and its breaker counts a success. A
 // call whose answer comes in pieces is accepted at the first, long before it is settled. The lease goes on.
@@ -37,7 +41,7 @@ func (l Lease) Accept(now time.Time) {
 	if l.record == nil {
 		return
 	}
-	s := &l.candidate.leases
+	s := &l.candidate.load.leases
 	s.mu.Lock()
 	r := l.record
 	if r.generation != l.generation || r.accepted {
@@ -85,7 +89,7 @@ func (l Lease) AnsweredSince() bool {
 	if l.record == nil {
 		return false
 	}
-	s := &l.candidate.leases
+	s := &l.candidate.load.leases
 	s.mu.Lock()
 	at := int64(never)
 	if l.record.generation == l.generation { // else the record may be another lease's by now
@@ -118,10 +122,10 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	}
 	paced := o.Class == ClassContention && c.place.pacer.Limited()
 	if o.Class == ClassContention && c.paced() {
-		c.place.pacer.Rejected(now)
+		c.place.pacer.Rejected(now, now.Add(-time.Duration(at-r.at)))
 	}
 
-	r.charge(now, o)
+	r.charge(now, at, o)
 	if o.Class != ClassOK {
 		r.unprobe(at, rule.scope, true)
 		if !paced { // else the pace is what keeps it from being asked too often: a rest would leave capacity unused
@@ -132,8 +136,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		c.pool.logLearned(c, c.shared.known(at))
 	}
 	if o.Counted {
-		u := o.Usage
-		c.plan.tokens.observe(r.need.input, u.Input, u.Output+u.OutputImage+u.OutputAudio)
+		c.plan.tokens.observe(&r.need.estimate, o)
 	}
 }
 
@@ -151,7 +154,7 @@ func (c *Candidate) meant(class Class, k *key) Class {
 }
 
 // charge corrects what was reserved to what the call cost.
-func (r *lease) charge(now time.Time, o *Outcome) {
+func (r *lease) charge(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
 	if r.took&tookQuota != 0 {
 		switch {
@@ -167,6 +170,7 @@ func (r *lease) charge(now time.Time, o *Outcome) {
 		switch {
 		case o.Class == ClassProvisionedFull:
 			c.order.ledger.Refuse(now, r.hold)
+			r.doubt(at)
 		case strings.HasPrefix(o.Traffic, trafficOnDemand):
 			c.order.ledger.Release(now, r.hold)
 			if c.order.spill.first() {
@@ -178,10 +182,24 @@ func (r *lease) charge(now time.Time, o *Outcome) {
 				cost = c.order.ledger.Cost(o.Usage)
 			}
 			c.order.ledger.Settle(now, r.hold, cost)
-			c.order.served.Store(c.pool.instant(now) + 1)
+			c.order.prove(at)
 		default:
 			c.order.ledger.Release(now, r.hold)
 		}
+	} else if c.order != nil { // Vertex AI spills over by itself, and says so
+		switch {
+		case strings.HasPrefix(o.Traffic, trafficOnDemand):
+			r.doubt(at)
+		case o.Traffic == trafficProvisioned:
+			c.order.prove(at)
+		}
+	}
+}
+
+// doubt notes that the order did not serve the call.
+func (r *lease) doubt(at int64) {
+	if c := r.candidate; c.order.doubt(at) {
+		c.pool.logDoubt(c)
 	}
 }
 
@@ -202,9 +220,11 @@ func (r *lease) rest(now time.Time, at int64, o *Outcome) {
 	rule := rules[o.Class]
 	var least time.Duration
 	if o.Class == ClassProvisionedFull {
-		least = c.order.ledger.Wait(now, c.cost(r.need))
 		if c.order.proven(at) {
-			rule = provenFull
+			rule = provenFull // its ledger says of every call whether it fits: smaller ones may
+			least = c.order.ledger.Stat(now).Window / provenRest
+		} else {
+			least = c.order.ledger.Wait(now, c.cost(r.need))
 		}
 	}
 	for _, gate := range r.gates() {

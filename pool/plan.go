@@ -6,10 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/spillway-go/spillway/breaker"
-	"github.com/spillway-go/spillway/quota"
 )
 
 // maxPlans bounds how many models a pool remembers. Callers can misspell a model in endless ways; what was not asked for the longest
@@ -24,9 +22,11 @@ type Plan struct {
 	// Tiers are tried in order.
 	Tiers []*Tier
 
-	all    []*Candidate
-	tokens means
-	used   atomic.Int64 // instant of the last use
+	all     []*Candidate
+	gone    []*Candidate // taken away by reloads
+	tokens  *means
+	secrets []string     // of the whole pool
+	used    atomic.Int64 // instant of the last use
 }
 
 // Tier is a set of candidates that are equally preferred.
@@ -79,9 +79,9 @@ func reach(location string) int {
 	}
 }
 
-// newPlan finds every endpoint that could ever serve model.
-func (p *Pool) newPlan(model string) *Plan {
-	plan := &Plan{Model: model}
+// newPlan finds every endpoint of s that could ever serve model.
+func (p *Pool) newPlan(model string, s *setup) *Plan {
+	plan := &Plan{Model: model, tokens: &means{}, secrets: s.secrets}
 	servers := make(map[serverID]*server)
 	tiers := make(map[rank]*Tier)
 	var ranks []rank
@@ -97,7 +97,7 @@ func (p *Pool) newPlan(model string) *Plan {
 	}
 
 	homes := make(map[Backend]*project)
-	for _, project := range p.projects {
+	for _, project := range s.projects {
 		if homes[project.Backend] == nil {
 			homes[project.Backend] = project
 		}
@@ -106,21 +106,23 @@ func (p *Pool) newPlan(model string) *Plan {
 		}
 		shared := newProjectModel(project.limits(model))
 		candidate := func(location string, o *order) *Candidate {
-			id := serverID{project.Backend, project.BaseURL, location}
-			if servers[id] == nil {
-				servers[id] = p.newServer(model, id)
-			}
 			traffic, shared := TrafficOnDemand, shared
 			if o != nil { // an order may have what pay-as-you-go has run out of: the model rests for each by itself
 				traffic, shared = TrafficProvisioned, newOrderModel()
 			}
-			return &Candidate{
-				pool: p, plan: plan, project: project, shared: shared, place: &place{pacer: quota.NewPacer(p.cfg.Pacing)},
-				order: o, server: servers[id], backend: p.backends[project.Backend],
+			c := &Candidate{
+				pool: p, plan: plan, project: project, shared: shared, place: newPlace(s.cfg.Pacing), load: &load{},
+				order: o, backend: p.backends[project.Backend],
 				location: location, traffic: traffic,
 				name: project.Name + "/" + location + "/" + string(traffic),
 				home: homes[project.Backend] == project && location == project.Locations[0],
 			}
+			id := c.serverID()
+			if servers[id] == nil {
+				servers[id] = p.newServer(s.cfg.Breaker, model, id)
+			}
+			c.server = servers[id]
+			return c
 		}
 		if model != "" {
 			for _, o := range project.orders {
@@ -159,36 +161,17 @@ type serverID struct {
 	location string
 }
 
+// serverID names the servers that the endpoint is asked of.
+func (c *Candidate) serverID() serverID {
+	return serverID{c.project.Backend, c.project.BaseURL, c.location}
+}
+
 // server is the health of a location's servers of one model.
 type server struct {
 	breaker  *breaker.Breaker
 	answered atomic.Int64 // instant of the last byte from there, whoever asked
 }
 
-func (p *Pool) newServer(model string, id serverID) *server {
-	return &server{breaker: breaker.New(p.cfg.Breaker, func(c breaker.Change) { p.logBreaker(model, id, c) })}
-}
-
-// Need returns what a call needs: input is an estimate of its prompt's tokens, maxOutput its own bound of the answer's (0: none) for
-// each of candidates, deadline when its caller gives up (zero: never). The estimates are corrected by what the model has been
-// counting and answering.
-func (p *Plan) Need(input, maxOutput, candidates int64, deadline time.Time) Need {
-	scale, output := p.tokens.read()
-	out := output * float64(max(candidates, 1))
-	if maxOutput > 0 {
-		out = min(out, float64(maxOutput*max(candidates, 1)))
-	}
-	return Need{input: input, Input: int64(float64(input)*scale + 0.5), Output: int64(out + 0.5), Deadline: deadline}
-}
-
-// Need is what a call needs of an endpoint, see [Plan.Need].
-type Need struct {
-	// Input and Output are estimated tokens.
-	Input, Output int64
-	// Deadline is when the caller gives up; zero: never.
-	Deadline time.Time
-	// Free says that Google counts the call against no limit and no order.
-	Free bool
-
-	input int64 // the estimate before it was corrected
+func (p *Pool) newServer(cfg breaker.Config, model string, id serverID) *server {
+	return &server{breaker: breaker.New(cfg, func(c breaker.Change) { p.logBreaker(model, id, c) })}
 }

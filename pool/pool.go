@@ -9,10 +9,12 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,16 +24,16 @@ import (
 
 // Pool is the endpoints of a [Config] and their state. Make one with [New].
 type Pool struct {
-	cfg      Config
 	log      *slog.Logger
 	epoch    time.Time // instant 0
-	projects []*project
+	setup    atomic.Pointer[setup]
 	backends map[Backend]*cooldown
 	seq      atomic.Uint64 // number of the newest attempt
 
 	plans  sync.Map // model -> *Plan
 	planMu sync.Mutex
-	known  int // plans there are
+	known  int  // plans there are
+	saved  past // what an earlier program knew of models that were not asked for since
 
 	watchers atomic.Int64
 	watchMu  sync.Mutex
@@ -41,24 +43,18 @@ type Pool struct {
 // New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which project's credentials cannot be found.
 // log hears when something begins to rest and when it is back, never of single calls and never a key; nil is silence.
 func New(cfg Config, log *slog.Logger) (*Pool, error) {
-	if err := cfg.Validate(); err != nil {
+	s, err := newSetup(cfg, sync.OnceValues(detect))
+	if err != nil {
 		return nil, err
 	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pool{
-		cfg: cfg, log: log, epoch: time.Now(), watch: make(chan struct{}),
+		log: log, epoch: time.Now(), watch: make(chan struct{}),
 		backends: map[Backend]*cooldown{BackendGemini: {}, BackendVertex: {}},
 	}
-	adc := sync.OnceValues(detect)
-	for _, c := range cfg.Projects {
-		project, err := newProject(c, adc)
-		if err != nil {
-			return nil, err
-		}
-		p.projects = append(p.projects, project)
-	}
+	p.setup.Store(s)
 	return p, nil
 }
 
@@ -81,7 +77,8 @@ func (p *Pool) Plan(now time.Time, model string) *Plan {
 	if p.known >= maxPlans {
 		p.forgetLocked()
 	}
-	plan := p.newPlan(model)
+	plan := p.newPlan(model, p.setup.Load())
+	p.recall(now, plan)
 	plan.used.Store(at)
 	p.plans.Store(model, plan)
 	p.known++
@@ -95,15 +92,20 @@ func (p *Pool) planOf(model string) *Plan {
 	return plan
 }
 
-// forgetLocked drops the plan that was not used for the longest time. The caller holds p.planMu.
-func (p *Pool) forgetLocked() {
-	var oldest *Plan
+// everyPlan returns the plans that are known.
+func (p *Pool) everyPlan() []*Plan {
+	var plans []*Plan
 	p.plans.Range(func(_, v any) bool {
-		if plan, _ := v.(*Plan); oldest == nil || plan.used.Load() < oldest.used.Load() {
-			oldest = plan
-		}
+		plan, _ := v.(*Plan)
+		plans = append(plans, plan)
 		return true
 	})
+	return plans
+}
+
+// forgetLocked drops the plan that was not used for the longest time. The caller holds p.planMu.
+func (p *Pool) forgetLocked() {
+	oldest := slices.MinFunc(p.everyPlan(), func(a, b *Plan) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
 	p.plans.Delete(oldest.Model)
 	p.known--
 }
@@ -128,15 +130,13 @@ func (p *Pool) wake() {
 	p.watch = make(chan struct{})
 }
 
-// Secrets returns the text of every key, for scrubbing them out of what Google echoes.
-func (p *Pool) Secrets() []string {
-	var s []string
-	for _, project := range p.projects {
-		for _, k := range project.keys {
-			s = append(s, k.secret.Reveal())
-		}
+// Secrets returns the text of every key of the pool, as it was when the lease was made: for scrubbing them out of what Google echoes. The
+// caller does not change it. The zero Lease has none.
+func (l Lease) Secrets() []string {
+	if l.candidate == nil {
+		return nil
 	}
-	return s
+	return l.candidate.plan.secrets
 }
 
 // Authorize puts the leased credential into the header of a request: an API key into x-goog-api-key, an access token into

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"sync/atomic"
-	"time"
 
 	"cloud.google.com/go/auth"
 
@@ -19,7 +17,8 @@ type project struct {
 	tokens auth.TokenProvider // nil where keys are used
 	keys   []*key             // empty where tokens are used
 	orders []*order
-	cool   cooldown
+	cool   *cooldown
+	gone   int64 // instant at which a reload took it away, of those that are in setup.gone
 }
 
 // key is one API key.
@@ -33,22 +32,13 @@ type order struct {
 	Order
 	ledger *quota.Ledger
 	cool   cooldown
-	spill  once         // it answered ON_DEMAND, which was reported
-	served atomic.Int64 // instant of the last answer by the order, plus one; 0: none yet
-	gauge  gauge
-}
-
-// orderProven is how long an answer proves that an order exists. Google refuses alike for a full order and for one that is not there.
-const orderProven = 5 * time.Minute
-
-// proven reports whether the order has served a call lately.
-func (o *order) proven(at int64) bool {
-	served := o.served.Load()
-	return served > 0 && at-served < int64(orderProven)
+	proof
+	spill once // it answered ON_DEMAND, which was reported
+	gauge gauge
 }
 
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {
-	p := &project{Project: c, tokens: c.Credentials}
+	p := &project{Project: c, tokens: c.Credentials, cool: &cooldown{}}
 	if p.ProjectID == "" {
 		p.ProjectID = p.Name
 	}

@@ -58,19 +58,14 @@ type EndpointStat struct {
 func (p *Pool) Stat(now time.Time) Stat {
 	at := p.instant(now)
 	s := Stat{At: now}
-	for _, project := range p.projects {
+	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{Name: project.Name, Backend: project.Backend, Rest: project.cool.stat(at, p.epoch)}
 		for _, k := range project.keys {
 			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Rest: k.cool.stat(at, p.epoch)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
-	var plans []*Plan
-	p.plans.Range(func(_, v any) bool {
-		plan, _ := v.(*Plan)
-		plans = append(plans, plan)
-		return true
-	})
+	plans := p.everyPlan()
 	slices.SortFunc(plans, func(a, b *Plan) int { return cmp.Compare(a.Model, b.Model) })
 	for _, plan := range plans {
 		for i, tier := range plan.Tiers {
@@ -86,7 +81,7 @@ func (c *Candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	c.sweep(now, at)
 	e := EndpointStat{
 		Endpoint: c.name, Model: c.plan.Model, Tier: tier,
-		Calls: c.leases.carried(), Tokens: c.inflight.Load(),
+		Calls: c.load.leases.carried(), Tokens: c.load.tokens.Load(),
 		Rest: c.Resting(now), Breaker: c.server.breaker.Stat(now),
 	}
 	if c.limited() {

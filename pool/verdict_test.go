@@ -54,7 +54,8 @@ func TestClassesThatAreNobodysFaultOpenNoBreaker(t *testing.T) {
 	})
 }
 
-func TestAFullOrderRestsUntilItsLedgerHasRoom(t *testing.T) {
+// What a full order has room for its ledger knows, call by call: a small one may fit where a large one was refused.
+func TestAFullOrderTakesWhatItsLedgerHasRoomFor(t *testing.T) {
 	v := keyless("v", "global")
 	v.Provisioned = []pool.Order{{Model: flash, Location: "global", TokensPerSecond: 1000, Window: 10 * second}}
 	inBubble(t, pool.Config{Projects: []pool.Project{v}}, func(t *testing.T, b *bed) {
@@ -65,9 +66,15 @@ func TestAFullOrderRestsUntilItsLedgerHasRoom(t *testing.T) {
 		o.Usage.Input = 8000 // of the 10,000 that fit the window, so that 4,000 do not fit beside it
 		large.Settle(b.start, o)
 		full.Settle(b.start, pool.Outcome{Class: pool.ClassProvisionedFull})
-		got := c.Resting(b.start).Until.Sub(b.start)
-		if got < 10*second || got > 12*second {
-			t.Errorf("it rests for %v, want until the large call has left the window of 10 s", got)
+		now := b.start.Add(200 * time.Millisecond) // a 64th of its window is over
+		b.leaseFor(now, c, pool.Need{Input: 1000}).Release(now)
+		if l, ok := c.Lease(now, n); ok {
+			l.Release(now)
+			t.Error("a large call is taken, for which there is no room")
+		}
+		wake, ok := c.Wake(now, n)
+		if after := wake.Sub(b.start); !ok || after < 10*second || after > 12*second {
+			t.Errorf("a large call can be asked for after %v, want when the first one has left the window of 10 s", after)
 		}
 	})
 }
@@ -79,8 +86,8 @@ func TestAnOrderThatHasServedLatelyRestsShortlyHoweverOftenItIsFull(t *testing.T
 		b.answer(now, c, pool.Outcome{Class: pool.ClassOK})
 		for range 10 {
 			b.answer(now, c, pool.Outcome{Class: pool.ClassProvisionedFull})
-			if got := c.Resting(now).Until.Sub(now); got < 25*time.Millisecond || got > 28*time.Millisecond {
-				t.Errorf("it rests for %v, want 25 ms", got)
+			if got := c.Resting(now).Until.Sub(now); got < 78*time.Millisecond || got > 86*time.Millisecond {
+				t.Errorf("it rests for %v, want a 64th of its window of 5 s, and a tenth of that at most", got)
 			}
 			now = now.Add(100 * time.Millisecond)
 		}

@@ -9,10 +9,10 @@ import (
 // view of the server. An answer that a candidate did not foresee surprises it; the candidate with the least
 // surprise is believed.
 //
-// The server does not count a running call at its real cost but at an estimate of its own. Each candidate
-// learns how that compares with the caller's estimate: its guess, a factor on what is open. It is the second
-// unknown beside the window, and it moves, so it is never settled: a refusal raises it, calls accepted close
-// to the edge lower it a little, so that refusals come at the pace the budget allows. Neither unknown can
+// The server does not count the answer of a running call at its real cost but at an estimate of its own. Each
+// candidate learns, for each [estimator], how the two compare: its guess, a factor on what is open. It is the
+// second unknown beside the window, and it moves, so it is never settled: a refusal raises it, calls accepted
+// close to the edge lower it a little, so that refusals come at the pace the budget allows. Neither unknown can
 // stand in for the other: a wrong window misjudges bursts, a wrong guess misjudges the mean.
 //
 // The constants were chosen by simulation (ledger_simulation_test.go), not derived.
@@ -26,12 +26,13 @@ const (
 	conviction    = 1.0   // how much less surprised another candidate must be to be believed instead
 	surpriseOK    = 1.0   // accepted where refusal was foreseen
 	surpriseFull  = 12.0  // refused where room was foreseen: rarer, and dearer
+	surpriseNear  = 2.0   // refused where the forecast was within the noise
 	surpriseStale = 1.0   // the same of a call that left before the last refusal came back
 
 	still      = 0.009 // the same while nothing is open
 	gridMargin = 0.006 // share of the capacity that is left free while nothing is open
 	stir       = 0.1   // how much of what is open adds to it
-	edge       = 0.05  // share of the capacity within which an accepted call was close
+	edge       = 0.08  // share of the capacity within which an accepted call was close
 	guessMin   = 0.4
 	guessMax   = 3.0
 	guessStep  = 0.02 // by which a refusal raises a guess that was right within the noise
@@ -39,101 +40,126 @@ const (
 	guessOver  = 0.01 // by which an acceptance that seemed impossible lowers it
 	guessHaste = 5.0  // how much faster it falls the longer nothing is refused
 
-	refusalAim    = 0.007 // share of the calls that may be refused
-	refusalBudget = 0.009 // share of the calls refused at which the guess stops falling
-	refusalSpan   = 0.001 // weight of one call in that share: it looks back over about a thousand
-	pressureSpan  = 0.002 // weight of one call in the share of calls that are asked at all
-	pressureMost  = 5.0   // calls offered for one asked, beyond which more pressure permits no more refusals
+	refusalAim    = 0.006  // share of the calls that may be refused
+	refusalBudget = 0.0085 // share of the calls refused at which the guess stops falling
+	refusalSpan   = 0.0005 // weight of one call in that share: it looks back over about two thousand
+	refusalCredit = 0.005  // by which it begins below zero: finding the window costs refusals, which must not stop what follows
+	pressureSpan  = 0.002  // weight of one call in the share of calls that are asked at all
+	pressureMost  = 5.0    // calls offered for one asked, beyond which more pressure permits no more refusals
 
 	millis     = 1000 // tokens are counted in thousandths, as integers, so that sums stay exact
 	mostTokens = 1e12 // more than any call has, and far from overflow
 )
 
-// charge is what calls weigh: in all, and of that the running ones at the caller's estimate. In thousandths
-// of a token.
-type charge struct{ all, open int64 }
+// charge is what calls weigh, in thousandths of a token.
+type charge struct {
+	known int64             // calls that have ended, and the prompts of those that run
+	open  [estimators]int64 // the answers of those that run, by each estimator
+}
 
 func (c *charge) add(d charge) {
-	c.all += d.all
-	c.open += d.open
+	c.known += d.known
+	for e := range c.open {
+		c.open[e] += d.open[e]
+	}
 }
 
 func (c *charge) sub(d charge) {
-	c.all -= d.all
-	c.open -= d.open
+	c.known -= d.known
+	for e := range c.open {
+		c.open[e] -= d.open[e]
+	}
+}
+
+// ended is what is to be added when a call ends at a cost, in place of what it weighed before.
+func (c charge) ended(cost int64) charge {
+	d := charge{known: cost}
+	d.sub(c)
+	return d
 }
 
 type belief struct {
 	buckets  int64   // length of the window
 	capacity float64 // rate times window
+	share    float64 // 1/capacity: what one thousandth of a token is of it
 	charge           // of the calls inside the window
-	guess    float64
 	margin   float64 // share of the capacity that is left free while nothing is open; 0 where the window is known
+	views    [estimators]view
+}
+
+// view is what one estimator makes of one window.
+type view struct {
+	guess    float64
 	run      float64 // edge acceptances since the last refusal, weighed by the refusals they should have brought
 	surprise float64
 }
 
+func (b *belief) empty() bool { return b.known == 0 && b.open[0] == 0 }
+
 // used is what the server has counted, by this belief.
-func (b *belief) used() float64 { return float64(b.all-b.open) + b.guess*float64(b.open) }
+func (b *belief) used(e int) float64 { return float64(b.known) + b.views[e].guess*float64(b.open[e]) }
 
 // room is the share of the capacity that would be left with one more call. A window with nothing in it has
 // room for all that is not larger than the capacity, whatever the guess: else a guess that is too high could
 // never be corrected.
-func (b *belief) room(cost int64) float64 {
-	r := 1 - (b.used()+b.guess*float64(cost))/b.capacity
-	if b.all == 0 && float64(cost) <= b.capacity {
-		return max(r, 0)
+func (b *belief) room(e int, c *charge) float64 {
+	r := 1 - (float64(b.known+c.known)+b.views[e].guess*float64(b.open[e]+c.open[e]))*b.share
+	if r < 0 && b.empty() && float64(c.known+c.open[e]) <= b.capacity {
+		return 0
 	}
 	return r
 }
 
-// fits reports whether a call of that cost is to be sent. What has ended is known exactly, but the window only to within the steps
-// of the grid: that much of it is left free.
-func (b *belief) fits(cost int64) bool {
-	if b.all == 0 {
-		return b.room(cost) >= 0
-	}
-	return b.room(cost) >= b.margin*float64(b.all-b.open)/b.capacity
+// fits reports whether a call is to be sent. What is known is exact, but the window only to within the steps of the grid: that much of it
+// is left free.
+func (b *belief) fits(e int, c *charge) bool {
+	return b.room(e, c) >= b.margin*float64(b.known)*b.share
 }
 
-// refused learns from a refusal of cost that was foreseen with room to spare, or else was within the noise.
-func (b *belief) refused(cost int64, spare bool) {
-	b.run = 0
+// refused learns from a refusal that was foreseen with room to spare, or else was within the noise.
+func (b *belief) refused(e int, c *charge, spare bool) {
+	v := &b.views[e]
+	v.run = 0
 	step := guessStep
 	if spare {
-		implied := (b.capacity - float64(b.all-b.open)) / max(float64(b.open+cost), 1)
-		step = min(step+max(implied/b.guess-1, 0), guessJump)
+		implied := (b.capacity - float64(b.known+c.known)) / max(float64(b.open[e]+c.open[e]), 1)
+		step = min(step+max(implied/v.guess-1, 0), guessJump)
 	}
-	b.guess = min(b.guess*(1+step), guessMax)
+	v.guess = min(v.guess*(1+step), guessMax)
 }
 
 // accepted learns from a call that was served although no room was foreseen, or else close to the edge. pace
 // is the refusals that such a call should bring on the average.
-func (b *belief) accepted(impossible bool, pace float64) {
-	b.run += pace
-	step := guessStep * pace * (1 + guessHaste*b.run)
+func (b *belief) accepted(e int, impossible bool, pace float64) {
+	v := &b.views[e]
+	v.run += pace
+	step := guessStep * pace * (1 + guessHaste*v.run)
 	if impossible {
 		step = guessOver
 	}
-	b.guess = max(b.guess*(1-min(step, guessJump)), guessMin)
+	v.guess = max(v.guess*(1-min(step, guessJump)), guessMin)
 }
 
-// outlook is what every candidate foresaw for one call, a bit each.
-type outlook struct{ spare, edge, over uint64 }
+// outlook is what every candidate foresaw for one call by every estimator, a bit each.
+type outlook struct{ spare, edge, over [estimators]uint64 }
 
-func (o *outlook) note(k int, b *belief, cost int64) {
+func (o *outlook) note(k int, b *belief, c *charge) {
 	bit := uint64(1) << k
-	room := b.room(cost)
-	// Little is uncertain while little is open: then the window alone is judged, as finely as its buckets allow.
-	noise := min(noise, still+stir*float64(b.open+cost)/b.capacity)
-	if room < edge {
-		o.edge |= bit
-	}
-	if room > noise {
-		o.spare |= bit
-	}
-	if room < -noise {
-		o.over |= bit
+	for e := range o.edge {
+		room := b.room(e, c)
+		if room >= edge {
+			o.spare[e] |= bit
+			continue
+		}
+		o.edge[e] |= bit
+		// Little is uncertain while little is open: then the window alone is judged, as finely as its buckets allow.
+		noise := min(noise, still+stir*float64(b.open[e]+c.open[e])*b.share)
+		if room > noise {
+			o.spare[e] |= bit
+		}
+		if room < -noise {
+			o.over[e] |= bit
+		}
 	}
 }
 
@@ -149,7 +175,11 @@ func grid(rate float64, shortest, longest time.Duration) ([]belief, time.Duratio
 	for k := range beliefs {
 		w := float64(longest) * math.Pow(float64(shortest)/float64(longest), float64(k)/max(float64(n-1), 1))
 		buckets := int64(math.Round(w / float64(bucket)))
-		beliefs[k] = belief{buckets: buckets, capacity: rate * millis * (time.Duration(buckets) * bucket).Seconds(), guess: 1, margin: margin}
+		capacity := rate * millis * (time.Duration(buckets) * bucket).Seconds()
+		beliefs[k] = belief{buckets: buckets, capacity: capacity, share: 1 / capacity, margin: margin}
+		for e := range beliefs[k].views {
+			beliefs[k].views[e].guess = 1
+		}
 	}
 	return beliefs, bucket
 }

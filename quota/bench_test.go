@@ -42,8 +42,8 @@ func BenchmarkLedger(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(10 * time.Millisecond)
-		if h, ok := l.Reserve(now, 250); ok {
-			l.Settle(now, h, 240)
+		if h, ok := l.Reserve(now, quota.Cost{Input: 100, Output: 150}); ok {
+			l.Settle(now, h, quota.Cost{Input: 100, Output: 140})
 		}
 	}
 }
@@ -90,21 +90,21 @@ func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 			q.Wait(now, 1000)
 		},
 		"ledger": func() {
-			h, _ := l.Reserve(now, 250)
-			l.Settle(now, h, 240)
-			h, _ = l.Reserve(now, 250)
+			h, _ := l.Reserve(now, quota.Cost{Input: 100, Output: 150})
+			l.Settle(now, h, quota.Cost{Input: 100, Output: 140})
+			h, _ = l.Reserve(now, quota.Cost{Input: 100, Output: 150})
 			l.Refuse(now, h)
-			h, _ = l.Reserve(now, 250)
+			h, _ = l.Reserve(now, quota.Cost{Input: 100, Output: 150})
 			l.Release(now, h)
 			l.Headroom(now)
-			l.Wait(now, 250)
+			l.Wait(now, quota.Cost{Input: 100, Output: 150})
 			l.Cost(quota.Usage{Input: 10, Output: 10})
 		},
 		"pacer": func() {
 			p.Allow(now)
 			p.Accepted(now)
 			p.Allow(now)
-			p.Rejected(now)
+			p.Rejected(now, now)
 			p.Allow(now)
 			p.Return(now)
 			p.Wait(now)

@@ -28,8 +28,8 @@ func (b Burndown) complete() Burndown {
 	return b.over(Burndown{LongCachedAudio: b.LongCached * b.LongInputAudio / b.LongInput})
 }
 
-// cost returns the burned-down tokens of u. The rates must be complete.
-func (b *Burndown) cost(u Usage) float64 {
+// cost returns what u costs. The rates must be complete.
+func (b *Burndown) cost(u Usage) Cost {
 	input, audio, cached, cachedAudio, output := b.Input, b.InputAudio, b.Cached, b.CachedAudio, b.Output
 	image := b.InputImage
 	if u.Input > longPrompt {
@@ -49,6 +49,6 @@ func (b *Burndown) cost(u Usage) float64 {
 	}
 	prompt := float64(rest)*input + float64(images)*image + float64(fresh)*audio +
 		float64(seen)*cached + float64(heard)*cachedAudio
-	return prompt + float64(max(u.Output, 0))*output +
-		float64(max(u.OutputImage, 0))*b.OutputImage + float64(max(u.OutputAudio, 0))*b.OutputAudio
+	answer := float64(max(u.Output, 0))*output + float64(max(u.OutputImage, 0))*b.OutputImage + float64(max(u.OutputAudio, 0))*b.OutputAudio
+	return Cost{prompt, answer}
 }

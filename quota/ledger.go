@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"sync"
 	"time"
 )
@@ -25,8 +26,8 @@ const Never = time.Duration(math.MaxInt64)
 // longest window of the range, and keeps learning: when Google changes the window it follows. For that it
 // needs a few refusals, at most about one in a hundred calls.
 //
-// Give Reserve the prompt's cost plus a steady mean of the output's: what matters is not that the estimate is
-// right but that it does not jump, for the ledger learns how Google's differs from it.
+// Give Reserve the prompt's cost as well as it is known, and the same mean of the answer's for every call that
+// bounds it no lower: the ledger sees what answers cost, and learns how Google foresees them.
 //
 // Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that. It is safe
 // for concurrent use and works without allocating. The zero value is not usable; call [NewLedger].
@@ -41,7 +42,9 @@ type Ledger struct {
 	current  int64     // number of the bucket that last lies in
 	ring     []charge
 	beliefs  []belief
+	outputs  outputs
 	best     int     // the belief that decides
+	way      int     // and the estimator
 	lesson   int64   // counts refusals learned from: those of calls that left together teach once
 	pressure float64 // share of the calls offered that are asked
 	refusals float64 // share of the calls offered that are refused
@@ -52,10 +55,10 @@ type Ledger struct {
 // Hold is what one call holds of a [Ledger] until it is settled, refused or released.
 type Hold struct {
 	At   time.Time // when it was made
-	Cost float64   // burned-down tokens that were estimated
+	Cost Cost      // as it was estimated
 
 	bucket int64
-	cost   int64
+	charge charge
 	lesson int64
 	outlook
 }
@@ -89,52 +92,57 @@ func NewLedger(o Order) (*Ledger, error) {
 	if o.Burndown != nil {
 		own = *o.Burndown
 	}
-	l := &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), pressure: 1}
+	l := &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), pressure: 1, refusals: -refusalCredit}
 	l.beliefs, l.bucket = grid(rate, shortest, longest)
 	l.ring = make([]charge, l.beliefs[0].buckets+1)
 	return l, nil
 }
 
-// Cost returns what a call of that usage takes from the order, in burned-down tokens.
-func (l *Ledger) Cost(u Usage) float64 { return l.burndown.cost(u) }
+// Cost is what a call takes from an order, in burned-down tokens.
+type Cost struct {
+	Input  float64 // its prompt
+	Output float64 // its answer
+}
 
-// Reserve holds room for a call of that estimated cost, in burned-down tokens, or reports false if Google
-// would refuse it now.
-func (l *Ledger) Reserve(now time.Time, cost float64) (Hold, bool) {
-	c := thousandths(cost)
+// Cost returns what a call of that usage takes from the order.
+func (l *Ledger) Cost(u Usage) Cost { return l.burndown.cost(u) }
+
+// Reserve holds room for a call of that estimated cost, or reports false if Google would refuse it now.
+func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
+	l.outputs.offer(cost.Output)
 	l.refusals *= 1 - refusalSpan
 	l.pressure *= 1 - pressureSpan
-	if !l.beliefs[l.best].fits(c) {
+	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.outputs.charge(cost), lesson: l.lesson}
+	if !l.beliefs[l.best].fits(l.way, &h.charge) {
 		return Hold{}, false
 	}
 	l.pressure += pressureSpan
-	h := Hold{At: l.last, Cost: cost, bucket: l.current, cost: c, lesson: l.lesson}
 	for k := range l.beliefs {
-		h.note(k, &l.beliefs[k], c)
+		h.note(k, &l.beliefs[k], &h.charge)
 	}
-	l.addLocked(h.bucket, charge{c, c})
+	l.addLocked(h.bucket, h.charge)
 	return h, true
 }
 
 // Settle ends a call that the order served, at its real cost: evidence that there was room.
-func (l *Ledger) Settle(now time.Time, h Hold, cost float64) {
+func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	l.served++
-	l.addLocked(h.bucket, charge{thousandths(cost) - h.cost, -h.cost})
-	if h.edge != 0 {
-		pace := l.paceLocked()
-		for k := range l.beliefs {
-			if h.edge>>k&1 != 0 {
-				l.beliefs[k].accepted(h.over>>k&1 != 0, pace)
-			}
+	l.addLocked(h.bucket, h.charge.ended(thousandths(cost.Input)+thousandths(cost.Output)))
+	l.outputs.observe(cost.Output)
+	pace := l.paceLocked()
+	for e, edges := range h.edge {
+		for ; edges != 0; edges &= edges - 1 {
+			k := bits.TrailingZeros64(edges)
+			l.beliefs[k].accepted(e, h.over[e]>>k&1 != 0, pace)
 		}
 	}
-	l.surpriseLocked(h.over, surpriseOK)
+	l.surpriseLocked(&h.over, surpriseOK)
 }
 
 // Refuse ends a call that Google refused because the order is full: evidence that there was no room. Nothing
@@ -145,18 +153,25 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.advanceLocked(now)
 	l.refused++
 	l.refusals += refusalSpan
-	l.addLocked(h.bucket, charge{-h.cost, -h.cost})
+	l.addLocked(h.bucket, h.charge.ended(0))
 	if h.lesson != l.lesson {
-		l.surpriseLocked(h.spare, surpriseStale)
+		l.surpriseLocked(&h.spare, surpriseStale)
 		return
 	}
 	l.lesson++
 	for k := range l.beliefs {
-		if h.over>>k&1 == 0 {
-			l.beliefs[k].refused(h.cost, h.spare>>k&1 != 0)
+		for e := range h.over {
+			if h.over[e]>>k&1 == 0 {
+				l.beliefs[k].refused(e, &h.charge, h.spare[e]>>k&1 != 0)
+			}
 		}
 	}
-	l.surpriseLocked(h.spare, surpriseFull)
+	l.surpriseLocked(&h.spare, surpriseFull)
+	near := h.edge
+	for e := range near {
+		near[e] &^= h.over[e] | h.spare[e]
+	}
+	l.surpriseLocked(&near, surpriseNear)
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on demand.
@@ -165,23 +180,23 @@ func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.addLocked(h.bucket, charge{-h.cost, -h.cost})
+	l.addLocked(h.bucket, h.charge.ended(0))
 }
 
 // Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now, [Never] that
 // it does not fit at all. It does not know that Google has more room once a running call turns out smaller.
-func (l *Ledger) Wait(now time.Time, cost float64) time.Duration {
-	c := thousandths(cost)
+func (l *Ledger) Wait(now time.Time, cost Cost) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
+	c := l.outputs.charge(cost)
 	b := l.beliefs[l.best] // a copy, from which the buckets leave one by one
-	if b.fits(c) {
+	if b.fits(l.way, &c) {
 		return 0
 	}
 	for s := max(l.current-b.buckets, 0); s <= l.current; s++ {
 		b.sub(l.ring[s%int64(len(l.ring))])
-		if b.fits(c) {
+		if b.fits(l.way, &c) {
 			return l.start.Add(time.Duration(s+b.buckets+1) * l.bucket).Sub(now)
 		}
 	}
@@ -195,7 +210,7 @@ func (l *Ledger) Utilisation(now time.Time) float64 {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	b := &l.beliefs[l.best]
-	return b.used() / b.capacity
+	return b.used(l.way) / b.capacity
 }
 
 // Headroom returns the share of the order that is believed to be free, 0 to 1.
@@ -221,9 +236,9 @@ func (l *Ledger) Stat(now time.Time) LedgerStat {
 	return LedgerStat{
 		TokensPerSecond: l.rate,
 		Window:          time.Duration(b.buckets) * l.bucket,
-		Used:            b.used() / millis,
+		Used:            b.used(l.way) / millis,
 		Capacity:        b.capacity / millis,
-		Guess:           b.guess,
+		Guess:           b.views[l.way].guess,
 		ServedCount:     l.served,
 		RefusedCount:    l.refused,
 	}
@@ -281,25 +296,26 @@ func (l *Ledger) paceLocked() float64 {
 	return refusalAim * offered * min(max(2*(1-l.refusals/refusalBudget), 0), 1)
 }
 
-// surpriseLocked adds surprise to the beliefs in mask, and changes to another if that is clearly less
-// surprised.
-func (l *Ledger) surpriseLocked(mask uint64, weight float64) {
-	if mask == 0 {
+// surpriseLocked adds surprise to the views in mask, and changes to another if that is clearly less surprised.
+func (l *Ledger) surpriseLocked(mask *[estimators]uint64, weight float64) {
+	if *mask == ([estimators]uint64{}) {
 		return
 	}
-	least := 0
+	best, way := 0, 0
 	for k := range l.beliefs {
-		b := &l.beliefs[k]
-		b.surprise *= memory
-		if mask>>k&1 != 0 {
-			b.surprise += weight
-		}
-		if b.surprise < l.beliefs[least].surprise {
-			least = k
+		for e := range l.beliefs[k].views {
+			v := &l.beliefs[k].views[e]
+			v.surprise *= memory
+			if mask[e]>>k&1 != 0 {
+				v.surprise += weight
+			}
+			if v.surprise < l.beliefs[best].views[way].surprise {
+				best, way = k, e
+			}
 		}
 	}
-	if l.beliefs[l.best].surprise > l.beliefs[least].surprise+conviction {
-		l.best = least
+	if l.beliefs[l.best].views[l.way].surprise > l.beliefs[best].views[way].surprise+conviction {
+		l.best, l.way = best, way
 	}
 }
 

@@ -19,9 +19,13 @@ func tenSeconds(t testing.TB) *quota.Ledger {
 	return l
 }
 
+// prompt is a call whose cost is known before it ends, answer one of which it is estimated.
+func prompt(cost float64) quota.Cost { return quota.Cost{Input: cost} }
+func answer(cost float64) quota.Cost { return quota.Cost{Output: cost} }
+
 func reserve(t testing.TB, l *quota.Ledger, at time.Duration, cost float64) quota.Hold {
 	t.Helper()
-	h, ok := l.Reserve(noon.Add(at), cost)
+	h, ok := l.Reserve(noon.Add(at), prompt(cost))
 	if !ok {
 		t.Fatalf("at %v: %v tokens refused, %+v", at, cost, l.Stat(noon.Add(at)))
 	}
@@ -30,7 +34,7 @@ func reserve(t testing.TB, l *quota.Ledger, at time.Duration, cost float64) quot
 
 func refuses(t testing.TB, l *quota.Ledger, at time.Duration, cost float64) {
 	t.Helper()
-	if _, ok := l.Reserve(noon.Add(at), cost); ok {
+	if _, ok := l.Reserve(noon.Add(at), prompt(cost)); ok {
 		t.Fatalf("at %v: %v tokens admitted, %+v", at, cost, l.Stat(noon.Add(at)))
 	}
 }
@@ -48,10 +52,10 @@ func TestLedgerAdmitsWhatFitsTheWindow(t *testing.T) {
 func TestLedgerSettlesAtTheRealCost(t *testing.T) {
 	l := tenSeconds(t)
 	h := reserve(t, l, 0, 900)
-	l.Settle(noon.Add(time.Second), h, 300)
+	l.Settle(noon.Add(time.Second), h, prompt(300))
 	h = reserve(t, l, time.Second, 700)
 	refuses(t, l, time.Second, 10)
-	l.Settle(noon.Add(2*time.Second), h, 1500) // into debt
+	l.Settle(noon.Add(2*time.Second), h, prompt(1500)) // into debt
 	if got := l.Utilisation(noon.Add(2 * time.Second)); got < 1.79 || got > 1.81 {
 		t.Errorf("utilisation %v, want 1.8", got)
 	}
@@ -88,21 +92,21 @@ func TestLedgerWaitIsTheExactMoment(t *testing.T) {
 			reserve(t, l, 3*time.Second, 300)
 			reserve(t, l, 4*time.Second, 400)
 			now := noon.Add(5 * time.Second)
-			wait := l.Wait(now, cost)
+			wait := l.Wait(now, prompt(cost))
 			if wait <= 5*time.Second || wait > 10*time.Second {
 				t.Fatalf("wait of %v for %v tokens", wait, cost)
 			}
-			if _, ok := l.Reserve(now.Add(wait-early), cost); ok != (early == 0) {
+			if _, ok := l.Reserve(now.Add(wait-early), prompt(cost)); ok != (early == 0) {
 				t.Errorf("%v tokens, %v before the wait of %v is over: %v", cost, early, wait, ok)
 			}
 		}
 	}
-	if got := tenSeconds(t).Wait(noon, 1000); got != 0 {
+	if got := tenSeconds(t).Wait(noon, prompt(1000)); got != 0 {
 		t.Errorf("wait of %v for an idle order", got)
 	}
 	l := tenSeconds(t)
 	reserve(t, l, 0, 1000)
-	if got, want := l.Wait(noon, 1), 10*time.Second+bucket; got != want {
+	if got, want := l.Wait(noon, prompt(1)), 10*time.Second+bucket; got != want {
 		t.Errorf("wait of %v, want the window and its bucket, %v", got, want)
 	}
 }
@@ -111,7 +115,7 @@ func TestLedgerSaysNeverToWhatDoesNotFitAnIdleOrder(t *testing.T) {
 	l := tenSeconds(t)
 	refuses(t, l, 0, 1001)
 	for _, cost := range []float64{1001, 1e300, math.Inf(1)} {
-		if got := l.Wait(noon, cost); got != quota.Never {
+		if got := l.Wait(noon, prompt(cost)); got != quota.Never {
 			t.Errorf("wait of %v for %v tokens, want Never", got, cost)
 		}
 	}
@@ -135,7 +139,7 @@ func TestLedgerEndsCallsThatOutliveTheWindow(t *testing.T) {
 	served, refused, released := reserve(t, l, 0, 100), reserve(t, l, 0, 100), reserve(t, l, 0, 100)
 	later := noon.Add(time.Hour)
 	reserve(t, l, time.Hour, 400)
-	l.Settle(later, served, 900)
+	l.Settle(later, served, prompt(900))
 	l.Refuse(later, refused)
 	l.Release(later, released)
 	if got := l.Stat(later).Used; math.Abs(got-400) > 50 {
@@ -151,14 +155,18 @@ func TestLedgerServesAgainAfterALongTimeOfRefusals(t *testing.T) {
 	at := time.Duration(0)
 	for range 10_000 { // the order has ended, and was renewed a while later
 		at += time.Second
-		l.Refuse(noon.Add(at), reserve(t, l, at, 5_000))
+		h, ok := l.Reserve(noon.Add(at), answer(5_000))
+		if !ok {
+			t.Fatalf("at %v: not asked although the order is idle, %+v", at, l.Stat(noon.Add(at)))
+		}
+		l.Refuse(noon.Add(at), h)
 	}
 	served := 0
 	for range 4 * 600 { // offered 20,000 a second: three quarters of the order
 		at += 250 * time.Millisecond
-		if h, ok := l.Reserve(noon.Add(at), 5_000); ok {
+		if h, ok := l.Reserve(noon.Add(at), answer(5_000)); ok {
 			served++
-			l.Settle(noon.Add(at+100*time.Millisecond), h, 5_000)
+			l.Settle(noon.Add(at+100*time.Millisecond), h, answer(5_000))
 		}
 	}
 	if served < 4*600*97/100 {
@@ -168,15 +176,22 @@ func TestLedgerServesAgainAfterALongTimeOfRefusals(t *testing.T) {
 
 func TestLedgerServesLargeCallsHoweverWrongItsGuess(t *testing.T) {
 	l := tenSeconds(t)
+	ask := func(at time.Duration) quota.Hold {
+		h, ok := l.Reserve(noon.Add(at), answer(900))
+		if !ok {
+			t.Fatalf("at %v: 900 tokens refused, %+v", at, l.Stat(noon.Add(at)))
+		}
+		return h
+	}
 	at := time.Duration(0)
 	for range 1000 { // refusals that teach it to count every call three times
 		at += time.Minute
-		l.Refuse(noon.Add(at), reserve(t, l, at, 900))
+		l.Refuse(noon.Add(at), ask(at))
 	}
 	if s := l.Stat(noon.Add(at)); s.Guess < 2 {
 		t.Fatalf("guess %v after refusals, want it raised", s.Guess)
 	}
-	l.Settle(noon.Add(at+time.Minute), reserve(t, l, at+time.Minute, 900), 900)
+	l.Settle(noon.Add(at+time.Minute), ask(at+time.Minute), answer(900))
 }
 
 func TestLedgerIsSafeForManyGoroutines(t *testing.T) {
@@ -189,9 +204,9 @@ func TestLedgerIsSafeForManyGoroutines(t *testing.T) {
 		group.Go(func() {
 			for i := range 300 {
 				now := noon.Add(time.Duration(i) * 10 * time.Millisecond)
-				h, ok := l.Reserve(now, 1000)
+				h, ok := l.Reserve(now, prompt(1000))
 				if !ok {
-					l.Wait(now, 1000)
+					l.Wait(now, prompt(1000))
 					continue
 				}
 				switch (g + i) % 4 {
@@ -200,7 +215,7 @@ func TestLedgerIsSafeForManyGoroutines(t *testing.T) {
 				case 1:
 					l.Release(now, h)
 				default:
-					l.Settle(now, h, 500)
+					l.Settle(now, h, prompt(500))
 				}
 				l.Headroom(now)
 			}

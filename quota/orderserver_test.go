@@ -13,6 +13,7 @@ type orderServer struct {
 	window func(t float64) float64 // seconds, at a time in seconds
 	output float64                 // its estimate of a call's output, in burned-down tokens
 	noise  float64                 // sigma by which that differs from call to call
+	recent float64                 // of how many answers that is the running mean; 0: it is fixed
 	rng    *rand.Rand
 
 	charges []charge
@@ -46,8 +47,11 @@ func (s *orderServer) ask(t, prompt float64) (int, bool) {
 	return len(s.charges) - 1, true
 }
 
-// done puts the real cost in the place of the estimate.
-func (s *orderServer) done(call int, cost float64) {
+// done puts the real cost, so much of it for output, in the place of the estimate.
+func (s *orderServer) done(call int, cost, output float64) {
+	if s.recent > 0 {
+		s.output += (output - s.output) / s.recent
+	}
 	if call >= s.gone {
 		s.used += cost - s.charges[call].cost
 	}

@@ -10,26 +10,27 @@ import (
 )
 
 const (
-	pacePeriod  = time.Second      // how often the rate is judged
-	paceStale   = 10 * time.Second // a period with refusals of too few requests begins anew after this long
-	paceFirst   = pacePeriod / 4   // the least time that a first rate is measured over, if half is refused
-	paceAnswers = 3                // requests that refusals are judged by
-	paceHaste   = 3 * time.Second  // a good time this long doubles the growth
-	paceMost    = 0.4              // the most a rate grows in a second, as a share of it
-	paceFall    = 4                // the most a rate falls in a second, as a divisor
-	paceFreedom = 1e9              // requests a second: as good as unlimited, and far from overflow
-	paceStep    = 0.1              // requests a second that every second without contention adds, beside the growth
+	pacePeriod  = 500 * time.Millisecond  // how often the rate is judged
+	paceSoon    = pacePeriod / 2          // the same while half is refused
+	paceStale   = 10 * time.Second        // a period that has refusals begins anew after this long: it had idle time
+	paceLongest = 2 * time.Second         // a refusal that took longer says no more about how long they take
+	paceAnswers = 3                       // requests that refusals are judged by
+	paceHaste   = 1300 * time.Millisecond // a good time this long doubles the growth
+	paceMost    = 2                       // the most a rate grows: by exp(2) a second
+	paceFall    = 4                       // the most a rate falls at once, as a divisor
+	paceFreedom = 1e9                     // requests a second: as good as unlimited, and far from overflow
 )
 
 // Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location and
 // model. Google answers contention there with 429 and no limit to keep to ("temporary high contention":
 // https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on 2026-11-22).
 //
-// It is unlimited until the first contention. From then on it is judged about once a second: with more than the
-// tolerated share of contention among at least three requests the rate becomes gain times what was accepted, but
-// no less than a quarter of what was sent (from unlimited straight to it); else, if it was used, it grows, the faster
-// the longer it goes well. A capacity that has multiplied is found in seconds, one that stands still is asked for
-// a few percent too much.
+// It is unlimited until the first contention. From then on it is judged twice a second. With more than the tolerated
+// share of contention among at least three requests, the rate becomes gain times what was accepted, but no less than a
+// quarter of what was sent (from unlimited straight to it). With more than half of that share, it stays: it is where it
+// should be, a little above the capacity. Else, if it was used, it grows, the faster the longer it goes well; and at
+// the fastest at once if it stands so low that nothing is known of the capacity but that there was none. So a capacity
+// that has multiplied, or come back, is found in seconds, and one that stands still is asked for a few percent too much.
 //
 // What was accepted is taken from what was sent and not refused: refusals come back at once, but a whole
 // answer may take minutes, and waiting for it would make every start look like failure. Give Allow once for
@@ -44,11 +45,14 @@ type Pacer struct {
 	sent    atomic.Int64 // in this period
 
 	mu       sync.Mutex
-	last     time.Time // the latest time seen: the limiter mints tokens when time goes back
-	began    time.Time // the period
-	good     time.Time // since when there was no contention to speak of
-	refused  int64     // in this period
-	returned float64   // requests allowed and then not sent: to be allowed again without asking the limiter
+	last     time.Time     // the latest time seen: the limiter mints tokens when time goes back
+	began    time.Time     // the period
+	good     time.Time     // since when there was no contention to speak of
+	refused  int64         // in this period
+	fell     time.Time     // when the rate fell for the last time
+	lag      time.Duration // that refusals take to come back, nearly the longest
+	guessed  bool          // the rate does not come from what was accepted: so little was that it says nothing
+	returned float64       // requests allowed and then not sent: to be allowed again without asking the limiter
 	limiter  *rate.Limiter
 	accepted int64
 	rejected int64
@@ -73,7 +77,9 @@ func (p *Pacer) Allow(now time.Time) bool {
 	}
 	if p.sent.Add(1) == 1 {
 		p.mu.Lock()
-		p.beginLocked(p.clampLocked(now))
+		if at := p.clampLocked(now); at.Sub(p.began) > paceStale { // it began with idle time
+			p.began, p.refused = at, 0
+		}
 		p.mu.Unlock()
 	}
 	return true
@@ -116,59 +122,87 @@ func (p *Pacer) Return(now time.Time) {
 }
 
 // Accepted tells that a request met no contention, whatever else became of it.
-func (p *Pacer) Accepted(now time.Time) { p.answer(now, false) }
-
-// Rejected tells that a request met contention.
-func (p *Pacer) Rejected(now time.Time) { p.answer(now, true) }
-
-func (p *Pacer) answer(now time.Time, contention bool) {
+func (p *Pacer) Accepted(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.accepted++
+	p.reviewLocked(p.clampLocked(now))
+}
+
+// Rejected tells that a request met contention; sent is the now of the Allow that it was sent after.
+func (p *Pacer) Rejected(now, sent time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rejected++
 	now = p.clampLocked(now)
-	p.beginLocked(now)
-	if contention {
-		p.refused++
-		p.rejected++
+	if d := min(now.Sub(sent), paceLongest); d > p.lag {
+		p.lag = d
 	} else {
-		p.accepted++
+		p.lag -= (p.lag - max(d, 0)) / 8
+	}
+	if !sent.Before(p.fell) { // else it speaks of a rate that was too high, which is known already
+		p.refused++
 	}
 	p.reviewLocked(now)
 }
 
 // reviewLocked judges the period if it is over and tells enough: refusals are judged by three requests, their absence by one.
+// Of what was sent in the last moments nobody knows yet whether it is refused, so it does not count.
 func (p *Pacer) reviewLocked(now time.Time) {
 	elapsed := now.Sub(p.began)
-	switch sent := p.sent.Load(); {
-	case !p.limited.Load() && elapsed >= paceFirst && sent >= paceAnswers && 2*p.refused >= sent:
-		p.judgeLocked(now, elapsed) // soon: while nothing is limited everything that waits is sent
-	case elapsed < pacePeriod || sent < 1:
+	known := elapsed - p.lag
+	if known < paceSoon {
+		return
+	}
+	share := float64(known) / float64(elapsed)
+	sent := max(float64(p.sent.Load())*share, float64(p.refused))
+	switch {
+	case p.refused > 0 && known > paceStale: // idle time would make the capacity look low
+		p.beginLocked(now)
+		return
+	case sent >= paceAnswers && 2*float64(p.refused) >= sent:
+	case known < pacePeriod || sent < share: // not a request yet
+		return
 	case p.refused == 0 || sent >= paceAnswers:
-		p.judgeLocked(now, elapsed)
-	case elapsed > paceStale: // now and then a request says nothing about a rate
-		p.sent.Add(-sent)
-		p.began, p.refused = now, 0
+	case p.lowestLocked(): // it cannot fall, but waits for the first good request, which those refused before must not spoil
+		p.beginLocked(now)
+		return
+	default:
+		return
+	}
+	p.judgeLocked(now, sent, known.Seconds())
+	p.beginLocked(now)
+}
+
+// judgeLocked sets the rate by what became of the requests sent within so many seconds.
+func (p *Pacer) judgeLocked(now time.Time, sent, seconds float64) {
+	refused := float64(p.refused)
+	current := float64(p.limiter.Limit())
+	limited := p.limited.Load()
+	switch tolerated := p.pacing.Tolerance * sent; {
+	case refused > tolerated:
+		next := p.pacing.Gain * (sent - refused) / seconds
+		// Not by more than so much at once, but from what was sent: a rate that nobody used says nothing.
+		least := sent / paceFall / seconds
+		if !limited {
+			least = 0
+		}
+		p.setLocked(now, min(max(next, least), current))
+		p.fell, p.good, p.guessed = now, now, next < least || p.lowestLocked()
+	case refused > tolerated/2:
+		p.good, p.guessed = now, false
+	case limited && sent >= current*seconds/2: // a rate that is not used needs no raise
+		growth := float64(paceMost)
+		if !p.guessed {
+			growth = min(p.pacing.Growth*math.Exp2(now.Sub(p.good).Seconds()/paceHaste.Seconds()), paceMost)
+		}
+		p.setLocked(now, current*math.Exp(growth*min(seconds, 1)))
 	}
 }
 
-// judgeLocked sets the rate by what happened in the period, and begins the next.
-func (p *Pacer) judgeLocked(now time.Time, elapsed time.Duration) {
-	refused := float64(p.refused)
-	sent := max(float64(p.sent.Swap(0)), refused)
-	p.began, p.refused = now, 0
-	seconds := elapsed.Seconds()
-	current := float64(p.limiter.Limit())
-	switch limited := p.limited.Load(); {
-	case refused > p.pacing.Tolerance*sent:
-		p.good = now
-		next := p.pacing.Gain * (sent - refused) / seconds
-		if limited { // not by more than so much at once, but from what was sent: a rate that nobody used says nothing
-			next = max(next, sent/paceFall/seconds)
-		}
-		p.setLocked(now, min(next, current))
-	case limited && sent >= current*seconds/2: // a rate that is not used needs no raise
-		growth := min(p.pacing.Growth*math.Exp2(now.Sub(p.good).Seconds()/paceHaste.Seconds()), paceMost)
-		p.setLocked(now, current+(paceStep+growth*current)*min(seconds, 1))
-	}
+// lowestLocked reports whether the rate is at its floor.
+func (p *Pacer) lowestLocked() bool {
+	return p.limited.Load() && float64(p.limiter.Limit()) <= p.pacing.Floor
 }
 
 func (p *Pacer) setLocked(now time.Time, perSecond float64) {
@@ -186,10 +220,10 @@ func (p *Pacer) clampLocked(now time.Time) time.Time {
 	return p.last
 }
 
+// beginLocked begins a period.
 func (p *Pacer) beginLocked(now time.Time) {
-	if p.began.IsZero() {
-		p.began = now
-	}
+	p.sent.Store(0)
+	p.began, p.refused = now, 0
 }
 
 // Limited reports whether the rate is limited, which it is from the first contention on.

@@ -7,7 +7,7 @@ import "time"
 type Pacing struct {
 	Gain      float64       // after contention, the new rate as a multiple of what was accepted; default 1.1
 	Tolerance float64       // share of requests that may meet contention before the rate falls; default 0.05
-	Growth    float64       // growth of the rate a second, doubling with every 3 s that go well, up to 0.4; default 0.1
+	Growth    float64       // growth of the rate a second, doubling with every 1.3 s that go well, up to 2 (exp(2)-fold a second); default 0.1
 	Floor     float64       // lowest rate, requests a second; default 0.5
 	Burst     time.Duration // how much of the rate may be sent at once; default 50ms
 }

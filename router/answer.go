@@ -53,11 +53,15 @@ func use(o *pool.Outcome, u wire.Usage) {
 	if o.Counted = u.Known; !u.Known {
 		return
 	}
+	prompt, cached, output := u.PromptDetails, u.CachedDetails, u.OutputDetails
 	o.Usage = quota.Usage{
-		Input: int64(u.Prompt + u.ToolUse), InputAudio: int64(u.PromptAudio), InputImage: int64(u.PromptImage),
-		Cached: int64(u.Cached), CachedAudio: int64(u.CachedAudio),
-		Output:      int64(max(u.Output-u.OutputImage-u.OutputAudio, 0) + u.Thoughts),
-		OutputImage: int64(u.OutputImage), OutputAudio: int64(u.OutputAudio),
+		Input: int64(u.Prompt + u.ToolUse), InputAudio: prompt.Audio, InputImage: prompt.Image,
+		Cached: int64(u.Cached), CachedAudio: cached.Audio,
+		Output:      max(int64(u.Output)-output.Image-output.Audio, 0) + int64(u.Thoughts),
+		OutputImage: output.Image, OutputAudio: output.Audio,
+	}
+	o.Details = pool.Details{
+		Prompt: pool.Modalities(prompt), Cached: pool.Modalities(cached), ToolUse: int64(u.ToolUse), Thoughts: int64(u.Thoughts),
 	}
 }
 

@@ -42,7 +42,7 @@ var errFirstByte = errors.New("router: no byte within first_byte_timeout")
 // is yet, the lease goes over to the answer's body.
 func (s *session) attempt(l pool.Lease) answer {
 	ctx, cancel := context.WithCancelCause(s.ctx)
-	patience := time.AfterFunc(s.router.cfg.FirstByteTimeout, func() { cancel(errFirstByte) })
+	patience := time.AfterFunc(s.cfg.FirstByteTimeout, func() { cancel(errFirstByte) })
 	t := &transfer{session: s, lease: l, ctx: ctx, cancel: cancel, patience: patience}
 
 	req, err := t.request()
@@ -165,7 +165,7 @@ func (t *transfer) request() (*http.Request, error) {
 	req.TransferEncoding, req.Trailer, req.Close = nil, nil, false
 	switch {
 	case s.tail != nil:
-		req.Body = io.NopCloser(&sending{io.MultiReader(bytes.NewReader(s.body), s.tail), t.patience, s.router.cfg.FirstByteTimeout})
+		req.Body = io.NopCloser(&sending{io.MultiReader(bytes.NewReader(s.body), s.tail), t.patience, s.cfg.FirstByteTimeout})
 		req.ContentLength = s.req.ContentLength
 	case len(s.body) > 0:
 		req.Body = io.NopCloser(bytes.NewReader(s.body))
@@ -282,7 +282,7 @@ func unzipped(h http.Header, body []byte) []byte {
 // judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a good answer.
 func (t *transfer) judged(status int, body []byte) answer {
 	s, c := t.session, t.lease.Candidate()
-	body = wire.Scrub(body, s.router.secrets...)
+	body = wire.Scrub(body, t.lease.Secrets()...)
 	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: t.lease.Keyed(), Status: status, Header: t.resp.Header, Body: body, Now: time.Now()})
 	if v.Class == wire.OK { // an error event without anything that names the error
 		v.Class = wire.ServerFault
@@ -346,7 +346,7 @@ func (s *session) sign(h http.Header, c *pool.Candidate, traffic string) {
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]
-	if s.plan.Model != s.router.alias(s.model) {
+	if s.plan.Model != s.cfg.alias(s.model) {
 		h[headerModel] = []string{s.plan.Model}
 	}
 }

@@ -13,9 +13,8 @@ const (
 // budget bounds attempts that follow a fault of Google's, so that an outage is not answered with a multiple of the load: in any 10
 // seconds at most a share of the calls, and ten.
 type budget struct {
-	share float64
-
 	mu      sync.Mutex
+	share   float64
 	buckets [budgetSeconds]budgetSecond
 }
 
@@ -23,6 +22,13 @@ type budget struct {
 type budgetSecond struct {
 	second         int64
 	calls, retries int
+}
+
+// allow sets the share of calls that may be retried.
+func (b *budget) allow(share float64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.share = share
 }
 
 // call counts a call.

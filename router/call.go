@@ -31,6 +31,10 @@ type Call struct {
 	MaxWait time.Duration
 	// Priority is Interactive if empty. Header: Spillway-Priority.
 	Priority Priority
+	// InputTokens are the tokens of the whole prompt, a cached content included, as countTokens gives them; OutputTokens those expected
+	// of all answers with their thoughts, of which no more are taken than maxOutputTokens allows. They are reserved in place of what the
+	// router estimates, which they do not change for other calls. Zero or less: estimate.
+	InputTokens, OutputTokens int64
 }
 
 type callKey struct{}

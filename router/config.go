@@ -29,7 +29,9 @@ type Config struct {
 	MaxWait time.Duration
 	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that back end, else Gemini.
 	Backend pool.Backend
-	// State is a file that carries day counters and cooldowns over a restart. Empty means none.
+	// State is a file that carries over a restart what is used up of the day, what rests, and which limits Google named. It is read once, by
+	// [New]; it is written every 5 seconds while there is news, and by [Router.Close]. Without one, or if it cannot be read, the router starts
+	// knowing nothing, as it does by default. Each program needs a file of its own. It holds no key. Empty means none.
 	State string
 	// FirstByteTimeout is how long one attempt may stay without a byte from Google. Zero means 10 min: thinking takes minutes.
 	FirstByteTimeout time.Duration
@@ -57,6 +59,14 @@ type Fallback struct {
 	Model string
 	// To are the models tried in its place, in order.
 	To []string
+}
+
+// alias returns the model that a name in a call stands for.
+func (c *Config) alias(model string) string {
+	if asked, ok := c.Models[model]; ok {
+		return asked
+	}
+	return model
 }
 
 // effective returns c with its defaults filled in.

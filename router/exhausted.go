@@ -111,14 +111,14 @@ func (s *session) exhausted() *http.Response {
 	}
 
 	why := "none of the endpoints can be asked"
-	if s.attempts >= s.router.cfg.MaxAttempts {
+	if s.attempts >= s.cfg.MaxAttempts {
 		why = "max_attempts is used up"
 	}
 	e := wire.Exhausted{
 		Message:  "spillway: no endpoint can serve " + s.name() + " in time: " + why + "; see the details for each",
 		Metadata: reasons,
 	}
-	if wake, ok := s.wake(); ok {
+	if wake, ok := s.comeBack(); ok {
 		e.Retry = max(wake.Sub(s.now), time.Millisecond)
 		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
 	}

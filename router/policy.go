@@ -17,9 +17,9 @@ func (s *session) pick(t *pool.Tier) *pool.Candidate {
 	switch {
 	case s.asked.Affinity != "":
 		return s.pickAffine(t)
-	case s.router.cfg.Policy == RoundRobin:
+	case s.cfg.Policy == RoundRobin:
 		return s.pickNext(t)
-	case s.router.cfg.Policy == Random:
+	case s.cfg.Policy == Random:
 		return s.pickRandom(t)
 	default:
 		return s.pickLeastLoaded(t)

@@ -10,8 +10,10 @@ package router
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
@@ -22,16 +24,18 @@ var ErrClosed = errors.New("router: closed")
 
 // Router is an [http.RoundTripper] over a pool of endpoints. Make one with [New]. It is safe for concurrent use.
 type Router struct {
-	cfg       Config
+	cfg       atomic.Pointer[Config]
 	pool      *pool.Pool
 	transport http.RoundTripper
 	own       *http.Transport // the transport if it is the router's, to be closed
-	secrets   []string
 	budget    budget
 	queues    queues
+	log       *slog.Logger
+	saver     saver
 
-	closing sync.Once
-	closed  chan struct{}
+	reloading sync.Mutex
+	closing   sync.Once
+	closed    chan struct{}
 }
 
 // New makes a router over the pool that p describes. Errors are those of [pool.New] and [Config.Validate].
@@ -44,10 +48,9 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{
-		cfg: cfg.effective(p.Projects), pool: made, transport: o.transport, secrets: made.Secrets(), closed: make(chan struct{}),
-	}
-	r.budget.share = r.cfg.Retry.Budget
+	r := &Router{pool: made, transport: o.transport, log: o.log, closed: make(chan struct{})}
+	r.recall(cfg.State)
+	r.configure(cfg.effective(p.Projects))
 	r.queues.byKey = make(map[queueKey]*queue)
 	if r.transport == nil {
 		r.own = newTransport()
@@ -57,7 +60,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 }
 
 // Backend returns the dialect that clients of the router speak.
-func (r *Router) Backend() pool.Backend { return r.cfg.Backend }
+func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 
 // RoundTrip sends one request by way of the pool, as an [http.RoundTripper] does. It returns when the answer, or of a stream its first
 // piece, is there. Failures of Google's come back as Google's own answers; an error means that the request's context ended, that no
@@ -72,11 +75,9 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Backend }
 //
 // Cancelling the request's context ends waiting, attempts and the reading of the answer at once.
 func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
-	select {
-	case <-r.closed:
+	if r.isClosed() {
 		closeBody(req.Body)
 		return nil, ErrClosed
-	default:
 	}
 	s, refused, err := r.newSession(req)
 	switch {
@@ -95,25 +96,21 @@ func (r *Router) Stat() pool.Stat { return r.pool.Stat(time.Now()) }
 
 // Plan returns how calls for a model (or an alias) are served, tier by tier.
 func (r *Router) Plan(model string) *pool.Plan {
-	return r.pool.Plan(time.Now(), r.alias(model))
+	return r.pool.Plan(time.Now(), r.cfg.Load().alias(model))
 }
 
 // Close ends the router: calls that wait for an endpoint fail with [ErrClosed], as do later ones. Calls that are under way go on to
-// their end. It closes idle connections of the default transport, not of one given by [WithTransport]. It always returns nil, and may
-// be called more than once.
-func (r *Router) Close() error {
-	r.closing.Do(func() { close(r.closed) })
+// their end. It closes idle connections of the default transport, not of one given by [WithTransport], and writes [Config.State] a last
+// time, of which it returns the error. It may be called more than once.
+func (r *Router) Close() (err error) {
+	r.closing.Do(func() {
+		close(r.closed)
+		err = r.saver.stop()
+	})
 	if r.own != nil {
 		r.own.CloseIdleConnections()
 	}
-	return nil
-}
-
-func (r *Router) alias(model string) string {
-	if asked, ok := r.cfg.Models[model]; ok {
-		return asked
-	}
-	return model
+	return err
 }
 
 func closeBody(b io.Closer) {

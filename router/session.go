@@ -29,6 +29,7 @@ const (
 // session is one call on its way: from the request, over its attempts, to the answer.
 type session struct {
 	router *Router
+	cfg    *Config // as it was when the call came
 	ctx    context.Context
 	req    *http.Request
 	asked  Call
@@ -47,6 +48,8 @@ type session struct {
 	now      time.Time
 	attempts int
 	waited   time.Duration
+	waits    *waiter           // while it stands in line
+	ahead    int               // calls that were, when it last asked for an endpoint
 	retryAt  time.Time         // not before: the servers that failed this call
 	faulted  []*pool.Candidate // one of each
 	faults   int               // attempts that they failed
@@ -55,7 +58,7 @@ type session struct {
 
 // newSession reads the request. A request that cannot be understood is refused, with an answer of Google's shape.
 func (r *Router) newSession(req *http.Request) (s *session, refused *http.Response, err error) {
-	s = &session{router: r, ctx: req.Context(), req: req, now: time.Now()}
+	s = &session{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req, now: time.Now()}
 	s.began = s.now
 	if req.Body != nil {
 		s.body, s.tail, err = s.readBody()
@@ -75,7 +78,7 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 	s.wire = wire.ParseRequest(req.Method, req.URL, s.body)
 	s.home = s.wire.Resource != ""
 	s.model = s.wire.Model
-	s.use(r.alias(s.model))
+	s.use(s.cfg.alias(s.model))
 
 	switch req.Header.Get(requestType) {
 	case dedicated:
@@ -128,11 +131,23 @@ func (s *session) use(model string) {
 	}
 	s.plan = s.router.pool.Plan(s.now, model)
 	deadline, _ := s.ctx.Deadline()
-	s.need = s.plan.Need(int64(s.wire.InputTokens), int64(s.wire.MaxOutput), int64(s.wire.Candidates), deadline)
-	if !s.wire.Generates {
-		s.need.Output = 0
-	}
+	s.need = s.plan.Need(s.estimate(), deadline)
 	s.need.Free = !s.metered()
+}
+
+// look sees what has become of the world after some time: what time it is, and what a reload has made of the plan.
+func (s *session) look() {
+	s.now = time.Now()
+	s.plan = s.router.pool.Plan(s.now, s.plan.Model)
+}
+
+// estimate is what the request, or its caller, says of the call's tokens.
+func (s *session) estimate() pool.Estimate {
+	w := &s.wire
+	return pool.Estimate{
+		Prompt: pool.Prompt(w.Prompt), Candidates: int64(w.Candidates), MaxOutput: int64(w.MaxOutput), MaxThoughts: int64(w.MaxThoughts),
+		NoThoughts: w.NoThoughts, NoOutput: !w.Generates, Input: s.asked.InputTokens, Output: s.asked.OutputTokens,
+	}
 }
 
 // metered reports whether Google counts the call against limits and orders: what asks a model for an answer, not what counts tokens
@@ -158,7 +173,7 @@ func (s *session) run() (*http.Response, error) {
 
 		s.attempts++
 		a := s.attempt(lease)
-		s.now = time.Now()
+		s.look()
 		switch {
 		case a.err != nil && s.ctx.Err() != nil:
 			return nil, a.err
@@ -174,7 +189,7 @@ func (s *session) run() (*http.Response, error) {
 
 // again reports whether there may be another attempt after one that failed for a reason that may be different elsewhere.
 func (s *session) again(a *answer) bool {
-	if s.tail != nil || s.attempts >= s.router.cfg.MaxAttempts {
+	if s.tail != nil || s.attempts >= s.cfg.MaxAttempts {
 		return false
 	}
 	if !a.class.Fault() {
@@ -187,7 +202,7 @@ func (s *session) again(a *answer) bool {
 	if !s.hasFaulted(a.candidate) {
 		s.faulted = append(s.faulted, a.candidate)
 	}
-	s.retryAt = s.now.Add(s.router.cfg.Retry.backoff(s.faults, a.hint, rand.Float64()))
+	s.retryAt = s.now.Add(s.cfg.Retry.backoff(s.faults, a.hint, rand.Float64()))
 	return true
 }
 
@@ -203,17 +218,17 @@ func (s *session) hasFaulted(c *pool.Candidate) bool {
 // fallBack goes over to the next model that stands in for the one asked for. A call that names what belongs to the first one's project
 // stays.
 func (s *session) fallBack() bool {
-	if s.home || s.tail != nil || s.attempts >= s.router.cfg.MaxAttempts || s.ctx.Err() != nil {
+	if s.home || s.tail != nil || s.attempts >= s.cfg.MaxAttempts || s.ctx.Err() != nil {
 		return false
 	}
-	first := s.router.alias(s.model)
-	for _, f := range s.router.cfg.Fallbacks {
-		if s.router.alias(f.Model) != first {
+	first := s.cfg.alias(s.model)
+	for _, f := range s.cfg.Fallbacks {
+		if s.cfg.alias(f.Model) != first {
 			continue
 		}
 		next := f.To
 		for i, to := range f.To {
-			if s.router.alias(to) == s.plan.Model {
+			if s.cfg.alias(to) == s.plan.Model {
 				next = f.To[i+1:]
 			}
 		}
@@ -221,7 +236,7 @@ func (s *session) fallBack() bool {
 			return false
 		}
 		s.faulted, s.faults, s.retryAt = nil, 0, time.Time{}
-		s.use(s.router.alias(next[0]))
+		s.use(s.cfg.alias(next[0]))
 		return true
 	}
 	return false
@@ -271,5 +286,5 @@ func (s *session) allowed(location string) bool {
 
 // ready reports whether a candidate may and can be asked now.
 func (s *session) ready(c *pool.Candidate) bool {
-	return s.eligible(c) && c.Ready(s.now) && (!s.hasFaulted(c) || !s.retryAt.After(s.now))
+	return s.wants(c, s.now) && c.Ready(s.now) && !s.keepsBack(c)
 }

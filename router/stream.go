@@ -161,7 +161,7 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	o := pool.Outcome{Class: pool.ClassOK}
 	switch failure := b.events.Failure(); {
 	case failure != nil:
-		body := wire.Scrub(failure, b.session.router.secrets...)
+		body := wire.Scrub(failure, b.lease.Secrets()...)
 		v := wire.Judge(wire.Answer{Backend: b.session.wire.Backend, Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
 		o = outcome(v, v.Code, body)
 	case !b.events.Finished():

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,8 +30,8 @@ func (c Config) Validate() error {
 	if c.MaxAttempts < 0 {
 		f.add("router.max_attempts", "max_attempts is negative", "write 1 or more, or leave it out for 4")
 	}
-	if c.State != "" {
-		f.add("router.state", "state is not kept yet by this version", "leave it out")
+	if strings.HasSuffix(c.State, "/") || strings.HasSuffix(c.State, string(os.PathSeparator)) {
+		f.add("router.state", "state names a folder", `write the name of a file in it, such as "spillway.state"`)
 	}
 	f.duration("router.first_byte_timeout", "first_byte_timeout", c.FirstByteTimeout)
 	f.retry(c.Retry)

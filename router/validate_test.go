@@ -34,7 +34,7 @@ func TestValidateNamesTheFieldOfEveryMistake(t *testing.T) {
 		{"unknown policy", router.Config{Policy: "fastest"}, []string{"router.policy"}},
 		{"unknown backend", router.Config{Backend: "openai"}, []string{"router.backend"}},
 		{"negative attempts", router.Config{MaxAttempts: -1}, []string{"router.max_attempts"}},
-		{"state is not built yet", router.Config{State: "/var/lib/state"}, []string{"router.state"}},
+		{"the state is a folder", router.Config{State: "/var/lib/"}, []string{"router.state"}},
 		{"negative timeout", router.Config{FirstByteTimeout: -1}, []string{"router.first_byte_timeout"}},
 		{"negative backoff", retry(router.Retry{Initial: -1, Max: -1}), []string{"router.retry.initial", "router.retry.max"}},
 		{"first backoff above the longest", retry(router.Retry{Initial: 2, Max: 1}), []string{"router.retry.max"}},
@@ -81,9 +81,9 @@ func TestValidateNamesTheFieldOfEveryMistake(t *testing.T) {
 	}
 }
 
-func TestValidateSaysThatStateIsNotKeptYet(t *testing.T) {
-	err := router.Config{State: "x"}.Validate()
-	const want = "router.state: state is not kept yet by this version; leave it out"
+func TestValidateSaysThatStateIsAFile(t *testing.T) {
+	err := router.Config{State: "x/"}.Validate()
+	const want = "router.state: state names a folder; write the name of a file in it, such as \"spillway.state\""
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

@@ -5,7 +5,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -141,11 +143,15 @@ func elsewhere(google http.RoundTripper, doors []door) http.RoundTripper {
 	})
 }
 
-// orderFirst asks the doors in the order they are written on every call: orders first.
+// orderFirst asks the orders on every call, then the other doors. Of several orders each is asked first in turn: the one that every call is
+// offered to, small ones too, is packed fuller than the one that gets what the other has refused.
 func orderFirst(google http.RoundTripper, doors []door) http.RoundTripper {
+	orders := slices.IndexFunc(doors, func(d door) bool { return !d.dedicated })
+	var calls atomic.Int64
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		first := int(calls.Add(1)) % orders
 		var resp *http.Response
-		for _, d := range doors {
+		for _, d := range slices.Concat(doors[first:orders], doors[:first], doors[orders:]) {
 			if resp != nil {
 				drop(resp)
 			}

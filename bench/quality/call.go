@@ -17,6 +17,8 @@ type call struct {
 	prompt int // tokens, as Google counts them
 	output int // tokens that the answer will have
 	parts  []byte
+
+	bounded bool // the caller says how long the answer may be, and is right
 }
 
 // sizes are the lognormal laws of prompts and answers: half of them are smaller than the median, and the mean is
@@ -29,7 +31,7 @@ type sizes struct {
 // Chat, roughly: an answer of 400 tokens takes two and a half seconds, one in a hundred takes 13.
 var chat = sizes{prompt: 1_500, promptSigma: 1, output: 400, outputSigma: 0.8}
 
-// The least and the most that is drawn. An answer that is larger than the emulator's Output would be cut.
+// The least and the most that is drawn. Of an answer the emulator says the least and thinks the rest.
 const (
 	leastTokens = 8
 	mostPrompt  = 60_000
@@ -130,12 +132,22 @@ func partsOf(tokens int) []byte {
 	return b.Bytes()
 }
 
-// body is the request as the caller sends it, with the bound that some put on the answer, or as Google is to answer
-// it: the emulator thinks as long as it is told to, which costs tokens and time but no bytes.
-func (c *call) body(bounded bool) []byte {
-	if !bounded {
-		return fmt.Appendf(nil, `{"contents":[{"role":"user","parts":[%s]}]}`, c.parts)
+// body is the request as the caller sends it.
+func (c *call) body() []byte { return c.request("") }
+
+// told is the request as it reaches the emulator, which thinks as long as it is told to: that costs tokens and time but no bytes. It is
+// no bound to Google's estimate, unlike what the caller says.
+func (c *call) told() []byte {
+	return c.request(fmt.Sprintf(`"thinkingConfig":{"thinkingBudget":%d}`, c.output-leastTokens))
+}
+
+func (c *call) request(config string) []byte {
+	if c.bounded {
+		bound := fmt.Sprintf(`"maxOutputTokens":%d`, c.output)
+		if config != "" {
+			bound += ","
+		}
+		config = bound + config
 	}
-	return fmt.Appendf(nil, `{"contents":[{"role":"user","parts":[%s]}],"generationConfig":{"maxOutputTokens":%d,"thinkingConfig":{"thinkingBudget":%d}}}`,
-		c.parts, c.output, c.output)
+	return fmt.Appendf(nil, `{"contents":[{"role":"user","parts":[%s]}],"generationConfig":{%s}}`, c.parts, config)
 }

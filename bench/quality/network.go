@@ -74,7 +74,7 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent := time.Now()
 
 	out := req.WithContext(req.Context()) // a copy
-	body := t.body(true)
+	body := t.told()
 	out.Body, out.GetBody, out.ContentLength = io.NopCloser(bytes.NewReader(body)), nil, int64(len(body))
 	resp, err := n.google.RoundTrip(out)
 	if err != nil {
@@ -101,8 +101,7 @@ func locationOf(req *http.Request) string {
 }
 
 // offer plays the calls through a transport, in virtual time, and returns what became of each once all have ended.
-// bounded says that callers put the true bound on their answers into the request.
-func offer(start time.Time, calls []call, via http.RoundTripper, url string, bounded bool) []result {
+func offer(start time.Time, calls []call, via http.RoundTripper, url string) []result {
 	results := make([]result, len(calls))
 	var all sync.WaitGroup
 	for i := range calls {
@@ -110,7 +109,7 @@ func offer(start time.Time, calls []call, via http.RoundTripper, url string, bou
 		time.Sleep(time.Until(start.Add(c.at)))
 		all.Go(func() {
 			ctx := context.WithValue(context.Background(), taskKey{}, task{c, r})
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(c.body(bounded)))
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(c.body()))
 			if err != nil {
 				return // the URL is ours
 			}

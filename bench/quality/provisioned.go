@@ -31,11 +31,11 @@ func enforcement(d draw, gsus int) time.Duration {
 }
 
 // orders are Provisioned Throughput orders of so many GSUs each, in regions of their own, with pay-as-you-go of the
-// first one's region behind them, offered a multiple of the throughput of all.
-func orders(count, gsus int, load float64, length time.Duration, bounded bool) func(draw) *trial {
+// first one's region behind them, offered a multiple of the throughput of all. A share of the calls say how long their answers may be.
+func orders(count, gsus int, load float64, length time.Duration, bounded float64) func(draw) *trial {
 	return func(d draw) *trial {
 		length := d.scaled(length)
-		tr := &trial{length: length, bounded: bounded, sizes: chat, baselines: []baseline{{"round robin, 60 s cooldown", roundRobin}}}
+		tr := &trial{length: length, sizes: chat, baselines: []baseline{{"round robin, 60 s cooldown", roundRobin}}}
 		theirs := geminitest.Project{ID: "only", Keys: []string{"key"}}
 		ours := pool.Project{
 			Name: "only", Backend: pool.BackendVertex, Keys: []pool.Secret{pool.NewSecret("key")}, Locations: []string{"global"},
@@ -53,6 +53,9 @@ func orders(count, gsus int, load float64, length time.Duration, bounded bool) f
 		tr.pool.Projects = []pool.Project{ours}
 		rate := load * perGSU * float64(gsus*count) / (chat.meanPrompt() + outputRate*chat.meanOutput())
 		tr.calls = arrivals{rate: rate, to: length, burst: d.burst, sizes: chat}.draw(d.rng(1))
+		for i, rng := 0, d.rng(2); i < len(tr.calls); i++ {
+			tr.calls[i].bounded = rng.Float64() < bounded
+		}
 		tr.judge = func(got, first []result) outcome {
 			o := common(tr.calls, got, first, span{0, length})
 			o[goodput], o[late] = math.Inf(1), math.Inf(1)

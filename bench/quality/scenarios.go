@@ -25,12 +25,15 @@ func scenarios() []scenario {
 			}
 			all = append(all, scenario{
 				fmt.Sprintf("order-%d-%gx", size.gsus, load), fmt.Sprintf("one order of %d GSU, %g×", size.gsus, load),
-				figures, orders(1, size.gsus, load, size.length, true),
+				figures, orders(1, size.gsus, load, size.length, 0),
 			})
 		}
 	}
 	all = append(all, scenario{
-		"two-orders", "two orders in two regions, 3×", []figure{{goodput, 0.97}, {refusedByPT, 0.01}}, orders(2, 10, 3, 10*time.Minute, true),
+		"order-10-2x-bounds", "one order of 10 GSU, 2×, half the calls say how long their answers may be",
+		[]figure{{goodput, 0.97}, {refusedByPT, 0.01}}, orders(1, 10, 2, 20*time.Minute, 0.5),
+	}, scenario{
+		"two-orders", "two orders in two regions, 3×", []figure{{goodput, 0.97}, {refusedByPT, 0.01}}, orders(2, 10, 3, 10*time.Minute, 0),
 	})
 	for _, day := range []struct {
 		name, about string

@@ -43,15 +43,14 @@ func (d draw) scaled(t time.Duration) time.Duration {
 
 // trial is one world, the calls that are offered in it, and how to judge what becomes of them.
 type trial struct {
-	start   time.Time // when it plays; zero: when the bubble begins
-	google  geminitest.Config
-	pool    pool.Config
-	router  router.Config
-	calls   []call
-	length  time.Duration // in which they come
-	bounded bool          // callers say how long answers may be
-	sizes   sizes         // of the calls, where an order has to know them before
-	doors   []door        // for those who have no router: orders first
+	start  time.Time // when it plays; zero: when the bubble begins
+	google geminitest.Config
+	pool   pool.Config
+	router router.Config
+	calls  []call
+	length time.Duration // in which they come
+	sizes  sizes         // of the calls, where an order has to know them before
+	doors  []door        // for those who have no router: orders first
 
 	oracle    func() []result // nil: asking the orders first on every call
 	judge     func(got, oracle []result) outcome
@@ -103,7 +102,7 @@ func (tr *trial) run(t *testing.T, p policy) (results []result) {
 		if tr.pool.Projects[0].Backend == pool.BackendVertex {
 			url = door{project: "spillway", location: "global"}
 		}
-		results = offer(start, tr.calls, p(t, tr, google), "https://"+url.host()+url.path(), tr.bounded)
+		results = offer(start, tr.calls, p(t, tr, google), "https://"+url.host()+url.path())
 	})
 	return results
 }
@@ -121,7 +120,7 @@ func (tr *trial) accustom(emulator http.RoundTripper) {
 		n := &network{google: emulator, start: time.Now(), rng: rng}
 		calls := arrivals{rate: 0.05, to: time.Hour, sizes: tr.sizes}.draw(rng)
 		via := roundTripper(func(req *http.Request) (*http.Response, error) { return d.through(n, req) })
-		offer(n.start, calls, via, "https://"+d.host()+d.path(), false)
+		offer(n.start, calls, via, "https://"+d.host()+d.path())
 	}
 	if used {
 		time.Sleep(5 * time.Minute)
@@ -140,7 +139,7 @@ func (tr *trial) reference(t *testing.T) []result {
 // google is an emulator in which answers take their time, and are as long as the network tells it.
 func google(seed uint64, projects ...geminitest.Project) geminitest.Config {
 	return geminitest.Config{
-		Projects: projects, Models: []string{model}, Output: mostOutput, Seed: seed, Log: -1,
+		Projects: projects, Models: []string{model}, Output: leastTokens, Thoughts: mostOutput, Seed: seed, Log: -1,
 		Latency: geminitest.Latency{FirstToken: firstToken, PerToken: perToken, Jitter: 0.2},
 	}
 }

@@ -5,8 +5,26 @@ import (
 	"strings"
 )
 
+// Prompt is how large a call's prompt looks from its request, in tokens by kind of part. It is a first guess: how many Google counts
+// for one of each differs by model, and usage tells.
+type Prompt struct {
+	Text     int64 // what is no media, schemas, tools and their results included; at least 1 where all else is 0
+	Image    int64
+	Audio    int64
+	Video    int64 // with its sound
+	Document int64 // PDF
+
+	// Files that the request names and does not hold, so that their size is unknown. An image is none of them: all have about one size.
+	AudioFiles    int64
+	VideoFiles    int64
+	DocumentFiles int64 // and those whose kind is unknown
+
+	Cached bool // a cached content goes before the prompt
+	Tools  bool // there are tools, whose results may be counted beside the prompt
+}
+
 // Prices in tokens of what is not text. Tokens per second and per page are documented at
-// ai.google.dev/gemini-api/docs/tokens; how many bytes make a second or a page is our guess, usage corrects it.
+// ai.google.dev/gemini-api/docs/tokens; how many bytes make a second or a page is our guess.
 const (
 	tokensPerImage = 258
 	tokensPerPage  = 258
@@ -17,7 +35,6 @@ const (
 	bytesPerRaw     = 32_000 // a second of 16 kHz, 16 bit speech
 	bytesPerAudio   = 8_000  // a second of compressed speech, 64 kbit/s
 	bytesPerVideo   = 250_000
-	bytesPerToken   = 4 // of text
 	literalOverhead = 3 // quotes and colon of a key in schemas and tools, which count as text
 )
 
@@ -27,24 +44,26 @@ func (c *Call) readBody(body []byte) {
 	if len(body) == 0 {
 		return
 	}
-	c.InputTokens = 1
 	if c.path.upload {
-		return // the bytes of a file are nobody's prompt yet
-	}
-	s := bodyScan{cursor: cursor{b: body}, call: c}
-	if !s.run() {
-		c.InputTokens = max(1, len(body)/bytesPerToken)
+		c.Prompt.Text = 1 // the bytes of a file are nobody's prompt yet
 		return
 	}
-	c.InputTokens = max(1, s.tokens+(s.text+bytesPerToken-1)/bytesPerToken)
+	s := bodyScan{cursor: cursor{b: body}, call: c}
+	if s.run() {
+		c.Prompt.Text = (s.text + 3) / 4
+	} else {
+		c.Prompt = Prompt{Text: textQuarters(body) / 4}
+	}
+	if c.Prompt == (Prompt{Cached: c.Prompt.Cached, Tools: c.Prompt.Tools}) {
+		c.Prompt.Text = 1
+	}
 }
 
 type bodyScan struct {
 	cursor
-	call   *Call
-	depth  int
-	text   int // bytes
-	tokens int
+	call  *Call
+	depth int
+	text  int64 // quarters of a token
 
 	// Below these depths all counts as text, keys too (schemas and tools), or nothing does (settings); 0 is off.
 	literal, muted int
@@ -52,8 +71,18 @@ type bodyScan struct {
 	// The object that the scan is in, as far as it may be a piece of media.
 	mime []byte
 	blob []byte // base64
-	file bool   // a reference: its size is unknown
+	file file
 }
+
+// file is what an object says of a file that it names.
+type file uint8
+
+const (
+	fileNone  file = iota
+	fileNamed      // it may be a part of the prompt, if its kind is said
+	filePart       // it is a part of the prompt
+	fileVideo      // and a video: addresses of YouTube come without a kind
+)
 
 // run scans the body and says whether it was whole.
 func (s *bodyScan) run() bool {
@@ -107,7 +136,7 @@ func (s *bodyScan) run() bool {
 func (s *bodyScan) name(key []byte) {
 	s.key = key
 	if s.literal > 0 {
-		s.text += len(key) + literalOverhead
+		s.text += int64(len(key)) + literalOverhead
 		return
 	}
 	b := s.peek()
@@ -118,6 +147,7 @@ func (s *bodyScan) name(key []byte) {
 	case "tools", "functionCall", "function_call", "functionResponse", "function_response", "responseSchema",
 		"response_schema", "responseJsonSchema", "response_json_schema", "_responseJsonSchema":
 		s.literal = s.depth + 1
+		s.call.Prompt.Tools = s.call.Prompt.Tools || string(key) == "tools"
 	case "generationConfig", "generation_config", "safetySettings", "safety_settings", "toolConfig", "tool_config",
 		"labels":
 		if s.muted == 0 {
@@ -154,7 +184,12 @@ func (s *bodyScan) string(value []byte) {
 			s.call.Model = modelName(unquote(value))
 		}
 	case "role", "type":
-	case "cachedContent", "cached_content", "operationName", "operation_name":
+	case "cachedContent", "cached_content":
+		if len(value) > 0 {
+			s.call.Prompt.Cached = true
+			s.resource(ResourceName(unquote(value)))
+		}
+	case "operationName", "operation_name":
 		if len(value) > 0 {
 			s.resource(ResourceName(unquote(value)))
 		}
@@ -163,8 +198,16 @@ func (s *bodyScan) string(value []byte) {
 			s.resource("interactions/" + unquote(value))
 		}
 	case "fileUri", "file_uri", "fileName", "file_name", "uri":
-		s.file = true
-		if uri := unquote(value); isFile(uri) {
+		uri := unquote(value)
+		switch {
+		case isYouTube(uri):
+			s.file = fileVideo
+		case string(s.key) == "fileUri", string(s.key) == "file_uri":
+			s.file = filePart
+		default:
+			s.file = fileNamed
+		}
+		if isFile(uri) {
 			s.resource(ResourceName(uri))
 		}
 	default:
@@ -177,7 +220,7 @@ func (s *bodyScan) string(value []byte) {
 // scalar takes a number, a boolean or null.
 func (s *bodyScan) scalar(value []byte) {
 	if s.literal > 0 {
-		s.text += len(value)
+		s.text += int64(len(value))
 		return
 	}
 	switch string(s.key) {
@@ -188,6 +231,10 @@ func (s *bodyScan) scalar(value []byte) {
 	case "candidateCount", "candidate_count", "sampleCount":
 		if n, ok := integer(value); ok {
 			s.call.Candidates = max(s.call.Candidates, tokens(n))
+		}
+	case "thinkingBudget", "thinking_budget":
+		if n, ok := integer(value); ok {
+			s.call.MaxThoughts, s.call.NoThoughts = max(s.call.MaxThoughts, tokens(n)), n == 0
 		}
 	case "stream":
 		if s.depth == 1 && string(value) == "true" {
@@ -209,61 +256,52 @@ func (s *bodyScan) price() {
 	case s.blob != nil && s.mime == nil:
 		s.countText(s.blob) // a "data" that is no media
 	case s.blob != nil:
-		s.tokens += mediaTokens(s.mime, len(s.blob)/4*3)
-	case s.file:
-		s.tokens += mediaTokens(s.mime, 1)
+		s.media(int64(len(s.blob)) / 4 * 3)
+	case s.file == fileVideo, s.file == filePart, s.file == fileNamed && s.mime != nil:
+		s.reference()
 	}
-	s.blob, s.mime, s.file = nil, nil, false
+	s.blob, s.mime, s.file = nil, nil, fileNone
 }
 
-func mediaTokens(mime []byte, size int) int {
-	kind, sub, _ := bytes.Cut(mime, []byte("/"))
-	switch {
+// media counts bytes that the request holds.
+func (s *bodyScan) media(size int64) {
+	p := &s.call.Prompt
+	switch kind, sub, _ := bytes.Cut(s.mime, []byte("/")); {
 	case bytes.EqualFold(kind, []byte("image")):
-		return tokensPerImage
+		p.Image += tokensPerImage
 	case bytes.EqualFold(kind, []byte("audio")):
-		perSecond := bytesPerAudio
-		if len(sub) >= 3 && (bytes.EqualFold(sub[len(sub)-3:], []byte("wav")) || bytes.EqualFold(sub[:3], []byte("l16")) ||
-			bytes.EqualFold(sub[:3], []byte("pcm"))) {
-			perSecond = bytesPerRaw
-		}
-		return tokensPerAudio * (1 + size/perSecond)
+		p.Audio += tokensPerAudio * (1 + size/bytesPerSecond(sub))
 	case bytes.EqualFold(kind, []byte("video")):
-		return tokensPerVideo * (1 + size/bytesPerVideo)
-	case bytes.EqualFold(mime, []byte("application/pdf")):
-		return tokensPerPage * (1 + size/bytesPerPage)
-	}
-	return size / bytesPerToken
-}
-
-// countText adds the length of a JSON string without its escapes.
-func (s *bodyScan) countText(value []byte) {
-	s.text += len(value)
-	for {
-		at := bytes.IndexByte(value, '\\')
-		if at < 0 || at+1 >= len(value) {
-			return
-		}
-		if r, n := escapedRune(value[at:]); n > 0 {
-			s.text -= n - runeLen(r)
-			value = value[at+n:]
-			continue
-		}
-		s.text--
-		value = value[at+2:]
+		p.Video += tokensPerVideo * (1 + size/bytesPerVideo)
+	case bytes.EqualFold(s.mime, []byte("application/pdf")):
+		p.Document += tokensPerPage * (1 + size/bytesPerPage)
+	default:
+		s.text += size
 	}
 }
 
-func runeLen(r rune) int {
-	switch {
-	case r < 0x80:
-		return 1
-	case r < 0x800:
-		return 2
-	case r < 0x10000:
-		return 3
+// bytesPerSecond is how much of an audio format makes a second.
+func bytesPerSecond(sub []byte) int64 {
+	if len(sub) >= 3 && (bytes.EqualFold(sub[len(sub)-3:], []byte("wav")) || bytes.EqualFold(sub[:3], []byte("l16")) ||
+		bytes.EqualFold(sub[:3], []byte("pcm"))) {
+		return bytesPerRaw
 	}
-	return 4
+	return bytesPerAudio
+}
+
+// reference counts a file that the request names.
+func (s *bodyScan) reference() {
+	p := &s.call.Prompt
+	switch kind, _, _ := bytes.Cut(s.mime, []byte("/")); {
+	case s.file == fileVideo, bytes.EqualFold(kind, []byte("video")):
+		p.VideoFiles++
+	case bytes.EqualFold(kind, []byte("image")):
+		p.Image += tokensPerImage
+	case bytes.EqualFold(kind, []byte("audio")):
+		p.AudioFiles++
+	default:
+		p.DocumentFiles++
+	}
 }
 
 // isFile says whether a URI or a name is one of the Files API. gs:// and other addresses can be read from any project.
@@ -273,4 +311,11 @@ func isFile(uri string) bool {
 	}
 	_, address, ok := strings.Cut(uri, "://")
 	return ok && isVersion(segment(address, 1)) && segment(address, 2) == "files" && segment(address, 3) != ""
+}
+
+// isYouTube says whether an address is that of a video there, which the model watches.
+func isYouTube(uri string) bool {
+	_, address, _ := strings.Cut(uri, "://")
+	host := strings.TrimPrefix(segment(address, 0), "www.")
+	return host == "youtube.com" || host == "m.youtube.com" || host == "youtu.be"
 }

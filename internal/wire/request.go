@@ -21,9 +21,11 @@ type Call struct {
 	// Files API's are no resources.
 	Resource string
 
-	InputTokens int // estimated from the body, at least 1 where there is one
-	MaxOutput   int // generationConfig.maxOutputTokens, 0 if unset
-	Candidates  int // generationConfig.candidateCount, 1 if unset
+	Prompt      Prompt // estimated from the body
+	MaxOutput   int    // generationConfig.maxOutputTokens, 0 if unset
+	Candidates  int    // generationConfig.candidateCount, 1 if unset
+	MaxThoughts int    // generationConfig.thinkingConfig.thinkingBudget, 0 if unset or left to the model
+	NoThoughts  bool   // that budget is 0
 
 	path  path
 	query string // without credentials

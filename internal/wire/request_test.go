@@ -2,7 +2,6 @@ package wire_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"fmt"
 	"net/url"
 	"strings"
@@ -44,9 +43,9 @@ func TestParseRequestPaths(t *testing.T) {
 		{"a partner's model", "POST", "https://h/v1/projects/p/locations/l/publishers/anthropic/models/claude@2:streamRawPredict", "",
 			wire.Call{Backend: wire.Vertex, Version: "v1", Model: "claude@2", Method: "streamRawPredict", Stream: true}},
 		{"OpenAI's dialect on Gemini", "POST", "https://h/v1beta/openai/chat/completions", `{"model":"gemini-2.5-pro","stream":true}`,
-			wire.Call{Backend: wire.Gemini, Version: "v1beta", Model: "gemini-2.5-pro", Stream: true, SSE: true, InputTokens: 1}},
+			wire.Call{Backend: wire.Gemini, Version: "v1beta", Model: "gemini-2.5-pro", Stream: true, SSE: true, Prompt: wire.Prompt{Text: 1}}},
 		{"OpenAI's dialect on Vertex", "POST", "https://h/v1/projects/p/locations/l/endpoints/openapi/chat/completions", `{"model":"google/gemini-2.5-pro"}`,
-			wire.Call{Backend: wire.Vertex, Version: "v1", Model: "gemini-2.5-pro", InputTokens: 1}},
+			wire.Call{Backend: wire.Vertex, Version: "v1", Model: "gemini-2.5-pro", Prompt: wire.Prompt{Text: 1}}},
 		{"live, Gemini", "GET", "wss://h/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent", "",
 			wire.Call{Backend: wire.Gemini, Method: "bidiGenerateContent"}},
 		{"live, Vertex", "GET", "wss://h/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent", "",
@@ -54,7 +53,7 @@ func TestParseRequestPaths(t *testing.T) {
 		{"an operation of a tuned model", "GET", "http://h/v1beta/tunedModels/x/operations/y", "",
 			wire.Call{Backend: wire.Gemini, Version: "v1beta", Method: "operations.get", Resource: "tunedModels/x"}},
 		{"interaction", "POST", "http://h/v1beta/interactions", `{"model":"models/gemini-3","input":"four score and seven","previous_interaction_id":"i7","stream":true}`,
-			wire.Call{Backend: wire.Gemini, Version: "v1beta", Model: "gemini-3", Method: "interactions.create", Resource: "interactions/i7", Stream: true, SSE: true, InputTokens: 5}},
+			wire.Call{Backend: wire.Gemini, Version: "v1beta", Model: "gemini-3", Method: "interactions.create", Resource: "interactions/i7", Stream: true, SSE: true, Prompt: wire.Prompt{Text: 5}}},
 		{"escaped id", "GET", "http://h/v1beta/files/a%2Fb", "", wire.Call{Backend: wire.Gemini, Version: "v1beta", Method: "files.get", Resource: "files/a%2Fb"}},
 		{"trailing slash", "GET", "http://h/v1beta/models/", "", wire.Call{Backend: wire.Gemini, Version: "v1beta", Method: "models.list"}},
 		{"no verb of HTTP that we know", "BREW", "http://h/v1beta/files", "", wire.Call{Backend: wire.Gemini, Version: "v1beta", Resource: "files"}},
@@ -67,91 +66,6 @@ func TestParseRequestPaths(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestParseRequestBodies(t *testing.T) {
-	blob := func(bytes int) string { return base64.StdEncoding.EncodeToString(make([]byte, bytes)) }
-	inline := func(mime string, bytes int) string {
-		return fmt.Sprintf(`{"contents":[{"parts":[{"inlineData":{"data":%q,"mimeType":%q}}]}]}`, blob(bytes), mime)
-	}
-	tests := []struct {
-		name, body string
-		tokens     int
-		resource   string
-	}{
-		{"nothing", "", 0, ""},
-		{"empty object", "{}", 1, ""},
-		{"text", `{"contents":[{"parts":[{"text":"` + strings.Repeat("abcd", 100) + `"}],"role":"user"}]}`, 100, ""},
-		{"escapes count as what they stand for", `{"contents":[{"parts":[{"text":"` + strings.Repeat(`\n\"\u003cé`, 4) + `"}]}]}`, 5, ""},
-		{"escaped script", `{"contents":[{"parts":[{"text":"` + strings.Repeat(`\u4f60`, 4) + `"}]}]}`, 3, ""},
-		{"system instruction", `{"systemInstruction":{"parts":[{"text":"12345678"}]}}`, 2, ""},
-		{"schema with its keys", `{"generationConfig":{"responseMimeType":"application/json","responseSchema":{"type":"OBJECT","properties":{"a":{"type":"STRING"}}}}}`, 11, ""},
-		{"settings cost nothing", `{"safetySettings":[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"BLOCK_NONE"}],"labels":{"team":"blue"}}`, 1, ""},
-		{"a picture", inline("image/png", 30_000), 258, ""},
-		{"ten seconds of speech", inline("audio/wav", 320_000), 32 * 11, ""},
-		{"ten seconds of compressed speech", inline("audio/mp3", 79_998), 32 * 10, ""},
-		{"video", inline("video/mp4", 249_999), 295, ""},
-		{"a paper", inline("application/pdf", 99_999), 258 * 2, ""},
-		{"text as data", inline("text/plain", 4000), 1000, ""},
-		{"mime first, snake case", `{"contents":[{"parts":[{"inline_data":{"mime_type":"image/png","data":"AAAA"}}]}]}`, 258, ""},
-		{"an image to predict", `{"instances":[{"prompt":"abcd","image":{"bytesBase64Encoded":"AAAA","mimeType":"image/png"}}]}`, 259, ""},
-		{"data that is no media", `{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"data":"12345678"}}}]}]}`, 8, ""},
-		{"thought signature", `{"contents":[{"parts":[{"text":"abcd","thoughtSignature":"` + blob(3000) + `"}]}]}`, 1, ""},
-		{"embedding", `{"instances":[{"content":"12345678"}]}`, 2, ""},
-		{"a tool's maxOutputTokens is its own", `{"tools":[{"functionDeclarations":[{"parameters":{"maxOutputTokens":5}}]}]}`, 14, ""},
-
-		{"a file", `{"contents":[{"parts":[{"fileData":{"fileUri":"https://generativelanguage.googleapis.com/v1beta/files/abc","mimeType":"image/png"}}]}]}`, 258, "files/abc"},
-		{"a file of an emulator", `{"contents":[{"parts":[{"file_data":{"file_uri":"http://localhost:9090/v1beta/files/abc"}}]}]}`, 1, "files/abc"},
-		{"a file, slashes escaped", `{"contents":[{"parts":[{"fileData":{"fileUri":"https:\/\/generativelanguage.googleapis.com\/v1beta\/files\/abc"}}]}]}`, 1, "files/abc"},
-		{"a bucket", `{"contents":[{"parts":[{"fileData":{"fileUri":"gs://b/files/abc","mimeType":"image/png"}}]}]}`, 258, ""},
-		{"a web page", `{"contents":[{"parts":[{"fileData":{"fileUri":"https://example.com/files/abc","mimeType":"image/png"}}]}]}`, 258, ""},
-		{"a video on YouTube", `{"contents":[{"parts":[{"fileData":{"fileUri":"https://www.youtube.com/watch?v=1"}}]}]}`, 1, ""},
-		{"cached content", `{"cachedContent":"projects/1/locations/eu/cachedContents/9"}`, 1, "cachedContents/9"},
-		{"cached content, empty", `{"cachedContent":""}`, 1, ""},
-		{"a store", `{"tools":[{"fileSearch":{"fileSearchStoreNames":["fileSearchStores/s"]}}]}`, 14, "fileSearchStores/s"},
-		{"a corpus", `{"tools":[{"retrieval":{"vertexRagStore":{"ragResources":[{"ragCorpus":"projects/p/locations/l/ragCorpora/5"}]}}}]}`, 23, "ragCorpora/5"},
-		{"text that talks of files", `{"contents":[{"parts":[{"text":"see files/abc"}]}]}`, 4, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			c := parse(t, "POST", "https://h/v1beta/models/m:generateContent", tt.body)
-			if c.InputTokens != tt.tokens || c.Resource != tt.resource || c.MaxOutput != 0 || c.Candidates != 1 {
-				t.Errorf("%d tokens, want %d; resource %q, want %q; %+v", c.InputTokens, tt.tokens, c.Resource, tt.resource, c)
-			}
-		})
-	}
-}
-
-func TestParseRequestReadsTheOutputLimits(t *testing.T) {
-	for _, body := range []string{
-		`{"generationConfig":{"maxOutputTokens":9,"candidateCount":3}}`,
-		`{"generation_config":{"max_output_tokens":9,"candidate_count":3}}`,
-		`{"generationConfig":{"candidateCount":3.0,"maxOutputTokens":9e0}} `,
-		`{"batch":{"inputConfig":{"requests":{"requests":[{"request":{"generationConfig":{"maxOutputTokens":9,"candidateCount":3}}}]}}}}`,
-	} {
-		if c := parse(t, "POST", "https://h/v1beta/models/m:generateContent", body); c.MaxOutput != 9 || c.Candidates != 3 {
-			t.Errorf("%s: %d, %d", body, c.MaxOutput, c.Candidates)
-		}
-	}
-	c := parse(t, "POST", "https://h/v1beta/models/m:generateContent", `{"generationConfig":{"maxOutputTokens":-5,"candidateCount":1e300}}`)
-	if c.MaxOutput != 0 || c.Candidates <= 0 {
-		t.Errorf("%+v", c)
-	}
-}
-
-func TestParseRequestEstimatesBrokenBodiesFromTheirLength(t *testing.T) {
-	for _, body := range []string{
-		`{"contents":[{"parts":[{"text":"` + strings.Repeat("a", 369),
-		`{"contents":[` + strings.Repeat("[", 387),
-		strings.Repeat("}", 400),
-		strings.Repeat("a", 400),
-		`{}}` + strings.Repeat(" ", 397),
-		`{"a":1` + strings.Repeat("\x00", 394),
-	} {
-		if c := parse(t, "POST", "https://h/v1beta/models/m:generateContent", body); c.InputTokens != 100 {
-			t.Errorf("%.20q of %d bytes: %d tokens, want 100", body, len(body), c.InputTokens)
-		}
 	}
 }
 
@@ -258,8 +172,16 @@ func FuzzParseRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, query string, body []byte) {
 		u := &url.URL{Scheme: "https", Host: "h", Path: path, RawQuery: query}
 		c := wire.ParseRequest(method, u, body)
-		if c.InputTokens < 0 || len(body) > 0 && c.InputTokens == 0 || c.MaxOutput < 0 || c.Candidates < 1 {
+		if c.MaxOutput < 0 || c.MaxThoughts < 0 || c.Candidates < 1 {
 			t.Errorf("%+v", c)
+		}
+		p := c.Prompt
+		least, sum := int64(0), int64(0)
+		for _, n := range []int64{p.Text, p.Image, p.Audio, p.Video, p.Document, p.AudioFiles, p.VideoFiles, p.DocumentFiles} {
+			least, sum = min(least, n), sum+n
+		}
+		if least < 0 || (sum > 0) != (len(body) > 0) || p.Text > int64(len(body)) {
+			t.Errorf("%d bytes are %+v", len(body), p)
 		}
 		if c.Generates && c.Method == "" || c.SSE && !c.Stream {
 			t.Errorf("%+v", c)
@@ -296,6 +218,7 @@ func BenchmarkParseRequest(b *testing.B) {
 	bodies := map[string][]byte{
 		"1KB":      text(1 << 10),
 		"1MB":      text(1 << 20),
+		"1MBKanji": fmt.Appendf(nil, `{"contents":[{"parts":[{"text":%q}],"role":"user"}]}`, strings.Repeat("水門を開く。", 1<<20/18)),
 		"1MBImage": fmt.Appendf(nil, `{"contents":[{"parts":[{"inlineData":{"data":%q,"mimeType":"image/png"}}]}]}`, strings.Repeat("A", 1<<20)),
 	}
 	for name, body := range bodies {
@@ -303,8 +226,8 @@ func BenchmarkParseRequest(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				if c := wire.ParseRequest("POST", u, body); c.InputTokens < 200 {
-					b.Fatal(c.InputTokens)
+				if c := wire.ParseRequest("POST", u, body); c.Prompt.Text+c.Prompt.Image < 200 {
+					b.Fatal(c.Prompt)
 				}
 			}
 		})

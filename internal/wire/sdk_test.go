@@ -56,19 +56,21 @@ func TestSDK(t *testing.T) {
 		want wire.Call // Backend and Version are filled in
 		url  string    // behind host and version; {scope} is projects/acme/locations/europe-west4
 	}
-	generate := wire.Call{Model: flash, Method: "generateContent", Generates: true, InputTokens: 1, Candidates: 1}
-	of := func(method, model, resource string, tokens int) wire.Call {
-		return wire.Call{Method: method, Model: model, Resource: resource, InputTokens: tokens, Candidates: 1}
+	generate := wire.Call{Model: flash, Method: "generateContent", Generates: true, Prompt: wire.Prompt{Text: 1}, Candidates: 1}
+	of := func(method, model, resource string, tokens int64) wire.Call {
+		return wire.Call{Method: method, Model: model, Resource: resource, Prompt: wire.Prompt{Text: tokens}, Candidates: 1}
 	}
 	stream := generate
 	stream.Method, stream.Stream, stream.SSE = "streamGenerateContent", true, true
 	full := generate
-	full.InputTokens, full.MaxOutput, full.Candidates, full.Resource = 9, 77, 2, "cachedContents/9"
+	full.Prompt = wire.Prompt{Text: 9, Cached: true, Tools: true}
+	full.MaxOutput, full.Candidates, full.Resource, full.MaxThoughts = 77, 2, "cachedContents/9", 33
 	tuned := func(name string) wire.Call {
-		return wire.Call{Model: name, Resource: name, Method: "generateContent", Generates: true, InputTokens: 1, Candidates: 1}
+		return wire.Call{Model: name, Resource: name, Method: "generateContent", Generates: true, Prompt: wire.Prompt{Text: 1}, Candidates: 1}
 	}
 	everything := &genai.GenerateContentConfig{
 		MaxOutputTokens: 77, CandidateCount: 2, CachedContent: "cachedContents/9",
+		ThinkingConfig:    &genai.ThinkingConfig{ThinkingBudget: new(int32(33))},
 		SystemInstruction: genai.NewContentFromText("sys", genai.RoleUser),
 		Tools:             []*genai.Tool{{FunctionDeclarations: []*genai.FunctionDeclaration{{Name: "f"}}}},
 	}
@@ -214,8 +216,8 @@ func TestSDKUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []wire.Call{
-		{Backend: wire.Gemini, Version: "v1beta", Method: "files.upload", Resource: "files", InputTokens: 1, Candidates: 1},
-		{Backend: wire.Gemini, Version: "v1beta", Method: "files.upload", Resource: "uploads/abc", InputTokens: 1, Candidates: 1},
+		{Backend: wire.Gemini, Version: "v1beta", Method: "files.upload", Resource: "files", Prompt: wire.Prompt{Text: 1}, Candidates: 1},
+		{Backend: wire.Gemini, Version: "v1beta", Method: "files.upload", Resource: "uploads/abc", Prompt: wire.Prompt{Text: 1}, Candidates: 1},
 	}
 	if diff := cmp.Diff(want, rec.calls, cmpopts.IgnoreUnexported(wire.Call{})); diff != "" {
 		t.Error(diff)

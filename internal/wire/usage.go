@@ -7,20 +7,25 @@ type Usage struct {
 	Known bool // token counts were sent; {"trafficType": …} alone, as first chunks have it, tells nothing
 
 	Prompt   int // promptTokenCount, cached ones included
-	Cached   int // cachedContentTokenCount
+	Cached   int // cachedContentTokenCount, or what its details add up to: that is sent without it at times
 	Output   int // candidatesTokenCount
 	Thoughts int // thoughtsTokenCount
 	ToolUse  int // toolUsePromptTokenCount
 	Total    int // totalTokenCount
 
-	PromptAudio int // parts of the above, from the …TokensDetails
-	PromptImage int
-	CachedAudio int
-	OutputImage int
-	OutputAudio int
+	// Parts of the above, from the …TokensDetails; zero where there are none.
+	PromptDetails, CachedDetails, OutputDetails Modalities
 
 	Traffic string // trafficType as sent: "PROVISIONED_THROUGHPUT", "ON_DEMAND", …
 }
+
+// Modalities are tokens by what they are of. Those of no modality that we know are left out.
+type Modalities struct {
+	Text, Image, Audio, Video, Document int64
+}
+
+// Sum adds them up.
+func (m Modalities) Sum() int64 { return m.Text + m.Image + m.Audio + m.Video + m.Document }
 
 // ParseUsage reads the usage of a whole answer, an object or an array of them as streamGenerateContent sends it. Where
 // usageMetadata comes more than once the last one counts. An answer without it, as embeddings and countTokens have, is
@@ -72,11 +77,11 @@ func (u *Usage) read(c *cursor) {
 		case "totalTokenCount", "total_token_count":
 			next.count(&next.Total, c)
 		case "promptTokensDetails", "prompt_tokens_details":
-			modalities(c, &next.PromptAudio, &next.PromptImage)
+			next.PromptDetails = modalities(c)
 		case "cacheTokensDetails", "cache_tokens_details":
-			modalities(c, &next.CachedAudio, nil)
+			next.CachedDetails = modalities(c)
 		case "candidatesTokensDetails", "candidates_tokens_details":
-			modalities(c, &next.OutputAudio, &next.OutputImage)
+			next.OutputDetails = modalities(c)
 		case "trafficType", "traffic_type":
 			if t := c.text(); len(t) > 0 {
 				next.Traffic = traffic(t)
@@ -86,6 +91,9 @@ func (u *Usage) read(c *cursor) {
 	if !next.Known {
 		u.Traffic = next.Traffic
 		return
+	}
+	if next.Cached == 0 {
+		next.Cached = tokens(next.CachedDetails.Sum())
 	}
 	*u = next
 }
@@ -99,10 +107,10 @@ func (u *Usage) count(into *int, c *cursor) {
 	u.Known = true
 }
 
-// modalities adds up the tokens of audio and of images in a …TokensDetails array.
-func modalities(c *cursor, audio, image *int) {
+// modalities reads a …TokensDetails array. A modality may come more than once.
+func modalities(c *cursor) (m Modalities) {
 	if !c.enter('[') {
-		return
+		return m
 	}
 	for c.element() {
 		if !c.enter('{') {
@@ -118,13 +126,28 @@ func modalities(c *cursor, audio, image *int) {
 				n, _ = c.number()
 			}
 		}
-		switch {
-		case string(kind) == "AUDIO":
-			*audio = tokens(int64(*audio) + n)
-		case string(kind) == "IMAGE" && image != nil:
-			*image = tokens(int64(*image) + n)
+		if into := m.of(kind); into != nil {
+			*into = int64(tokens(*into + n))
 		}
 	}
+	return m
+}
+
+// of returns the count of a modality, nil if it is none of ours.
+func (m *Modalities) of(modality []byte) *int64 {
+	switch string(modality) {
+	case "TEXT":
+		return &m.Text
+	case "IMAGE":
+		return &m.Image
+	case "AUDIO":
+		return &m.Audio
+	case "VIDEO":
+		return &m.Video
+	case "DOCUMENT":
+		return &m.Document
+	}
+	return nil
 }
 
 // tokens holds a count between 0 and what an int has on every machine.

@@ -9,12 +9,14 @@ import (
 
 func TestParseUsage(t *testing.T) {
 	full := `{"promptTokenCount":1,"cachedContentTokenCount":2,"candidatesTokenCount":3,"thoughtsTokenCount":4,"toolUsePromptTokenCount":5,
-		"totalTokenCount":15,"promptTokensDetails":[{"modality":"TEXT","tokenCount":1},{"tokenCount":6,"modality":"AUDIO"},{"modality":"IMAGE","tokenCount":7}],
+		"totalTokenCount":15,"promptTokensDetails":[{"modality":"TEXT","tokenCount":1},{"tokenCount":6,"modality":"AUDIO"},{"modality":"IMAGE","tokenCount":7},
+			{"modality":"VIDEO","tokenCount":70},{"modality":"DOCUMENT","tokenCount":71},{"modality":"SMELL","tokenCount":72},{"tokenCount":73},"odd"],
 		"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":8},{"modality":"IMAGE","tokenCount":80}],
 		"candidatesTokensDetails":[{"modality":"IMAGE","tokenCount":9},{"modality":"AUDIO","tokenCount":10},{"modality":"AUDIO","tokenCount":1}],
 		"trafficType":"PROVISIONED_THROUGHPUT","serviceTier":{"x":[1]}}`
-	all := wire.Usage{Known: true, Prompt: 1, Cached: 2, Output: 3, Thoughts: 4, ToolUse: 5, Total: 15, PromptAudio: 6, PromptImage: 7,
-		CachedAudio: 8, OutputImage: 9, OutputAudio: 11, Traffic: "PROVISIONED_THROUGHPUT"}
+	all := wire.Usage{Known: true, Prompt: 1, Cached: 2, Output: 3, Thoughts: 4, ToolUse: 5, Total: 15,
+		PromptDetails: wire.Modalities{Text: 1, Audio: 6, Image: 7, Video: 70, Document: 71}, CachedDetails: wire.Modalities{Audio: 8, Image: 80},
+		OutputDetails: wire.Modalities{Image: 9, Audio: 11}, Traffic: "PROVISIONED_THROUGHPUT"}
 	tests := []struct {
 		name, body string
 		want       wire.Usage
@@ -29,6 +31,8 @@ func TestParseUsage(t *testing.T) {
 		{"embeddings", `{"embeddings":[{"values":[0.1,-2e-3]}],"metadata":{"billableCharacterCount":4}}`, wire.Usage{}},
 		{"countTokens", `{"totalTokens":31,"promptTokensDetails":[{"modality":"AUDIO","tokenCount":31}]}`, wire.Usage{}},
 		{"usage within an answer's text is no usage", `{"candidates":[{"usageMetadata":{"promptTokenCount":99}}]}`, wire.Usage{}},
+		{"cached tokens in the details alone", `{"usageMetadata":{"promptTokenCount":40,"cacheTokensDetails":[{"modality":"TEXT","tokenCount":12},{"modality":"IMAGE","tokenCount":8}]}}`,
+			wire.Usage{Known: true, Prompt: 40, Cached: 20, CachedDetails: wire.Modalities{Text: 12, Image: 8}}},
 		{"null", `{"usageMetadata":null}`, wire.Usage{}},
 		{"numbers as strings", `{"usageMetadata":{"promptTokenCount":"12","totalTokenCount":"x"}}`, wire.Usage{Known: true, Prompt: 12}},
 		{"impossible numbers", `{"usageMetadata":{"promptTokenCount":-3,"totalTokenCount":1e99}}`, wire.Usage{Known: true, Total: 1<<31 - 1}},

@@ -1,0 +1,123 @@
+package router
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// saveEvery is how often the state file is written while there is news: what a program that is killed may forget.
+const saveEvery = 5 * time.Second
+
+// saver writes what the pool knows into the state file, as long as one is configured.
+type saver struct {
+	once    sync.Once
+	stopped chan struct{} // closed when the last word is written; nil if there never was a file
+
+	// Of the goroutine that writes.
+	file    string // written last
+	written []byte // what it holds
+	failed  bool   // which was said
+	err     error
+}
+
+// recall takes over what an earlier program wrote. A file that is missing or broken is no reason not to start.
+func (r *Router) recall(file string) {
+	if file == "" {
+		return
+	}
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err == nil {
+		err = r.pool.Restore(time.Now(), data)
+	}
+	if err != nil {
+		r.log.Warn("spillway: the state file cannot be used; starting without it", slog.String("file", file), slog.Any("error", err))
+	}
+}
+
+// start begins to write, if there is a file to write.
+func (s *saver) start(r *Router) {
+	if r.cfg.Load().State == "" {
+		return
+	}
+	s.once.Do(func() {
+		s.stopped = make(chan struct{})
+		go s.run(r)
+	})
+}
+
+// stop waits for the last writing, and returns its error. The router is closed already.
+func (s *saver) stop() error {
+	s.once.Do(func() {}) // from here on none begins
+	if s.stopped == nil {
+		return nil
+	}
+	<-s.stopped
+	return s.err
+}
+
+func (s *saver) run(r *Router) {
+	defer close(s.stopped)
+	tick := time.NewTicker(saveEvery)
+	defer tick.Stop()
+	for closed := false; !closed; {
+		select {
+		case <-tick.C:
+		case <-r.closed:
+			closed = true
+		}
+		s.save(r)
+	}
+}
+
+// save writes the file if there is news.
+func (s *saver) save(r *Router) {
+	file := r.cfg.Load().State
+	if file == "" { // a reload took it away
+		return
+	}
+	data, err := r.pool.Save(time.Now())
+	if err == nil && file == s.file && bytes.Equal(data, s.written) {
+		return
+	}
+	if err == nil {
+		err = replaceFile(file, data)
+	}
+	if s.err = err; err == nil {
+		s.file, s.written, s.failed = file, data, false
+		return
+	}
+	if !s.failed {
+		s.failed = true
+		r.log.Warn("spillway: the state file cannot be written; a restart would forget what rests and what is used up",
+			slog.String("file", file), slog.Any("error", err))
+	}
+}
+
+// replaceFile puts data in the place of what the file holds, whole or not at all: readers, and the next start after a crash, see the old or
+// the new.
+func replaceFile(file string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
+}
