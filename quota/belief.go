@@ -26,7 +26,7 @@ const (
 	conviction    = 1.0   // how much less surprised another candidate must be to be believed instead
 	surpriseOK    = 1.0   // accepted where refusal was foreseen
 	surpriseFull  = 12.0  // refused where room was foreseen: rarer, and dearer
-	surpriseNear  = 2.0   // refused where the forecast was within the noise
+	surpriseNear  = 1.0   // refused where the forecast was within the noise, and little is open
 	surpriseStale = 1.0   // the same of a call that left before the last refusal came back
 
 	still      = 0.009 // the same while nothing is open
@@ -40,10 +40,10 @@ const (
 	guessOver  = 0.01 // by which an acceptance that seemed impossible lowers it
 	guessHaste = 5.0  // how much faster it falls the longer nothing is refused
 
-	refusalAim    = 0.006  // share of the calls that may be refused
+	refusalAim    = 0.007  // share of the calls that may be refused
 	refusalBudget = 0.0085 // share of the calls refused at which the guess stops falling
 	refusalSpan   = 0.0005 // weight of one call in that share: it looks back over about two thousand
-	refusalCredit = 0.005  // by which it begins below zero: finding the window costs refusals, which must not stop what follows
+	refusalCredit = 0.002  // by which it begins below zero: finding the window costs refusals, which must not stop what follows
 	pressureSpan  = 0.002  // weight of one call in the share of calls that are asked at all
 	pressureMost  = 5.0    // calls offered for one asked, beyond which more pressure permits no more refusals
 
@@ -140,8 +140,9 @@ func (b *belief) accepted(e int, impossible bool, pace float64) {
 	v.guess = max(v.guess*(1-min(step, guessJump)), guessMin)
 }
 
-// outlook is what every candidate foresaw for one call by every estimator, a bit each.
-type outlook struct{ spare, edge, over [estimators]uint64 }
+// outlook is what every candidate foresaw for one call by every estimator, a bit each: room to spare, none, or so little of either that it
+// could be wrong (near), and whether the call was close to the edge.
+type outlook struct{ spare, edge, over, near [estimators]uint64 }
 
 func (o *outlook) note(k int, b *belief, c *charge) {
 	bit := uint64(1) << k
@@ -153,12 +154,14 @@ func (o *outlook) note(k int, b *belief, c *charge) {
 		}
 		o.edge[e] |= bit
 		// Little is uncertain while little is open: then the window alone is judged, as finely as its buckets allow.
-		noise := min(noise, still+stir*float64(b.open[e]+c.open[e])*b.share)
-		if room > noise {
+		open := stir * float64(b.open[e]+c.open[e]) * b.share
+		switch noise := min(noise, still+open); {
+		case room > noise:
 			o.spare[e] |= bit
-		}
-		if room < -noise {
+		case room < -noise:
 			o.over[e] |= bit
+		case still+open <= noise: // else answers to come explain a refusal as well as the window does
+			o.near[e] |= bit
 		}
 	}
 }

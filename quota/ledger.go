@@ -167,11 +167,7 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 		}
 	}
 	l.surpriseLocked(&h.spare, surpriseFull)
-	near := h.edge
-	for e := range near {
-		near[e] &^= h.over[e] | h.spare[e]
-	}
-	l.surpriseLocked(&near, surpriseNear)
+	l.surpriseLocked(&h.near, surpriseNear)
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on demand.

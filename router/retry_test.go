@@ -171,6 +171,7 @@ func TestRetryBudgetBoundsTheLoadOfAnOutage(t *testing.T) {
 		b.Outage("global", true)
 		b.Outage("europe-west4", true)
 		const calls = 1000
+		began := time.Now()
 		for range calls {
 			if _, err := ask(t.Context(), c, flash); err == nil {
 				t.Fatal("answered in an outage of everything")
@@ -178,9 +179,10 @@ func TestRetryBudgetBoundsTheLoadOfAnOutage(t *testing.T) {
 				t.Fatalf("%v, want Google's 503", err)
 			}
 		}
-		// The calls themselves, a fifth of them again, and ten for each ten seconds that their backoffs took.
-		if n := b.Count(geminitest.Match{}); n > calls*14/10 {
-			t.Errorf("%d requests for %d calls", n, calls)
+		// The calls themselves, a fifth of them again, and one more for each second that their backoffs took, of which ten may come at once.
+		seconds := int(time.Since(began).Seconds())
+		if n := b.Count(geminitest.Match{}); n > calls*12/10+seconds+10 {
+			t.Errorf("%d requests for %d calls in %d s", n, calls, seconds)
 		}
 	})
 }
