@@ -75,8 +75,9 @@ type reply struct {
 	answer Answer
 	note   func(status int) // told once, when the header goes out
 
-	array  bool // a stream in the form of a JSON array
-	lf     bool // lines end with LF
+	array  bool   // a stream in the form of a JSON array
+	lf     bool   // lines end with LF
+	name   string // of the next event; "" for none
 	sent   bool
 	events int
 	room   int // bytes left until the cut; < 0: no cut by bytes, or not yet
@@ -197,7 +198,11 @@ func (p *reply) finish() {
 func (p *reply) reachEvent() error {
 	if p.answer.Status != 0 {
 		p.events++
-		if err := p.write(p.frame(bytes.TrimSpace(p.answer.Body), p.answer.Bare)); err != nil {
+		payload := bytes.TrimSpace(p.answer.Body)
+		if problem, ok := bytes.CutPrefix(payload, []byte("{")); ok && p.name != "" { // the events have types
+			p.name, payload = "error", append([]byte(`{"event_type":"error",`), problem...)
+		}
+		if err := p.write(p.frame(payload, p.answer.Bare)); err != nil {
 			return err
 		}
 		if p.array && p.answer.Err == nil && !p.answer.Hang {
@@ -230,6 +235,8 @@ func (p *reply) frame(payload []byte, bare bool) []byte {
 	prefix := "data: "
 	if bare {
 		prefix = ""
+	} else if p.name != "" {
+		prefix = "event: " + p.name + nl + prefix
 	}
 	return append(append([]byte(prefix), payload...), nl+nl...)
 }

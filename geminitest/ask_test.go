@@ -128,6 +128,14 @@ func (r reply) problem(t *testing.T) problem {
 	return p
 }
 
+// decode reads a good answer.
+func (r reply) decode(t *testing.T, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(r.body), into); err != nil || r.status != 200 {
+		t.Fatalf("status %d, error %v: %q", r.status, r.err, r.body)
+	}
+}
+
 // retry is the delay of RetryInfo, 0 if there is none.
 func (r reply) retry(t *testing.T) time.Duration {
 	t.Helper()

@@ -17,7 +17,7 @@ func (e *Emulator) has(p *Project, location, model string) bool {
 // missing is the 404 for a model that the project does not have there, or that does not offer the method.
 func (e *Emulator) missing(c call) *Answer {
 	exists := e.has(c.owner, c.location, c.model)
-	offers := c.method == countTokens || c.embeds() == isEmbedding(c.model)
+	offers := offered(c.model, c.method)
 	switch {
 	case exists && offers:
 		return nil
@@ -33,6 +33,22 @@ func (e *Emulator) missing(c call) *Answer {
 	return new(PublisherModelMissing(project, c.location, printable(c.model)))
 }
 
+// offered reports whether a model offers a method: models of words, of vectors, of pictures and of videos each
+// have their own, and all count tokens.
+func offered(model, method string) bool {
+	switch method {
+	case countTokens, "computeTokens":
+		return true
+	case predict:
+		return isEmbedding(model) || makesPictures(model)
+	case embedContent, batchEmbedContents, "batches.createEmbeddings":
+		return isEmbedding(model)
+	case predictLongRunning:
+		return makesVideos(model)
+	}
+	return !isEmbedding(model) && !makesPictures(model) && !makesVideos(model)
+}
+
 // entryOf describes a model.
 func entryOf(c call, model string) map[string]any {
 	if c.backend == vertex {
@@ -41,8 +57,13 @@ func entryOf(c call, model string) map[string]any {
 		}
 	}
 	offers := []string{generateContent, countTokens, "createCachedContent", "batchGenerateContent"}
-	if isEmbedding(model) {
-		offers = []string{embedContent, countTokens}
+	switch {
+	case isEmbedding(model):
+		offers = []string{embedContent, countTokens, "asyncBatchEmbedContent"}
+	case makesPictures(model):
+		offers = []string{predict}
+	case makesVideos(model):
+		offers = []string{predictLongRunning}
 	}
 	return map[string]any{
 		"name": "models/" + model, "version": "001", "displayName": model, "description": "An emulated model.",
@@ -59,11 +80,7 @@ func (e *Emulator) listModels(p *reply, c call) {
 		}
 	}
 	query := func(name string) int {
-		values := c.query[name]
-		if len(values) == 0 {
-			return 0
-		}
-		n, _ := strconv.Atoi(values[0])
+		n, _ := strconv.Atoi(c.query.Get(name))
 		return n
 	}
 	size, from := query("pageSize"), min(max(0, query("pageToken")), len(list))

@@ -18,15 +18,21 @@ type Config struct {
 	Latency  Latency    // default: answers at once
 	Output   int        // tokens that an answer has to say, 20 by default; generationConfig.maxOutputTokens cuts it (MAX_TOKENS)
 	Thoughts int        // most tokens that an answer thinks where thinkingConfig.thinkingBudget allows it; default Output
-	Seed     uint64     // phases of the quota windows, windows of orders, jitter: the same seed gives the same run
+	Seed     uint64     // phases of the quota windows, windows of orders, jitter, names of resources: the same seed gives the same run
 	Log      int        // requests that [Emulator.Requests] remembers, the newest; default 10,000; negative: none
 	Bodies   bool       // remember the bodies of requests, too
+	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
 	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
+
+	// Processing is how long an uploaded file is PROCESSING, and a job, a video or another long-running operation
+	// under way; default: no time at all. [Emulator.SetState] ends or undoes it for one of them.
+	Processing time.Duration
 }
 
-// Project owns quota. Its keys and tokens share it.
+// Project owns quota and resources. Its keys and tokens share them.
 type Project struct {
 	ID     string   // project id, as in the paths of Vertex AI
+	Number string   // its number, which Google puts into the names of resources instead; paths may have either. Default: the id
 	Keys   []string // API keys: good on the Gemini host, and on Vertex hosts
 	Tokens []string // OAuth access tokens: good on Vertex hosts, as "Authorization: Bearer"
 	Models []string // globs of the models that it may use; default all of Config.Models
@@ -102,6 +108,8 @@ func DefaultModels() []string {
 		"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
 		"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
 		"gemini-embedding-001", "text-embedding-005",
+		"imagen-4.0-generate-001", "imagen-4.0-upscale-preview", "imagen-3.0-capability-001",
+		"imagen-product-recontext-preview-06-30", "image-segmentation-001", "veo-3.1-generate-001",
 	}
 }
 
@@ -122,6 +130,9 @@ func (c Config) Validate() error {
 	}
 	if c.Latency.FirstToken < 0 || c.Latency.PerToken < 0 || !(c.Latency.Jitter >= 0 && c.Latency.Jitter <= 1) {
 		wrong("Latency: times are not negative and Jitter lies between 0 and 1")
+	}
+	if c.Processing < 0 || c.Caching.TTL < 0 || c.Caching.Min < 0 {
+		wrong("Processing, Caching.TTL and Caching.Min are not negative")
 	}
 	for i, p := range c.Capacity {
 		where := fmt.Sprintf("Capacity[%d]", i)
@@ -146,6 +157,12 @@ func (c Config) Validate() error {
 			wrong("%s: ID %q is empty or taken", where, p.ID)
 		}
 		ids[p.ID] = true
+		if p.Number != "" && ids[p.Number] {
+			wrong("%s: Number %q is taken", where, p.Number)
+		}
+		if p.Number != "" {
+			ids[p.Number] = true
+		}
 		for j, secret := range slices.Concat(p.Keys, p.Tokens) {
 			if secret == "" || credentials[secret] {
 				wrong("%s: credential %d (keys first, then tokens) is empty or taken", where, j)

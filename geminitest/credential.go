@@ -41,12 +41,16 @@ func (e *Emulator) authorize(c *call) *Answer {
 		return new(KeyInvalid())
 	case !valid:
 		return new(keyInvalid(vertexService))
-	case c.bearer && c.backend == gemini:
+	case c.bearer && c.backend == gemini && c.method != filesRegister:
 		return new(ScopeInsufficient())
-	case c.project != "" && c.project != c.owner.ID:
-		return new(PermissionDenied(c.project, c.location, c.model))
+	case c.project == "" || c.project == c.owner.ID:
+		return nil
+	case c.resource != "":
+		return new(resourceDenied(place{c.project, c.location}, c.resource, c.method))
+	case c.collection != "":
+		return new(resourceDenied(place{c.project, c.location}, c.collection, c.method))
 	}
-	return nil
+	return new(PermissionDenied(c.project, c.location, c.model))
 }
 
 // The headers that choose the traffic of a call to Vertex AI.

@@ -34,6 +34,21 @@
 //
 // A [Capacity] is what a location has for everybody on demand. Nobody tells how much it is.
 //
+// # What is kept
+//
+// Files, with their resumable uploads, cached contents, batches, tuned models and tuning jobs, long-running
+// operations, file search stores, interactions, agents, environments and what else the SDK can make lives in
+// memory, in the project and, on Vertex AI, the location that made it. Names are unique over all projects; others
+// who use one get Google's 403 or 404. A [Project] with a Number has that in its names on Vertex AI, as Google
+// does. What takes Google time takes Config.Processing here, or until [Emulator.SetState]:
+//
+//	google.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.ConnectionReset()) // after the first chunk
+//	google.SetState("files/abc", "PROCESSING")
+//	fmt.Println(google.Resources(), google.OpenUploads(), google.CountWrongOwner(geminitest.Match{}))
+//
+// A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are cached without
+// being asked to.
+//
 // # What goes wrong
 //
 // [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all of them, and
@@ -48,11 +63,15 @@
 //
 // [Emulator.Requests] lists what came in, [Emulator.Count] and [Emulator.CountStatus] count it,
 // [Emulator.OrderUsage] says what an order has served, and [Emulator.KeysInURL] whether a key travelled where
-// it should not.
+// it should not. Each [Request] names the resources that it was about, and says whether it went to a wrong
+// owner.
 //
 // # What it is not
 //
 // There are no models in it: answers are words that depend on the prompt alone, of Config.Output tokens, where
-// a token is four bytes of text or a share of an image. Files, caches, batches, tuning and live sessions are
-// paths that lead nowhere (404) unless a script answers for them.
+// a token is four bytes of text or a share of an image; pictures are a pixel. Tuned models answer as their base
+// models, agents as any model; file search finds nothing, webhooks are never called, archives are not unpacked,
+// and nothing is read from buckets or written to them. Of uploads only the resumable protocol is understood.
+// Live sessions, OpenAI's dialect and other publishers' models are paths that lead nowhere (404) unless a script
+// answers for them. Where Google's words for a resource that is missing are not known, its usual ones stand in.
 package geminitest

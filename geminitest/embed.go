@@ -62,6 +62,9 @@ func vector(model string, asked prompt, place int) []float64 {
 // countAnswer is the answer to countTokens.
 func countAnswer(c call, asked prompt) any {
 	answer := map[string]any{"totalTokens": asked.tokens, "promptTokensDetails": asked.modalities()}
+	if asked.cached.tokens > 0 {
+		answer["cachedContentTokenCount"] = asked.cached.tokens
+	}
 	if c.backend == vertex {
 		answer["totalBillableCharacters"] = asked.tokens * bytesPerToken
 	}

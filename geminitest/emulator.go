@@ -3,10 +3,13 @@ package geminitest
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -14,16 +17,20 @@ import (
 // Emulator answers as Google's two back ends do. It is an [http.Handler] and an [http.RoundTripper], has no
 // goroutine of its own while nobody asks, and needs no closing. All its methods are safe for concurrent use.
 type Emulator struct {
-	cfg    Config
-	keys   map[string]*Project
-	tokens map[string]*Project
-	models map[string]bool
+	cfg     Config
+	keys    map[string]*Project
+	tokens  map[string]*Project
+	models  map[string]bool
+	numbers map[string]string // of projects: their ids
 
 	stage      stage
 	journal    journal
 	quotas     quotas
 	orders     *orders
 	capacities capacities
+	resources  resources
+	uploads    uploads
+	prefixes   prefixes
 
 	mu      sync.Mutex
 	revoked map[string]bool
@@ -49,16 +56,21 @@ func New(cfg Config) *Emulator {
 	if cfg.Log == 0 {
 		cfg.Log = 10_000
 	}
+	cfg.Caching = cfg.Caching.withDefaults()
 	cfg.Projects = slices.Clone(cfg.Projects)
 	e := &Emulator{
 		cfg:        cfg,
 		keys:       map[string]*Project{},
 		tokens:     map[string]*Project{},
 		models:     map[string]bool{},
+		numbers:    map[string]string{},
 		journal:    journal{limit: cfg.Log, counts: map[outcome]int{}},
 		quotas:     quotas{seed: cfg.Seed, kept: map[account][]*allowance{}, rng: rand.New(rand.NewPCG(cfg.Seed, 1))},
 		orders:     newOrders(cfg),
 		capacities: capacities{configured: cfg.Capacity, start: time.Now(), pools: map[account]*basin{}},
+		resources:  resources{seed: cfg.Seed, byName: map[string]*record{}},
+		uploads:    uploads{seed: cfg.Seed, sessions: map[string]*session{}},
+		prefixes:   prefixes{recent: map[uint64]time.Time{}},
 		revoked:    map[string]bool{},
 		rng:        rand.New(rand.NewPCG(cfg.Seed, 2)),
 	}
@@ -67,6 +79,9 @@ func New(cfg Config) *Emulator {
 	}
 	for i := range cfg.Projects {
 		p := &cfg.Projects[i]
+		if p.Number != "" {
+			e.numbers[p.Number] = p.ID
+		}
 		for _, key := range p.Keys {
 			e.keys[key] = p
 		}
@@ -97,23 +112,32 @@ type call struct {
 	credential
 	owner  *Project // of the credential; nil: nobody's
 	header http.Header
-	query  map[string][]string
+	query  url.Values
+	base   string // scheme and host that the caller used, for URLs in answers
+	path   string // as asked
 	entry  *entry
 }
 
-// maxBody is the largest request that the Gemini Developer API takes.
+// maxBody is the largest request that the Gemini Developer API takes, uploads apart.
 const maxBody = 100 << 20
 
 // ServeHTTP answers one request. Where a script wants the connection broken, it panics with
 // [http.ErrAbortHandler], as net/http has it.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{route: routeOf(r), credential: credentialOf(r), header: r.Header, query: r.URL.Query()}
+	c := call{route: routeOf(r), credential: credentialOf(r), header: r.Header, query: r.URL.Query(), base: baseOf(r), path: r.URL.Path}
+	if key := r.Header.Get("X-Goog-Api-Key"); c.method == filesRegister && key != "" {
+		c.credential = credential{key, false, c.inURL} // the token that comes along is for the bucket
+	}
 	if c.owner = e.keys[c.secret]; c.bearer {
 		c.owner = e.tokens[c.secret]
 	}
+	c.project = e.projectID(c.project)
 	project := c.project
 	if project == "" && c.owner != nil {
 		project = c.owner.ID
+	}
+	if s := e.uploads.get(c.session); s != nil && project == "" {
+		project = s.at.project
 	}
 	address := *r.URL
 	match := Match{
@@ -126,16 +150,26 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	})
 	defer e.journal.done()
 
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	limit := int64(maxBody)
+	if c.session != "" {
+		limit = maxFile
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if e.cfg.Bodies {
 		e.journal.set(c.entry, func(n *Request) { n.Body = body })
 	}
+	if c.model == "" {
+		c.model = bodyModel(c, body)
+		match.Model = c.model
+		e.journal.isOf(c.entry, c.model)
+	}
 	answer := e.stage.next(match)
-	p := newReply(w, r, answer, c.streams(), func(status int) { e.journal.answered(c.entry, status) })
+	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body), func(status int) { e.journal.answered(c.entry, status) })
 	p.array, p.lf = c.streams() && !c.sse, e.cfg.LF
 	switch {
 	case r.Context().Err() != nil:
 	case p.answer.instead():
+		e.noteNames(c, body)
 		p.arranged()
 	case err != nil:
 		p.refuse(InvalidArgument("Request payload size exceeds the limit: 104857600 bytes."))
@@ -153,24 +187,58 @@ func (e *Emulator) serve(p *reply, c call, body []byte) {
 		p.refuse(*c.refused)
 		return
 	}
-	if refused := e.authorize(&c); refused != nil {
-		p.refuse(*refused)
+	if c.session != "" {
+		e.continueUpload(p, c, body)
 		return
 	}
-	switch c.method {
-	case modelsList:
+	refused := e.authorize(&c)
+	if refused != nil {
+		e.noteNames(c, body)
+	} else if c.tuned != "" {
+		refused = e.useTuned(&c)
+	}
+	switch {
+	case refused != nil:
+		p.refuse(c.worded(*refused))
+	case c.serve != nil:
+		if refused := c.serve(e, p, c, body); refused != nil {
+			p.refuse(c.worded(*refused))
+		}
+	case c.answer != nil:
+		e.answerJSON(p, c, body)
+	case c.method == modelsList:
 		e.listModels(p, c)
-		return
-	case modelsGet:
+	case c.method == modelsGet:
 		e.getModel(p, c)
-		return
+	default:
+		e.ask(p, c, body)
 	}
+}
+
+// answerJSON answers a method that is about resources.
+func (e *Emulator) answerJSON(p *reply, c call, body []byte) {
+	in, refused := readObject(body)
+	if refused == nil {
+		var out any
+		if out, refused = c.answer(e, c, in); refused == nil {
+			p.json(out)
+			return
+		}
+	}
+	p.refuse(c.worded(*refused))
+}
+
+// ask answers a call of a model.
+func (e *Emulator) ask(p *reply, c call, body []byte) {
 	if refused := e.missing(c); refused != nil {
 		p.refuse(*refused)
 		return
 	}
 	asked, refused := readPrompt(c.route, body)
-	e.journal.set(c.entry, func(n *Request) { n.PromptTokens = asked.tokens })
+	if refused == nil {
+		refused = e.lookUp(c, &asked)
+	}
+	e.journal.set(c.entry, func(n *Request) { n.PromptTokens, n.CachedTokens = asked.tokens, asked.cached.tokens })
 	if c.method == countTokens { // costs nothing
 		if refused != nil {
 			p.refuse(*refused)
@@ -190,9 +258,14 @@ func (e *Emulator) serve(p *reply, c call, body []byte) {
 			grant.reservation.settle(time.Now(), output)
 		}
 		e.journal.set(c.entry, func(n *Request) { n.OutputTokens = output })
+		e.prefixes.remember(time.Now(), e.cfg.Caching, asked.marks)
 	}()
 	e.journal.set(c.entry, func(n *Request) { n.Served = grant.traffic })
 	switch {
+	case c.pictures():
+		if p.wait(e.scaled(e.cfg.Latency.FirstToken)) {
+			p.json(pictureAnswer(c.model, asked))
+		}
 	case c.embeds():
 		if p.wait(e.scaled(e.cfg.Latency.FirstToken)) {
 			p.json(embedAnswer(c, asked, grant.traffic))
@@ -242,6 +315,24 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 		return grant{}, new(Contention())
 	}
 	return grant{traffic: c.onDemand()}, nil
+}
+
+// bodyModel is the model of a method that has it in its body.
+func bodyModel(c call, body []byte) string {
+	var in struct{ Model string }
+	if c.method != interactionsCreate && c.method != "cachedContents.create" || json.Unmarshal(body, &in) != nil {
+		return ""
+	}
+	return in.Model[strings.LastIndexByte(in.Model, '/')+1:]
+}
+
+// baseOf is the scheme and host that a caller used.
+func baseOf(r *http.Request) string {
+	scheme := cmp.Or(r.URL.Scheme, "http")
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
 }
 
 // scaled returns a latency with its jitter.

@@ -24,6 +24,20 @@ func fault(code int, status, message string, details ...map[string]any) Answer {
 	return Answer{Status: code, Body: body.Bytes()}
 }
 
+// problem takes an error answer apart; of one that is no google.rpc.Status it returns the HTTP status alone.
+func (a Answer) problem() (code int, status, message string) {
+	var body struct {
+		Error struct {
+			Code            int
+			Status, Message string
+		}
+	}
+	if json.Unmarshal(a.Body, &body) != nil || body.Error.Code == 0 {
+		return a.Status, "", http.StatusText(a.Status)
+	}
+	return body.Error.Code, body.Error.Status, body.Error.Message
+}
+
 func helpDetail(description, url string) map[string]any {
 	return map[string]any{"@type": typePrefix + "Help", "links": []map[string]any{{"description": description, "url": url}}}
 }
@@ -193,10 +207,37 @@ func ScopeInsufficient() Answer {
 
 // PermissionDenied is the 403 of Vertex AI for a caller who may not use a model of a project.
 func PermissionDenied(project, location, model string) Answer {
-	resource := "projects/" + project + "/locations/" + location + "/publishers/google/models/" + model
+	return denied("aiplatform.endpoints.predict", "projects/"+project+"/locations/"+location+"/publishers/google/models/"+model)
+}
+
+// denied is the 403 of Vertex AI for a permission that the caller lacks.
+func denied(missing, resource string) Answer {
+	resource = clip(resource, 512)
 	return fault(403, permission,
-		fmt.Sprintf("Permission 'aiplatform.endpoints.predict' denied on resource '//%s/%s' (or it may not exist).", vertexService, resource),
-		errorInfo("IAM_PERMISSION_DENIED", vertexService, map[string]any{"resource": resource, "permission": "aiplatform.endpoints.predict"}))
+		fmt.Sprintf("Permission '%s' denied on resource '//%s/%s' (or it may not exist).", missing, vertexService, resource),
+		errorInfo("IAM_PERMISSION_DENIED", vertexService, map[string]any{"resource": resource, "permission": missing}))
+}
+
+// FileDenied is the 403 of the Gemini Developer API for a file that does not exist, or is another project's.
+func FileDenied(id string) Answer {
+	return fault(403, permission, "You do not have permission to access the File "+id+" or it may not exist.")
+}
+
+// FileNotActive is the 400 of the Gemini Developer API for a prompt with a file that is still being processed.
+func FileNotActive(id string) Answer {
+	return fault(400, "FAILED_PRECONDITION", "The File "+id+" is not in an ACTIVE state and usage is not allowed.")
+}
+
+// CachedContentDenied is the 403 of the Gemini Developer API for a cached content that does not exist (any
+// more), or is another project's.
+func CachedContentDenied() Answer {
+	return fault(403, permission, "CachedContent not found (or permission denied)")
+}
+
+// CachedContentMissing is the 404 of Vertex AI for a cached content that does not exist (any more) in that
+// location.
+func CachedContentMissing(id string) Answer {
+	return fault(404, "NOT_FOUND", "Not found: cached content metadata for "+id+".")
 }
 
 // BillingDisabled is the 403 of Vertex AI for a project without billing.

@@ -38,7 +38,9 @@ type usage struct {
 	CandidatesTokenCount    int        `json:"candidatesTokenCount,omitempty"`
 	TotalTokenCount         int        `json:"totalTokenCount,omitempty"`
 	TrafficType             string     `json:"trafficType,omitempty"` // Vertex AI only
+	CachedContentTokenCount int        `json:"cachedContentTokenCount,omitempty"`
 	PromptTokensDetails     []modality `json:"promptTokensDetails,omitempty"`
+	CacheTokensDetails      []modality `json:"cacheTokensDetails,omitempty"`
 	CandidatesTokensDetails []modality `json:"candidatesTokensDetails,omitempty"`
 	ThoughtsTokenCount      int        `json:"thoughtsTokenCount,omitempty"`
 }
@@ -49,15 +51,7 @@ type modality struct {
 }
 
 // modalities splits the input by kind.
-func (p prompt) modalities() []modality {
-	var list []modality
-	for _, m := range []modality{{"TEXT", p.tokens - p.audio - p.image}, {"IMAGE", p.image}, {"AUDIO", p.audio}} {
-		if m.TokenCount > 0 {
-			list = append(list, m)
-		}
-	}
-	return list
-}
+func (p prompt) modalities() []modality { return share{p.tokens, p.audio, p.image}.modalities() }
 
 // words are four bytes with their space: a token each.
 var words = strings.Fields("dam sea fog ice rim bay tap wet ebb flo lag mud oar pan rip tub")
@@ -122,6 +116,7 @@ func (s saying) counts(asked prompt, traffic string, tokens int) *usage {
 	u := &usage{
 		PromptTokenCount: asked.tokens, CandidatesTokenCount: out, TotalTokenCount: asked.tokens + out + s.thoughts,
 		ThoughtsTokenCount: s.thoughts, TrafficType: traffic, PromptTokensDetails: asked.modalities(),
+		CachedContentTokenCount: asked.cached.tokens, CacheTokensDetails: asked.cached.modalities(),
 	}
 	if traffic != "" && out > 0 {
 		u.CandidatesTokensDetails = []modality{{"TEXT", out}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,7 +31,13 @@ type Request struct {
 	Served       string // trafficType of the answer
 	Status       int    // HTTP status; 0: no answer, or none yet
 	PromptTokens int
+	CachedTokens int // of PromptTokens, what came from a cache
 	OutputTokens int // what was sent, thoughts included
+
+	// Resources are the names of what the request was about, as answers have them: what its path and its body
+	// name, and what it made. An upload's chunks name nothing until the last one makes the file.
+	Resources  []string
+	WrongOwner bool // it named a resource that lives in another project or location than it asked
 }
 
 // String says what was asked and how it was answered, without any credential.
@@ -47,8 +54,9 @@ func (r Request) GoString() string { return r.String() }
 
 // outcome is what calls are counted by.
 type outcome struct {
-	call   Match
-	status int
+	call    Match
+	status  int
+	foreign bool // WrongOwner
 }
 
 // entry is a request while it is under way. Its fields belong to the journal.
@@ -72,6 +80,9 @@ type journal struct {
 
 // maxOutcomes bounds the memory of the counters against callers who invent models or projects without end.
 const maxOutcomes = 1 << 16
+
+// maxNamed bounds what is remembered of a request that names resources without end.
+const maxNamed = 1 << 10
 
 // add notes a request that has arrived, to be counted as a call.
 func (j *journal) add(c Match, r Request) *entry {
@@ -103,14 +114,55 @@ func (j *journal) answered(n *entry, status int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n.Status = status
-	if n.generation != j.generation {
+	j.recount(n, func(o *outcome) { o.status, o.call.Served = status, n.Served })
+}
+
+// recount counts a request as something else from now on. mu is held.
+func (j *journal) recount(n *entry, change func(*outcome)) {
+	if n.generation == j.generation {
+		if j.counts[n.counted]--; j.counts[n.counted] == 0 {
+			delete(j.counts, n.counted)
+		}
+		change(&n.counted)
+		j.counts[n.counted]++
+	}
+}
+
+// isOf notes the model that a request turns out to be of.
+func (j *journal) isOf(n *entry, model string) {
+	if model == "" {
 		return
 	}
-	if j.counts[n.counted]--; j.counts[n.counted] == 0 {
-		delete(j.counts, n.counted)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n.Model = model
+	j.recount(n, func(o *outcome) { o.call.Model = model })
+}
+
+// named notes that a request is about a resource, which may be somebody else's.
+func (j *journal) named(n *entry, resource string, foreign bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !slices.Contains(n.Resources, resource) && len(n.Resources) < maxNamed {
+		n.Resources = append(slices.Clip(n.Resources), resource)
 	}
-	n.counted.status, n.counted.call.Served = status, n.Served
-	j.counts[n.counted]++
+	if foreign {
+		j.foreignLocked(n)
+	}
+}
+
+// foreign notes that a request is about somebody else's.
+func (j *journal) foreign(n *entry) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.foreignLocked(n)
+}
+
+func (j *journal) foreignLocked(n *entry) {
+	if !n.WrongOwner {
+		n.WrongOwner = true
+		j.recount(n, func(o *outcome) { o.foreign = true })
+	}
 }
 
 // set changes an entry.
@@ -141,21 +193,27 @@ func (e *Emulator) Requests() []Request {
 
 // Count returns how many requests matched, answered or not, since the last [Emulator.Reset].
 func (e *Emulator) Count(match Match) int {
-	return e.journal.count(match, func(int) bool { return true })
+	return e.journal.count(match, func(outcome) bool { return true })
 }
 
 // CountStatus returns how many requests matched and were answered with this HTTP status. An error inside a
 // stream has status 200; a request that was never answered has status 0.
 func (e *Emulator) CountStatus(match Match, status int) int {
-	return e.journal.count(match, func(s int) bool { return s == status })
+	return e.journal.count(match, func(o outcome) bool { return o.status == status })
 }
 
-func (j *journal) count(match Match, status func(int) bool) int {
+// CountWrongOwner returns how many requests matched and named a resource that lives in another project or
+// location than the one they asked ([Request.WrongOwner]), whether by mistake or to find out.
+func (e *Emulator) CountWrongOwner(match Match) int {
+	return e.journal.count(match, func(o outcome) bool { return o.foreign })
+}
+
+func (j *journal) count(match Match, wanted func(outcome) bool) int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n := 0
 	for outcome, count := range j.counts {
-		if match.fits(outcome.call) && status(outcome.status) {
+		if match.fits(outcome.call) && wanted(outcome) {
 			n += count
 		}
 	}

@@ -1,8 +1,10 @@
 package geminitest
 
-import "slices"
-
-import "sync"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 // Match selects calls. An empty field means any.
 type Match struct {
@@ -13,14 +15,18 @@ type Match struct {
 	Traffic  string // what was asked for in X-Vertex-AI-LLM-Request-Type: "dedicated", "shared", or "none" for calls without that header
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
 	Model    string // glob
-	Method   string // "generateContent", "streamGenerateContent", "models.list", …; of a path that is not emulated its collection, as "files"
+
+	// Method is "generateContent", "streamGenerateContent", "models.list", "files.create", "files.upload" (a
+	// chunk), "cachedContents.get", …, or a collection alone, "files", for all that is done with it.
+	Method string
 }
 
 // fits reports whether a call with these properties is selected.
 func (m Match) fits(c Match) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
-		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && is(m.Method, c.Method) && (m.Model == "" || fits(m.Model, c.Model))
+		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
+		(m.Model == "" || fits(m.Model, c.Model))
 }
 
 // Outage is a failure of some part of Google that lasts until it is cleared.

@@ -96,7 +96,9 @@ func (l *ledger) burn(p prompt, output float64) float64 {
 	if p.tokens > longInput && l.table.long != (Burndown{}) {
 		rates = l.table.long
 	}
-	return float64(p.tokens-p.audio)*rates.Input + float64(p.audio)*rates.InputAudio + output*rates.Output
+	fresh := share{tokens: p.tokens - p.cached.tokens, audio: p.audio - p.cached.audio}
+	return float64(fresh.tokens-fresh.audio)*rates.Input + float64(fresh.audio)*rates.InputAudio +
+		float64(p.cached.tokens-p.cached.audio)*rates.Cached + float64(p.cached.audio)*rates.CachedAudio + output*rates.Output
 }
 
 // advance forgets what lies a window back.

@@ -1,6 +1,7 @@
 package geminitest
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -19,6 +20,13 @@ type prompt struct {
 	maxOutput  int // 0: not said
 	candidates int
 	thoughts   int // thinkingBudget, if positive
+
+	cache   string   // cachedContent
+	files   []string // URIs of the files that it shows
+	stores  []string // fileSearchStores that it searches
+	request object   // of a call that generates
+	cached  share    // of the input, what came from a cache
+	marks   []mark   // where its prefixes end, if they are kept
 
 	inputs     []int // embeddings: tokens of each text
 	dimensions int   // embeddings: 0: not said
@@ -54,6 +62,41 @@ func (o object) object(name string) object {
 func (o object) list(name string) []any {
 	l, _ := o.field(name).([]any)
 	return l
+}
+
+// contents returns the field of that name, where a list of one may be written as the one.
+func (o object) contents() []object {
+	if one := o.object("contents"); one != nil {
+		return []object{one}
+	}
+	list := o.list("contents")
+	contents := make([]object, len(list))
+	for i, content := range list {
+		contents[i], _ = content.(map[string]any)
+	}
+	return contents
+}
+
+// text returns a field that is a string, else "".
+func (o object) text(name string) string {
+	s, _ := o.field(name).(string)
+	return s
+}
+
+// readObject reads the body of a method that is about resources; none is an empty one.
+func readObject(body []byte) (object, *Answer) {
+	var tree any
+	if len(bytes.TrimSpace(body)) == 0 {
+		return object{}, nil
+	}
+	if err := json.Unmarshal(body, &tree); err != nil {
+		return nil, new(malformed("", "Invalid JSON payload received. Unexpected token."))
+	}
+	root, ok := tree.(map[string]any)
+	if !ok {
+		return nil, new(malformed("", "Invalid JSON payload received. Root element must be a message."))
+	}
+	return root, nil
 }
 
 // number returns a field that is a number or, as Google takes it, a number in a string.
@@ -102,13 +145,9 @@ var (
 // be counted.
 func readPrompt(c route, body []byte) (prompt, *Answer) {
 	guess := prompt{tokens: textTokens(len(body)), candidates: 1}
-	var tree any
-	if err := json.Unmarshal(body, &tree); err != nil {
-		return guess, new(malformed("", "Invalid JSON payload received. Unexpected token."))
-	}
-	root, ok := tree.(map[string]any)
-	if !ok {
-		return guess, new(malformed("", "Invalid JSON payload received. Root element must be a message."))
+	root, refused := readObject(body)
+	if refused != nil {
+		return guess, refused
 	}
 	switch c.method {
 	case generateContent, streamGenerateContent:
@@ -119,7 +158,13 @@ func readPrompt(c route, body []byte) (prompt, *Answer) {
 			inner = nested
 		}
 		p := prompt{candidates: 1}
+		p.readNames(inner)
 		return p, p.addRequest(c, inner)
+	case predict:
+		if makesPictures(c.model) {
+			return readPicture(root)
+		}
+		return readEmbed(c, root)
 	default:
 		return readEmbed(c, root)
 	}
@@ -132,7 +177,9 @@ func readGenerate(c route, root object) (prompt, *Answer) {
 		candidates: max(1, config.number("candidateCount")),
 		maxOutput:  config.number("maxOutputTokens"),
 		thoughts:   max(0, config.object("thinkingConfig").number("thinkingBudget")),
+		request:    root,
 	}
+	p.readNames(root)
 	refused := p.addRequest(c, root)
 	if refused == nil {
 		refused = unknownFields(c, root, config)
@@ -172,31 +219,27 @@ func unknownFields(c route, root, config object) *Answer {
 }
 
 // printable shortens a name that a caller sent, for a message.
-func printable(name string) string {
-	if len(name) > 64 {
-		name = name[:64]
+func printable(name string) string { return clip(name, 64) }
+
+// clip shortens a text to so many bytes.
+func clip(text string, limit int) string {
+	if len(text) > limit {
+		text = text[:limit]
 	}
-	return strings.ToValidUTF8(name, "?")
+	return strings.ToValidUTF8(text, "?")
 }
 
 // addRequest counts contents, system instruction and tools.
 func (p *prompt) addRequest(c route, root object) *Answer {
-	contents := root.list("contents")
-	if one := root.object("contents"); one != nil {
-		contents = []any{map[string]any(one)} // a list of one may be written as the one
-	}
+	contents := root.contents()
 	badRole := false
 	for _, content := range contents {
-		m, _ := content.(map[string]any)
-		p.addContent(m)
-		role, _ := m["role"].(string)
+		p.addContent(content)
+		role, _ := content["role"].(string)
 		badRole = badRole || !slices.Contains([]string{"", "user", "model", "function", "system"}, role)
 	}
 	p.addContent(root.object("systemInstruction"))
-	if tools := root.list("tools"); len(tools) > 0 {
-		text, _ := json.Marshal(tools) // it was JSON before
-		p.tokens += textTokens(len(text))
-	}
+	p.addTools(root)
 	switch {
 	case len(contents) == 0 && c.backend == gemini:
 		return new(InvalidArgument("* GenerateContentRequest.contents: contents is not specified\n"))
@@ -209,6 +252,14 @@ func (p *prompt) addRequest(c route, root object) *Answer {
 		return new(InvalidArgument("The input token count exceeds the maximum number of tokens allowed 1048576."))
 	}
 	return nil
+}
+
+// addTools counts the tools.
+func (p *prompt) addTools(root object) {
+	if tools := root.list("tools"); len(tools) > 0 {
+		text, _ := json.Marshal(tools) // it was JSON before
+		p.tokens += textTokens(len(text))
+	}
 }
 
 // addContent counts the parts of a content.
@@ -233,6 +284,9 @@ func (p *prompt) addPart(part object) {
 			continue
 		}
 		kind, _ := blob.field("mimeType").(string)
+		if uri, _ := blob.field("fileUri").(string); uri != "" {
+			p.files = append(p.files, uri)
+		}
 		data, _ := blob["data"].(string)
 		if strings.HasPrefix(kind, "audio/") {
 			n := max(1, base64.StdEncoding.DecodedLen(len(data))/audioBytesPerToken)

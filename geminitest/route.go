@@ -14,7 +14,7 @@ const (
 	vertex = "vertex"
 )
 
-// The methods that are emulated. Others are known by their collection.
+// The methods of base models. Those of resources stand in the table; others are known by their collection.
 const (
 	generateContent       = "generateContent"
 	streamGenerateContent = "streamGenerateContent"
@@ -42,6 +42,18 @@ type route struct {
 	location string // of the path, else of the host
 	sse      bool   // alt=sse
 	refused  *Answer
+
+	// Of methods that are about resources:
+	upload     bool   // the path begins with "upload/"
+	session    string // the upload that the path continues
+	resource   string // what the path names, without its place: "files/abc"
+	collection string // else what it lists or adds to: "files"
+	parent     string // of the collection: "fileSearchStores/s"
+	tail       string // what follows the resource in the path
+	tuned      string // the tuned model or endpoint that is to generate
+	answer     func(*Emulator, call, object) (any, *Answer)
+	serve      func(*Emulator, *reply, call, []byte) *Answer
+	coded      bool
 }
 
 // streams reports whether the answer comes in events.
@@ -60,20 +72,29 @@ func routeOf(r *http.Request) route {
 	}
 	backend, hostLocation, google := hostOf(strings.ToLower(host))
 	segments := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	c := route{version: segments[0], backend: backend, sse: r.URL.Query().Get("alt") == "sse"}
+	query := r.URL.Query()
+	c := route{backend: backend, sse: query.Get("alt") == "sse"}
+	if c.upload = segments[0] == "upload" && len(segments) > 1; c.upload {
+		segments = segments[1:]
+		c.session = query.Get("upload_id")
+	}
+	c.version = segments[0]
 	rest := segments[1:]
 	if c.backend == "" { // loopback, or a host of nobody's: the path tells
 		c.backend = gemini
-		if len(rest) > 0 && (rest[0] == "projects" || rest[0] == "publishers") {
+		if c.version == "v1beta1" || len(rest) > 0 && (rest[0] == "projects" || rest[0] == "publishers") {
 			c.backend = vertex
 		}
 	}
 	if c.backend == vertex {
-		c.readVertex(r.Method, rest, hostLocation)
+		rest = c.readVertex(r.Method, rest, hostLocation)
 	} else {
 		c.readModels(r.Method, rest)
 	}
-	versions := map[string][]string{gemini: {"v1", "v1beta"}, vertex: {"v1", "v1beta1"}}
+	if len(rest) > 0 && (c.upload || !c.generates()) {
+		c.readTable(r.Method, rest)
+	}
+	versions := map[string][]string{gemini: {"v1", "v1beta", "v1alpha"}, vertex: {"v1", "v1beta1"}}
 	switch {
 	case google && backend == "":
 		c.refused = new(InvalidArgument("Invalid hostname: " + printable(host)))
@@ -86,9 +107,14 @@ func routeOf(r *http.Request) route {
 	return c
 }
 
+// generates reports whether the method is one of the base models' own.
+func (c route) generates() bool {
+	return c.method == modelsList || c.method == modelsGet || slices.Contains(methods[c.backend], c.method)
+}
+
 // emulated reports whether there is something behind the route.
 func (c route) emulated() bool {
-	return c.method == modelsList || c.method == modelsGet || slices.Contains(methods[c.backend], c.method)
+	return c.generates() && !c.upload || c.answer != nil || c.serve != nil || c.session != ""
 }
 
 // hostOf tells what a host of Google's serves. Multi-regions have hosts of their own kind (REP), on which alone
@@ -121,8 +147,8 @@ func plain(s string) bool {
 }
 
 // readVertex reads "[projects/P/locations/L/]publishers/google/models[/M[:method]]". Without a project it is
-// the key's, in the host's location ("express mode").
-func (c *route) readVertex(verb string, rest []string, hostLocation string) {
+// the key's, in the host's location ("express mode"). It returns what follows the place.
+func (c *route) readVertex(verb string, rest []string, hostLocation string) []string {
 	c.location = hostLocation
 	if len(rest) >= 4 && rest[0] == "projects" && rest[2] == "locations" {
 		c.project, c.location = rest[1], rest[3]
@@ -139,10 +165,11 @@ func (c *route) readVertex(verb string, rest []string, hostLocation string) {
 	} else if len(rest) > 0 {
 		c.method, _, _ = strings.Cut(rest[0], ":")
 	}
+	return rest
 }
 
 // readModels reads "models", "models/M" or "models/M:method". Of any other, the method is the collection's
-// name, which is not emulated.
+// name.
 func (c *route) readModels(verb string, rest []string) {
 	if len(rest) == 0 {
 		return

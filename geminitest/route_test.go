@@ -107,7 +107,21 @@ func FuzzServeHTTPAnswersEverything(f *testing.F) {
 	f.Add("GET", "127.0.0.1", "/v1/publishers/google/models", "pageSize=-1&pageToken=9", "")
 	f.Add("POST", "127.0.0.1:80", "/v1beta/models/gemini-embedding-001:batchEmbedContents", "", `{"requests":[{"content":{"parts":[{"inlineData":{"mimeType":"audio/x"}}]}}]}`)
 	f.Add("POST", "", "//:", "%", `{"contents":[1,null,{"parts":{}}],"generationConfig":{"maxOutputTokens":1e300,"candidateCount":"8"}}`)
-	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "acme", Keys: []string{"key-1"}, Limits: []geminitest.Limit{{RPM: 1 << 30}}}}})
+	f.Add("POST", "", "/upload/v1beta/files", "", `{"file":{"name":"files/a"}}`)
+	f.Add("POST", "", "/upload/v1beta/files", "upload_id=x", "x")
+	f.Add("POST", "", "/v1beta/cachedContents", "", `{"model":"models/gemini-2.5-flash","contents":[{"parts":[{"text":"x"}]}],"ttl":"1s"}`)
+	f.Add("POST", "", "/v1beta/models/gemini-2.5-flash:batchGenerateContent", "", `{"batch":{"inputConfig":{"requests":{"requests":[{"request":{"contents":[{"parts":[{"fileData":{"fileUri":"files/a"}}]}]}}]}}}}`)
+	f.Add("POST", "", "/v1beta/tunedModels", "", `{"baseModel":"models/gemini-2.5-flash","tuningTask":1}`)
+	f.Add("POST", "", "/v1beta1/projects/acme/locations/eu/tuningJobs", "", `{"preTunedModel":{"tunedModelName":"projects/acme/locations/eu/models/1"}}`)
+	f.Add("POST", "", "/v1beta1/projects/acme/locations/eu/publishers/google/models/veo-3.1-generate-001:predictLongRunning", "", `{"instances":[{"prompt":1}],"parameters":{"sampleCount":-1}}`)
+	f.Add("POST", "", "/v1beta/interactions", "", `{"model":"gemini-2.5-flash","input":[{"type":"user_input","content":[{"type":"image"}]},1],"stream":true}`)
+	f.Add("GET", "", "/v1beta/interactions/x", "stream=true&last_event_id=1", "")
+	f.Add("GET", "", "/v1beta/environments/x/files/a/b", "alt=media", "")
+	f.Add("GET", "", "/v1beta/fileSearchStores/x/documents", "pageSize=9&pageToken=x", "")
+	f.Add("POST", "", "/v1beta/webhooks/x:ping", "", "")
+	google := geminitest.New(geminitest.Config{
+		Caching: geminitest.Caching{Implicit: true, Min: 1}, Projects: []geminitest.Project{{ID: "acme", Keys: []string{"key-1"}, Limits: []geminitest.Limit{{RPM: 1 << 30}}}},
+	})
 	f.Fuzz(func(t *testing.T, method, host, path, query, body string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://x/", strings.NewReader(body))
 		if err != nil {
@@ -115,6 +129,8 @@ func FuzzServeHTTPAnswersEverything(f *testing.F) {
 		}
 		r.Method, r.Host, r.URL.Host, r.URL.Path, r.URL.RawQuery = method, host, host, path, query
 		r.Header.Set("X-Goog-Api-Key", "key-1")
+		r.Header.Set("X-Goog-Upload-Protocol", "resumable")
+		r.Header.Set("X-Goog-Upload-Command", "start")
 		resp, err := google.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)

@@ -246,7 +246,7 @@ func TestRoundTripLeavesTheRequestAlone(t *testing.T) {
 
 func TestNoBodyAndUnknownMethodsAreAnswered(t *testing.T) {
 	google := one(geminitest.Project{})
-	r, _ := http.NewRequestWithContext(t.Context(), http.MethodDelete, "https://generativelanguage.googleapis.com/v1beta/files/x", nil)
+	r, _ := http.NewRequestWithContext(t.Context(), http.MethodDelete, "https://generativelanguage.googleapis.com/v1beta/corpora/x", nil)
 	r.Header.Set("X-Goog-Api-Key", "key-1")
 	resp, err := google.RoundTrip(r)
 	if err != nil {
@@ -255,7 +255,7 @@ func TestNoBodyAndUnknownMethodsAreAnswered(t *testing.T) {
 	if got := readAll(t, resp); got.status != 404 || !strings.HasPrefix(got.header.Get("Content-Type"), "text/html") {
 		t.Errorf("got %d %s", got.status, got.body)
 	}
-	if google.Count(geminitest.Match{Method: "files"}) != 1 {
+	if google.Count(geminitest.Match{Method: "corpora"}) != 1 {
 		t.Error("the call is known by its collection")
 	}
 }
