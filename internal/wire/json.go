@@ -13,6 +13,7 @@ type cursor struct {
 	b   []byte
 	i   int
 	key []byte // of the member that member() stands on; without quotes, escapes as sent
+	at  int    // where that member begins, at the quote of its key
 
 	start int // where the current value begins; a value nobody read is skipped by the next member() or element()
 }
@@ -45,6 +46,7 @@ func (c *cursor) member() bool {
 	if !c.element() || c.b[c.i] != '"' {
 		return false
 	}
+	c.at = c.i
 	c.key, _ = c.quoted()
 	if c.peek() != ':' {
 		return false
@@ -113,25 +115,27 @@ func closing(b []byte) int {
 	}
 }
 
-// skip passes over the next value, however deep.
-func (c *cursor) skip() {
+// skip passes over the next value, however deep, and says whether it had an end.
+func (c *cursor) skip() bool {
 	depth := 0
 	for c.i < len(c.b) {
 		switch c.peek() {
 		case '"':
-			c.quoted()
+			if _, ok := c.quoted(); !ok {
+				return false
+			}
 		case '{', '[':
 			depth++
 			c.i++
 		case '}', ']':
 			if depth == 0 {
-				return
+				return true
 			}
 			depth--
 			c.i++
 		case ',':
 			if depth == 0 {
-				return
+				return true
 			}
 			c.i++
 		case ':':
@@ -140,9 +144,18 @@ func (c *cursor) skip() {
 			c.bare()
 		}
 		if depth == 0 {
-			return
+			return true
 		}
 	}
+	return false
+}
+
+// raw reads the next value, however deep, as it was sent.
+func (c *cursor) raw() []byte {
+	c.peek()
+	from := c.i
+	c.skip()
+	return c.b[from:c.i]
 }
 
 // bare reads a number, true, false or null.

@@ -45,10 +45,25 @@ func parsePath(escaped string) path {
 		}
 	}
 	// What the SDK makes of a full model name on the Gemini back end.
-	if strings.HasPrefix(p.rest, "models/publishers/google/models/") {
-		p.rest = p.rest[len("models/publishers/google/"):]
+	if bare, ok := strings.CutPrefix(fullName(p.rest), "publishers/google/"); ok {
+		p.rest = bare
 	}
 	return p
+}
+
+// fullName is the name of Vertex AI's that stands behind "models/", without project and location; "" if none does.
+func fullName(rest string) string {
+	name, ok := strings.CutPrefix(rest, "models/")
+	if !ok {
+		return ""
+	}
+	for segment(name, 0) == "projects" || segment(name, 0) == "locations" {
+		name = after(name, 2)
+	}
+	if len(name)+len("models/") == len(rest) && !strings.HasPrefix(name, "publishers/") || segment(name, 1) == "" {
+		return ""
+	}
+	return name
 }
 
 // isVersion says whether s is "v1", "v1beta", "v1beta1", "v2alpha", ….

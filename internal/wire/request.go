@@ -77,11 +77,15 @@ func (c *Call) readPath(method string, q *query) {
 		return
 	}
 	rest := p.rest
+	full := fullName(rest)
+	if full != "" {
+		rest = full
+	}
 	published := strings.HasPrefix(rest, "publishers/")
 	if published {
 		rest = after(rest, 2)
 		// Without a project, as API keys have it. What can go to a project does.
-		if p.scope == scopeNone && method != http.MethodGet {
+		if p.scope == scopeNone && method != http.MethodGet && full == "" {
 			p.scope = scopeLocation
 		}
 	}
@@ -92,7 +96,7 @@ func (c *Call) readPath(method string, q *query) {
 		// OpenAI's dialect: any project can serve it, its model is in the body.
 		return
 	case collection == "models" && id != "" && segment(name, 2) == "":
-		c.readModel(method, id, verb, !published && p.scope != scopeNone)
+		c.readModel(method, id, verb, !published && (p.scope != scopeNone || full != ""))
 		return
 	case (collection == "tunedModels" || collection == "endpoints") && verb != "" && segment(name, 2) == "":
 		c.Model, c.Method, c.Resource = name, verb, name
