@@ -75,8 +75,8 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-2.5-flash\n", rest[0])
 	}
 	if len(page.unserved) > 0 {
-		writef(stderr, "%s: no %s project takes %s; add it to the models of one, or do not name it\n",
-			rest[0], r.Backend(), strings.Join(page.unserved, ", "))
+		writef(stderr, "%s: no project takes %s; add it to the models of one, or do not name it\n",
+			rest[0], strings.Join(page.unserved, ", "))
 		return statusFailed
 	}
 	return statusOK

@@ -34,7 +34,8 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 	}{
 		{"orders", []string{"check", "testdata/orders.toml"}, 0},
 		{"alias", []string{"check", "testdata/orders.toml", "fast", "gemini-3.5-flash"}, 0},
-		{"mixed", []string{"check", "testdata/mixed.toml"}, 1},
+		{"mixed", []string{"check", "testdata/mixed.toml"}, 0},
+		{"unserved", []string{"check", "testdata/mixed.toml", "gemini-3.5-flash"}, 1},
 		{"broken", []string{"check", "testdata/broken.toml"}, 1},
 		{"any", []string{"check", "testdata/any.toml"}, 0},
 		{"any_model", []string{"check", "testdata/any.toml", "a-model"}, 0},
@@ -48,6 +49,17 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 		{"no_file", []string{"check"}, 2},
 		{"unknown_flag", []string{"check", "testdata/any.toml", "--quiet"}, 2},
 		{"emulate_argument", []string{"emulate", "9090"}, 2},
+		{"help_serve", []string{"serve", "--help"}, 0},
+		{"help_status", []string{"help", "status"}, 0},
+		{"serve_no_file", []string{"serve"}, 2},
+		{"serve_two_files", []string{"serve", "a.toml", "b.toml"}, 2},
+		{"serve_no_host", []string{"serve", "testdata/orders.toml", "--listen", ":8080"}, 2},
+		{"serve_no_port", []string{"serve", "testdata/orders.toml", "--listen", "localhost"}, 2},
+		{"serve_drain", []string{"serve", "testdata/orders.toml", "--drain", "-1s"}, 2},
+		{"serve_unit", []string{"serve", "testdata/orders.toml", "--drain", "30"}, 2},
+		{"serve_broken", []string{"serve", "testdata/broken.toml"}, 1},
+		{"serve_address", []string{"serve", "testdata/any.toml", "--listen", "127.0.0.1:no-port"}, 1},
+		{"status_two", []string{"status", "http://a", "http://b"}, 2},
 		{"emulate_address", []string{"emulate", "--listen", "127.0.0.1:no-port"}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

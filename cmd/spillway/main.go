@@ -1,7 +1,27 @@
-// Command spillway checks Spillway's configuration and emulates Google's back ends.
+// Command spillway checks Spillway's configuration, serves the Gemini API by way of it to programs in any language, and emulates Google's
+// back ends.
 //
 //	spillway check spillway.toml
+//	spillway serve spillway.toml --listen 127.0.0.1:8080
+//	spillway status http://127.0.0.1:8080
 //	spillway emulate --listen 127.0.0.1:9090
+//
+// # The sidecar
+//
+// "spillway serve" is the library behind an HTTP server. It speaks the Gemini API: the dialect of the Developer API or of Vertex AI,
+// whichever [router] backend says. Official SDKs of every language take its address as their base URL, and any API key:
+//
+//	client = genai.Client(api_key="any", http_options={"base_url": "http://127.0.0.1:8080"})               # Python
+//	const client = new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: "http://127.0.0.1:8080"}})       // JavaScript
+//
+// Streams are sent on event by event, errors are Google's, and when a client leaves, its call to Google ends. There is no password:
+// who can reach the address spends the pool's quota, so it is this machine alone unless --listen says otherwise. SIGTERM lets running
+// calls end (--drain), SIGHUP makes it read the file again. To try it without keys:
+//
+//	spillway emulate > spillway.toml &
+//	spillway serve spillway.toml &
+//	curl http://127.0.0.1:8080/v1beta/models/gemini-2.5-flash:generateContent -d '{"contents":[{"parts":[{"text":"Hi"}]}]}'
+//	spillway status
 //
 // Its exit status is 0 if all went well, 1 if it failed and 2 if it was used wrongly.
 package main
@@ -27,6 +47,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
@@ -40,6 +61,8 @@ type command struct {
 
 var commands = []command{
 	{"check", "show how each model is served, or what is wrong with a file", checkHelp, check},
+	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
+	{"status", "show what a running sidecar knows", statusHelp, status},
 	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 }
 

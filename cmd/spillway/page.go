@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -53,8 +52,7 @@ func credential(project pool.Project) string {
 func (p *page) model(name string) {
 	plan := p.router.Plan(name)
 	writef(p.out, "\n%s\n", title(name, plan.Model, aliases(p.cfg, plan.Model)))
-	speaks := func(c *pool.Candidate) bool { return c.Backend() == p.router.Backend() }
-	if !slices.ContainsFunc(plan.All(), speaks) {
+	if len(plan.All()) == 0 {
 		p.unserved = append(p.unserved, name)
 		writef(p.out, "  nobody serves it\n")
 	}
@@ -86,7 +84,7 @@ func title(asked, model string, aliases []string) string {
 func (p *page) notes(model string, c *pool.Candidate, tier *pool.Tier) []string {
 	var notes []string
 	if c.Backend() != p.router.Backend() {
-		notes = append(notes, "skipped: clients speak to "+string(p.router.Backend()))
+		notes = append(notes, "translated for "+string(c.Backend()))
 	}
 	if o, ok := c.Order(); ok {
 		notes = append(notes, p.order(model, c, o)...)

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/router"
+)
+
+func TestReloadTakesAGoodFileAndLeavesABadOne(t *testing.T) {
+	t.Setenv("MAIN_KEY", "main-key")
+	t.Setenv("SPARE_KEY", "spare-key")
+	path := filepath.Join(t.TempDir(), "spillway.toml")
+	write := func(file string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(twoProjects)
+	cfg, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(http.NewFileTransport(http.Dir(t.TempDir()))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	var said strings.Builder
+	log := slog.New(slog.NewTextHandler(&said, nil))
+
+	for _, tt := range []struct {
+		name, file string
+		want       string // the projects afterwards
+		wantSaid   string
+	}{
+		{"another project's name", strings.Replace(twoProjects, `"spare"`, `"third"`, 1), "main third", "was read again"},
+		{"a mistake", strings.Replace(twoProjects, `"spare"`, `"main"`, 1), "main third", "not taken"},
+		{"another dialect", strings.ReplaceAll(twoProjects, `"gemini"`, `"vertex"`), "main third", "not taken"},
+		{"the first again", twoProjects, "main spare", "was read again"},
+	} {
+		write(tt.file)
+		said.Reset()
+		signals := make(chan os.Signal, 1)
+		signals <- syscall.SIGHUP
+		close(signals)
+		reloadOn(signals, path, r, log)
+		var names []string
+		for _, p := range r.Stat().Projects {
+			names = append(names, p.Name)
+		}
+		if got := strings.Join(names, " "); got != tt.want || !strings.Contains(said.String(), tt.wantSaid) {
+			t.Errorf("after %s the projects are %q, want %q; it said %s", tt.name, got, tt.want, &said)
+		}
+	}
+}

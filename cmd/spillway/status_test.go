@@ -1,0 +1,122 @@
+package main
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/router"
+)
+
+// TestStatusShowsWhatRestsAndWhy lets an order fill, a location fail, a model be missing and a key die, and compares what is shown.
+func TestStatusShowsWhatRestsAndWhy(t *testing.T) {
+	const file = `
+[router]
+max_wait = "0s"
+
+[breaker]
+failures = 1
+
+[[project]]
+name      = "prod"
+backend   = "vertex"
+keys      = ["env:PROD_KEY"]
+locations = ["global", "europe-west4"]
+
+[[project.provisioned]]
+model    = "gemini-2.5-flash"
+location = "europe-west4"
+gsus     = 1
+
+[[project]]
+name     = "spare"
+backend  = "vertex"
+keys     = ["env:SPARE_KEY_1", "env:SPARE_KEY_2"]
+priority = 1
+
+[[project.limits]]
+rpm = 1_000
+`
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := config.Parse("test", []byte(file), config.WithEnv(func(name string) (string, bool) { return "the-" + name, true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
+			{ID: "prod", Keys: []string{"the-PROD_KEY"}}, {ID: "spare", Keys: []string{"the-SPARE_KEY_1", "the-SPARE_KEY_2"}},
+		}})
+		google.Keep(geminitest.Match{Project: "prod", Location: "europe-west4", Traffic: "dedicated"}, geminitest.ProvisionedFull())
+		google.Keep(geminitest.Match{Project: "prod", Location: "europe-west4", Traffic: "shared"}, geminitest.Unavailable())
+		google.Keep(geminitest.Match{Project: "prod", Location: "global"}, geminitest.PublisherModelMissing("prod", "global", "gemini-2.5-flash"))
+		google.Revoke("the-SPARE_KEY_1")
+		r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(google))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Close() }()
+		for range 3 {
+			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost,
+				"/v1beta1/projects/any/locations/global/publishers/google/models/gemini-2.5-flash:generateContent", strings.NewReader(hello))
+			resp, err := r.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			time.Sleep(time.Millisecond)
+		}
+		s := snapshotOf(r)
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "the-") {
+			t.Errorf("a key is shown: %s", text)
+		}
+		var read snapshot // as the command has it
+		if err := json.Unmarshal(text, &read); err != nil {
+			t.Fatal(err)
+		}
+		var printed strings.Builder
+		read.print(&printed, "http://127.0.0.1:8080")
+		got := regexp.MustCompile(`2000-01-01 00:0\d:\d\dZ`).ReplaceAllString(printed.String(), "(time)") // rests end at random within bounds
+		golden := filepath.Join("testdata", "status.want")
+		if *update {
+			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+func TestStatusSaysThatItFoundNoSidecar(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"something else":      http.NotFound,
+		"a page for anything": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<p>Welcome")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(h)
+			defer server.Close()
+			if code, text := transcript(t.Context(), "status", server.URL); code != statusFailed || !strings.Contains(text, "is no sidecar") {
+				t.Error(text)
+			}
+		})
+	}
+}

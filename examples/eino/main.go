@@ -1,0 +1,97 @@
+// Eino chats by way of Spillway: Eino's Gemini model takes the SDK's client, and a spillway.Client is one. Between an answer and a stream
+// the key that served the first is revoked; the stream comes from another project, and Eino does not notice.
+//
+//	go run .        # without keys, on the emulator
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/cloudwego/eino-ext/components/model/gemini"
+	"github.com/cloudwego/eino/schema"
+
+	"github.com/spillway-go/spillway"
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+func main() {
+	if err := run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "eino:", err)
+		os.Exit(1)
+	}
+}
+
+// pooled is what a service would read from spillway.toml.
+var pooled = config.Config{Pool: pool.Config{Projects: []pool.Project{
+	{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("main-key")}},
+	{Name: "spare", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("spare-key")}, Priority: 1},
+}}}
+
+// run has a chat of two turns, and fails if one of them was not answered, or not by whom it should.
+func run(ctx context.Context, out io.Writer) error {
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
+		{ID: "main", Keys: []string{"main-key"}}, {ID: "spare", Keys: []string{"spare-key"}},
+	}})
+	client, err := spillway.New(ctx, &pooled, router.WithTransport(google))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Close() }()
+
+	// All that is Spillway's: the client inside ours goes where Eino wants one.
+	model, err := gemini.NewChatModel(ctx, &gemini.Config{Client: client.Client, Model: "gemini-2.5-flash"})
+	if err != nil {
+		return err
+	}
+
+	chat := []*schema.Message{schema.UserMessage("Why do dams have spillways?")}
+	answer, err := model.Generate(ctx, chat)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "answer  %s\n", answer.Content)
+
+	google.Revoke("main-key")
+	_, _ = fmt.Fprintln(out, "        the key of main is revoked")
+	chat = append(chat, answer, schema.UserMessage("And how wide are they?"))
+	pieces, err := model.Stream(ctx, chat)
+	if err != nil {
+		return err
+	}
+	defer pieces.Close()
+	var streamed strings.Builder
+	for {
+		piece, err := pieces.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		streamed.WriteString(piece.Content)
+		_, _ = fmt.Fprintf(out, "stream  %s\n", piece.Content)
+	}
+
+	// Eino does not show an answer's headers; the emulator knows who was asked.
+	var asked []string
+	for _, r := range google.Requests() {
+		asked = append(asked, fmt.Sprintf("%s %d", r.Project, r.Status))
+	}
+	_, _ = fmt.Fprintf(out, "Google was asked: %s\n", strings.Join(asked, ", "))
+	switch {
+	case answer.Content == "" || streamed.Len() == 0:
+		return errors.New("an answer is empty")
+	case !slices.Equal(asked, []string{"main 200", "main 400", "spare 200"}):
+		return fmt.Errorf("asked was %q; want main, main again and then spare", asked)
+	}
+	return nil
+}

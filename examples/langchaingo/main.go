@@ -1,0 +1,102 @@
+// Langchaingo chats by way of Spillway. Its Google AI model stands on an older client of Google's than the official one, but takes an HTTP
+// client; the router is the transport of one. Between an answer and a stream the key that served the first is revoked; the stream comes
+// from another project, and LangChainGo does not notice.
+//
+//	go run .        # without keys, on the emulator
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/tmc/langchaingo/llms"
+	"github.com/tmc/langchaingo/llms/googleai"
+
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+func main() {
+	if err := run(context.Background(), os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "langchaingo:", err)
+		os.Exit(1)
+	}
+}
+
+// pooled is what a service would read from spillway.toml, with config.Load.
+var pooled = pool.Config{Projects: []pool.Project{
+	{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("main-key")}},
+	{Name: "spare", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("spare-key")}, Priority: 1},
+}}
+
+// run has a chat of two turns, and fails if one of them was not answered, or not by whom it should.
+func run(ctx context.Context, out io.Writer) error {
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
+		{ID: "main", Keys: []string{"main-key"}}, {ID: "spare", Keys: []string{"spare-key"}},
+	}})
+	r, err := router.New(pooled, router.Config{}, router.WithTransport(google))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }()
+
+	// All that is Spillway's: the router under an HTTP client, and a key for a model that insists on one. No call carries it.
+	seen := &witness{RoundTripper: r}
+	model, err := googleai.New(ctx, googleai.WithAPIKey("any"), googleai.WithRest(), googleai.WithHTTPClient(&http.Client{Transport: seen}),
+		googleai.WithDefaultModel("gemini-2.5-flash"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = model.Close() }()
+
+	chat := []llms.MessageContent{llms.TextParts(llms.ChatMessageTypeHuman, "Why do dams have spillways?")}
+	answer, err := model.GenerateContent(ctx, chat)
+	if err != nil {
+		return err
+	}
+	first := answer.Choices[0].Content
+	_, _ = fmt.Fprintf(out, "answer  %s\n", first)
+
+	google.Revoke("main-key")
+	_, _ = fmt.Fprintln(out, "        the key of main is revoked")
+	chat = append(chat, llms.TextParts(llms.ChatMessageTypeAI, first), llms.TextParts(llms.ChatMessageTypeHuman, "And how wide are they?"))
+	var streamed strings.Builder
+	_, err = model.GenerateContent(ctx, chat, llms.WithStreamingFunc(func(_ context.Context, piece []byte) error {
+		_, _ = fmt.Fprintf(out, "stream  %s\n", piece)
+		_, err := streamed.Write(piece)
+		return err
+	}))
+	if err != nil {
+		return err
+	}
+
+	_, _ = fmt.Fprintf(out, "answered by %s\n", strings.Join(seen.endpoints, ", "))
+	switch {
+	case first == "" || streamed.Len() == 0:
+		return errors.New("an answer is empty")
+	case !slices.Equal(seen.endpoints, []string{"main/global/on_demand", "spare/global/on_demand"}):
+		return fmt.Errorf("answered by %q, want main and then spare", seen.endpoints)
+	}
+	return nil
+}
+
+// witness notes which endpoint has answered.
+type witness struct {
+	http.RoundTripper
+	endpoints []string // this program's calls come one after the other
+}
+
+func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := w.RoundTripper.RoundTrip(req)
+	if err == nil {
+		w.endpoints = append(w.endpoints, resp.Header.Get("Spillway-Endpoint"))
+	}
+	return resp, err
+}

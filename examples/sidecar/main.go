@@ -1,0 +1,74 @@
+// Sidecar runs Google's official Python and JavaScript SDKs through "spillway serve": client.py and client.mjs, each with a sidecar and an
+// emulator of its own. In the middle of each, the key that has served it is revoked.
+//
+//	go run ./examples/sidecar                     # the first time it installs the SDKs, into the user's cache
+//	go run ./examples/sidecar -only javascript
+//
+// It has to be run within this module. A client whose language is not installed here is skipped, and said to be.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+func main() {
+	only := flag.String("only", "", "the one client to run: python or javascript")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Stdout, *only)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sidecar:", err)
+		os.Exit(1)
+	}
+}
+
+// run runs the clients, and fails if one of them does.
+func run(ctx context.Context, out io.Writer, only string) error {
+	work, err := os.MkdirTemp("", "spillway-sidecar-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	binary := filepath.Join(work, "spillway")
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, "github.com/spillway-go/spillway/cmd/spillway") //nolint:gosec // a new folder's
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the command: %w\n%s", err, said)
+	}
+
+	passed, skipped := 0, 0
+	for _, c := range []client{python, javascript} {
+		if only != "" && only != c.name {
+			continue
+		}
+		began := time.Now()
+		dir, err := c.install(ctx, out)
+		if missing, ok := errors.AsType[missingError](err); ok {
+			_, _ = fmt.Fprintf(out, "%s: SKIPPED: %s\n", c.name, missing)
+			skipped++
+			continue
+		}
+		if err == nil {
+			err = c.drive(ctx, out, binary, work, dir)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+		_, _ = fmt.Fprintf(out, "%s: passed in %.1f s\n", c.name, time.Since(began).Seconds())
+		passed++
+	}
+	if passed+skipped == 0 {
+		return fmt.Errorf("there is no client %q; write python or javascript", only)
+	}
+	_, _ = fmt.Fprintf(out, "sidecar: %d passed, %d skipped\n", passed, skipped)
+	return nil
+}
