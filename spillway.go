@@ -31,6 +31,8 @@ const placeholder = "spillway"
 
 // Client is the official client, routed. It is safe for concurrent use.
 //
+// Live sessions are not HTTP requests, and the SDK's Live service fails with [ErrLive]: use [Client.ConnectLive].
+//
 // Leave the SDK's RetryOptions unset: it would wait for seconds and ask again without knowing what the router knows.
 type Client struct {
 	*genai.Client
@@ -74,6 +76,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 		cc.HTTPOptions.BaseURL = "https://generativelanguage.googleapis.com/"
 	}
 	client, err := genai.NewClient(ctx, cc)
+	if err == nil {
+		client.Live, err = noLive(ctx)
+	}
 	if err != nil {
 		_ = r.Close()
 		return nil, fmt.Errorf("spillway: making the SDK's client: %w", err)
@@ -81,7 +86,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 	return &Client{Client: client, Router: r, log: log}, nil
 }
 
-// ClientConfig returns what an agent framework, or another [genai.NewClient], needs to make a client that is routed like this one.
+// ClientConfig returns what an agent framework, or another [genai.NewClient], needs to make a client that is routed like this one. The Live
+// service of such a client dials Google without a credential, and is refused.
 func (c *Client) ClientConfig() genai.ClientConfig {
 	cc := c.Client.ClientConfig()
 	if cc.Backend == genai.BackendGeminiAPI {

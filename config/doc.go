@@ -41,7 +41,7 @@
 //	policy             = "least_loaded" # or "round_robin", "random"
 //	max_attempts       = 4              # requests one call may cost
 //	max_wait           = "10s"          # longest time in the queue; "0s" fails at once
-//	backend            = "gemini"       # the dialect clients speak; default: vertex if every project is vertex
+//	backend            = "gemini"       # the dialect clients speak, translated for projects of the other; default: vertex if every project is vertex
 //	state              = ""             # "spillway.state": a file that carries day counts, cooldowns and learned limits over a restart; default: none
 //	first_byte_timeout = "10m"
 //

@@ -25,18 +25,6 @@ func (t *table) config(cfg *Config) {
 		cfg.Pool.Projects = append(cfg.Pool.Projects, p.project())
 	}
 	t.end()
-	t.warnMixed(cfg.Pool.Projects)
-}
-
-// warnMixed tells of the one surprise of a pool with both back ends.
-func (t *table) warnMixed(projects []pool.Project) {
-	for i, p := range projects {
-		if i > 0 && p.Backend != projects[0].Backend {
-			t.warn(fieldPath{"project"}.element(i).to("backend"), "the pool has projects of both back ends",
-				"know that projects of the back end that clients do not speak (see [router] backend) are not asked by this version")
-			return
-		}
-	}
 }
 
 func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {

@@ -16,7 +16,9 @@ func (e *Emulator) createBatch(c call, in object) (any, *Answer) {
 	}
 	batch := in.object("batch")
 	input := batch.object("inputConfig")
-	output, answers, refused := map[string]any(nil), 0, (*Answer)(nil)
+	var output map[string]any
+	var answers int
+	var refused *Answer
 	if name := input.text("fileName"); name != "" {
 		output, answers, refused = e.answerFile(c, name)
 	} else {

@@ -115,7 +115,7 @@ func DefaultModels() []string {
 
 // Validate says what is wrong with a configuration, all of it at once, or nil. [Start] and [NewServer] call it;
 // [New] panics with what it says. It shows no key.
-func (c Config) Validate() error {
+func (c Config) Validate() error { //nolint:gocognit // one thing after the other, none depends on another
 	var problems []error
 	wrong := func(format string, args ...any) {
 		problems = append(problems, fmt.Errorf("geminitest: "+format, args...))

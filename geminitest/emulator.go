@@ -319,7 +319,9 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 
 // bodyModel is the model of a method that has it in its body.
 func bodyModel(c call, body []byte) string {
-	var in struct{ Model string }
+	var in struct {
+		Model string `json:"model"`
+	}
 	if c.method != interactionsCreate && c.method != "cachedContents.create" || json.Unmarshal(body, &in) != nil {
 		return ""
 	}

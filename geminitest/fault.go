@@ -28,9 +28,10 @@ func fault(code int, status, message string, details ...map[string]any) Answer {
 func (a Answer) problem() (code int, status, message string) {
 	var body struct {
 		Error struct {
-			Code            int
-			Status, Message string
-		}
+			Code    int    `json:"code"`
+			Status  string `json:"status"`
+			Message string `json:"message"`
+		} `json:"error"`
 	}
 	if json.Unmarshal(a.Body, &body) != nil || body.Error.Code == 0 {
 		return a.Status, "", http.StatusText(a.Status)

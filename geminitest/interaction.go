@@ -13,7 +13,9 @@ func (c call) streamsInteraction(body []byte) bool {
 	case interactionsGet:
 		return c.query.Get("stream") == "true"
 	case interactionsCreate:
-		var in struct{ Stream bool }
+		var in struct {
+			Stream bool `json:"stream"`
+		}
 		return json.Unmarshal(body, &in) == nil && in.Stream
 	}
 	return false

@@ -7,12 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/genai"
 	"google.golang.org/genai/interactions/models/apierrors"
 	interactionmodels "google.golang.org/genai/interactions/models/interactions"
 	"google.golang.org/genai/interactions/models/operations"
 
 	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/internal/sdktour"
 )
 
 // say is an interaction made by hand.
@@ -56,7 +56,7 @@ func TestInteractionsAreRefusedInTheirOwnWords(t *testing.T) {
 		}
 	}
 	client := sdkClients(t, google, "")["gemini"]
-	_, err := client.Interactions.Create(t.Context(), interaction("", func(m *interactionmodels.CreateModelInteraction) { m.Model = "gemini-none" }))
+	_, err := client.Interactions.Create(t.Context(), sdktour.Interaction("", func(m *interactionmodels.CreateModelInteraction) { m.Model = "gemini-none" }))
 	var refused *apierrors.CreateInteractionClientError
 	if !errors.As(err, &refused) || *refused.Error_.Code != "model_not_found" {
 		t.Errorf("the SDK reads %v", err)
@@ -73,7 +73,7 @@ func TestInteractionsInTheBackgroundTakeTheirTime(t *testing.T) {
 		google := geminitest.New(cfg)
 		for name, client := range sdkClients(t, google, "") {
 			create := func() *interactionmodels.Interaction {
-				r, err := client.Interactions.Create(t.Context(), interaction("hi", func(m *interactionmodels.CreateModelInteraction) { m.Background = genai.Ptr(true) }))
+				r, err := client.Interactions.Create(t.Context(), sdktour.Interaction("hi", func(m *interactionmodels.CreateModelInteraction) { m.Background = new(true) }))
 				if err != nil {
 					t.Fatal(name, err)
 				}
@@ -117,7 +117,7 @@ func TestStreamsOfInteractionsResumeAndFailInTheirOwnWay(t *testing.T) {
 	if !strings.HasPrefix(whole.body, "event: interaction.created\r\ndata: {") || !strings.HasSuffix(whole.body, "event: done\r\ndata: [DONE]\r\n\r\n") {
 		t.Fatalf("%q", whole.body)
 	}
-	id := strings.Split(strings.Split(whole.body, `"id":"`)[1], `"`)[0]
+	id, _, _ := strings.Cut(strings.Split(whole.body, `"id":"`)[1], `"`)
 	again := ask{verb: "GET", key: "key-1", url: studio + "/v1beta/interactions/" + id + "?stream=true&last_event_id=evt_2"}.do(t.Context(), google)
 	if _, rest, _ := strings.Cut(whole.body, `"event_id":"evt_2"`); again.status != 200 || !strings.HasPrefix(again.body, "event: step.delta") || strings.Count(rest, "\r\n\r\n") != strings.Count(again.body, "\r\n\r\n")+1 {
 		t.Errorf("resumed %q of %q", again.body, whole.body)
@@ -125,13 +125,13 @@ func TestStreamsOfInteractionsResumeAndFailInTheirOwnWay(t *testing.T) {
 	for after, before := range map[int]string{0: "", 2: "event: interaction.created event: step.start "} {
 		google.Script(geminitest.Match{}, geminitest.Overloaded().Coded().AfterEvents(after))
 		cut := say(`{"model":"gemini-2.5-flash","input":"hi","stream":true}`).do(t.Context(), google)
-		names := ""
-		for _, line := range strings.Split(cut.body, "\r\n") {
+		var names strings.Builder
+		for line := range strings.SplitSeq(cut.body, "\r\n") {
 			if strings.HasPrefix(line, "event: ") {
-				names += line + " "
+				names.WriteString(line + " ")
 			}
 		}
-		if cut.status != 200 || names != before+"event: error " || !strings.Contains(cut.body, `data: {"event_type":"error",  "error": {    "code": "service_unavailable"`) {
+		if cut.status != 200 || names.String() != before+"event: error " || !strings.Contains(cut.body, `data: {"event_type":"error",  "error": {    "code": "service_unavailable"`) {
 			t.Errorf("after %d events: %q", after, cut.body)
 		}
 	}
@@ -141,10 +141,13 @@ func TestFollowingInteractionsFindTheOneBeforeInTheCache(t *testing.T) {
 	google := caching()
 	first := say(`{"model":"gemini-2.5-flash","input":"`+long+`"}`).do(t.Context(), google)
 	var next struct {
-		Usage struct{ Total_input_tokens, Total_cached_tokens int }
+		Usage struct {
+			Input  int `json:"total_input_tokens"`
+			Cached int `json:"total_cached_tokens"`
+		}
 	}
 	say(`{"model":"gemini-2.5-flash","input":"word","previous_interaction_id":"`+first.name(t)+`"}`).do(t.Context(), google).decode(t, &next)
-	if next.Usage.Total_input_tokens != 1121 || next.Usage.Total_cached_tokens != 1120 {
+	if next.Usage.Input != 1121 || next.Usage.Cached != 1120 {
 		t.Errorf("%+v, want 1121 tokens, 1120 of them cached", next.Usage)
 	}
 }

@@ -45,7 +45,7 @@ func TestResourcesAreTheirOwnersAlone(t *testing.T) {
 		t.Helper()
 		return a.do(t.Context(), google)
 	}
-	make := func(url, body string) string {
+	create := func(url, body string) string {
 		t.Helper()
 		a := ask{url: url, body: body, key: "key-1"}
 		if !strings.HasPrefix(url, studio) {
@@ -57,20 +57,20 @@ func TestResourcesAreTheirOwnersAlone(t *testing.T) {
 	file := chunk(t, google, upload, "key-1", "upload, finalize", 0, []byte("x")).name(t)
 	beta, here := studio+"/v1beta/", europe("acme")
 	cacheBody := `{"model":"models/gemini-2.5-flash","contents":[{"parts":[{"text":"` + long + `"}]}]}`
-	cache := make(beta+"cachedContents", cacheBody)
+	cache := create(beta+"cachedContents", cacheBody)
 	prompt := `{"contents":[{"parts":[{"text":"hi"}]}]}`
-	batch := make(beta+"models/gemini-2.5-flash:batchGenerateContent", `{"batch":{"inputConfig":{"requests":{"requests":[{"request":`+prompt+`}]}}}}`)
-	tuned := make(beta+"tunedModels", `{"baseModel":"models/gemini-2.5-flash"}`)
-	store := make(beta+"fileSearchStores", `{}`)
-	imported := make(beta+store+":importFile", `{"fileName":"`+file+`"}`)
-	video := make(beta+"models/veo-3.1-generate-001:predictLongRunning", `{"instances":[{"prompt":"x"}]}`)
-	interaction := make(beta+"interactions", `{"model":"gemini-2.5-flash","input":"hi"}`)
-	environment := make(beta+"environments", `{}`)
-	vertexCache := make(here+"cachedContents", cacheBody)
-	vertexJob := make(here+"batchPredictionJobs", `{"model":"publishers/google/models/gemini-2.5-flash","inputConfig":{}}`)
-	vertexTuning := make(here+"tuningJobs", `{"baseModel":"gemini-2.5-flash"}`)
-	vertexVideo := make(here+"publishers/google/models/veo-3.1-generate-001:predictLongRunning", `{"instances":[{"prompt":"x"}]}`)
-	vertexInteraction := make(here+"interactions", `{"model":"gemini-2.5-flash","input":"hi"}`)
+	batch := create(beta+"models/gemini-2.5-flash:batchGenerateContent", `{"batch":{"inputConfig":{"requests":{"requests":[{"request":`+prompt+`}]}}}}`)
+	tuned := create(beta+"tunedModels", `{"baseModel":"models/gemini-2.5-flash"}`)
+	store := create(beta+"fileSearchStores", `{}`)
+	imported := create(beta+store+":importFile", `{"fileName":"`+file+`"}`)
+	video := create(beta+"models/veo-3.1-generate-001:predictLongRunning", `{"instances":[{"prompt":"x"}]}`)
+	interaction := create(beta+"interactions", `{"model":"gemini-2.5-flash","input":"hi"}`)
+	environment := create(beta+"environments", `{}`)
+	vertexCache := create(here+"cachedContents", cacheBody)
+	vertexJob := create(here+"batchPredictionJobs", `{"model":"publishers/google/models/gemini-2.5-flash","inputConfig":{}}`)
+	vertexTuning := create(here+"tuningJobs", `{"baseModel":"gemini-2.5-flash"}`)
+	vertexVideo := create(here+"publishers/google/models/veo-3.1-generate-001:predictLongRunning", `{"instances":[{"prompt":"x"}]}`)
+	vertexInteraction := create(here+"interactions", `{"model":"gemini-2.5-flash","input":"hi"}`)
 	id := func(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 	if !strings.HasPrefix(vertexCache, "projects/1001/locations/europe-west4/cachedContents/") {
 		t.Errorf("name %q, want one with the project's number", vertexCache)

@@ -153,7 +153,7 @@ func readPrompt(c route, body []byte) (prompt, *Answer) {
 	case generateContent, streamGenerateContent:
 		return readGenerate(c, root)
 	case countTokens:
-		inner := object(root)
+		inner := root
 		if nested := inner.object("generateContentRequest"); nested != nil {
 			inner = nested
 		}

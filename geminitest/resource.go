@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Resource is something that callers have made: a file, a cached content, a job, …
+// Resource is something that callers have made: a file, a cached content, a job, ….
 type Resource struct {
 	Name     string // as answers have it; of those around the Interactions API "interactions/" and so on with the id
 	Project  string // id of the owner

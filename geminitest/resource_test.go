@@ -144,11 +144,11 @@ func TestWorkTakesItsTime(t *testing.T) {
 			t.Error("a model answers that is being tuned")
 		}
 		time.Sleep(59 * time.Second)
-		if got, want := states(), "PROCESSING PROCESSING RUNNING JOB_STATE_RUNNING CREATING RUNNING"; got != want {
+		if got, want := states(), "PROCESSING PROCESSING RUNNING JOB_STATE_RUNNING CREATING RUNNING"; got != want { //nolint:dupword // two files
 			t.Errorf("after 59 s %s, want %s", got, want)
 		}
 		time.Sleep(time.Second)
-		if got, want := states(), "ACTIVE ACTIVE DONE JOB_STATE_SUCCEEDED ACTIVE DONE"; got != want {
+		if got, want := states(), "ACTIVE ACTIVE DONE JOB_STATE_SUCCEEDED ACTIVE DONE"; got != want { //nolint:dupword // two files
 			t.Errorf("after a minute %s, want %s", got, want)
 		}
 		if op, err = client.Operations.GetVideosOperation(ctx, op, nil); err != nil || !op.Done || use() != nil {
@@ -215,8 +215,8 @@ func TestTheSeedGivesTheNames(t *testing.T) {
 		}
 		return fmt.Sprint(google.Resources()[0].Name, google.Resources()[1].Name, google.Resources()[2].Name, google.Resources()[3].Name)
 	}
-	if names(1) != names(1) || names(1) == names(2) {
-		t.Errorf("names %s and %s", names(1), names(2))
+	if first, again, other := names(1), names(1), names(2); first != again || first == other {
+		t.Errorf("names %s, %s and %s", first, again, other)
 	}
 }
 

@@ -80,7 +80,7 @@ func (e *Emulator) startUpload(p *reply, c call, finish func(c call, mimeType st
 		if err != nil || n < 0 {
 			return new(InvalidArgument("Invalid X-Goog-Upload-Header-Content-Length."))
 		}
-		if n > maxFile {
+		if int64(n) > maxFile {
 			return new(tooLarge())
 		}
 		length = n
@@ -155,7 +155,7 @@ type progress struct {
 // advance does what a request to the session asks. s.mu is held.
 func (s *session) advance(c call, body []byte) progress {
 	var commands []string
-	for _, command := range strings.Split(c.header.Get(uploadHeader+"Command"), ",") {
+	for command := range strings.SplitSeq(c.header.Get(uploadHeader+"Command"), ",") {
 		commands = append(commands, strings.ToLower(strings.TrimSpace(command)))
 	}
 	has := func(command string) bool { return slices.Contains(commands, command) }
@@ -190,7 +190,7 @@ func (s *session) take(c call, chunk []byte, last bool) progress {
 		return s.wrong("Upload offset %q does not match the %d bytes received.", printable(c.header.Get(uploadHeader+"Offset")), s.size)
 	case !last && len(chunk)%granularity != 0:
 		return s.wrong("Chunks but the last are multiples of %d bytes.", granularity)
-	case size > maxFile:
+	case int64(size) > maxFile:
 		return progress{refused: new(tooLarge())}
 	case last && s.length >= 0 && size != s.length:
 		return s.wrong("Upload has %d bytes; %d were announced.", size, s.length)

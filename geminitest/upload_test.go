@@ -54,10 +54,10 @@ func raw(t *testing.T, rt http.RoundTripper, verb, url, key string, body []byte,
 func begin(t *testing.T, rt http.RoundTripper, key, meta string, headers ...string) string {
 	t.Helper()
 	r := raw(t, rt, "POST", studio+"/upload/v1beta/files", key, []byte(meta), append([]string{"Protocol", "resumable", "Command", "start"}, headers...)...)
-	if r.status != 200 || r.header.Get("X-Goog-Upload-Status") != "active" || r.header.Get("X-Goog-Upload-URL") == "" {
+	if r.status != 200 || r.header.Get("X-Goog-Upload-Status") != "active" || r.header.Get("X-Goog-Upload-Url") == "" {
 		t.Fatalf("start: %d %s %v", r.status, r.body, r.header)
 	}
-	return r.header.Get("X-Goog-Upload-URL")
+	return r.header.Get("X-Goog-Upload-Url")
 }
 
 // chunk sends a part of an upload.

@@ -20,7 +20,7 @@ type Candidate struct {
 	location string
 	traffic  Traffic
 	name     string
-	home     bool
+	hash     uint64 // of the name
 	load     *load
 	gone     int64 // instant at which a reload took it away, of those that are in Plan.gone
 }
@@ -35,6 +35,9 @@ func newPlace(p quota.Pacing) *place { return &place{cool: &cooldown{}, pacer: q
 
 // String returns the endpoint's name: "project/location/traffic".
 func (c *Candidate) String() string { return c.name }
+
+// Hash returns a hash of the endpoint's name, the same in every process.
+func (c *Candidate) Hash() uint64 { return c.hash }
 
 // Backend returns the back end that the endpoint speaks.
 func (c *Candidate) Backend() Backend { return c.project.Backend }
@@ -63,11 +66,13 @@ func (c *Candidate) Overflow() Overflow {
 // BaseURL returns the address that replaces Google's, or nil. The caller does not change it.
 func (c *Candidate) BaseURL() *url.URL { return c.project.base }
 
-// Home reports whether this is where calls go that belong to one project: the first location of the back end's first project.
-func (c *Candidate) Home() bool { return c.home }
-
 // Weight returns the configured weight.
 func (c *Candidate) Weight() float64 { return c.project.Weight }
+
+// WeightAt returns the weight, less of it while the endpoint's servers recover from an outage.
+func (c *Candidate) WeightAt(now time.Time) float64 {
+	return c.project.Weight * c.server.breaker.Weight(now)
+}
 
 // Limits returns the limits that the endpoint keeps to, declared or learned from Google's refusals; the zero value if there are none. They
 // are the project's for the model: its on-demand endpoints share them.
@@ -95,7 +100,7 @@ func (c *Candidate) Load(now time.Time) float64 {
 	if tokens == 0 {
 		return 0
 	}
-	headroom := c.project.Weight * c.server.breaker.Weight(now)
+	headroom := c.WeightAt(now)
 	switch {
 	case c.ledger() != nil:
 		headroom *= c.order.ledger.Headroom(now)
@@ -104,6 +109,17 @@ func (c *Candidate) Load(now time.Time) float64 {
 	}
 	return float64(tokens) / max(headroom, 1e-6)
 }
+
+// Carries returns how many calls are under way, and how many have begun within the last half minute, as far as two counts tell. Those
+// that are expected count in both.
+func (c *Candidate) Carries(now time.Time) (calls int, recent float64) {
+	coming := max(c.load.coming.Load(), 0)
+	calls, recent = c.load.leases.recent(c.pool.instant(now))
+	return calls + int(coming), recent + float64(coming)
+}
+
+// Expect notes that n more calls have chosen the endpoint and will ask it for a lease or, with a negative n, that they have asked.
+func (c *Candidate) Expect(n int64) { c.load.coming.Add(n) }
 
 // ledger returns the order's ledger if the endpoint is to keep to it.
 func (c *Candidate) ledger() *quota.Ledger {

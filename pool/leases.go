@@ -3,11 +3,17 @@ package pool
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
+
+// recently is how long a call that has begun counts as recent: long enough that chance evens out between endpoints, and that callers are
+// seen who think between their calls.
+const recently = 30 * time.Second
 
 // load is what an endpoint carries: it goes on when the configuration is another.
 type load struct {
 	tokens atomic.Int64 // of all its calls
+	coming atomic.Int64 // calls that have chosen it, and have no lease yet
 	leases leases
 }
 
@@ -18,6 +24,10 @@ type leases struct {
 	newest *lease
 	free   *lease
 	count  int
+
+	period int64 // the one that the counts below belong to: periods of recently, from the pool's beginning
+	begun  int   // calls that began in it
+	before int   // and in the one before it
 }
 
 // record returns an unused record.
@@ -54,7 +64,30 @@ func (s *leases) add(r *lease) uint64 {
 	}
 	s.newest = r
 	s.count++
+	s.turnLocked(r.at)
+	s.begun++
 	return r.generation
+}
+
+// turnLocked begins the period of an instant. One that comes late counts in the present period. The caller holds s.mu.
+func (s *leases) turnLocked(at int64) {
+	switch p := at / int64(recently); {
+	case p <= s.period:
+	case p == s.period+1:
+		s.period, s.before, s.begun = p, s.begun, 0
+	default:
+		s.period, s.before, s.begun = p, 0, 0
+	}
+}
+
+// recent returns how many calls there are, and how many have begun recently: those of the last period count as far as it is not past, as if
+// they had come evenly.
+func (s *leases) recent(at int64) (calls int, begun float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.turnLocked(at)
+	past := max(float64(at)/float64(recently)-float64(s.period), 0)
+	return s.count, float64(s.begun) + float64(s.before)*(1-past)
 }
 
 // end takes the record of a handle out of the list; false if the handle's lease has ended.

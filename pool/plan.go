@@ -2,9 +2,12 @@ package pool
 
 import (
 	"cmp"
+	"hash/fnv"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/spillway-go/spillway/breaker"
@@ -23,6 +26,7 @@ type Plan struct {
 	Tiers []*Tier
 
 	all     []*Candidate
+	speaks  []Backend    // of all
 	gone    []*Candidate // taken away by reloads
 	tokens  *means
 	secrets []string     // of the whole pool
@@ -36,13 +40,23 @@ type Tier struct {
 
 	heaviest float64
 	turn     atomic.Uint64
+	choosing sync.Mutex
 }
+
+// Lock makes those who choose by what the candidates carry do so one after the other; see [Candidate.Expect]. It is for no more than that.
+func (t *Tier) Lock() { t.choosing.Lock() }
+
+// Unlock ends Lock.
+func (t *Tier) Unlock() { t.choosing.Unlock() }
 
 // MaxWeight returns the greatest weight of the candidates.
 func (t *Tier) MaxWeight() float64 { return t.heaviest }
 
 // Turn returns 0, 1, 2, … : a counter for policies that take turns.
 func (t *Tier) Turn() uint64 { return t.turn.Add(1) - 1 }
+
+// Speaks reports whether any candidate is of a back end.
+func (p *Plan) Speaks(b Backend) bool { return slices.Contains(p.speaks, b) }
 
 // All returns the candidates of every tier, in the order of the tiers. The caller does not change it.
 func (p *Plan) All() []*Candidate { return p.all }
@@ -96,11 +110,7 @@ func (p *Pool) newPlan(model string, s *setup) *Plan {
 		t.heaviest = max(t.heaviest, c.Weight())
 	}
 
-	homes := make(map[Backend]*project)
 	for _, project := range s.projects {
-		if homes[project.Backend] == nil {
-			homes[project.Backend] = project
-		}
 		if !project.serves(model) {
 			continue
 		}
@@ -115,8 +125,10 @@ func (p *Pool) newPlan(model string, s *setup) *Plan {
 				order: o, backend: p.backends[project.Backend],
 				location: location, traffic: traffic,
 				name: project.Name + "/" + location + "/" + string(traffic),
-				home: homes[project.Backend] == project && location == project.Locations[0],
 			}
+			h := fnv.New64a()
+			_, _ = io.WriteString(h, c.name)
+			c.hash = h.Sum64()
 			id := c.serverID()
 			if servers[id] == nil {
 				servers[id] = p.newServer(s.cfg.Breaker, model, id)
@@ -131,10 +143,7 @@ func (p *Pool) newPlan(model string, s *setup) *Plan {
 				}
 			}
 		}
-		for _, location := range project.Locations {
-			if model == "" && location != project.Locations[0] {
-				continue // what belongs to no model is the same everywhere in a project
-			}
+		for _, location := range project.places(model) {
 			add(rank{true, project.Priority, reach(location)}, candidate(location, nil))
 		}
 	}
@@ -144,7 +153,23 @@ func (p *Pool) newPlan(model string, s *setup) *Plan {
 		plan.Tiers = append(plan.Tiers, tiers[r])
 		plan.all = append(plan.all, tiers[r].Candidates...)
 	}
+	for _, c := range plan.all {
+		if !plan.Speaks(c.Backend()) {
+			plan.speaks = append(plan.speaks, c.Backend())
+		}
+	}
 	return plan
+}
+
+// places are the locations where calls for a model may go on demand. What belongs to no model may live wherever the project is asked at all.
+func (p *project) places(model string) []string {
+	places := slices.Clone(p.Locations)
+	for _, o := range p.orders {
+		if model == "" && !slices.Contains(places, o.Location) {
+			places = append(places, o.Location)
+		}
+	}
+	return places
 }
 
 // version is the suffix of a stable model version. An order names a version, callers often do not.

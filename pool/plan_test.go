@@ -84,8 +84,8 @@ func TestPlanHasTheEndpointsThatTakeTheModel(t *testing.T) {
 		{"no glob of one project matches", "gemini-3-flash", [][]string{{"any/global/on_demand"}}},
 		{"a glob in the call is no glob", "gemini-2.5-*",
 			[][]string{{"any/global/on_demand"}, {"ordered/us/on_demand", "ordered/eu/on_demand"}}},
-		{"a call without a model goes to each project's first location, whatever models it takes", "",
-			[][]string{{"any/global/on_demand"}, {"ordered/us/on_demand"}}},
+		{"a call without a model goes wherever a project is asked, whatever models it takes", "",
+			[][]string{{"any/global/on_demand"}, {"ordered/us/on_demand", "ordered/eu/on_demand"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,20 +109,18 @@ func TestPlanOfAModelThatNobodyTakesHasNoTiers(t *testing.T) {
 	})
 }
 
-func TestHomeIsTheFirstProjectsFirstLocation(t *testing.T) {
+func TestWhatBelongsToNoModelMayLiveWhereverTheProjectIsAsked(t *testing.T) {
 	first := keyless("first", "eu", "global")
+	first.Provisioned = []pool.Order{{Model: flash, Location: "us-central1", GSUs: 1}}
 	cfg := pool.Config{Projects: []pool.Project{first, keyless("second", "eu")}}
 	inBubble(t, cfg, func(t *testing.T, b *bed) {
-		for _, model := range []string{flash, ""} {
-			var home []string
-			for _, c := range b.pool.Plan(b.start, model).All() {
-				if c.Home() {
-					home = append(home, c.String())
-				}
-			}
-			if diff := cmp.Diff([]string{"first/eu/on_demand"}, home); diff != "" {
-				t.Errorf("home of calls for %q (-want +got):\n%s", model, diff)
-			}
+		want := []string{"first/global/on_demand", "first/eu/on_demand", "second/eu/on_demand", "first/us-central1/on_demand"}
+		var got []string
+		for _, c := range b.pool.Plan(b.start, "").All() {
+			got = append(got, c.String())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("endpoints (-want +got):\n%s", diff)
 		}
 	})
 }

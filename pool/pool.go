@@ -30,6 +30,8 @@ type Pool struct {
 	backends map[Backend]*cooldown
 	seq      atomic.Uint64 // number of the newest attempt
 
+	owners owners
+
 	plans  sync.Map // model -> *Plan
 	planMu sync.Mutex
 	known  int  // plans there are

@@ -78,6 +78,12 @@ func (s *session) canBy(limit time.Time) bool {
 // lease takes the first candidate that is to be had, tier by tier.
 func (s *session) lease() (pool.Lease, bool) {
 	for _, t := range s.plan.Tiers {
+		if s.affinity != 0 {
+			if l, ok := s.leaseAffine(t); ok {
+				return l, true
+			}
+			continue
+		}
 		// No candidate is asked twice: a ledger learns from what it is asked for.
 		picked := s.pick(t)
 		if picked != nil {

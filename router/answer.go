@@ -24,12 +24,18 @@ func (t *transfer) whole() answer {
 	if n := t.resp.ContentLength; n > 0 && n <= maxAnswer {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(io.LimitReader(t.upstream, maxAnswer+1))
+	most := int64(maxAnswer)
+	if t.translation != nil {
+		most = maxTranslated
+	}
+	_, err := buf.ReadFrom(io.LimitReader(t.upstream, most+1))
 	body := buf.Bytes()
 	switch {
 	case err != nil:
 		return t.broken(err)
-	case len(body) > maxAnswer:
+	case int64(len(body)) > most && t.translation != nil:
+		return t.broken(errTooLong)
+	case int64(len(body)) > most:
 		return t.pass(body)
 	case t.resp.StatusCode == http.StatusOK && isJSON(t.resp.Header) && cut(body):
 		return t.broken(io.ErrUnexpectedEOF)
@@ -37,14 +43,26 @@ func (t *transfer) whole() answer {
 		return t.judged(0, body)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
+	var usage wire.Usage
 	if s.metered() {
-		use(&o, wire.ParseUsage(body))
+		usage = wire.ParseUsage(body)
+		use(&o, usage)
 	}
 	t.settle(o)
-	t.resp.Body = io.NopCloser(bytes.NewReader(body))
-	t.resp.ContentLength = int64(len(body))
-	s.sign(t.resp.Header, t.lease.Candidate(), o.Traffic)
+	s.learn(t.lease.Candidate(), t.resp.Header, body)
+	if t.translation != nil {
+		body = t.translation.Answer(body)
+	}
+	setBody(t.resp, body)
+	t.sign(usage)
 	return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
+}
+
+// setBody puts another body into an answer.
+func setBody(resp *http.Response, body []byte) {
+	resp.Header.Del("Content-Length")
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	resp.ContentLength = int64(len(body))
 }
 
 // use puts what Google counted into an outcome.
@@ -88,15 +106,24 @@ func cut(body []byte) bool {
 
 // pass hands an answer on as it comes, after the head that was read already.
 func (t *transfer) pass(head []byte) answer {
-	t.accept("")
+	t.accept(wire.Usage{})
 	t.resp.Body = &passing{transfer: t, head: head}
 	return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
 }
 
 // accept notes that Google has begun to answer well.
-func (t *transfer) accept(traffic string) {
+func (t *transfer) accept(u wire.Usage) {
 	t.patience.Stop()
 	t.lease.Accept(time.Now())
+	t.sign(u)
+}
+
+// sign puts our headers on a good answer: usage is what it says of itself so far.
+func (t *transfer) sign(u wire.Usage) {
+	traffic := wire.Traffic(t.resp.Header, u)
+	if t.translation != nil {
+		t.translation.AnswerHeader(t.resp.Header, traffic)
+	}
 	t.session.sign(t.resp.Header, t.lease.Candidate(), traffic)
 }
 

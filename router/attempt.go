@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +22,8 @@ import (
 const (
 	// maxAnswer bounds what is read of an answer before it is handed on. A longer one passes through as it comes.
 	maxAnswer = 32 << 20
+	// maxTranslated is the same for one in the other dialect, which cannot pass: nobody would understand it.
+	maxTranslated = 256 << 20
 	// maxError bounds what is read of an error.
 	maxError = 1 << 20
 )
@@ -31,6 +34,7 @@ type answer struct {
 	class     pool.Class
 	hint      time.Duration
 	served    bool           // a good answer, or the beginning of one
+	unsent    bool           // the request never left
 	resp      *http.Response // what the caller would get; nil if nothing came
 	err       error          // why nothing came
 }
@@ -38,12 +42,15 @@ type answer struct {
 // errFirstByte ends an attempt that has stayed without an answer for Config.FirstByteTimeout.
 var errFirstByte = errors.New("router: no byte within first_byte_timeout")
 
+// errTooLong ends an attempt whose answer is too long to be translated.
+var errTooLong = errors.New("router: the answer is too long to be translated")
+
 // attempt sends the request to the leased endpoint, judges the answer and ends the lease. If the beginning of a good answer is all there
 // is yet, the lease goes over to the answer's body.
 func (s *session) attempt(l pool.Lease) answer {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	patience := time.AfterFunc(s.cfg.FirstByteTimeout, func() { cancel(errFirstByte) })
-	t := &transfer{session: s, lease: l, ctx: ctx, cancel: cancel, patience: patience}
+	t := &transfer{session: s, lease: l, translation: s.translation(l.Candidate()), ctx: ctx, cancel: cancel, patience: patience}
 
 	req, err := t.request()
 	if err != nil {
@@ -101,7 +108,7 @@ func (t *transfer) unsigned(err error) answer {
 	}
 	c := t.lease.Candidate()
 	t.settle(pool.Outcome{Class: class, Message: "no access token: " + err.Error()})
-	return answer{candidate: c, class: class, err: fmt.Errorf("router: access token for %s: %w", c, err)}
+	return answer{candidate: c, class: class, unsent: true, err: fmt.Errorf("router: access token for %s: %w", c, err)}
 }
 
 // awaited is the body of an answer; its first byte ends the waiting for it.
@@ -134,14 +141,19 @@ func (s *sending) Read(p []byte) (int, error) {
 func (t *transfer) request() (*http.Request, error) {
 	s, ctx, l := t.session, t.ctx, t.lease
 	c := l.Candidate()
-	u := s.wire.URL(wire.Target{
-		Backend: wire.Backend(c.Backend()), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location(),
-	})
+	target := wire.Target{Backend: wire.Backend(c.Backend()), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location()}
+	u, body := s.wire.URL(target), s.body
+	if t.translation != nil {
+		u, body = t.translation.Call.URL(target), t.translation.Body
+	}
 	h := make(http.Header, len(s.req.Header)+3)
 	for k, v := range s.req.Header {
 		if travels(k) {
 			h[k] = v
 		}
+	}
+	if t.translation != nil {
+		t.translation.Header(h)
 	}
 	if err := l.Authorize(ctx, h); err != nil {
 		return nil, err
@@ -167,10 +179,13 @@ func (t *transfer) request() (*http.Request, error) {
 	case s.tail != nil:
 		req.Body = io.NopCloser(&sending{io.MultiReader(bytes.NewReader(s.body), s.tail), t.patience, s.cfg.FirstByteTimeout})
 		req.ContentLength = s.req.ContentLength
-	case len(s.body) > 0:
-		req.Body = io.NopCloser(bytes.NewReader(s.body))
-		req.ContentLength = int64(len(s.body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(s.body)), nil }
+	case len(body) > 0:
+		if s.belongs {
+			body = s.wire.Place(target, body)
+		}
+		req.Body = io.NopCloser(bytes.NewReader(body))
+		req.ContentLength = int64(len(body))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
 	return req, nil
 }
@@ -191,8 +206,11 @@ func travels(name string) bool {
 
 // transfer is one attempt's exchange with Google, for as long as it lasts.
 type transfer struct {
-	session  *session
-	lease    pool.Lease
+	session *session
+	lease   pool.Lease
+
+	translation *wire.Translation // nil: the endpoint speaks the caller's dialect
+
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	patience *time.Timer
@@ -218,7 +236,7 @@ func (t *transfer) settle(o pool.Outcome) {
 // broken ends an attempt to which no whole answer came.
 func (t *transfer) broken(err error) answer {
 	class := t.breach()
-	a := answer{candidate: t.lease.Candidate(), class: class, err: err}
+	a := answer{candidate: t.lease.Candidate(), class: class, unsent: unsent(err), err: err}
 	if cause := context.Cause(t.ctx); errors.Is(cause, errFirstByte) {
 		a.err = cause
 	} else if t.session.ctx.Err() != nil {
@@ -227,6 +245,12 @@ func (t *transfer) broken(err error) answer {
 	t.settle(pool.Outcome{Class: class, Message: "no whole answer"})
 	a.err = fmt.Errorf("router: %s: %w", a.candidate, redacted(a.err))
 	return a
+}
+
+// unsent reports whether an error of a transport's means that there was no connection to send anything over.
+func unsent(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
 }
 
 // breach is the class of an exchange that broke off: the way to Google, unless it was the caller who left. A caller whose deadline passed
@@ -287,8 +311,11 @@ func (t *transfer) judged(status int, body []byte) answer {
 	if v.Class == wire.OK { // an error event without anything that names the error
 		v.Class = wire.ServerFault
 	}
-	if s.home && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
+	if s.belongs && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
 		v.Class = wire.CallerFault // it is the resource that is not there, and it lives nowhere else
+	}
+	if s.home != (pool.Home{}) && v.Class == wire.ProjectMisconfigured && strings.HasPrefix(v.Reason, "IAM_") {
+		v.Class = wire.CallerFault // what may not be done to a resource says nothing of the project
 	}
 	if status == 0 { // it was good before Google knew better
 		if status = v.Code; status < http.StatusBadRequest {

@@ -21,7 +21,11 @@ const (
 // Call is what one call asks of the router. The zero value asks for nothing in particular. Set it with [WithCall], or, from other
 // programs, with the Spillway-… headers; where both speak of the same thing, Call holds.
 type Call struct {
-	// Affinity is any string; calls with the same one go to the same endpoint while it is ready. Header: Spillway-Affinity.
+	// Affinity is any string; calls with the same one go to the same endpoint of a tier while it is ready and does not carry more than 1.25
+	// times its fair share of the tier's calls. In every process it is the same endpoint. Google then bills less for what its prompts have
+	// in common, and answers sooner. Empty: the calls of a conversation have one of their own, from the second turn on: the bytes of system
+	// instruction, tools and first content; other calls have none. Name one where the conversations of a user, or the questions about one
+	// document, are to stay together. Header: Spillway-Affinity.
 	Affinity string
 	// Locations are the only locations that may serve the call, failover included. Empty: all. Header: Spillway-Locations, with commas
 	// between them.
@@ -57,6 +61,20 @@ const (
 	headerModel    = headerPrefix + "Model"
 )
 
+// locations returns the locations that a call's headers name, and whether they name any: however the header is spelled, and if it is empty
+// too, for a call must not go everywhere because the bound that its caller meant was not understood.
+func locations(h http.Header) (values []string, named bool) {
+	if values, named = h[headerLocations]; named {
+		return values, true
+	}
+	for name, values := range h {
+		if len(name) == len(headerLocations) && strings.EqualFold(name, headerLocations) {
+			return values, true
+		}
+	}
+	return nil, false
+}
+
 // askedOf reads what a request asks of the router, or says what is wrong with it.
 func askedOf(req *http.Request) (c Call, wrong string) {
 	c, _ = req.Context().Value(callKey{}).(Call)
@@ -64,7 +82,8 @@ func askedOf(req *http.Request) (c Call, wrong string) {
 	if c.Affinity == "" {
 		c.Affinity = h.Get(headerAffinity)
 	}
-	if v := h.Get(headerLocations); len(c.Locations) == 0 && v != "" {
+	if values, named := locations(h); len(c.Locations) == 0 && named {
+		v := strings.Join(values, ",")
 		for l := range strings.SplitSeq(v, ",") {
 			if l = strings.TrimSpace(l); l != "" {
 				c.Locations = append(c.Locations, l)

@@ -27,7 +27,9 @@ type Config struct {
 	MaxAttempts int
 	// MaxWait is the longest a call queues for an endpoint. Zero means 10 s, negative means it never waits.
 	MaxWait time.Duration
-	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that back end, else Gemini.
+	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that back end, else Gemini. Projects of the
+	// other one serve the calls that can be said in its dialect too: generating, counting tokens and embedding, unless a call has a field
+	// that it does not take, or names what lives in a project. Calls and answers are translated, and nothing is left out of them.
 	Backend pool.Backend
 	// State is a file that carries over a restart what is used up of the day, what rests, and which limits Google named. It is read once, by
 	// [New]; it is written every 5 seconds while there is news, and by [Router.Close]. Without one, or if it cannot be read, the router starts
@@ -39,11 +41,14 @@ type Config struct {
 	Retry Retry
 	// Models are aliases: name in the call -> model that is asked.
 	Models map[string]string
-	// Fallbacks are tried when a model is exhausted everywhere.
+	// Fallbacks are tried when a model is exhausted everywhere: when no endpoint that may serve the call can do so within MaxWait and the
+	// caller's deadline. MaxWait and MaxAttempts are for all models of one call together.
 	Fallbacks []Fallback
 }
 
 // Retry sets the attempts that follow a server's fault or a broken connection. Moving on from a quota is no retry and is not limited here.
+// There is none for a call that makes something each time that it is sent (a batch, a tuning, a video, a cached content, a store): after such
+// a failure nobody knows whether it was made, and Google's answer goes to the caller. Answers of models and uploads are asked for again.
 type Retry struct {
 	// Initial is the first backoff before the same endpoint is asked again. Zero means 1 s.
 	Initial time.Duration
@@ -53,7 +58,10 @@ type Retry struct {
 	Budget float64
 }
 
-// Fallback names the models that stand in for one that is exhausted.
+// Fallback names the models that stand in for one that is exhausted. Spillway-Model in the answer tells which of them gave it; when none
+// could, the answer speaks of the model that was asked for. Nothing stands in for a call that names what lives in one project (a file, a
+// cached content, a tuned model), that continues an answer, that asks about a model (countTokens, models.get), or whose body is too long to be
+// sent twice (64 MB).
 type Fallback struct {
 	// Model is the model asked for.
 	Model string

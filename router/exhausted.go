@@ -106,7 +106,7 @@ func (s *session) exhausted() *http.Response {
 			reasons[c.String()] = s.reason(c)
 		}
 	}
-	if !eligible {
+	if !eligible && s.fallen.soonest.IsZero() {
 		return s.nowhere(reasons)
 	}
 
@@ -118,7 +118,11 @@ func (s *session) exhausted() *http.Response {
 		Message:  "spillway: no endpoint can serve " + s.name() + " in time: " + why + "; see the details for each",
 		Metadata: reasons,
 	}
-	if wake, ok := s.comeBack(); ok {
+	wake, ok := s.comeBack()
+	if s.fallen.any {
+		wake, ok = s.fallen.soonest, !s.fallen.soonest.IsZero()
+	}
+	if ok {
 		e.Retry = max(wake.Sub(s.now), time.Millisecond)
 		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
 	}
@@ -133,9 +137,9 @@ func (s *session) exhausted() *http.Response {
 func (s *session) reason(c *pool.Candidate) string {
 	switch s.bar(c) {
 	case barBackend:
-		return "speaks the other back end's dialect"
+		return s.inexpressible()
 	case barHome:
-		return "is not where " + s.wire.Resource + " lives"
+		return "is not where " + cmp.Or(s.wire.Resource, "the answer that the call continues") + " lives"
 	case barTraffic:
 		return "carries " + string(c.Traffic()) + " traffic"
 	case barLocation:

@@ -1,8 +1,6 @@
 package router
 
 import (
-	"hash/fnv"
-	"io"
 	"math/rand/v2"
 
 	"github.com/spillway-go/spillway/pool"
@@ -12,11 +10,11 @@ import (
 const draws = 4
 
 // pick chooses a candidate of the tier that may and can take the call now, as far as can be seen without reserving anything; nil if
-// it found none, which does not mean that there is none.
+// it found none, which does not mean that there is none. Calls with an affinity are not for policies, see leaseAffine.
 func (s *session) pick(t *pool.Tier) *pool.Candidate {
 	switch {
-	case s.asked.Affinity != "":
-		return s.pickAffine(t)
+	case s.belongs:
+		return s.pickFirst(t)
 	case s.cfg.Policy == RoundRobin:
 		return s.pickNext(t)
 	case s.cfg.Policy == Random:
@@ -26,10 +24,25 @@ func (s *session) pick(t *pool.Tier) *pool.Candidate {
 	}
 }
 
+// pickFirst takes the first that is ready: what is made without an affinity is made in one place as long as it is ready, for one call can
+// only use what lives in one.
+func (s *session) pickFirst(t *pool.Tier) *pool.Candidate {
+	for _, c := range t.Candidates {
+		if s.ready(c) {
+			return c
+		}
+	}
+	return nil
+}
+
 // pickLeastLoaded draws two candidates and takes the one with fewer tokens in flight per unit of headroom: nearly as even as looking at
-// all of them, at the price of two, and without the herd that follows the one best.
+// all of them, at the price of two, and without the herd that follows the one best. The first of the two is, for what may begin a
+// conversation, the one that its further turns will prefer: as good as drawn, where each conversation begins in its own way.
 func (s *session) pickLeastLoaded(t *pool.Tier) *pool.Candidate {
-	a := s.pickRandom(t)
+	a := s.pickHome(t)
+	if a == nil {
+		a = s.pickRandom(t)
+	}
 	b := s.pickRandom(t)
 	if a == b && a != nil && len(t.Candidates) > 1 {
 		b = s.pickRandom(t)
@@ -80,33 +93,4 @@ func (s *session) pickNext(t *pool.Tier) *pool.Candidate {
 		tries++
 	}
 	return nil
-}
-
-// pickAffine takes the ready candidate with the highest hash of affinity and name (rendezvous hashing): the same while it is ready,
-// another one for each affinity when it is not. Every replica of a service chooses alike.
-func (s *session) pickAffine(t *pool.Tier) *pool.Candidate {
-	var best *pool.Candidate
-	var highest uint64
-	for _, c := range t.Candidates {
-		if !s.ready(c) {
-			continue
-		}
-		if h := rendezvous(s.asked.Affinity, c.String()); best == nil || h > highest {
-			best, highest = c, h
-		}
-	}
-	return best
-}
-
-func rendezvous(affinity, endpoint string) uint64 {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, affinity)
-	_, _ = h.Write([]byte{0})
-	_, _ = io.WriteString(h, endpoint)
-	// FNV leaves the high bits of short strings alike; these steps (of MurmurHash3's finalizer) spread them.
-	x := h.Sum64()
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	return x
 }

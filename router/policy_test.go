@@ -99,39 +99,3 @@ func TestLeastLoadedSparesWhoIsBusy(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
-
-func TestAffinityKeepsToOneEndpointWhileItIsReady(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := weighted(t, "", 1, 1, 1, 1, 1)
-		c := b.client(t)
-		home := map[string]string{}
-		used := map[string]bool{}
-		for i := range 50 {
-			user := fmt.Sprintf("user-%d", i)
-			for range 4 {
-				resp, err := ask(router.WithCall(t.Context(), router.Call{Affinity: user}), c, flash)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if was := home[user]; was != "" && was != endpoint(resp) {
-					t.Fatalf("%s went from %s to %s", user, was, endpoint(resp))
-				}
-				home[user] = endpoint(resp)
-				used[endpoint(resp)] = true
-			}
-		}
-		if len(used) != 5 {
-			t.Errorf("50 users share %d of 5 endpoints", len(used))
-		}
-		b.Keep(geminitest.Match{Project: "p0"}, geminitest.MinuteQuota(flash, 1, 30*time.Second))
-		for user, was := range home {
-			resp, err := ask(router.WithCall(t.Context(), router.Call{Affinity: user}), c, flash)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if was != "p0/global/on_demand" && was != endpoint(resp) {
-				t.Errorf("%s had to leave %s although only p0 rests", user, was)
-			}
-		}
-	})
-}

@@ -27,10 +27,11 @@ type queues struct {
 
 // queueKey is what decides which endpoints can serve a call.
 type queueKey struct {
-	backend   pool.Backend
+	gemini    bool // it can be served by that back end,
+	vertex    bool // and by that one
 	model     string
 	traffic   pool.Traffic
-	home      bool
+	home      pool.Home
 	free      bool // of limits: waits for none
 	locations string
 	backoff   *session // set while a call leaves servers alone that failed it: others need not
@@ -270,7 +271,8 @@ func (w *waiter) call() {
 
 func (s *session) queueKey() queueKey {
 	key := queueKey{
-		backend: pool.Backend(s.wire.Backend), model: s.plan.Model, traffic: s.traffic, home: s.home, free: s.need.Free,
+		gemini: s.servedBy(pool.BackendGemini), vertex: s.servedBy(pool.BackendVertex),
+		model: s.plan.Model, traffic: s.traffic, home: s.home, free: s.need.Free,
 		locations: strings.Join(s.asked.Locations, ","),
 	}
 	if s.retryAt.After(s.now) {

@@ -16,40 +16,51 @@ func (s *session) giveUp() (*http.Response, error) {
 	if last != nil && (last.class.Fault() || s.tail != nil) {
 		return last.resp, last.err
 	}
-	if resp := s.remembered(); resp != nil {
+	s.goBack()
+	if resp := s.remembered(); resp != nil && !s.fallen.hope {
+		if last != nil && ofModel(last.class) {
+			return last.resp, nil // the same, and said to this very call
+		}
 		return resp, nil
 	}
-	if last != nil && last.class.Lasting() && last.resp != nil {
+	if last != nil && last.class.Lasting() && last.resp != nil && !s.fallen.hope {
 		return last.resp, nil
 	}
 	return s.exhausted(), nil
 }
 
 // remembered is the answer that Google gave when everything eligible was refused for good: a caller who misspelled a model is told so
-// every time, not to come back later.
+// every time, not to come back later. What was said of the model is for its caller; what was said of a key or a project is for whoever keeps
+// the pool, and is given only where there is nothing else.
 func (s *session) remembered() *http.Response {
-	var first *pool.Answer
+	var best pool.Rest
 	for _, c := range s.plan.All() {
 		if !s.eligible(c) {
 			continue
 		}
-		a := c.Resting(s.now).Answer
-		if a == nil {
+		r := c.Resting(s.now)
+		if r.Answer == nil {
 			return nil
 		}
-		if first == nil {
-			first = a
+		if best.Answer == nil || ofModel(r.Class) && !ofModel(best.Class) {
+			best = r
 		}
 	}
-	if first == nil {
+	if best.Answer == nil {
 		return nil
 	}
-	return s.reply(first.Status, first.Body)
+	return s.reply(best.Answer.Status, best.Answer.Body)
 }
+
+// ofModel reports whether an answer of the class speaks of the model that was asked for.
+func ofModel(c pool.Class) bool { return c == pool.ClassModelMissing || c == pool.ClassModelForbidden }
 
 func (s *session) name() string {
 	if s.plan.Model == "" {
 		return "the call"
+	}
+	if s.fallen.any {
+		return s.plan.Model + ", or what stands in for it,"
 	}
 	return s.plan.Model
 }

@@ -32,6 +32,7 @@ type Router struct {
 	queues    queues
 	log       *slog.Logger
 	saver     saver
+	lookups   lookups
 
 	reloading sync.Mutex
 	closing   sync.Once
@@ -86,9 +87,14 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	case refused != nil:
 		return refused, nil
 	}
-	resp, err := s.run()
-	s.close()
-	return resp, err
+	defer s.close()
+	if s.lists() {
+		return s.list()
+	}
+	if refused, err = s.bind(); refused != nil || err != nil {
+		return refused, err
+	}
+	return s.run()
 }
 
 // Stat returns a snapshot of every project, key and endpoint: what rests, what is in flight, what is left of limits and orders.

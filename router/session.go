@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,15 @@ type session struct {
 	body []byte
 	tail io.Reader // what did not fit into body: then there is one attempt
 
-	model   string // as the caller named it; the plan's differs for aliases and fallbacks
-	plan    *pool.Plan
-	need    pool.Need
-	traffic pool.Traffic // the only one allowed; empty: both
-	home    bool         // belongs to one project
+	expressed expression // the call as the other back end takes it
+
+	model    string // as the caller named it; the plan's differs for aliases and fallbacks
+	plan     *pool.Plan
+	need     pool.Need
+	traffic  pool.Traffic // the only one allowed; empty: both
+	belongs  bool         // it makes, reads, uses or lists what lives in one project
+	home     pool.Home    // where that lives; the zero Home where it is not known, or does not live yet
+	affinity affinity     // what it has in common with calls that prefer the same endpoint
 
 	began    time.Time
 	now      time.Time
@@ -54,6 +59,7 @@ type session struct {
 	faulted  []*pool.Candidate // one of each
 	faults   int               // attempts that they failed
 	last     *answer           // Google's last, if it is one to give back
+	fallen   fallen            // what became of the models that were asked so far, once another stands in
 }
 
 // newSession reads the request. A request that cannot be understood is refused, with an answer of Google's shape.
@@ -76,7 +82,8 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 	}
 	s.asked = asked
 	s.wire = wire.ParseRequest(req.Method, req.URL, s.body)
-	s.home = s.wire.Resource != ""
+	s.belongs = s.wire.Resource != ""
+	s.affinity = s.findAffinity()
 	s.model = s.wire.Model
 	s.use(s.cfg.alias(s.model))
 
@@ -86,7 +93,7 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 	case shared:
 		s.traffic = pool.TrafficOnDemand
 	}
-	if !s.metered() {
+	if !s.metered() && !s.caches() {
 		s.traffic = pool.TrafficOnDemand
 	}
 	r.budget.call(s.now)
@@ -128,6 +135,7 @@ func (s *session) readBody() (body []byte, tail io.Reader, err error) {
 func (s *session) use(model string) {
 	if model != s.wire.Model {
 		s.body = s.wire.Rename(model, s.body)
+		s.expressed = expression{}
 	}
 	s.plan = s.router.pool.Plan(s.now, model)
 	deadline, _ := s.ctx.Deadline()
@@ -153,7 +161,7 @@ func (s *session) estimate() pool.Estimate {
 // metered reports whether Google counts the call against limits and orders: what asks a model for an answer, not what counts tokens
 // or reads lists.
 func (s *session) metered() bool {
-	return s.wire.Model != "" && s.req.Method == http.MethodPost && s.wire.Method != "countTokens" && s.wire.Method != "computeTokens"
+	return s.wire.Model != "" && s.req.Method == http.MethodPost && s.wire.Method != "countTokens" && s.wire.Method != "computeTokens" && !s.caches()
 }
 
 // run makes attempts until there is an answer.
@@ -180,7 +188,9 @@ func (s *session) run() (*http.Response, error) {
 		case a.served, !a.class.Elsewhere():
 			return a.resp, a.err
 		}
-		s.last = &a
+		if !s.fallen.any || a.class.Fault() { // else it says of another model what its caller has not asked
+			s.last = &a
+		}
 		if !s.again(&a) {
 			return s.giveUp()
 		}
@@ -194,6 +204,9 @@ func (s *session) again(a *answer) bool {
 	}
 	if !a.class.Fault() {
 		return true // what failed rests now: moving on is free
+	}
+	if s.wire.Makes() && !a.unsent {
+		return false // it may be made, for all that came back
 	}
 	if !s.router.budget.retry(s.now) {
 		return false
@@ -215,33 +228,6 @@ func (s *session) hasFaulted(c *pool.Candidate) bool {
 	return false
 }
 
-// fallBack goes over to the next model that stands in for the one asked for. A call that names what belongs to the first one's project
-// stays.
-func (s *session) fallBack() bool {
-	if s.home || s.tail != nil || s.attempts >= s.cfg.MaxAttempts || s.ctx.Err() != nil {
-		return false
-	}
-	first := s.cfg.alias(s.model)
-	for _, f := range s.cfg.Fallbacks {
-		if s.cfg.alias(f.Model) != first {
-			continue
-		}
-		next := f.To
-		for i, to := range f.To {
-			if s.cfg.alias(to) == s.plan.Model {
-				next = f.To[i+1:]
-			}
-		}
-		if len(next) == 0 {
-			return false
-		}
-		s.faulted, s.faults, s.retryAt = nil, 0, time.Time{}
-		s.use(s.cfg.alias(next[0]))
-		return true
-	}
-	return false
-}
-
 // bar is what keeps a call from a candidate for good.
 type bar uint8
 
@@ -256,9 +242,9 @@ const (
 // bar says what keeps the call from a candidate, now and ever.
 func (s *session) bar(c *pool.Candidate) bar {
 	switch {
-	case c.Backend() != pool.Backend(s.wire.Backend):
+	case !s.expressible(c.Backend()):
 		return barBackend
-	case s.home && !c.Home():
+	case s.home != (pool.Home{}) && !s.home.Has(c):
 		return barHome
 	case s.traffic != "" && c.Traffic() != s.traffic:
 		return barTraffic
@@ -271,6 +257,9 @@ func (s *session) bar(c *pool.Candidate) bar {
 
 // eligible reports whether the call may go to a candidate at all.
 func (s *session) eligible(c *pool.Candidate) bool { return s.bar(c) == barNone }
+
+// anyEligible reports whether the call may go anywhere.
+func (s *session) anyEligible() bool { return slices.ContainsFunc(s.plan.All(), s.eligible) }
 
 func (s *session) allowed(location string) bool {
 	if len(s.asked.Locations) == 0 {

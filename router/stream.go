@@ -20,6 +20,9 @@ const streamChunk = 32 << 10
 // stream holds an answer that comes in pieces until the first one with content: until then an error in it is an answer like any
 // other, and another endpoint can take the call.
 func (t *transfer) stream() answer {
+	if t.translation != nil {
+		t.upstream = translated{t.translation.Events(t.upstream), t.upstream}
+	}
 	b := &streaming{transfer: t, events: wire.NewStream(t.session.wire.SSE)}
 	for {
 		err := b.more()
@@ -27,7 +30,7 @@ func (t *transfer) stream() answer {
 		case b.events.FailureFirst():
 			return t.judged(0, b.events.Failure())
 		case b.events.Content(), b.ready > maxHeld:
-			t.accept(b.events.Usage().Traffic)
+			t.accept(b.events.Usage())
 			t.resp.Body = b
 			return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
 		case errors.Is(err, io.EOF):
@@ -38,18 +41,25 @@ func (t *transfer) stream() answer {
 	}
 }
 
-// streaming is the body of an answer that comes in pieces. The bytes are Google's, handed on event by event; only after an end before
+// translated is the body of a stream as the caller's own back end would have sent it.
+type translated struct {
+	io.Reader
+	io.Closer
+}
+
+// streaming is the body of an answer that comes in pieces. The bytes are Google's, or their translation, handed on event by event; only after an end before
 // its time there is an error event of ours, in place of the event that was cut.
 type streaming struct {
 	*transfer
 
 	mu      sync.Mutex // Close may come while Read waits
 	events  *wire.Stream
-	held    []byte // read, but not handed on
-	ready   int    // so much of held is whole events
-	err     error  // how the upstream ended
-	done    bool   // the lease is settled
-	faulted bool   // an error event of ours was added
+	held    []byte   // read, but not handed on
+	ready   int      // so much of held is whole events
+	err     error    // how the upstream ended
+	done    bool     // the lease is settled
+	faulted bool     // an error event of ours was added
+	tokens  []string // the last continuations that were learned of it
 }
 
 // more reads on, and returns how the upstream ended once it has. It waits for the upstream without holding b.mu.
@@ -68,7 +78,26 @@ func (b *streaming) more() error {
 	if err != nil {
 		b.endLocked(err)
 	}
+	b.learnLocked()
 	return b.err
+}
+
+// mostTokens is how many continuations of one stream are remembered: Google gives checkpoints all along it, of which the last counts, but
+// its caller may not have read so far.
+const mostTokens = 16
+
+// learnLocked notes where the answer can be continued, before the caller reads how. The caller holds b.mu.
+func (b *streaming) learnLocked() {
+	token := b.events.Continuation()
+	if token == "" || len(b.tokens) > 0 && b.tokens[len(b.tokens)-1] == token {
+		return
+	}
+	p := b.session.router.pool
+	p.Own(token, b.lease.Candidate().Home())
+	if b.tokens = append(b.tokens, token); len(b.tokens) > mostTokens {
+		p.Disown(b.tokens[0])
+		b.tokens = b.tokens[1:]
+	}
 }
 
 // endLocked takes note of the upstream's end. The caller holds b.mu.
@@ -162,7 +191,7 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	switch failure := b.events.Failure(); {
 	case failure != nil:
 		body := wire.Scrub(failure, b.lease.Secrets()...)
-		v := wire.Judge(wire.Answer{Backend: b.session.wire.Backend, Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
+		v := wire.Judge(wire.Answer{Backend: wire.Backend(b.lease.Candidate().Backend()), Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
 		o = outcome(v, v.Code, body)
 	case !b.events.Finished():
 		o.Class = b.breach()
@@ -171,7 +200,8 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	return o
 }
 
-// Close ends the call. A caller who leaves before the end is held against nobody.
+// Close ends the call. A caller who leaves before the end is held against nobody, but one who leaves because of an error of Google's has
+// read it: the SDK reads no further.
 func (b *streaming) Close() error {
 	b.mu.Lock()
 	if b.done {
@@ -180,10 +210,11 @@ func (b *streaming) Close() error {
 	}
 	b.done = true
 	o := pool.Outcome{Class: pool.ClassCancelled}
-	if b.events.Finished() {
-		o.Class = pool.ClassOK
+	if b.events.Finished() || b.events.Failure() != nil {
+		o = b.outcomeLocked()
+	} else {
+		use(&o, b.events.Usage())
 	}
-	use(&o, b.events.Usage())
 	b.mu.Unlock()
 	b.settle(o)
 	return nil

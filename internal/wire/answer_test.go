@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -37,10 +39,8 @@ func full(t reflect.Type, seen ...reflect.Type) (v reflect.Value, ok bool) {
 		}
 		return v, ok
 	case t.Kind() == reflect.Struct && t.Name() != "Time" && t.Name() != "Date":
-		for _, s := range seen {
-			if s == t {
-				return v, false
-			}
+		if slices.Contains(seen, t) {
+			return v, false
 		}
 		for i := range t.NumField() {
 			if f := t.Field(i); f.IsExported() && f.Type != reflect.TypeFor[*genai.HTTPResponse]() {
@@ -98,7 +98,7 @@ func without(r *genai.GenerateContentResponse) *genai.GenerateContentResponse {
 
 func TestEveryFieldOfAnAnswerReachesTheCallerAsItsOwnBackEndWouldSendIt(t *testing.T) {
 	ctx := context.Background()
-	once := &genai.GenerateContentConfig{AutomaticContinuation: genai.Ptr(false)}
+	once := &genai.GenerateContentConfig{AutomaticContinuation: new(false)}
 	decode := func(s *sdk, body []byte, stream bool) *genai.GenerateContentResponse {
 		if !stream {
 			s.answer = body
@@ -337,7 +337,7 @@ func TestStreamsAreTranslatedEventByEvent(t *testing.T) {
 func TestAStreamKeepsWhatItHadWhenItBreaks(t *testing.T) {
 	in := "data: {\"a\":1}\n\ndata: {\"b"
 	got, err := streamed(t, "?alt=sse", io.MultiReader(strings.NewReader(in), iotest.ErrReader(io.ErrUnexpectedEOF)))
-	if err != io.ErrUnexpectedEOF || got != in {
+	if !errors.Is(err, io.ErrUnexpectedEOF) || got != in {
 		t.Errorf("%q, %v", got, err)
 	}
 }
@@ -380,7 +380,7 @@ func TestTheServedTierIsSaidInBothDialects(t *testing.T) {
 	for _, tt := range tests {
 		h := http.Header{}
 		if tt.tier != "" {
-			h.Set("x-gemini-service-tier", tt.tier)
+			h.Set("X-Gemini-Service-Tier", tt.tier)
 		}
 		traffic := wire.Traffic(h, wire.Usage{Traffic: tt.usage})
 		if traffic != tt.want {
@@ -390,7 +390,7 @@ func TestTheServedTierIsSaidInBothDialects(t *testing.T) {
 			t.Errorf("%+v: tier %q", tt, got)
 		}
 		h = http.Header{}
-		if tr.AnswerHeader(h, traffic); h.Get("x-gemini-service-tier") != tt.back {
+		if tr.AnswerHeader(h, traffic); h.Get("X-Gemini-Service-Tier") != tt.back {
 			t.Errorf("%+v: header %v", tt, h)
 		}
 	}

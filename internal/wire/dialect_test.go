@@ -235,7 +235,7 @@ func faithful(t *testing.T, path string, from wire.Backend, asked, want, empty e
 	if path == "Config.ServiceTier" && from == wire.Gemini {
 		// The SDK writes into the body of Vertex AI what is documented as a header.
 		delete(expected.(map[string]any), "serviceTier")
-		if got := header.Get("X-Vertex-AI-LLM-Shared-Request-Type"); got != "flex" {
+		if got := header.Get("X-Vertex-Ai-Llm-Shared-Request-Type"); got != "flex" {
 			t.Errorf("the tier became %q", got)
 		}
 	}
@@ -255,7 +255,7 @@ func faithful(t *testing.T, path string, from wire.Backend, asked, want, empty e
 	own := value(t, asked.body)
 	if path == "Config.ServiceTier" && from == wire.Vertex {
 		delete(own.(map[string]any), "serviceTier")
-		if back.Header(header); header.Get("X-Vertex-AI-LLM-Shared-Request-Type") != "flex" {
+		if back.Header(header); header.Get("X-Vertex-Ai-Llm-Shared-Request-Type") != "flex" {
 			t.Errorf("the tier came back as %v", header)
 		}
 	}

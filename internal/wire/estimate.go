@@ -51,6 +51,7 @@ func (c *Call) readBody(body []byte) {
 	s := bodyScan{cursor: cursor{b: body}, call: c}
 	if s.run() {
 		c.Prompt.Text = (s.text + 3) / 4
+		c.Prefix, c.Turns = s.opening.prefix(), s.opening.turns
 	} else {
 		c.Prompt = Prompt{Text: textQuarters(body) / 4}
 	}
@@ -64,6 +65,8 @@ type bodyScan struct {
 	call  *Call
 	depth int
 	text  int64 // quarters of a token
+
+	opening opening
 
 	// Below these depths all counts as text, keys too (schemas and tools), or nothing does (settings); 0 is off.
 	literal, muted int
@@ -106,16 +109,22 @@ func (s *bodyScan) run() bool {
 			if s.b[s.i] == '{' {
 				s.price()
 			}
+			if s.depth == 1 || s.depth == 2 {
+				s.opening.begin(s)
+			}
 			s.depth++
 			s.i++
 		case '}', ']':
 			if s.b[s.i] == '}' {
 				s.price()
 			}
-			s.i++
 			if s.depth--; s.depth < 0 {
 				return false
 			}
+			if s.depth == 1 || s.depth == 2 {
+				s.opening.end(s)
+			}
+			s.i++
 			if s.depth < s.literal {
 				s.literal = 0
 			}
@@ -166,12 +175,17 @@ func (s *bodyScan) string(value []byte) {
 	case "mimeType", "mime_type":
 		s.mime = value
 		return
-	case "thoughtSignature", "thought_signature", "continuationToken", "continuation_token":
+	case "thoughtSignature", "thought_signature":
+		return
+	case "continuationToken", "continuation_token":
+		if s.depth == 1 && len(value) > 0 {
+			s.call.Continuation = continuation(value)
+		}
 		return
 	case "fileSearchStoreNames", "file_search_store_names", "ragCorpus", "rag_corpus", "datastore", "engine":
 		// These stand inside tools.
 		if bytes.HasPrefix(value, []byte("fileSearchStores/")) || bytes.HasPrefix(value, []byte("projects/")) {
-			s.resource(ResourceName(unquote(value)))
+			s.call.names(newResource(unquote(value)))
 		}
 	}
 	if s.literal > 0 {
@@ -187,15 +201,20 @@ func (s *bodyScan) string(value []byte) {
 	case "cachedContent", "cached_content":
 		if len(value) > 0 {
 			s.call.Prompt.Cached = true
-			s.resource(ResourceName(unquote(value)))
+			s.call.names(newResource(unquote(value)))
 		}
 	case "operationName", "operation_name":
 		if len(value) > 0 {
-			s.resource(ResourceName(unquote(value)))
+			s.call.names(newResource(unquote(value)))
+		}
+	case "agent", "environment":
+		if s.depth == 1 && len(value) > 0 && strings.HasPrefix(s.call.Method, "interactions.") {
+			collection := string(s.key) + "s/"
+			s.call.names(Resource{Name: collection + strings.TrimPrefix(unquote(value), collection), Perhaps: true})
 		}
 	case "previousInteractionId", "previous_interaction_id":
 		if len(value) > 0 {
-			s.resource("interactions/" + unquote(value))
+			s.call.names(Resource{Name: "interactions/" + unquote(value)})
 		}
 	case "fileUri", "file_uri", "fileName", "file_name", "uri":
 		uri := unquote(value)
@@ -208,7 +227,7 @@ func (s *bodyScan) string(value []byte) {
 			s.file = fileNamed
 		}
 		if isFile(uri) {
-			s.resource(ResourceName(uri))
+			s.call.names(newResource(uri))
 		}
 	default:
 		if s.muted == 0 {
@@ -236,17 +255,12 @@ func (s *bodyScan) scalar(value []byte) {
 		if n, ok := integer(value); ok {
 			s.call.MaxThoughts, s.call.NoThoughts = max(s.call.MaxThoughts, tokens(n)), n == 0
 		}
+	case "background":
+		s.call.background = s.call.background || s.depth == 1 && string(value) == "true"
 	case "stream":
 		if s.depth == 1 && string(value) == "true" {
 			s.call.Stream, s.call.SSE = true, true
 		}
-	}
-}
-
-// resource notes what the body names. It outranks a mere collection in the path: it has an owner.
-func (s *bodyScan) resource(name string) {
-	if !strings.Contains(s.call.Resource, "/") {
-		s.call.Resource = name
 	}
 }
 

@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"io"
+	"slices"
 )
 
 // Events reads a streamed answer of the other back end as the caller's own would have sent it, whole event by whole
@@ -52,7 +53,7 @@ func (e *eventReader) more() {
 	}
 	n, err := e.from.Read(e.chunk)
 	e.held = append(e.held, e.chunk[:n]...)
-	pending := 0
+	var pending int
 	if e.translation.Call.SSE {
 		e.lines.write(e.chunk[:n], func([]byte) {})
 		pending = e.lines.pending
@@ -107,7 +108,7 @@ func (e *eventReader) retold(event []byte) []byte {
 		return event
 	}
 	if before, after, ok := bytes.Cut(event, payload); ok {
-		return append(append(before[:len(before):len(before)], answer...), after...)
+		return append(append(slices.Clip(before), answer...), after...)
 	}
 	// Its data stands on several lines.
 	end := event[len(bytes.TrimRight(event, "\r\n")):]

@@ -5,10 +5,11 @@ import "strings"
 // path is a request's path, taken apart so that it can be put together for another project and location. All parts are
 // as they were sent, escapes included.
 type path struct {
-	upload  bool   // "upload/" stands before the version
-	version string // "" if there is none
-	scope   scope
-	rest    string // behind version and scope, without a leading slash
+	upload            bool   // "upload/" stands before the version
+	version           string // "" if there is none
+	scope             scope
+	project, location string // that stand in the path; an endpoint's take their place
+	rest              string // behind version and scope, without a leading slash
 }
 
 // scope says which of a path's first parts an endpoint decides.
@@ -39,9 +40,9 @@ func parsePath(escaped string) path {
 		before = s
 	}
 	if p.version != "" && segment(p.rest, 0) == "projects" && segment(p.rest, 1) != "" {
-		p.scope, p.rest = scopeProject, after(p.rest, 2)
+		p.scope, p.project, p.rest = scopeProject, segment(p.rest, 1), after(p.rest, 2)
 		if segment(p.rest, 0) == "locations" && segment(p.rest, 1) != "" {
-			p.scope, p.rest = scopeLocation, after(p.rest, 2)
+			p.scope, p.location, p.rest = scopeLocation, segment(p.rest, 1), after(p.rest, 2)
 		}
 	}
 	// What the SDK makes of a full model name on the Gemini back end.

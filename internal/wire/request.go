@@ -19,7 +19,8 @@ type Call struct {
 	// Resource names what the call makes, reads or lists that lives in one project ("files/abc", "cachedContents"), be it
 	// in the path or in the body. "" means that any project can serve the call. gs:// and http(s) URIs that are not the
 	// Files API's are no resources.
-	Resource string
+	Resource  string
+	Resources []Resource // the items among them: what has an owner
 
 	Prompt      Prompt // estimated from the body
 	MaxOutput   int    // generationConfig.maxOutputTokens, 0 if unset
@@ -27,8 +28,16 @@ type Call struct {
 	MaxThoughts int    // generationConfig.thinkingConfig.thinkingBudget, 0 if unset or left to the model
 	NoThoughts  bool   // that budget is 0
 
-	path  path
-	query string // without credentials
+	// Prefix is a hash of what a conversation begins with, and goes on beginning with: system instruction, tools and the first content. It
+	// is the same in every process; 0 if the call does not generate, or has no contents. Turns is how many contents there are.
+	Prefix uint64
+	Turns  int
+
+	Continuation string // what tells the answer that the call continues, in the form of [Stream.Continuation]; "" if it begins a new one
+
+	background bool // an interaction that runs on by itself
+	path       path
+	query      string // without credentials
 }
 
 // Target is where a call goes.
@@ -49,12 +58,18 @@ func ParseRequest(method string, u *url.URL, body []byte) Call {
 	c.query = q.parse(u.RawQuery)
 	c.Backend = backendOf(u, &c.path)
 	c.readPath(method, &q)
+	if isItem(c.Resource) {
+		c.Resources = append(c.Resources, Resource{Name: c.Resource, Project: c.path.project, Location: c.path.location})
+	}
 	c.readBody(body)
 
 	c.Stream = c.Stream || q.sse || c.Method == "streamGenerateContent" || c.Method == "streamRawPredict" ||
 		c.Method == "serverStreamingPredict"
 	c.SSE = c.SSE || q.sse
 	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent"
+	if !c.Generates {
+		c.Prefix, c.Turns = 0, 0
+	}
 	return c
 }
 
@@ -121,6 +136,10 @@ func (c *Call) readPath(method string, q *query) {
 // readModel reads a call of one model. Own says that the model is in the project's own registry.
 func (c *Call) readModel(method, id, verb string, own bool) {
 	c.Model, c.Method = id, verb
+	if own && verb != "" && !isDigits(id) && strings.HasPrefix(c.path.rest, "models/"+id+":") {
+		// The SDK puts "models/x" behind the project as it stands, where Google would not find the model that it means.
+		c.path.rest = "publishers/google/" + c.path.rest
+	}
 	if own && isDigits(id) {
 		c.Model = "models/" + id
 		c.Resource = c.Model

@@ -27,6 +27,8 @@ type Stream struct {
 	usage    Usage
 	closed   bool
 	cut      bool
+
+	continuation string
 }
 
 // NewStream follows server-sent events, or else a JSON array of answers.
@@ -81,6 +83,10 @@ func (s *Stream) FailureFirst() bool { return s.failure != nil && s.first }
 
 // Usage is what the events said so far: the last counts, the last traffic.
 func (s *Stream) Usage() Usage { return s.usage }
+
+// Continuation is a name for the last continuationToken, with which whoever asks for more says where the answer goes on; "" if there was
+// none.
+func (s *Stream) Continuation() string { return s.continuation }
 
 // Pending is the number of bytes, at the end of what was written, of an event that is not complete yet. One who forwards
 // a stream and holds these back never hands on half an event.
@@ -171,6 +177,10 @@ func (s *Stream) candidate(c *cursor) (finished bool) {
 		switch string(c.key) {
 		case "finishReason", "finish_reason":
 			finished = named(c.text()) || finished
+		case "continuationToken", "continuation_token":
+			if token := c.text(); len(token) > 0 {
+				s.continuation = continuation(token)
+			}
 		}
 	}
 	return finished

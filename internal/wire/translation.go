@@ -81,7 +81,7 @@ func (c *Call) bound(to Backend) string {
 // address makes the version and the path those of the other back end.
 func (t *Translation) address(to Backend) (lack string) {
 	p := &t.Call.path
-	version := ""
+	var version string
 	switch {
 	case p.upload:
 		return "an upload has no counterpart on " + to.title()

@@ -206,7 +206,7 @@ func TestTranslateLeavesBodiesAloneByteForByte(t *testing.T) {
 			call := parse(t, "POST", tt.address, tt.body)
 			h := http.Header{}
 			if tt.header != "" {
-				h.Set("X-Vertex-AI-LLM-Shared-Request-Type", tt.header)
+				h.Set("X-Vertex-Ai-Llm-Shared-Request-Type", tt.header)
 			}
 			given := []byte(tt.body)
 			tr, lacks := call.Translate(other(call.Backend), h, given)
@@ -220,7 +220,7 @@ func TestTranslateLeavesBodiesAloneByteForByte(t *testing.T) {
 			if string(tr.Body) != want || string(given) != tt.body {
 				t.Errorf("got  %s\nwant %s\ngiven %s", tr.Body, want, given)
 			}
-			if tr.Header(h); h.Get("X-Vertex-AI-LLM-Shared-Request-Type") != tt.wantHeader {
+			if tr.Header(h); h.Get("X-Vertex-Ai-Llm-Shared-Request-Type") != tt.wantHeader {
 				t.Errorf("headers %v, want %q", h, tt.wantHeader)
 			}
 		})

@@ -1,4 +1,4 @@
-package geminitest_test
+package sdktour
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"google.golang.org/genai"
 	agentmodels "google.golang.org/genai/interactions/models/agents"
 	credentialmodels "google.golang.org/genai/interactions/models/credentials"
 	environmentmodels "google.golang.org/genai/interactions/models/environments"
@@ -17,8 +16,8 @@ import (
 	webhookmodels "google.golang.org/genai/interactions/models/webhooks"
 )
 
-// interaction is a request of the Interactions API.
-func interaction(text string, change func(*interactionmodels.CreateModelInteraction)) operations.CreateInteractionRequest {
+// Interaction is a request of the Interactions API.
+func Interaction(text string, change func(*interactionmodels.CreateModelInteraction)) operations.CreateInteractionRequest {
 	m := interactionmodels.CreateModelInteraction{Model: flash, Input: &interactionmodels.InteractionsInput{Str: &text, Type: interactionmodels.InteractionsInputTypeStr}}
 	if change != nil {
 		change(&m)
@@ -26,25 +25,26 @@ func interaction(text string, change func(*interactionmodels.CreateModelInteract
 	return operations.CreateInteractionRequest{Body: operations.NewCreateInteractionRequestBody(m)}
 }
 
-func (t *tour) interactions(backend string) {
+func (t *tour) interactions() {
 	ctx, interactions := t.Context(), t.client.Interactions
 	t.calls("Interactions.Create", "Interactions.Get", "Interactions.Delete", "Interactions.Cancel")
-	made := ok(interactions.Create(ctx, interaction("12345678", nil))).Interaction
+	made := ok(interactions.Create(ctx, Interaction("12345678", nil))).Interaction
 	t.is(made.Status == interactionmodels.InteractionStatusCompleted && made.OutputText != nil && len(*made.OutputText) == 79 && *made.Usage.TotalInputTokens == 2, "interaction", made)
-	next := ok(interactions.Create(ctx, interaction("1234", func(m *interactionmodels.CreateModelInteraction) { m.PreviousInteractionID = made.ID }))).Interaction
+	next := ok(interactions.Create(ctx, Interaction("1234", func(m *interactionmodels.CreateModelInteraction) { m.PreviousInteractionID = made.ID }))).Interaction
 	t.is(*next.Usage.TotalInputTokens == 23 && *next.PreviousInteractionID == *made.ID, "the next", next)
 	got := ok(interactions.Get(ctx, operations.GetInteractionByIDRequest{ID: *made.ID})).Interaction
 	t.is(got.Status == made.Status && *got.Usage.TotalTokens == 22, "got", got)
 
-	stream := ok(interactions.Create(ctx, interaction("12345678", func(m *interactionmodels.CreateModelInteraction) { m.Stream = genai.Ptr(true) }))).InteractionSSEStreamEvent
-	text, types := "", ""
+	stream := ok(interactions.Create(ctx, Interaction("12345678", func(m *interactionmodels.CreateModelInteraction) { m.Stream = new(true) }))).InteractionSSEStreamEvent
+	var said, sorts strings.Builder
 	for stream.Next() {
 		data := stream.Value().Data
-		types += string(data.Type) + " "
+		sorts.WriteString(string(data.Type) + " ")
 		if data.StepDelta != nil && data.StepDelta.Delta.TextDelta != nil {
-			text += data.StepDelta.Delta.TextDelta.Text
+			said.WriteString(data.StepDelta.Delta.TextDelta.Text)
 		}
 	}
+	text, types := said.String(), sorts.String()
 	t.is(stream.Err() == nil && text == *made.OutputText, "streamed", text)
 	t.is(strings.HasPrefix(types, "interaction.created step.start step.delta ") && strings.HasSuffix(types, " step.stop interaction.completed "), "events", types)
 	ok(interactions.Delete(ctx, operations.DeleteInteractionRequest{ID: *made.ID}))
@@ -58,19 +58,18 @@ func (t *tour) agents() {
 	t.calls("Agents.Create", "Agents.Get", "Agents.List", "Agents.Delete", "Voices.Create", "Voices.Get", "Voices.List", "Voices.Delete",
 		"Credentials.Create", "Credentials.Get", "Credentials.List", "Credentials.Update", "Credentials.Delete",
 		"Webhooks.Create", "Webhooks.Get", "Webhooks.List", "Webhooks.Update", "Webhooks.Ping", "Webhooks.RotateSigningSecret", "Webhooks.Delete")
-	name := "surveyor-" + strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
-	name = name[:20] + name[len(name)-6:]
-	agent := ok(c.Agents.Create(ctx, operations.CreateAgentRequest{Body: agentmodels.Agent{ID: &name, Description: genai.Ptr("measures")}})).Agent
+	name := "the-surveyor-of-the-dam"
+	agent := ok(c.Agents.Create(ctx, operations.CreateAgentRequest{Body: agentmodels.Agent{ID: &name, Description: new("measures")}})).Agent
 	t.is(*agent.ID == name && *ok(c.Agents.Get(ctx, operations.GetAgentRequest{ID: name})).Agent.Description == "measures", "agent", agent)
 	t.is(len(ok(c.Agents.List(ctx, operations.ListAgentsRequest{})).AgentListResponse.Agents) == 1, "agents", nil)
 	run := operations.CreateInteractionRequest{Body: operations.NewCreateInteractionRequestBody(interactionmodels.CreateAgentInteraction{
-		Agent: interactionmodels.AgentOption(name), Input: &interactionmodels.InteractionsInput{Str: genai.Ptr("hi"), Type: interactionmodels.InteractionsInputTypeStr},
+		Agent: interactionmodels.AgentOption(name), Input: &interactionmodels.InteractionsInput{Str: new("hi"), Type: interactionmodels.InteractionsInputTypeStr},
 	})}
 	t.is(ok(c.Interactions.Create(ctx, run)).Interaction.OutputText != nil, "the agent is silent", nil)
 	ok(c.Agents.Delete(ctx, operations.DeleteAgentRequest{ID: name}))
 
 	voice := ok(c.Voices.Create(ctx, operations.CreateVoiceRequest{Body: voicemodels.CreateVoiceRequest{
-		Store: genai.Ptr(true), Voice: voicemodels.VoiceInput{Type: voicemodels.VoiceTypePrompted},
+		Store: new(true), Voice: voicemodels.VoiceInput{Type: voicemodels.VoiceTypePrompted},
 	}})).Voice
 	t.is(voice.ID != nil && ok(c.Voices.Get(ctx, operations.GetVoiceRequest{ID: *voice.ID})).Voice.Type == voicemodels.VoiceTypePrompted, "voice", voice)
 	t.is(len(ok(c.Voices.List(ctx, operations.ListVoicesRequest{})).ListVoicesResponse.Voices) == 1, "voices", nil)
@@ -90,7 +89,7 @@ func (t *tour) agents() {
 		URI: "https://example.com/hook", SubscribedEvents: []webhookmodels.WebhookSubscribedEvent{webhookmodels.WebhookSubscribedEventBatchSucceeded},
 	}})).Webhook
 	t.is(hook.NewSigningSecret != nil, "webhook", hook)
-	changed := ok(c.Webhooks.Update(ctx, operations.UpdateWebhookRequest{ID: *hook.ID, Body: webhookmodels.WebhookUpdate{URI: genai.Ptr("https://example.com/2")}})).Webhook
+	changed := ok(c.Webhooks.Update(ctx, operations.UpdateWebhookRequest{ID: *hook.ID, Body: webhookmodels.WebhookUpdate{URI: new("https://example.com/2")}})).Webhook
 	got := ok(c.Webhooks.Get(ctx, operations.GetWebhookRequest{ID: *hook.ID})).Webhook
 	t.is(changed.URI == "https://example.com/2" && got.URI == changed.URI && got.NewSigningSecret == nil, "changed", got)
 	t.is(len(ok(c.Webhooks.List(ctx, operations.ListWebhooksRequest{})).WebhookListResponse.Webhooks) == 1, "webhooks", nil)
@@ -110,7 +109,7 @@ func (t *tour) environments() {
 	up := ok(files.Upload(ctx, operations.UploadEnvironmentFileRequest{Environment: made.ID, Path: "src/big.txt", Content: big}))
 	t.is(up.Files != nil && len(up.Files.Files) == 1 && *up.Files.Files[0].SizeBytes == int64(len(big)), "upload", up)
 	ok(files.UploadBytes(ctx, made.ID, "a.txt", []byte("a")))
-	ok(files.UploadFile(ctx, made.ID, "b.txt", t.path("b.txt", "bb")))
+	ok(files.UploadFile(ctx, made.ID, "b.txt", t.write("b.txt", "bb")))
 	ok(files.UploadStream(ctx, made.ID, "empty.txt", strings.NewReader(""), 0))
 	t.is(ok(environments.Internal.StartUpload(ctx, operations.StartEnvironmentFileUploadRequest{
 		Environment: made.ID, Path: "c.txt", XGoogUploadHeaderContentLength: 1, XGoogUploadHeaderContentType: "text/plain",

@@ -1,4 +1,4 @@
-package geminitest_test
+package sdktour
 
 import (
 	"bytes"
@@ -18,13 +18,13 @@ func (t *tour) files() {
 	t.is(made.Name == "files/the-book" && made.State == genai.FileStateActive && *made.SizeBytes == 16<<20 && made.Source == genai.FileSourceUploaded, "file", made)
 	got := ok(files.Get(ctx, made.Name, nil))
 	t.is(reflect.DeepEqual(got, made), "got", got)
-	small := ok(files.UploadFromPath(ctx, t.path("a.txt", "hello"), nil))
+	small := ok(files.UploadFromPath(ctx, t.write("a.txt", "hello"), nil))
 	t.is(*small.SizeBytes == 5 && strings.HasPrefix(small.MIMEType, "text/plain"), "small", small)
 	t.is(len(ok(files.List(ctx, &genai.ListFilesConfig{PageSize: 1})).Items) == 1, "a page", nil)
 	answer := ok(t.client.Models.GenerateContent(ctx, flash, []*genai.Content{{Role: "user", Parts: []*genai.Part{{FileData: &genai.FileData{FileURI: made.URI, MIMEType: made.MIMEType}}}}}, nil))
 	t.is(answer.UsageMetadata.PromptTokenCount > 0, "a file in a prompt", answer)
 
-	batch := ok(files.UploadFromPath(ctx, t.path("in.json", `{"key":"k","request":{"contents":[{"parts":[{"text":"hi"}]}]}}`+"\n"), nil))
+	batch := ok(files.UploadFromPath(ctx, t.write("in.json", `{"key":"k","request":{"contents":[{"parts":[{"text":"hi"}]}]}}`+"\n"), nil))
 	job := ok(t.client.Batches.Create(ctx, flash, &genai.BatchJobSource{FileName: batch.Name}, nil))
 	job = ok(t.client.Batches.Get(ctx, job.Name, nil))
 	out := ok(files.Get(ctx, job.Dest.FileName, nil))
@@ -60,7 +60,7 @@ func (t *tour) stores() {
 		"Operations.GetUploadToFileSearchStoreOperation", "Operations.GetImportFileOperation")
 	store := ok(stores.Create(ctx, &genai.CreateFileSearchStoreConfig{DisplayName: "shelf"}))
 	up := ok(stores.UploadToFileSearchStore(ctx, strings.NewReader("rivers"), store.Name, &genai.UploadToFileSearchStoreConfig{MIMEType: "text/plain", DisplayName: "r"}))
-	ok(stores.UploadToFileSearchStoreFromPath(ctx, t.path("b.txt", "dams"), store.Name, nil))
+	ok(stores.UploadToFileSearchStoreFromPath(ctx, t.write("b.txt", "dams"), store.Name, nil))
 	up = ok(t.client.Operations.GetUploadToFileSearchStoreOperation(ctx, up, nil))
 	t.is(up.Done && strings.HasPrefix(up.Response.DocumentName, store.Name+"/documents/"), "upload", up)
 	file := ok(t.client.Files.Upload(ctx, strings.NewReader("weirs"), &genai.UploadFileConfig{MIMEType: "text/plain"}))
@@ -83,9 +83,9 @@ func (t *tour) stores() {
 	}))
 	t.is(answer.Text() != "", "an answer from a store", answer)
 	t.is(documents.Delete(ctx, got.Name, nil) != nil, "a document goes without force", nil)
-	t.is(documents.Delete(ctx, got.Name, &genai.DeleteDocumentConfig{Force: genai.Ptr(true)}) == nil, "delete", nil)
+	t.is(documents.Delete(ctx, got.Name, &genai.DeleteDocumentConfig{Force: new(true)}) == nil, "delete", nil)
 	t.is(stores.Delete(ctx, store.Name, nil) != nil, "a store with documents goes without force", nil)
-	t.is(stores.Delete(ctx, store.Name, &genai.DeleteFileSearchStoreConfig{Force: genai.Ptr(true)}) == nil, "delete", nil)
+	t.is(stores.Delete(ctx, store.Name, &genai.DeleteFileSearchStoreConfig{Force: new(true)}) == nil, "delete", nil)
 	t.is(second(documents.Get(ctx, list[0].Name, nil)) != nil, "a document outlives its store", nil)
 }
 
@@ -96,9 +96,9 @@ func (t *tour) notOnVertex() {
 		"FileSearchStores.DownloadMedia")
 	for name, err := range map[string]error{
 		"upload":      second(c.Files.Upload(ctx, strings.NewReader(""), nil)),
-		"upload path": second(c.Files.UploadFromPath(ctx, t.path("a.txt", ""), nil)),
+		"upload path": second(c.Files.UploadFromPath(ctx, t.write("a.txt", ""), nil)),
 		"store":       second(c.FileSearchStores.UploadToFileSearchStore(ctx, strings.NewReader(""), "x", &genai.UploadToFileSearchStoreConfig{MIMEType: "text/plain"})),
-		"store path":  second(c.FileSearchStores.UploadToFileSearchStoreFromPath(ctx, t.path("a.txt", ""), "x", nil)),
+		"store path":  second(c.FileSearchStores.UploadToFileSearchStoreFromPath(ctx, t.write("a.txt", ""), "x", nil)),
 		"media":       second(c.FileSearchStores.DownloadMedia(ctx, "x/media/y", nil)),
 		"token":       second(c.AuthTokens.Create(ctx, nil)),
 	} {
