@@ -146,10 +146,13 @@ func elsewhere(google http.RoundTripper, doors []door) http.RoundTripper {
 // orderFirst asks the orders on every call, then the other doors. Of several orders each is asked first in turn: the one that every call is
 // offered to, small ones too, is packed fuller than the one that gets what the other has refused.
 func orderFirst(google http.RoundTripper, doors []door) http.RoundTripper {
-	orders := slices.IndexFunc(doors, func(d door) bool { return !d.dedicated })
+	orders := 0
+	for orders < len(doors) && doors[orders].dedicated {
+		orders++
+	}
 	var calls atomic.Int64
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		first := int(calls.Add(1)) % orders
+		first := int(calls.Add(1)) % max(orders, 1)
 		var resp *http.Response
 		for _, d := range slices.Concat(doors[first:orders], doors[:first], doors[orders:]) {
 			if resp != nil {
