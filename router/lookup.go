@@ -59,8 +59,7 @@ func (s *session) seek(res wire.Resource, homes []pool.Home) (pool.Home, *http.R
 	for {
 		search, mine := s.router.lookups.join(key)
 		if mine {
-			s.search(search, res, homes)
-			s.router.lookups.end(key, search)
+			s.lead(key, search, res, homes)
 		} else {
 			select {
 			case <-search.done:
@@ -87,8 +86,18 @@ func (s *session) seek(res wire.Resource, homes []pool.Home) (pool.Home, *http.R
 	}
 }
 
-// search asks the homes one by one.
-func (s *session) search(found *lookup, res wire.Resource, homes []pool.Home) {
+// lead makes a search that others may wait for. Whatever becomes of it, even a panic of the transport's, they hear.
+func (s *session) lead(key string, search *lookup, res wire.Resource, homes []pool.Home) {
+	search.err = errAbandoned
+	defer s.router.lookups.end(key, search)
+	search.err = s.search(search, res, homes)
+}
+
+// errAbandoned is how a search ends that did not come to its end.
+var errAbandoned = errors.New("router: search abandoned")
+
+// search asks the homes one by one. An error means that the searcher has gone.
+func (s *session) search(found *lookup, res wire.Resource, homes []pool.Home) error {
 	everywhere := true
 	for _, home := range homes {
 		if !s.mayAsk(home) {
@@ -98,24 +107,24 @@ func (s *session) search(found *lookup, res wire.Resource, homes []pool.Home) {
 		status, err := s.askFor(res, home)
 		switch {
 		case err != nil && (s.ctx.Err() != nil || errors.Is(err, ErrClosed)):
-			found.err = err
-			return
+			return err
 		case err != nil:
 			found.unsure = where(home) + " gives no answer"
 		case status < http.StatusMultipleChoices:
 			s.router.pool.Own(res.Name, home)
 			found.home, found.unsure = home, ""
-			return
+			return nil
 		case status != http.StatusBadRequest && status != http.StatusForbidden && status != http.StatusNotFound:
 			found.unsure = fmt.Sprintf("%s answers %d", where(home), status)
 		}
 	}
 	if found.unsure != "" {
-		return
+		return nil
 	}
 	if found.missing = true; everywhere { // else others may find it where this call may not look
 		s.router.pool.Miss(s.now, res.Name)
 	}
+	return nil
 }
 
 // mayAsk reports whether the call may look for a resource in a home: its caller may keep it from there.

@@ -449,3 +449,39 @@ func TestCallWaitsForTheOwner(t *testing.T) {
 		}
 	})
 }
+
+// panicky is a transport that panics once.
+type panicky struct {
+	http.RoundTripper
+	done bool
+}
+
+func (p *panicky) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !p.done {
+		p.done = true
+		panic("a transport of somebody else's")
+	}
+	return p.RoundTripper.RoundTrip(req)
+}
+
+// A search that ends in a panic must not leave those waiting who need its result, nor let them go astray.
+func TestLookupThatPanicsLetsTheNextOneSearch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		google, projects := fiveProjects()
+		before := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+		f := upload(t, before.client(t), anywhere(1), []byte("x"))
+		after := newBed(t, geminitest.Config{}, pool.Config{Projects: projects}, router.Config{}, router.WithTransport(&panicky{RoundTripper: before.Emulator}))
+		client := after.client(t)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("the panic is swallowed")
+				}
+			}()
+			_, _ = client.Files.Delete(context.Background(), f.Name, nil)
+		}()
+		if _, err := client.Models.GenerateContent(context.Background(), flash, readFile(f), nil); err != nil {
+			t.Error(err)
+		}
+	})
+}
