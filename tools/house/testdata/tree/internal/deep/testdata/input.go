@@ -1,0 +1,3 @@
+package pool
+
+This is not read.
