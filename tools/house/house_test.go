@@ -46,16 +46,6 @@ func TestEmbeddedStructsCount(t *testing.T) {
 
 func TestFindingsNameWhatIsTooLarge(t *testing.T) {
 	root := t.TempDir()
-	write := func(name, text string) {
-		t.Helper()
-		file := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 	repeat := func(n int, format string) string {
 		var b strings.Builder
 		for i := range n {
@@ -63,15 +53,15 @@ func TestFindingsNameWhatIsTooLarge(t *testing.T) {
 		}
 		return b.String()
 	}
-	write("router/wide.go", "package router\n\ntype wide struct {\n"+repeat(16, "f%d int\n")+"}\n"+
+	write(t, root, "router/wide.go", "package router\n\ntype wide struct {\n"+repeat(16, "f%d int\n")+"}\n"+
 		repeat(26, "func (wide) m%d() {}\n"))
-	write("router/narrow.go", "package router\n\ntype narrow struct {\n"+repeat(15, "f%d int\n")+"}\n"+
+	write(t, root, "router/narrow.go", "package router\n\ntype narrow struct {\n"+repeat(15, "f%d int\n")+"}\n"+
 		repeat(25, "func (narrow) m%d() {}\n"))
-	write("router/long.go", "package router\n\nfunc long() {\n"+repeat(59, "_ = %d\n")+"}\n\nfunc short() {\n"+
+	write(t, root, "router/long.go", "package router\n\nfunc long() {\n"+repeat(59, "_ = %d\n")+"}\n\nfunc short() {\n"+
 		repeat(58, "_ = %d\n")+"}\n")
-	write("router/tall.go", "package router\n"+strings.Repeat("\n", 400))
-	write("pool/a.go", "package pool\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
-	write("internal/b/b.go", "package b\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
+	write(t, root, "router/tall.go", "package router\n"+strings.Repeat("\n", 400))
+	write(t, root, "pool/a.go", "package pool\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
+	write(t, root, "internal/b/b.go", "package b\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
 	packages, err := readTree(root, "router", "pool", "internal")
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +83,20 @@ func TestFindingsNameWhatIsTooLarge(t *testing.T) {
 }
 
 func TestFileThatIsNoGoIsAnError(t *testing.T) {
-	if _, err := readTree("testdata/tree/internal/deep/testdata", "."); err == nil {
+	root := t.TempDir()
+	write(t, root, "pool/a.go", "This is prose.")
+	if _, err := readTree(root, "pool"); err == nil {
 		t.Error("a file that is no Go was counted")
+	}
+}
+
+func write(t *testing.T, root, name, text string) {
+	t.Helper()
+	file := filepath.Join(root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
