@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -139,12 +140,14 @@ func allocated(n int, call func()) (times, kilobytes float64) {
 	return float64(after.Mallocs-before.Mallocs) / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n) / 1024
 }
 
-// manyProjects is a pool of gemini projects with a key each.
+// manyProjects is a pool of gemini projects with a key each, as long as Google's.
 func manyProjects(n int, limited bool) pool.Config {
 	projects := make([]pool.Project, n)
 	for i := range projects {
-		name := "p" + strconv.Itoa(i)
-		projects[i] = pool.Project{Name: name, Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-of-" + name)}}
+		projects[i] = pool.Project{
+			Name: "p" + strconv.Itoa(i), Backend: pool.BackendGemini,
+			Keys: []pool.Secret{pool.NewSecret(fmt.Sprintf("AIzaSy%033d", i))},
+		}
 		if limited {
 			projects[i].Limits = []pool.Limit{{RPM: 1e9, TPM: 1e12}}
 		}

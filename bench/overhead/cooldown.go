@@ -17,47 +17,60 @@ import (
 const manyEndpoints = 10_000
 
 // cooldown measures the calls that no endpoint can serve now: of many, each has answered that its quota
-// of the minute is used up.
+// of the minute is used up, and stays on cooldown for 5 s.
 //
+//   - An attempt that Google refuses is one of those by which it came to that: a single call went from one
+//     endpoint to the next until none was left.
 //   - A refusal is a call that may not wait (Spillway-Max-Wait: 0s), from the request to the answer.
-//   - A call joins the queue when it may wait for 10 s and the cooldowns end after 5 s. Hundreds start at
-//     once, and the round is over when all of them are blocked.
+//   - A call joins the queue when it may wait for 10 s. Hundreds start at once, and the round is over when
+//     all of them are blocked.
 //   - A lease ends when a call that began before the cooldowns is answered. The round is over when the
-//     waiting calls have taken note of it and are blocked again.
+//     calls that wait have taken note of it and are blocked again.
 //
 // Time stands still in the bubble meanwhile, so nothing is measured that happens by the clock alone.
 func cooldown(t *testing.T, e effort) []figure {
 	t.Helper()
-	var refusals, joins, ends []float64
-	for range e.rounds {
-		synctest.Test(t, func(t *testing.T) { refusals = append(refusals, refuse(t)) })
-		synctest.Test(t, func(t *testing.T) {
-			join, end := queue(t)
+	var figures []figure
+	synctest.Test(t, func(t *testing.T) {
+		const leases = 50 // that end in each round
+		s := newScarce(t)
+		s.hold.Store(true)
+		early := s.start(t.Context(), t, leases*e.rounds)
+		s.hold.Store(false)
+		attempt := s.cool(t)
+		s.hold.Store(true)
+		var refusals, joins, ends []float64
+		for range e.rounds {
+			refusals = append(refusals, s.refuse(t))
+			join, end := s.queue(t, leases)
 			joins, ends = append(joins, join), append(ends, end)
-		})
-	}
-	micros := func(v []float64) string { return fmt.Sprintf("%.1f", median(v)) }
-	return []figure{
-		{"a refusal", micros(refusals), "µs"},
-		{"a call joins the queue", micros(joins), "µs"},
-		{"a lease ends while calls wait", micros(ends), "µs"},
-	}
+		}
+		early.Wait()
+		_ = s.Close()
+		micros := func(v float64) string { return fmt.Sprintf("%.1f", v) }
+		figures = []figure{
+			{"an attempt that Google refuses", micros(attempt), "µs"},
+			{"a refusal", micros(median(refusals)), "µs"},
+			{"a call joins the queue", micros(median(joins)), "µs"},
+			{"a lease ends while calls wait", micros(median(ends)), "µs"},
+		}
+	})
+	return figures
 }
 
 // scarce is a router, and a Google that refuses all calls but some. Those it holds until they are
 // released.
 type scarce struct {
 	*router.Router
-	hint    time.Duration
 	hold    atomic.Bool   // whether new calls are held, or refused
 	release chan struct{} // a token lets one call that is held have its answer
 	refused atomic.Int64
 	held    atomic.Int64
 }
 
-func newScarce(t *testing.T, hint time.Duration) *scarce {
+func newScarce(t *testing.T) *scarce {
 	t.Helper()
-	s := &scarce{hint: hint, release: make(chan struct{})}
+	s := &scarce{release: make(chan struct{})}
 	var err error
 	s.Router, err = router.New(manyProjects(manyEndpoints, false), router.Config{MaxAttempts: 2 * manyEndpoints},
 		router.WithTransport(s.google()))
@@ -72,7 +85,7 @@ func (s *scarce) google() roundTripper {
 	return func(req *http.Request) (*http.Response, error) {
 		if !s.hold.Load() {
 			s.refused.Add(1)
-			return minuteQuota(req, s.hint), nil
+			return minuteQuota(req, 5*time.Second), nil
 		}
 		s.held.Add(1)
 		select {
@@ -84,12 +97,40 @@ func (s *scarce) google() roundTripper {
 	}
 }
 
-// cool puts every endpoint on cooldown: a call goes to one after the other until none is left.
-func (s *scarce) cool(t *testing.T) {
+// start begins calls that may wait, and returns when all of them have got as far as they can.
+func (s *scarce) start(ctx context.Context, t *testing.T, n int) *sync.WaitGroup {
 	t.Helper()
+	var calls sync.WaitGroup
+	for range n {
+		req := request(t, model).WithContext(ctx)
+		req.Header.Set("Spillway-Max-Wait", "10s")
+		calls.Go(func() { send(t, s, req) })
+	}
+	synctest.Wait()
+	return &calls
+}
+
+// cool puts every endpoint on cooldown and returns the microseconds of an attempt.
+func (s *scarce) cool(t *testing.T) float64 {
+	t.Helper()
+	began := processorTime(t)
 	if status := send(t, s, impatient(t)); status != http.StatusTooManyRequests || s.refused.Load() != manyEndpoints {
 		t.Fatalf("status %d after %d endpoints had refused, want 429 and all %d", status, s.refused.Load(), manyEndpoints)
 	}
+	return micros(processorTime(t)-began, manyEndpoints)
+}
+
+// refuse returns the microseconds of a refusal.
+func (s *scarce) refuse(t *testing.T) float64 {
+	t.Helper()
+	const calls = 50
+	began, held := processorTime(t), s.held.Load()
+	for range calls {
+		if status := send(t, s, impatient(t)); status != http.StatusTooManyRequests || s.held.Load() != held {
+			t.Fatalf("status %d of a call that reached Google %d times, want 429 and 0", status, s.held.Load()-held)
+		}
+	}
+	return micros(processorTime(t)-began, calls)
 }
 
 // impatient is a call that does not wait.
@@ -100,54 +141,15 @@ func impatient(t *testing.T) *http.Request {
 	return req
 }
 
-// refuse returns the microseconds of a refusal.
-func refuse(t *testing.T) float64 {
-	t.Helper()
-	const calls = 100
-	s := newScarce(t, time.Minute)
-	s.cool(t)
-	began := processorTime(t)
-	for range calls {
-		if status := send(t, s, impatient(t)); status != http.StatusTooManyRequests {
-			t.Fatalf("status %d, want 429", status)
-		}
-	}
-	took := processorTime(t) - began
-	if n := s.refused.Load(); n != manyEndpoints {
-		t.Fatalf("%d calls reached Google, want %d", n, manyEndpoints)
-	}
-	_ = s.Close()
-	return micros(took, calls)
-}
-
 // queue returns the microseconds of a call that joins the queue, and of a lease that ends while it is
 // full.
-func queue(t *testing.T) (join, end float64) {
+func (s *scarce) queue(t *testing.T, leases int) (join, end float64) {
 	t.Helper()
-	const waiting, leases = 400, 50
-	s := newScarce(t, 5*time.Second)
+	const waiting = 200
 	ctx, cancel := context.WithCancel(t.Context())
-	var calls sync.WaitGroup
-	start := func(n int) {
-		for range n {
-			req := request(t, model).WithContext(ctx)
-			req.Header.Set("Spillway-Max-Wait", "10s")
-			calls.Go(func() { send(t, s, req) })
-		}
-		synctest.Wait()
-	}
-	s.hold.Store(true)
-	start(leases)
-	s.hold.Store(false)
-	s.cool(t)
-	s.hold.Store(true)
-
-	began := processorTime(t)
-	start(waiting)
+	began, held := processorTime(t), s.held.Load()
+	calls := s.start(ctx, t, waiting)
 	join = micros(processorTime(t)-began, waiting)
-	if n := s.held.Load(); n != leases {
-		t.Fatalf("%d calls had an endpoint, want %d", n, leases)
-	}
 
 	began = processorTime(t)
 	for range leases {
@@ -155,9 +157,11 @@ func queue(t *testing.T) (join, end float64) {
 		synctest.Wait()
 	}
 	end = micros(processorTime(t)-began, leases)
+	if n := s.held.Load() - held; n != 0 {
+		t.Errorf("%d of the calls that wait had an endpoint, want none", n)
+	}
 	cancel()
 	calls.Wait()
-	_ = s.Close()
 	return join, end
 }
 

@@ -11,7 +11,7 @@
 // transport answers at once, so that the ratio is that of the client's side alone.
 //
 // The second table has what the SDK has no counterpart for. Its times are processor time of the whole
-// process, garbage collection included, for one call, as the median of so many rounds.
+// process, garbage collection included, for one call, and the median of so many rounds.
 package main
 
 import (
