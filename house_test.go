@@ -22,26 +22,30 @@ import (
 // modulePath begins the import path of every package of ours.
 const modulePath = "github.com/spillway-go/spillway"
 
-// A room says which packages of ours some packages may import. Paths are relative to the module, "." is
-// the root, and "/..." at the end of a pattern stands for the package and all below it.
+// A room says which packages of ours some packages may import. Paths are relative to the module,
+// "." is the root, and "/..." at the end of a pattern stands for the package and all below it.
 type room struct {
 	packages string
 	imports  []string
 }
 
-// The first room that matches a package decides. A package without a room fails the test: add it here.
+// The first room that matches a package decides. A package without a room fails the test: add it
+// here.
 var house = []room{
 	{"cmd/...", []string{
-		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "geminitest",
+		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"geminitest",
 	}},
 	{"examples/...", []string{
-		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "geminitest",
+		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
 	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
-		"quota", "breaker", "store", "internal/cooldown", "internal/tokens", "internal/owner", "internal/field",
+		"quota", "breaker", "store",
+		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field",
 	}},
 
 	// The arithmetic knows none of the others.
@@ -122,7 +126,8 @@ func TestRootCompilesInNoStoreAndNoTelemetry(t *testing.T) {
 	}
 	for path, by := range importedBy {
 		for _, unwanted := range []string{
-			"redis", "rueidis", "valkey", "prometheus", "opentelemetry", modulePath + "/otel", modulePath + "/geminitest",
+			"redis", "rueidis", "valkey", "prometheus", "opentelemetry",
+			modulePath + "/otel", modulePath + "/geminitest",
 		} {
 			if strings.Contains(path, unwanted) {
 				t.Errorf("importing %s compiles in %s, which %s imports", modulePath, path, by)
@@ -188,8 +193,8 @@ func (s *shown) object(o types.Object) {
 	}
 }
 
-// types looks at a type as its user sees it: of a struct only the exported and the embedded fields, of a
-// named type only the name and the type arguments.
+// types looks at a type as its user sees it: of a struct only the exported and the embedded fields,
+// of a named type only the name and the type arguments.
 func (s *shown) types(t types.Type) {
 	if t == nil || s.seen[t] {
 		return
@@ -246,7 +251,8 @@ func (s *shown) types(t types.Type) {
 
 func TestShownFindsInternalTypes(t *testing.T) {
 	internal := types.NewPackage(modulePath+"/internal/secret", "secret")
-	hidden := types.NewNamed(types.NewTypeName(token.NoPos, internal, "T", nil), types.NewStruct(nil, nil), nil)
+	name := types.NewTypeName(token.NoPos, internal, "T", nil)
+	hidden := types.NewNamed(name, types.NewStruct(nil, nil), nil)
 	public := types.NewPackage(modulePath+"/public", "public")
 	field := func(name string, embedded bool) types.Type {
 		return types.NewStruct([]*types.Var{
@@ -254,7 +260,7 @@ func TestShownFindsInternalTypes(t *testing.T) {
 		}, nil)
 	}
 	result := types.NewSignatureType(nil, nil, nil, nil,
-		types.NewTuple(types.NewVar(token.NoPos, public, "", types.NewMap(types.Typ[types.String], hidden))), false)
+		types.NewTuple(types.NewVar(token.NoPos, public, "", types.NewSlice(hidden))), false)
 	for _, test := range []struct {
 		name string
 		typ  types.Type
@@ -291,8 +297,8 @@ func listPackages(t *testing.T) []listed {
 }
 
 var listOnce = sync.OnceValues(func() ([]listed, error) {
-	// The go command takes up the result of an earlier run unless a file has changed that the test looked
-	// at itself.
+	// The go command takes up the result of an earlier run unless a file has changed that the test
+	// looked at itself.
 	if err := lookAtFolders("."); err != nil {
 		return nil, err
 	}

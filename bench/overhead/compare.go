@@ -51,8 +51,8 @@ func asking(prompt string) contents {
 	return func(int) []*genai.Content { return c }
 }
 
-// conversations are so many, all in their third turn. What each began with is long enough to be cached,
-// so that the calls of one prefer one endpoint.
+// conversations are so many, all in their third turn. What each began with is long enough to be
+// cached, so that the calls of one prefer one endpoint.
 func conversations(n int) contents {
 	all := make([][]*genai.Content, n)
 	for i := range all {
@@ -99,7 +99,8 @@ func (c comparison) run(t *testing.T, d time.Duration) (bare, routed cost) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := spillway.New(t.Context(), &config.Config{Pool: manyProjects(c.endpoints, true)}, router.WithTransport(c.google))
+	cfg := &config.Config{Pool: manyProjects(c.endpoints, true)}
+	client, err := spillway.New(t.Context(), cfg, router.WithTransport(c.google))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +116,7 @@ func (c comparison) run(t *testing.T, d time.Duration) (bare, routed cost) {
 	var bareTimes, routedTimes []float64
 	for began := time.Now(); ; i++ {
 		b, r := call(sdk), call(client.Client)
-		if time.Since(began) < d/5 { // the first calls of the endpoints, and the caches' of the processor
+		if time.Since(began) < d/5 { // the first calls of the endpoints cost more
 			continue
 		}
 		bareTimes, routedTimes = append(bareTimes, b), append(routedTimes, r)
@@ -137,7 +138,9 @@ func allocated(n int, call func()) (times, kilobytes float64) {
 		call()
 	}
 	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / float64(n), float64(after.TotalAlloc-before.TotalAlloc) / float64(n) / 1024
+	times = float64(after.Mallocs-before.Mallocs) / float64(n)
+	kilobytes = float64(after.TotalAlloc-before.TotalAlloc) / float64(n) / 1024
+	return times, kilobytes
 }
 
 // manyProjects is a pool of gemini projects with a key each, as long as Google's.

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processorTime is what the process has used so far, on all processors. Unlike the clock it also runs in
-// a bubble of synctest, and does not count what other processes use.
+// processorTime is what the process has used so far, on all processors. Unlike the clock it also
+// runs in a bubble of synctest, and does not count what other processes use.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var u syscall.Rusage

@@ -30,7 +30,7 @@ func unary(text string) roundTripper {
 	body := chunk(text, true)
 	return func(req *http.Request) (*http.Response, error) {
 		drain(req)
-		return response(req, http.StatusOK, "application/json; charset=UTF-8", int64(len(body)), strings.NewReader(body)), nil
+		return inJSON(req, http.StatusOK, body), nil
 	}
 }
 
@@ -39,7 +39,8 @@ func stream(events int, text string) roundTripper {
 	middle, end := "data: "+chunk(text, false)+"\r\n\r\n", "data: "+chunk(text, true)+"\r\n\r\n"
 	return func(req *http.Request) (*http.Response, error) {
 		drain(req)
-		return response(req, http.StatusOK, "text/event-stream", -1, &eventReader{left: events, middle: middle, end: end}), nil
+		body := &eventReader{left: events, middle: middle, end: end}
+		return response(req, http.StatusOK, "text/event-stream", -1, body), nil
 	}
 }
 
@@ -79,21 +80,29 @@ func chunk(text string, last bool) string {
 // minuteQuota is Google's refusal of a call that the quota of the minute has no room for.
 func minuteQuota(req *http.Request, hint time.Duration) *http.Response {
 	drain(req)
-	body := fmt.Sprintf(`{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"You exceeded your current quota.","details":[`+
+	body := fmt.Sprintf(`{"error":{"code":429,"status":"RESOURCE_EXHAUSTED",`+
+		`"message":"You exceeded your current quota.","details":[`+
 		`{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{`+
 		`"quotaMetric":"generativelanguage.googleapis.com/generate_content_paid_tier_requests",`+
 		`"quotaId":"GenerateRequestsPerMinutePerProjectPerModel",`+
 		`"quotaDimensions":{"model":"gemini-2.5-flash","location":"global"}}]},`+
 		`{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"%.0fs"}]}}`, hint.Seconds())
-	return response(req, http.StatusTooManyRequests, "application/json; charset=UTF-8", int64(len(body)), strings.NewReader(body))
+	return inJSON(req, http.StatusTooManyRequests, body)
 }
 
-func response(req *http.Request, status int, contentType string, length int64, body io.Reader) *http.Response {
+func inJSON(req *http.Request, status int, body string) *http.Response {
+	const contentType = "application/json; charset=UTF-8"
+	return response(req, status, contentType, int64(len(body)), strings.NewReader(body))
+}
+
+func response(
+	req *http.Request, status int, contentType string, length int64, body io.Reader,
+) *http.Response {
 	h := header.Clone()
 	h.Set("Content-Type", contentType)
 	return &http.Response{
-		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/2.0", ProtoMajor: 2, Request: req,
-		Header: h, ContentLength: length, Body: io.NopCloser(body),
+		StatusCode: status, Status: http.StatusText(status), Proto: "HTTP/2.0", ProtoMajor: 2,
+		Request: req, Header: h, ContentLength: length, Body: io.NopCloser(body),
 	}
 }
 

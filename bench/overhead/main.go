@@ -3,15 +3,15 @@
 //
 //	go -C bench run ./overhead [-seconds 2] [-rounds 5] [-row regexp]
 //
-// It uses the public API alone, so that the same program measures one commit and the next. It needs a
-// Unix, for the processor time.
+// It uses the public API alone, so that the same program measures one commit and the next. It needs
+// a Unix, for the processor time.
 //
-// The first table compares. A row makes a call with the bare SDK and the same call through the router in
-// turn, for so many seconds, and shows the medians, their ratio, and what one call allocates. The
-// transport answers at once, so that the ratio is that of the client's side alone.
+// The first table compares. A row makes a call with the bare SDK and the same call through the
+// router in turn, for so many seconds, and shows the medians, their ratio, and what one call
+// allocates. The transport answers at once, so that the ratio is that of the client's side alone.
 //
-// The second table has what the SDK has no counterpart for. Its times are processor time of the whole
-// process, garbage collection included, for one call, and the median of so many rounds.
+// The second table has what the SDK has no counterpart for. Its times are processor time of the
+// whole process, garbage collection included, for one call, and the median of so many rounds.
 package main
 
 import (

@@ -10,19 +10,21 @@ import (
 )
 
 // memory measures what the router keeps of an endpoint and a model before the first call there: the
-// growth of the heap when new models are called, once each, over many endpoints. Of these one serves the
-// call, and the others only might have.
+// growth of the heap when new models are called, once each, over many endpoints. Of these one
+// serves the call, and the others only might have.
 func memory(t *testing.T, _ effort) []figure {
 	t.Helper()
 	const endpoints, models = 1000, 64
 	var figures []figure
 	for _, limited := range []bool{false, true} {
-		r, err := router.New(manyProjects(endpoints, limited), router.Config{}, router.WithTransport(unary("Yes.")))
+		projects, google := manyProjects(endpoints, limited), router.WithTransport(unary("Yes."))
+		r, err := router.New(projects, router.Config{}, google)
 		if err != nil {
 			t.Fatal(err)
 		}
 		callModel := func(i int) {
-			if status := send(t, r, request(t, fmt.Sprintf("gemini-2.5-flash-%d", i))); status != http.StatusOK {
+			req := request(t, fmt.Sprintf("gemini-2.5-flash-%d", i))
+			if status := send(t, r, req); status != http.StatusOK {
 				t.Fatalf("status %d, want 200", status)
 			}
 		}

@@ -19,10 +19,11 @@ const (
 	mostExports   = 80  // of package pool
 )
 
-// manyFields reports whether a type may have any number of fields: those that describe something to a
-// person have one for each thing there is to say.
+// manyFields reports whether a type may have any number of fields: those that describe something to
+// a person have one for each thing there is to say.
 func manyFields(name string) bool {
-	return name == "Event" || name == "Trace" || strings.HasSuffix(name, "Config") || strings.HasSuffix(name, "Stat")
+	return name == "Event" || name == "Trace" ||
+		strings.HasSuffix(name, "Config") || strings.HasSuffix(name, "Stat")
 }
 
 // finding is one thing that is too large.
@@ -31,7 +32,8 @@ type finding struct {
 	text string
 }
 
-// findings returns a line for each thing in the package that is too large, in the order of the files.
+// findings returns a line for each thing in the package that is too large, in the order of the
+// files.
 func (p *pkg) findings() []string {
 	var found []finding
 	add := func(at token.Position, format string, args ...any) {
@@ -61,7 +63,8 @@ func (p *pkg) findings() []string {
 	}
 	slices.SortFunc(found, func(a, b finding) int {
 		return cmp.Or(
-			strings.Compare(a.at.Filename, b.at.Filename), a.at.Line-b.at.Line, strings.Compare(a.text, b.text),
+			strings.Compare(a.at.Filename, b.at.Filename), a.at.Line-b.at.Line,
+			strings.Compare(a.text, b.text),
 		)
 	})
 	var lines []string
@@ -74,7 +77,8 @@ func (p *pkg) findings() []string {
 // printTable prints a row for each package.
 func printTable(to io.Writer, packages []*pkg) {
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "package\tstatements\ttypes\tfunctions\tfiles\texports\tlargest file\tlargest function")
+	_, _ = fmt.Fprintln(w,
+		"package\tstatements\ttypes\tfunctions\tfiles\texports\tlargest file\tlargest function")
 	for _, p := range packages {
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\n", p.path, p.statements, len(p.types),
 			len(p.functions), len(p.files), p.exported(), largest(p.files), largest(p.functions))

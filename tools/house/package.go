@@ -168,7 +168,8 @@ func (p *pkg) typ(name string) *typ {
 	return p.types[name]
 }
 
-// baseName is the name of a type of this package, of which e may be a pointer or an instance; else empty.
+// baseName is the name of a type of this package, of which e may be a pointer or an instance; else
+// empty.
 func baseName(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.Ident:
@@ -190,7 +191,8 @@ func (p *pkg) size(t *typ) (fields, methods int) {
 	return p.sizeWithout(t, map[*typ]bool{})
 }
 
-// sizeWithout is size without the types that are counted already: structs may embed each other by pointer.
+// sizeWithout is size without the types that are counted already: structs may embed each other by
+// pointer.
 func (p *pkg) sizeWithout(t *typ, counted map[*typ]bool) (fields, methods int) {
 	counted[t] = true
 	fields, methods = t.fields, len(t.methods)
