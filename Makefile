@@ -22,6 +22,10 @@ lint: ## Run go vet and the linter pinned in tools/go.mod
 	$(GO) vet ./...
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
+.PHONY: house
+house: ## Count fields, methods, lines and exports, and name what is too large
+	$(GO) -C tools/house run .
+
 .PHONY: bench
 bench: ## Run every benchmark, those of the bench module too
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -45,9 +45,31 @@ var defaults = Config{
 // longest bounds every duration, so that sums of them and of any instant cannot overflow.
 const longest = 24 * time.Hour
 
-// Validate reports every field that is out of range, joined; nil if there is none.
+// ConfigError is one field of a [Config] that is out of range.
+type ConfigError struct {
+	// Field is the name of the field, such as "MaxOpen".
+	Field string
+	// Problem is what is wrong with it, as the rest of a sentence that begins with its name.
+	Problem string
+	// Fix is what to write instead.
+	Fix string
+}
+
+// Error is "breaker: FIELD PROBLEM; FIX".
+func (e *ConfigError) Error() string {
+	return "breaker: " + e.Field + " " + e.Problem + "; " + e.Fix
+}
+
+// Validate reports every field that is out of range, as *[ConfigError] values joined with
+// [errors.Join]; nil if there is none.
 func (c Config) Validate() error {
+	const outOfRange = "write a value above 0 and within bounds (times: at most a day), or leave it out"
 	var errs []error
+	add := func(field string, value any, fix string) {
+		errs = append(errs, &ConfigError{
+			Field: field, Problem: fmt.Sprintf("is %v, which is out of bounds", value), Fix: fix,
+		})
+	}
 	for _, f := range []struct {
 		name string
 		d    time.Duration
@@ -55,21 +77,20 @@ func (c Config) Validate() error {
 		{"Open", c.Open}, {"MaxOpen", c.MaxOpen}, {"Window", c.Window}, {"SlowStart", c.SlowStart}, {"Probe", c.Probe},
 	} {
 		if !durationOK(f.d) {
-			errs = append(errs, fmt.Errorf("breaker: %s is %s; must be between 0 (the default) and %s", f.name, f.d, longest))
+			add(f.name, f.d, outOfRange)
 		}
 	}
 	if c.Failures < 0 {
-		errs = append(errs, fmt.Errorf("breaker: Failures is %d; must be positive, or 0 for the default", c.Failures))
+		add("Failures", c.Failures, outOfRange)
 	}
 	if c.MinCalls < 0 {
-		errs = append(errs, fmt.Errorf("breaker: MinCalls is %d; must be positive, or 0 for the default", c.MinCalls))
+		add("MinCalls", c.MinCalls, outOfRange)
 	}
 	if !ratioOK(c.Ratio) {
-		errs = append(errs, fmt.Errorf("breaker: Ratio is %v; must be between 0 (the default) and 1", c.Ratio))
+		add("Ratio", c.Ratio, outOfRange)
 	}
 	if c.MaxOpen > 0 && c.MaxOpen < c.effective().Open {
-		errs = append(errs, fmt.Errorf("breaker: MaxOpen is %s; must not be shorter than Open, which is %s",
-			c.MaxOpen, c.effective().Open))
+		add("MaxOpen", c.MaxOpen, "write one that is not shorter than open")
 	}
 	return errors.Join(errs...)
 }

@@ -1,8 +1,8 @@
 package breaker_test
 
 import (
+	"errors"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,16 +39,25 @@ func TestValidateNamesEveryFieldThatIsOutOfRange(t *testing.T) {
 			if err == nil {
 				t.Fatalf("Validate() = nil, want errors about %v", tt.want)
 			}
-			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != len(tt.want) {
-				t.Fatalf("Validate() has %d lines, want %d:\n%v", len(lines), len(tt.want), err)
+			joined, ok := err.(interface{ Unwrap() []error })
+			if !ok || len(joined.Unwrap()) != len(tt.want) {
+				t.Fatalf("Validate() = %v, want %d errors, joined", err, len(tt.want))
 			}
 			for i, name := range tt.want {
-				if !strings.HasPrefix(lines[i], "breaker: "+name+" is ") {
-					t.Errorf("line %d = %q, want it to be about %s", i, lines[i], name)
+				var e *breaker.ConfigError
+				if !errors.As(joined.Unwrap()[i], &e) || e.Field != name || e.Problem == "" || e.Fix == "" {
+					t.Errorf("error %d = %#v, want a ConfigError about %s with a problem and a fix", i, joined.Unwrap()[i], name)
 				}
 			}
 		})
+	}
+}
+
+func TestConfigErrorNamesFieldProblemAndFix(t *testing.T) {
+	err := breaker.Config{MaxOpen: time.Second}.Validate()
+	const want = "breaker: MaxOpen is 1s, which is out of bounds; write one that is not shorter than open"
+	if err == nil || err.Error() != want {
+		t.Errorf("Validate() = %v, want %s", err, want)
 	}
 }
 

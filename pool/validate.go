@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -79,26 +80,18 @@ func (f *faults) again(field, problem, other, fix string) {
 	f.found = append(f.found, &FieldError{Field: field, Problem: problem, Other: other, Fix: fix})
 }
 
-// breaker adds what package breaker found. That package knows nothing of this one and speaks of its Go fields:
-// "breaker: MaxOpen is …; …".
+// breaker adds what package breaker found wrong, each under the key of its field in the TOML file.
 func (f *faults) breaker(err error) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			f.breaker(one)
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return
+	}
+	for _, one := range joined.Unwrap() {
+		if e, ok := errors.AsType[*breaker.ConfigError](one); ok {
+			key := strings.ToLower(camelHump.ReplaceAllString(e.Field, "${1}_$2"))
+			f.add("breaker."+key, key+" "+e.Problem, e.Fix)
 		}
-		return
 	}
-	if err == nil {
-		return
-	}
-	problem, bounds, _ := strings.Cut(strings.TrimPrefix(err.Error(), "breaker: "), "; ")
-	field, rest, _ := strings.Cut(problem, " ")
-	field = strings.ToLower(camelHump.ReplaceAllString(field, "${1}_$2"))
-	fix := "write a value above 0 and within bounds (times: at most a day), or leave it out"
-	if strings.Contains(bounds, "shorter") {
-		fix = "write one that is not shorter than open"
-	}
-	f.add("breaker."+field, field+" "+rest+", which is out of bounds", fix)
 }
 
 func (f *faults) pacing(p quota.Pacing) {

@@ -1,0 +1,4 @@
+package input
+
+// Counted would be a package more.
+func Counted() {}

@@ -1,0 +1,4 @@
+package pool
+
+// Counted would be one name more.
+func Counted() {}
