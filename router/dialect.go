@@ -13,7 +13,7 @@ import (
 type translation struct {
 	once        sync.Once
 	translation *translate.Translation // nil: there is none
-	lacks       []string          // why
+	lacks       []string               // why
 }
 
 // otherDialect returns the call as the back end takes it whose dialect it does not speak.

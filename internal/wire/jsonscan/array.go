@@ -1,15 +1,13 @@
 package jsonscan
 
-import ()
-
-// array cuts the byte stream of a JSON array into its elements: streamGenerateContent without alt=sse. An object that
-// stands alone, as errors sometimes do, is taken for an element.
+// Array cuts the byte stream of a JSON array into its elements: streamGenerateContent without
+// alt=sse. An object that stands alone counts as an element, for errors sometimes come so.
 type Array struct {
-	element []byte // the beginning of an element whose end has not come
+	element []byte // the beginning of an element without its end
 	depth   int    // brackets open within the element; 0 is between elements
-	quoted  bool   // within a string
-	escaped bool   // behind a backslash
-	huge    bool   // the element is larger than maxEvent; its bytes are not kept
+	quoted  bool   // inside a string
+	escaped bool   // after a backslash
+	huge    bool   // the element is larger than MaxEvent; its bytes are not kept
 	waiting int
 
 	opened bool // "[" was seen
@@ -69,7 +67,7 @@ func (a *Array) between(p []byte) []byte {
 	return nil
 }
 
-// scan goes to the end of the element and returns the number of bytes it read.
+// scan reads up to the end of the element and returns the number of bytes read.
 func (a *Array) scan(p []byte) (n int, ended bool) {
 	for n < len(p) {
 		b := p[n]
@@ -99,8 +97,8 @@ func (a *Array) scan(p []byte) (n int, ended bool) {
 	return n, false
 }
 
-// plain counts the bytes at the front of b that change nothing within a string. A plain loop: looking for the quote first
-// would take quadratic time where there are many backslashes.
+// plain counts the bytes at the front of b that change nothing inside a string. It is a plain loop:
+// searching for the quote first would take quadratic time where there are many backslashes.
 func plain(b []byte) int {
 	for i, x := range b {
 		if x == '"' || x == '\\' {
@@ -110,10 +108,10 @@ func plain(b []byte) int {
 	return len(b)
 }
 
-// pending is how many bytes of an element are waiting for its end.
+// Pending is the number of bytes of an element whose end is missing.
 func (a *Array) Pending() int { return a.waiting }
 
-// close reports whether the array ended within an element.
+// Close reports whether the array ended within an element.
 func (a *Array) Close() (cut bool) { return a.depth > 0 }
 
 func (a *Array) keep(p []byte) {
@@ -124,11 +122,13 @@ func (a *Array) keep(p []byte) {
 	a.element = append(a.element, p...)
 }
 
+// Drop forgets an element without its end.
 func (a *Array) Drop() {
 	a.element, a.depth, a.quoted, a.escaped, a.huge, a.waiting = nil, 0, false, false, false, 0
 }
 
-// breakOff returns what stands around an element that follows what was seen so far; false where none can follow.
+// BreakOff returns the text around one more element after the bytes so far. It returns false where
+// no element can follow.
 func (a *Array) BreakOff() (before, end string, ok bool) {
 	switch {
 	case a.done || a.depth > 0 || a.some && !a.opened:

@@ -5,33 +5,34 @@ import (
 	"encoding/json"
 )
 
-// lines cuts a byte stream into server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html,
-// "Parsing an event stream" and "Interpreting an event stream".
+// Lines cuts a byte stream into server-sent events. It follows "Parsing an event stream" and
+// "Interpreting an event stream" of https://html.spec.whatwg.org/multipage/server-sent-events.html.
 type Lines struct {
-	partial []byte // a line whose end has not come
+	partial []byte // a line without its end
 	data    []byte // the data lines of the event so far, joined by line feeds
-	borrows bool   // data is a part of what is being written, not our own
+	borrows bool   // data is a part of the bytes that are being written
 	some    bool   // the event has data
 	bare    bool   // the event is JSON without "data:"
-	huge    bool   // the event is larger than maxEvent; its bytes are not kept
+	huge    bool   // the event is larger than MaxEvent; its bytes are not kept
 
-	started bool // the byte order mark is behind us
+	started bool // the place of a byte order mark has passed
 	cr      bool // the last byte was a CR: an LF would belong to it
 	crlf    bool // lines end with CR LF
 	waiting int
 	lineful bool // the last line has begun and not ended
 }
 
-// enoughOfLine tells a data line from a comment: what is kept of the lines of a huge event.
+// enoughOfLine is how much is kept of each line of a huge event: it tells a data line from a
+// comment.
 const enoughOfLine = 8
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// trimByteOrderMark returns b without the byte order mark that it may begin with.
+// TrimByteOrderMark returns b without a byte order mark at its front.
 func TrimByteOrderMark(b []byte) []byte { return bytes.TrimPrefix(b, byteOrderMark) }
 
 func (l *Lines) Write(p []byte, event func([]byte)) {
-	at, feed := 0, -1 // feed is the next LF from at on; found once, or many CRs would make this quadratic
+	at, feed := 0, -1 // feed is the next LF; searching again at each CR would be quadratic
 	for at < len(p) {
 		if l.cr {
 			l.cr = false
@@ -80,7 +81,7 @@ func (l *Lines) Write(p []byte, event func([]byte)) {
 	}
 }
 
-// keep holds on to a piece of a line until its end comes.
+// keep stores a piece of a line until the line ends.
 func (l *Lines) keep(p []byte) {
 	if !l.huge && len(l.partial)+len(l.data)+len(p) > MaxEvent {
 		l.huge = true
@@ -93,7 +94,7 @@ func (l *Lines) keep(p []byte) {
 	l.partial = append(l.partial, p...)
 }
 
-// line takes one whole line. Lasting says that it stays valid until the end of the write.
+// line takes one whole line. A lasting line stays valid until the end of the write.
 func (l *Lines) line(line []byte, lasting bool, event func([]byte)) {
 	if !l.started {
 		l.started = true
@@ -153,7 +154,8 @@ func (l *Lines) clear() {
 	l.waiting = 0
 }
 
-// close takes the last line and the last event though nothing ends them. An event that lost its end is none; close reports it.
+// Close takes the last line and the last event although nothing ends them. It reports whether the
+// last event was cut; a cut event does not count.
 func (l *Lines) Close(event func([]byte)) (cut bool) {
 	if len(l.partial) > 0 {
 		l.line(l.partial, true, event)
@@ -167,14 +169,15 @@ func (l *Lines) Close(event func([]byte)) (cut bool) {
 	}
 	waiting, lineful := l.waiting, l.lineful
 	l.dispatch(event)
-	// It is complete only in our eyes: an event of ours must still be set off from it.
+	// An event written by Spillway must still be set off from this one.
 	l.waiting, l.lineful = waiting, lineful
 	return false
 }
 
-// pending is how many bytes of an event are waiting for its end.
+// Pending is the number of bytes of an event whose end is missing.
 func (l *Lines) Pending() int { return l.waiting }
 
+// Drop forgets an event without its end.
 func (l *Lines) Drop() {
 	if l.waiting > 0 {
 		l.clear()
@@ -182,9 +185,9 @@ func (l *Lines) Drop() {
 	}
 }
 
-// breakOff returns what ends an event that may have been cut, so that another one can follow. The SDK splits at the first
-// LF LF, and only if there is none at CR LF CR LF, so the ends must be of the stream's own kind; and it takes a third one
-// for the beginning of a line, so there must be just enough of them.
+// BreakOff returns the text that ends a cut event, so that another event can follow. The SDK splits
+// at the first LF LF, and only if there is none at CR LF CR LF. It takes a third line end for the
+// beginning of a line. So the line ends must be of the stream's own kind, and just enough of them.
 func (l *Lines) BreakOff() (before, eol string) {
 	eol = "\n"
 	if l.crlf || l.cr {
@@ -202,7 +205,7 @@ func (l *Lines) BreakOff() (before, eol string) {
 	return before, eol
 }
 
-// reuse empties a buffer, and lets go of one too large to keep.
+// Reuse empties a buffer. It drops a buffer that is too large to keep.
 func Reuse(b []byte) []byte {
 	if cap(b) > 1<<20 {
 		return nil
@@ -210,5 +213,6 @@ func Reuse(b []byte) []byte {
 	return b[:0]
 }
 
-// maxEvent is the largest event that is looked into. Images come as one event of up to 20 MB.
+// MaxEvent is the size of the largest event that is read. An image comes as one event of up to 20
+// MB.
 const MaxEvent = 32 << 20

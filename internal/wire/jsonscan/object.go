@@ -11,8 +11,8 @@ func Object(b []byte) Scanner {
 	return c
 }
 
-// Each calls f for the elements of an array, or for a value that stands alone: both back ends accept
-// one value in place of a list.
+// Each calls f for the elements of an array, or for a value that stands alone. Both back ends
+// accept one value in place of a list.
 func Each(list []byte, f func([]byte)) {
 	c := New(list)
 	if !c.Enter('[') {

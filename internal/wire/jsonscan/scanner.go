@@ -1,22 +1,28 @@
+// Package jsonscan reads JSON without building a tree: whole messages, and streams of them.
+//
+// Its input may be broken, cut short or hostile. Nothing here panics, and every function takes time
+// linear in its input. The same holds for the packages that use it: request, translate, verdict and
+// stream. They keep no state, and know of Spillway only the words of package pool.
 package jsonscan
 
 import "bytes"
 
-// cursor walks JSON bytes once, forward, without building a tree and without allocating. It forgives whatever it can:
-// where the bytes are broken or end early, loops end and values read as absent, so that what came before still counts.
+// Scanner walks JSON bytes once, forward, without building a tree and without allocating. It
+// forgives broken bytes and early ends: loops end there, values read as absent, and everything
+// before still counts.
 type Scanner struct {
 	Data   []byte
 	Pos    int
-	Key    []byte // of the member that member() stands on; without quotes, escapes as sent
-	KeyPos int    // where that member begins, at the quote of its key
+	Key    []byte // of the current member; without quotes, escapes as sent
+	KeyPos int    // where the current member begins, at the quote of its key
 
-	start int // where the current value begins; a value nobody read is skipped by the next member() or element()
+	start int // where the current value begins; Member and Element skip a value that was not read
 }
 
-// newCursor returns a cursor at the beginning of b.
+// New returns a Scanner at the beginning of b.
 func New(b []byte) Scanner { return Scanner{Data: b, start: -1} }
 
-// peek returns the next byte that is not white space, 0 at the end.
+// Peek returns the next byte that is not white space, 0 at the end.
 func (c *Scanner) Peek() byte {
 	for c.Pos < len(c.Data) {
 		switch b := c.Data[c.Pos]; b {
@@ -29,7 +35,8 @@ func (c *Scanner) Peek() byte {
 	return 0
 }
 
-// enter steps into the object ('{') or array ('[') that comes next; of any other value it says false and leaves it.
+// Enter steps into the object ('{') or array ('[') that comes next. It returns false before any
+// other value, and stays there.
 func (c *Scanner) Enter(open byte) bool {
 	if c.Peek() != open {
 		return false
@@ -39,7 +46,7 @@ func (c *Scanner) Enter(open byte) bool {
 	return true
 }
 
-// member goes to the next member of the entered object: c.key is its name and its value comes next.
+// Member goes to the next member of the entered object: Key is its name, and its value comes next.
 func (c *Scanner) Member() bool {
 	if !c.Element() || c.Data[c.Pos] != '"' {
 		return false
@@ -55,10 +62,10 @@ func (c *Scanner) Member() bool {
 	return c.Pos < len(c.Data)
 }
 
-// keyAsSent is the current member's key with its quotes and all that stands before the value.
+// RawKey returns the current member's key with its quotes and everything before the value.
 func (c *Scanner) RawKey() []byte { return c.Data[c.KeyPos:c.Pos] }
 
-// element goes to the next value of the entered array. After the last one it leaves the array.
+// Element goes to the next value of the entered array. After the last one it leaves the array.
 func (c *Scanner) Element() bool {
 	if c.Pos == c.start {
 		c.Skip()
@@ -74,7 +81,7 @@ func (c *Scanner) Element() bool {
 		case ',':
 			c.Pos++
 		case ':':
-			// Nothing valid has one here. Stepping over it keeps a stray one from stopping the walk.
+			// No valid JSON has a colon here. A stray one must not stop the walk.
 			c.Pos++
 		default:
 			c.start = c.Pos
@@ -83,7 +90,8 @@ func (c *Scanner) Element() bool {
 	}
 }
 
-// quoted reads a string and returns what stands between its quotes, escapes as sent; false where it has no end.
+// Quoted reads a string and returns the bytes between its quotes, escapes as sent. It returns false
+// where the string has no end.
 func (c *Scanner) Quoted() ([]byte, bool) {
 	c.Pos++
 	from := c.Pos
@@ -96,7 +104,7 @@ func (c *Scanner) Quoted() ([]byte, bool) {
 	return c.Data[from : from+n], true
 }
 
-// closing returns the index of the quote that ends the string which b begins in, -1 if there is none.
+// closing returns the index of the quote that ends the string at the front of b, or -1.
 func closing(b []byte) int {
 	at := 0
 	for {
@@ -116,7 +124,7 @@ func closing(b []byte) int {
 	}
 }
 
-// skip passes over the next value, however deep, and says whether it had an end.
+// Skip passes over the next value, however deep, and reports whether the value had an end.
 func (c *Scanner) Skip() bool {
 	depth := 0
 	for c.Pos < len(c.Data) {
@@ -151,7 +159,7 @@ func (c *Scanner) Skip() bool {
 	return false
 }
 
-// raw reads the next value, however deep, as it was sent.
+// Raw reads the next value, however deep, as it was sent.
 func (c *Scanner) Raw() []byte {
 	c.Peek()
 	from := c.Pos
@@ -159,7 +167,7 @@ func (c *Scanner) Raw() []byte {
 	return c.Data[from:c.Pos]
 }
 
-// bare reads a number, true, false or null.
+// Bare reads a number, true, false or null.
 func (c *Scanner) Bare() []byte {
 	from := c.Pos
 	for c.Pos < len(c.Data) {
@@ -172,7 +180,8 @@ func (c *Scanner) Bare() []byte {
 	return c.Data[from:c.Pos]
 }
 
-// text reads a string, or a number or a boolean as if it were one; nil for anything else. Escapes stay as sent.
+// Text reads a string, or a number or boolean as if it were a string. It returns nil for anything
+// else. Escapes stay as sent.
 func (c *Scanner) Text() []byte {
 	switch c.Peek() {
 	case '"':
@@ -188,5 +197,5 @@ func (c *Scanner) Text() []byte {
 	return b
 }
 
-// number reads a count, sent as a number or as a string.
+// Number reads a count, sent as a number or as a string.
 func (c *Scanner) Number() (int64, bool) { return Integer(c.Text()) }

@@ -8,59 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-func IsDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
-
-// indexFold is strings.Index for a lower-case needle, blind to ASCII case.
-func IndexFold(s, needle string) int {
-	for i := 0; i+len(needle) <= len(s); i++ {
-		if EqualFold(s[i:i+len(needle)], needle) {
-			return i
-		}
-	}
-	return -1
-}
-
-// equalFold says whether s is the lower-case word, blind to ASCII case.
-func EqualFold(s, word string) bool {
-	if len(s) != len(word) {
-		return false
-	}
-	for i := range len(s) {
-		b := s[i]
-		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		if b != word[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// integer reads b as a whole number, rounding fractions down and holding huge ones at ±2^53.
-func Integer(b []byte) (int64, bool) {
-	if len(b) == 0 || len(b) > 64 {
-		return 0, false
-	}
-	const most = 1 << 53
-	if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
-		return max(-most, min(n, most)), true
-	}
-	f, err := strconv.ParseFloat(string(b), 64)
-	if err != nil && f == 0 || f != f {
-		return 0, false
-	}
-	return int64(max(-most, min(f, most))), true
-}
-
-// unquote undoes the escapes of a JSON string. What is no valid escape stays as it is.
+// Unquote undoes the escapes of a JSON string. An invalid escape stays as it is.
 func Unquote(s []byte) string {
 	if bytes.IndexByte(s, '\\') < 0 {
 		return string(s)
@@ -102,7 +50,8 @@ func Unquote(s []byte) string {
 	return string(out)
 }
 
-// escapedRune reads the \uXXXX, or the pair of them, that s begins with, and says how many bytes it took: 0 for none.
+// EscapedRune reads the \uXXXX, or the surrogate pair, at the front of s. It returns the number of
+// bytes read, 0 if there is no such escape.
 func EscapedRune(s []byte) (rune, int) {
 	r, ok := HexEscape(s)
 	if !ok {
@@ -119,6 +68,7 @@ func EscapedRune(s []byte) (rune, int) {
 	return utf8.RuneError, 6
 }
 
+// HexEscape reads the \uXXXX at the front of s, and reports whether there is one.
 func HexEscape(s []byte) (rune, bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
@@ -134,6 +84,7 @@ func HexEscape(s []byte) (rune, bool) {
 	return r, true
 }
 
+// HexDigit returns the value of a hexadecimal digit, and reports whether b is one.
 func HexDigit(b byte) (byte, bool) {
 	switch {
 	case '0' <= b && b <= '9':
@@ -146,5 +97,58 @@ func HexDigit(b byte) (byte, bool) {
 	return 0, false
 }
 
-// tokens holds a count between 0 and what an int has on every machine.
+// Integer reads b as a whole number, rounding fractions down and holding huge ones at ±2^53.
+func Integer(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 64 {
+		return 0, false
+	}
+	const most = 1 << 53
+	if n, err := strconv.ParseInt(string(b), 10, 64); err == nil {
+		return max(-most, min(n, most)), true
+	}
+	f, err := strconv.ParseFloat(string(b), 64)
+	if err != nil && f == 0 || f != f {
+		return 0, false
+	}
+	return int64(max(-most, min(f, most))), true
+}
+
+// Count limits n to the counts that an int holds on every machine.
 func Count(n int64) int { return int(max(0, min(n, math.MaxInt32))) }
+
+// IsDigits reports whether s has nothing but decimal digits. An empty string does.
+func IsDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// IndexFold is strings.Index for a lower-case needle, blind to ASCII case.
+func IndexFold(s, needle string) int {
+	for i := 0; i+len(needle) <= len(s); i++ {
+		if EqualFold(s[i:i+len(needle)], needle) {
+			return i
+		}
+	}
+	return -1
+}
+
+// EqualFold reports whether s is the lower-case word, blind to ASCII case.
+func EqualFold(s, word string) bool {
+	if len(s) != len(word) {
+		return false
+	}
+	for i := range len(s) {
+		b := s[i]
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		if b != word[i] {
+			return false
+		}
+	}
+	return true
+}

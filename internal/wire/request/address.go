@@ -6,14 +6,14 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// address is a request's path, taken apart so that it can be put together for another project and location. All parts are
-// as they were sent, escapes included.
+// address is a request's path and query, taken apart to be put together for another project and
+// location. All parts are as sent, escapes included.
 type address struct {
-	upload            bool   // "upload/" stands before the version
+	upload            bool   // "upload/" precedes the version
 	version           string // "" if there is none
 	scope             scope
-	project, location string // that stand in the path; an endpoint's take their place
-	rest              string // behind version and scope, without a leading slash
+	project, location string // as written; those of an endpoint replace them
+	rest              string // after version and scope, without a leading slash
 	query             string // without credentials
 }
 
@@ -26,15 +26,16 @@ const (
 	scopeLocation       // projects/P/locations/L
 )
 
-// parsePath finds the version and what follows it. What stands before, but for "upload", belongs to the address that the
-// client was given and is dropped; a path without a version is kept whole.
+// parsePath finds the version and what follows it. Anything before the version, except "upload",
+// belongs to the client's base address and is dropped. A path without a version is kept whole.
 func parsePath(escaped string) address {
 	p := address{rest: strings.TrimPrefix(escaped, "/")}
 	before := ""
 	for rest := p.rest; rest != ""; {
 		var s string
 		s, rest, _ = strings.Cut(rest, "/")
-		// The SDK puts project and location into the "version" of Interactions, where their slashes become escapes.
+		// For Interactions the SDK puts project and location into the "version", with escaped
+		// slashes.
 		if v, scoped, ok := strings.Cut(s, "%2F"); ok && isVersion(v) {
 			s, rest = v, strings.ReplaceAll(scoped, "%2F", "/")+"/"+rest
 		}
@@ -50,14 +51,15 @@ func parsePath(escaped string) address {
 			p.scope, p.location, p.rest = scopeLocation, segment(p.rest, 1), after(p.rest, 2)
 		}
 	}
-	// What the SDK makes of a full model name on the Gemini back end.
+	// The SDK writes a full model name so on the Gemini back end.
 	if bare, ok := strings.CutPrefix(fullName(p.rest), "publishers/google/"); ok {
 		p.rest = bare
 	}
 	return p
 }
 
-// fullName is the name of Vertex AI's that stands behind "models/", without project and location; "" if none does.
+// fullName returns the name of Vertex AI's after "models/", without project and location. It
+// returns "" if there is none.
 func fullName(rest string) string {
 	name, ok := strings.CutPrefix(rest, "models/")
 	if !ok {
@@ -72,7 +74,7 @@ func fullName(rest string) string {
 	return name
 }
 
-// isVersion says whether s is "v1", "v1beta", "v1beta1", "v2alpha", ….
+// isVersion reports whether s is "v1", "v1beta", "v1beta1", "v2alpha" or the like.
 func isVersion(s string) bool {
 	s, ok := strings.CutPrefix(s, "v")
 	if !ok || s == "" || s[0] < '0' || s[0] > '9' {

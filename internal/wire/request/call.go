@@ -1,3 +1,5 @@
+// Package request reads what a call asks of Google, and rebuilds the call for an endpoint, another
+// model or the other back end.
 package request
 
 import (
@@ -11,43 +13,45 @@ import (
 
 // Call is what one request asks of Google.
 type Call struct {
-	Backend   pool.Backend // the dialect that the request speaks
-	Version   string       // "v1beta", "v1beta1", "v1"
-	Model     string       // bare id, "gemini-2.5-flash"; "tunedModels/x" and "endpoints/x" keep their kind; "" if none is named
-	Method    string       // "generateContent", "countTokens", "models.get", "files.list", …; "" if unknown: pass it through
-	Stream    bool         // the answer comes in pieces
-	SSE       bool         // the pieces are server-sent events, else elements of one JSON array
-	Generates bool         // the answer carries candidates and finishReason
+	Backend pool.Backend // the dialect that the request speaks
+	Version string       // "v1beta", "v1beta1", "v1"
 
-	// Resource names what the call makes, reads or lists that lives in one project ("files/abc", "cachedContents"), be it
-	// in the path or in the body. "" means that any project can serve the call. gs:// and http(s) URIs that are not the
-	// Files API's are no resources.
+	// Model is the bare id: "gemini-2.5-flash". "tunedModels/x" and "endpoints/x" keep their kind.
+	// It is "" if the call names no model.
+	Model string
+	// Method is "generateContent", "countTokens", "models.get", "files.list" or the like. It is ""
+	// if unknown: the call passes through.
+	Method string
+
+	Stream    bool // the response comes in pieces
+	SSE       bool // the pieces are server-sent events, else elements of one JSON array
+	Generates bool // the response has candidates with a finishReason
+
+	// Resource names the thing in one project that the call makes, reads or lists: "files/abc",
+	// "cachedContents". The path or the body may name it. It is "" if any project can serve the
+	// call. A gs:// or http(s) URI is a resource only if it is the Files API's.
 	Resource  string
-	Resources []Resource // the items among them: what has an owner
+	Resources []Resource // the items among them, which have owners
 
-	Estimate pool.Estimate // from the body, Prompt to NoThoughts: what the caller knows better is not there
+	// Estimate is read from the body, without the fields for what the caller knows better.
+	Estimate pool.Estimate
 
-	// Prefix is a hash of what a conversation begins with, and goes on beginning with: system instruction, tools and the first content. It
-	// is the same in every process; 0 if the call does not generate, or has no contents. Turns is how many contents there are.
+	// Prefix is a hash of what every turn of a conversation begins with: system instruction, tools
+	// and first content. It is the same in every process, and 0 if the call does not generate or
+	// has no contents. Turns is the number of contents.
 	Prefix uint64
 	Turns  int
 
-	Continuation string // what tells the answer that the call continues, in the form of [Stream.Continuation]; "" if it begins a new one
+	// Continuation names the response that the call continues, as [ContinuationName] does. It is ""
+	// if the call begins a new one.
+	Continuation string
 
-	background bool // an interaction that runs on by itself
+	background bool // an interaction that continues after the response
 	address    address
 }
 
-// Target is where a call goes.
-type Target struct {
-	Backend  pool.Backend
-	Base     *url.URL // nil: Google's own host for the location
-	Project  string
-	Location string
-}
-
-// ParseRequest reads what a request asks. It never fails: of a request that it does not understand it makes a call without
-// Method, to be passed through. The body is scanned once and not kept.
+// Parse reads what a request asks. It never fails: a request that it does not understand becomes a
+// call without Method, which passes through. The body is scanned once and not kept.
 func Parse(method string, u *url.URL, body []byte) Call {
 	c := Call{Estimate: pool.Estimate{Candidates: 1}}
 	c.address = parsePath(u.EscapedPath())
@@ -80,7 +84,7 @@ func backendOf(u *url.URL, p *address) pool.Backend {
 	return pool.BackendGemini
 }
 
-// readPath tells model, method and resource from the path.
+// readPath reads model, method and resource from the path.
 func (c *Call) readPath(method string, q *query) {
 	p := &c.address
 	if p.version == "" {
@@ -97,7 +101,7 @@ func (c *Call) readPath(method string, q *query) {
 	published := strings.HasPrefix(rest, "publishers/")
 	if published {
 		rest = after(rest, 2)
-		// Without a project, as API keys have it. What can go to a project does.
+		// API keys come without a project. A call that can go to a project does.
 		if p.scope == scopeNone && method != http.MethodGet && full == "" {
 			p.scope = scopeLocation
 		}
@@ -106,7 +110,7 @@ func (c *Call) readPath(method string, q *query) {
 	collection, id := segment(name, 0), segment(name, 1)
 	switch {
 	case collection == "", collection == "openai", collection == "endpoints" && id == "openapi":
-		// OpenAI's dialect: any project can serve it, its model is in the body.
+		// OpenAI's dialect: any project can serve it, and its model is in the body.
 		return
 	case collection == "models" && id != "" && segment(name, 2) == "":
 		c.readModel(method, id, verb, !published && (p.scope != scopeNone || full != ""))
@@ -131,11 +135,11 @@ func (c *Call) readPath(method string, q *query) {
 	}
 }
 
-// readModel reads a call of one model. Own says that the model is in the project's own registry.
+// readModel reads a call of one model. own means that the model is in the project's own registry.
 func (c *Call) readModel(method, id, verb string, own bool) {
 	c.Model, c.Method = id, verb
 	if own && verb != "" && !jsonscan.IsDigits(id) && strings.HasPrefix(c.address.rest, "models/"+id+":") {
-		// The SDK puts "models/x" behind the project as it stands, where Google would not find the model that it means.
+		// The SDK puts "models/x" right behind the project, where Google would not find the model.
 		c.address.rest = "publishers/google/" + c.address.rest
 	}
 	if own && jsonscan.IsDigits(id) {

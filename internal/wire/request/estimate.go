@@ -8,8 +8,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Prices in tokens of what is not text. Tokens per second and per page are documented at
-// ai.google.dev/gemini-api/docs/tokens; how many bytes make a second or a page is our guess.
+// Tokens of media. ai.google.dev/gemini-api/docs/tokens documents tokens per second and per page;
+// the bytes per second and per page are guesses.
 const (
 	tokensPerImage = 258
 	tokensPerPage  = 258
@@ -23,14 +23,14 @@ const (
 	literalOverhead = 3 // quotes and colon of a key in schemas and tools, which count as text
 )
 
-// readBody takes from the body what the path does not say, and estimates the input. One pass over the bytes, without a
-// tree: it knows the depth, the last key, and the parts of the object that it is in.
+// readBody reads from the body what the path does not say, and estimates the input. It makes one
+// pass without a tree: it knows the depth, the last key, and the current object's media.
 func (c *Call) readBody(body []byte) {
 	if len(body) == 0 {
 		return
 	}
 	if c.address.upload {
-		c.Estimate.Prompt.Text = 1 // the bytes of a file are nobody's prompt yet
+		c.Estimate.Prompt.Text = 1 // the bytes of a file are not a prompt yet
 		return
 	}
 	s := bodyScan{Scanner: jsonscan.New(body), call: c}
@@ -53,26 +53,27 @@ type bodyScan struct {
 
 	prefix promptPrefix
 
-	// Below these depths all counts as text, keys too (schemas and tools), or nothing does (settings); 0 is off.
+	// Below the depth literal, all counts as text, keys too: schemas and tools. Below the depth
+	// muted, nothing counts: settings. 0 is off.
 	literal, muted int
 
-	// The object that the scan is in, as far as it may be a piece of media.
+	// The current object, as far as it may be a piece of media.
 	mime []byte
 	blob []byte // base64
 	file file
 }
 
-// file is what an object says of a file that it names.
+// file is the role of a file that an object names.
 type file uint8
 
 const (
 	fileNone  file = iota
-	fileNamed      // it may be a part of the prompt, if its kind is said
-	filePart       // it is a part of the prompt
-	fileVideo      // and a video: addresses of YouTube come without a kind
+	fileNamed      // a part of the prompt if its media type is given
+	filePart       // a part of the prompt
+	fileVideo      // a video in the prompt: YouTube addresses have no media type
 )
 
-// run scans the body and says whether it was whole.
+// run scans the body and reports whether it is whole.
 func (s *bodyScan) run() bool {
 	if b := s.Peek(); b != '{' && b != '[' {
 		return false
@@ -126,7 +127,7 @@ func (s *bodyScan) run() bool {
 	}
 }
 
-// name notes the key of the next value.
+// name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
 	s.Key = key
 	if s.literal > 0 {
@@ -179,7 +180,8 @@ func (s *bodyScan) string(value []byte) {
 	}
 }
 
-// special takes a value that is no text even inside tools, and notes the resources that stand there.
+// special takes a value that is not text even inside tools. It also notes the resources in tools,
+// whose names count as text.
 func (s *bodyScan) special(value []byte) (done bool) {
 	switch string(s.Key) {
 	case "data", "bytesBase64Encoded", "bytes_base64_encoded":
@@ -265,7 +267,7 @@ func (s *bodyScan) scalar(value []byte) {
 func (s *bodyScan) price() {
 	switch {
 	case s.blob != nil && s.mime == nil:
-		s.countText(s.blob) // a "data" that is no media
+		s.countText(s.blob) // a "data" that is not media
 	case s.blob != nil:
 		s.media(int64(len(s.blob)) / 4 * 3)
 	case s.file == fileVideo, s.file == filePart, s.file == fileNamed && s.mime != nil:
@@ -274,7 +276,7 @@ func (s *bodyScan) price() {
 	s.blob, s.mime, s.file = nil, nil, fileNone
 }
 
-// media counts bytes that the request holds.
+// media counts media bytes in the request.
 func (s *bodyScan) media(size int64) {
 	p := &s.call.Estimate.Prompt
 	switch kind, sub, _ := bytes.Cut(s.mime, []byte("/")); {
@@ -291,7 +293,7 @@ func (s *bodyScan) media(size int64) {
 	}
 }
 
-// bytesPerSecond is how much of an audio format makes a second.
+// bytesPerSecond returns the size of a second of an audio format.
 func bytesPerSecond(sub []byte) int64 {
 	if len(sub) >= 3 && (bytes.EqualFold(sub[len(sub)-3:], []byte("wav")) || bytes.EqualFold(sub[:3], []byte("l16")) ||
 		bytes.EqualFold(sub[:3], []byte("pcm"))) {
@@ -300,7 +302,7 @@ func bytesPerSecond(sub []byte) int64 {
 	return bytesPerAudio
 }
 
-// reference counts a file that the request names.
+// reference counts a file that the request only names.
 func (s *bodyScan) reference() {
 	p := &s.call.Estimate.Prompt
 	switch kind, _, _ := bytes.Cut(s.mime, []byte("/")); {
@@ -315,7 +317,7 @@ func (s *bodyScan) reference() {
 	}
 }
 
-// isYouTube says whether an address is that of a video there, which the model watches.
+// isYouTube reports whether an address is a video on YouTube, which the model can watch.
 func isYouTube(uri string) bool {
 	_, address, _ := strings.Cut(uri, "://")
 	host := strings.TrimPrefix(segment(address, 0), "www.")

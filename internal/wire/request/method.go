@@ -5,9 +5,12 @@ import (
 	"strings"
 )
 
-// NonIdempotent reports whether the call makes something each time that it is sent: a batch, a tuning, a video, a cached content, a store, a secret.
-// Sent again after a failure that may have come too late, it makes, and bills, two. An answer of a model is none of that, nor is an
-// interaction unless it runs in the background; pieces of uploads know their place, and one that has begun is nothing until it ends.
+// NonIdempotent reports whether the call creates something each time it is sent: a batch, a tuning
+// job, a video, a cache, a store, a secret. Google may have created it although the attempt failed;
+// sending again could create, and bill, a second one.
+//
+// A model's response is no such thing, nor is an interaction unless it runs in the background.
+// Pieces of uploads carry their offset, and an unfinished upload is nothing.
 func (c *Call) NonIdempotent() bool {
 	switch c.Method {
 	case "batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning":
@@ -23,14 +26,15 @@ func (c *Call) NonIdempotent() bool {
 	return false
 }
 
-// SetVerb makes another method the one that the call asks of its model.
+// SetVerb replaces the method that the call asks of its model.
 func (c *Call) SetVerb(method string) {
 	name, _ := cutVerb(c.address.rest)
 	c.address.rest = name + ":" + method
 	c.Method = method
 }
 
-// standardMethod names what an HTTP method does to a collection or to an item of it: "files.list", "batches.cancel".
+// standardMethod names the effect of an HTTP method on a collection or an item: "files.list",
+// "batches.cancel".
 func standardMethod(method, name, verb string) string {
 	collection, item := "", false
 	for rest := name; rest != ""; {

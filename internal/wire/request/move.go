@@ -6,8 +6,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Move makes the version and the path those of the back end to, and leaves the body to package translate. Where the call is bound to its own back
-// end whatever its body says, it stays as it is, and reason says why.
+// Move rewrites version and path for the back end to; package translate rewrites the body. A call
+// may be bound to its own back end whatever its body says. Such a call stays as it is, and reason
+// says why.
 func (c *Call) Move(to pool.Backend) (reason string) {
 	if reason := c.bound(to); reason != "" {
 		return reason
@@ -15,7 +16,7 @@ func (c *Call) Move(to pool.Backend) (reason string) {
 	return c.rebuild(to)
 }
 
-// bound says what binds a call to its own back end whatever its body says; "" is nothing.
+// bound returns the reason why the call is bound to its own back end, or "".
 func (c *Call) bound(to pool.Backend) string {
 	if c.Resource != "" {
 		if !strings.Contains(c.Resource, "/") {
@@ -44,7 +45,7 @@ func (c *Call) bound(to pool.Backend) string {
 	return ""
 }
 
-// rebuild makes the version and the path those of the other back end.
+// rebuild rewrites version and path for the other back end.
 func (c *Call) rebuild(to pool.Backend) (reason string) {
 	p := &c.address
 	var version string

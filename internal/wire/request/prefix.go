@@ -2,20 +2,20 @@ package request
 
 import "hash/crc32"
 
-// castagnoli is the polynomial that processors have an instruction for: a prompt may hold megabytes.
+// castagnoli is the polynomial that processors support directly. A prompt may hold megabytes.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// promptPrefix finds, while a body is scanned, what each further turn of its conversation begins with: system instruction, tools and the first
-// content. Their bytes are hashed as they were sent, for a client writes them alike each time; the order of the three, and which of the
-// two spellings their names have, do not matter.
+// promptPrefix finds what every turn of a conversation begins with: system instruction, tools and
+// the first content. It hashes the bytes as sent, for a client writes them alike each time. The
+// order of the three parts does not matter, nor does the spelling of their names.
 type promptPrefix struct {
 	within part
-	from   int // where that part, or the first content, begins
+	from   int // where the part, or the first content, begins
 	turns  int // contents seen
 	sum    uint64
 }
 
-// part is one of the three.
+// part is a part of the prefix.
 type part uint64
 
 const (
@@ -38,13 +38,13 @@ func partOf(key []byte) part {
 	}
 }
 
-// begin notes that an object or array begins at s.i, which is a member of the body or an element of such a member.
+// begin takes the beginning, at s.Pos, of a member of the body or of an element of such a member.
 func (p *promptPrefix) begin(s *bodyScan) {
 	switch {
 	case s.depth == 1:
 		p.within, p.from = partOf(s.Key), s.Pos
 		if p.within == partContents && s.Data[s.Pos] != '[' {
-			p.within = partNone // a single one
+			p.within = partNone // one content, not a list
 		}
 	case p.within == partContents:
 		if p.turns++; p.turns == 1 {
@@ -53,7 +53,7 @@ func (p *promptPrefix) begin(s *bodyScan) {
 	}
 }
 
-// end notes that such an object or array ends at s.i.
+// end takes the end, at s.Pos, of such an object or array.
 func (p *promptPrefix) end(s *bodyScan) {
 	switch {
 	case s.depth == 1:
@@ -66,14 +66,14 @@ func (p *promptPrefix) end(s *bodyScan) {
 	}
 }
 
-// add takes a part into the hash, whichever comes first.
+// add hashes a part. The order of parts does not matter.
 func (p *promptPrefix) add(b []byte) {
 	x := uint64(crc32.Checksum(b, castagnoli)) | uint64(p.within)<<32
-	x *= 0x9e3779b97f4a7c15 // 2^64 by the golden ratio: equal parts in other places make another sum
+	x *= 0x9e3779b97f4a7c15 // 2^64 by the golden ratio: equal bytes in other parts make another sum
 	p.sum += x ^ x>>29
 }
 
-// hash is a hash of the prefix, the same in every process; 0 if there is none.
+// hash returns the hash of the prefix, the same in every process. It is 0 if there is no prefix.
 func (p *promptPrefix) hash() uint64 {
 	if p.turns == 0 {
 		return 0

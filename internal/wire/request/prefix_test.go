@@ -65,7 +65,8 @@ func TestPrefixIsThatOfWhatEachTurnOfAConversationBeginsWith(t *testing.T) {
 	}
 }
 
-// TestPrefixIsTheSameInEveryProcess holds the hash to what it was when this was written: replicas choose endpoints by it.
+// TestPrefixIsTheSameInEveryProcess holds the hash to what it was when this was written: replicas
+// choose endpoints by it.
 func TestPrefixIsTheSameInEveryProcess(t *testing.T) {
 	if got := strconv.FormatUint(parse(t, "POST", generate, `{`+brief+`,"contents":[`+hello+more+`]}`).Prefix, 16); got != "b9df22260eaef0f1" {
 		t.Errorf("prefix %s", got)

@@ -7,16 +7,16 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// SelectsFields reports whether the query names the fields of the response that the caller wants.
-func (c *Call) SelectsFields() bool { return strings.Contains(c.address.query, "fields=") }
-
-// query is what a request's query says about the call.
+// query is the part of a call that its query tells.
 type query struct {
 	sse      bool
 	uploadID string
 }
 
-// parse reads raw and returns it without the parameters that carry credentials, the rest byte for byte.
+// SelectsFields reports whether the query chooses the fields of the response.
+func (c *Call) SelectsFields() bool { return strings.Contains(c.address.query, "fields=") }
+
+// parse reads raw and returns it without the credentials. The other parameters stay byte for byte.
 func (q *query) parse(raw string) string {
 	if raw == "" {
 		return ""
@@ -64,7 +64,8 @@ func (q *query) note(name, value string) {
 	}
 }
 
-// parameter undoes the escapes of a name and the "$" that Google takes before its system parameters.
+// parameter undoes the escapes of a name and drops the "$" that Google accepts before system
+// parameters.
 func parameter(name string) string {
 	if strings.Contains(name, "%") {
 		if s, err := url.QueryUnescape(name); err == nil {

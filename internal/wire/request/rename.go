@@ -8,9 +8,9 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// Rename makes c ask another model, and returns the body that asks it too, where the body names the model as well: batches of
-// embeddings, caches, Interactions and OpenAI's dialect do. The body given is not changed, nor is anything in it that is the caller's own
-// content. A call that names no model stays as it is.
+// Rename makes c call another model. It returns the body with the new name, for some bodies name
+// the model: batches of embeddings, caches, Interactions and OpenAI's dialect. It changes neither
+// the given body nor the caller's own content. A call without a model stays as it is.
 func (c *Call) Rename(model string, body []byte) []byte {
 	old := c.Model
 	if old == "" || old == model {
@@ -31,16 +31,16 @@ func (c *Call) Rename(model string, body []byte) []byte {
 	return append(r.out, body[r.kept:]...)
 }
 
-// renaming copies a body and puts another model where it names one.
+// renaming copies a body and replaces the model's name.
 type renaming struct {
 	jsonscan.Scanner
 	old   []byte
 	model string
 	out   []byte
-	kept  int // body up to here is in out
+	kept  int // the body up to here is in out
 }
 
-// object looks at the "model" of the object that comes next, and within the whole body at those of the requests in it.
+// object reads the "model" of the next object. In the whole body it also reads the requests inside.
 func (r *renaming) object(whole bool) {
 	if !r.Enter('{') {
 		return
@@ -64,7 +64,7 @@ func (r *renaming) object(whole bool) {
 	}
 }
 
-// name replaces the model's name that comes next, and keeps the resource path before it.
+// name replaces the model name that comes next, and keeps the resource path before it.
 func (r *renaming) name() {
 	if r.Peek() != '"' {
 		return
@@ -79,8 +79,9 @@ func (r *renaming) name() {
 	r.kept = end
 }
 
-// RewriteNames returns the body with the names in it that stand in the call's own project and location moved to the target's: a client that knows
-// no real project names what it uses by a placeholder. What the caller says in text stays as it is. The body given is not changed.
+// RewriteNames moves the resource names in the body from the call's own project and location to the
+// target's. A client without a real project uses a placeholder there. Text stays as it is, and the
+// given body is not changed.
 func (c *Call) RewriteNames(t Target, body []byte) []byte {
 	if c.address.project == "" || t.Project == "" {
 		return body
@@ -98,13 +99,13 @@ func (c *Call) RewriteNames(t Target, body []byte) []byte {
 	return append(p.out, body[p.kept:]...)
 }
 
-// nameRewriting copies a body and puts another project and location before names.
+// nameRewriting copies a body and replaces project and location before names.
 type nameRewriting struct {
 	jsonscan.Scanner
 	from []byte
 	to   string
 	out  []byte
-	kept int // body up to here is in out
+	kept int // the body up to here is in out
 }
 
 func (p *nameRewriting) value(depth int) {

@@ -18,7 +18,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// recorder answers every request with next to nothing and keeps what was asked and where it would go.
+// recorder answers every request with next to nothing and keeps what was asked and where it would
+// go.
 type recorder struct {
 	target request.Target
 	calls  []request.Call
@@ -45,8 +46,8 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: h, Body: io.NopCloser(bytes.NewReader([]byte(`{"file":{},"models":[],"tunedModels":[],"publisherModels":[]}`))), Request: req}, nil
 }
 
-// TestSDK drives genai's own client and checks what is read from the requests that it really builds, and their new
-// addresses.
+// TestSDK drives genai's own client and checks what is read from the requests that it really
+// builds, and their new addresses.
 func TestSDK(t *testing.T) {
 	const flash = "gemini-2.5-flash"
 	ctx := context.Background()
@@ -55,7 +56,7 @@ func TestSDK(t *testing.T) {
 		name string
 		call func(c *genai.Client)
 		want request.Call // Backend and Version are filled in
-		url  string       // behind host and version; {scope} is projects/acme/locations/europe-west4
+		url  string       // after the version; {scope} is projects/acme/locations/europe-west4
 	}
 	generate := request.Call{Model: flash, Method: "generateContent", Generates: true, Estimate: pool.Estimate{Prompt: pool.Prompt{Text: 1}, Candidates: 1}}
 	of := func(method, model, resource string, tokens int64) request.Call {

@@ -7,17 +7,17 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// BackendName is a back end's name in messages.
-func BackendName(b pool.Backend) string {
-	if b == pool.BackendVertex {
-		return "Vertex AI"
-	}
-	return "the Gemini API"
+// Target is where a call goes.
+type Target struct {
+	Backend  pool.Backend
+	Base     *url.URL // nil: Google's own host for the location
+	Project  string
+	Location string
 }
 
-// URL is the address of the call at t, in the call's own dialect: Google's host for the location or the target's base
-// with its path before, project and location of the target, the path and the query of the call without credentials. It
-// is nil where t speaks the other dialect.
+// URL returns the address of the call at t. It takes Google's host for the location, or the
+// target's base with its path. Then come the target's project and location, and the call's path and
+// query without credentials. It returns nil if t speaks the other dialect.
 func (c *Call) URL(t Target) *url.URL {
 	if t.Backend != c.Backend {
 		return nil
@@ -41,7 +41,7 @@ func (c *Call) URL(t Target) *url.URL {
 	return u
 }
 
-// join puts the path together for a target.
+// join builds the path for a target.
 func (p *address) join(prefix string, t Target) string {
 	upload, version, projects, project, locations, location := "", "", "", "", "", ""
 	if p.upload {
@@ -62,8 +62,9 @@ func (p *address) join(prefix string, t Target) string {
 	return prefix + upload + version + projects + project + locations + location + "/" + p.rest
 }
 
-// Host is Google's host for a location. Multi-regions have names of their own, "us-aiplatform.googleapis.com" does not
-// work. Source: cloud.google.com/vertex-ai/generative-ai/docs/learn/locations, and client.go of genai v1.77.0.
+// Host returns Google's host for a location. Multi-regions have hosts of their own;
+// "us-aiplatform.googleapis.com" does not work. Source:
+// cloud.google.com/vertex-ai/generative-ai/docs/learn/locations, and client.go of genai v1.77.0.
 func Host(b pool.Backend, location string) string {
 	switch {
 	case b == pool.BackendGemini:
@@ -74,4 +75,12 @@ func Host(b pool.Backend, location string) string {
 		return "aiplatform." + location + ".rep.googleapis.com"
 	}
 	return location + "-aiplatform.googleapis.com"
+}
+
+// BackendName returns a back end's name for messages.
+func BackendName(b pool.Backend) string {
+	if b == pool.BackendVertex {
+		return "Vertex AI"
+	}
+	return "the Gemini API"
 }

@@ -9,6 +9,11 @@ import (
 )
 
 // countText adds the length of a JSON string without its escapes.
+//
+// Text is counted in quarters of a token, one a byte: a token is about four characters of English
+// (ai.google.dev/gemini-api/docs/tokens). A character of three bytes in UTF-8 counts as a whole
+// token: Chinese, Japanese, Korean. So does one of four, an emoji. One of two bytes counts as half:
+// Cyrillic, Greek, Arabic. These are guesses.
 func (s *bodyScan) countText(value []byte) {
 	s.text += textQuarters(value)
 	for {
@@ -36,8 +41,8 @@ func runeQuarters(r rune) int64 {
 	return 4
 }
 
-// textQuarters is a byte's quarter for each, and one more for each first byte of a character of three: 1110xxxx. It looks at eight
-// bytes at once, for prompts can be long.
+// textQuarters counts a quarter for each byte, and one more for each first byte of a three-byte
+// character: 1110xxxx. It reads eight bytes at once, for prompts can be long.
 func textQuarters(text []byte) int64 {
 	const high = 0x8080808080808080
 	quarters := int64(len(text))

@@ -6,17 +6,8 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// Continuation is a name for the continuationToken in an answer of generateContent, in the form of [Call.Continuation]; "" if it has none.
-func Continuation(body []byte) string {
-	if !bytes.Contains(body, []byte(`"continuation`)) {
-		return ""
-	}
-	s := New(true)
-	s.event(body)
-	return s.continuation
-}
-
-// IsError reports whether a whole answer is an error although its status is good: {"error": {…}}, or that in an array.
+// IsError reports whether a whole response is an error despite its good status: {"error": {…}},
+// alone or in an array.
 func IsError(body []byte) bool {
 	c := jsonscan.New(body)
 	if c.Enter('[') && !c.Element() {
@@ -26,4 +17,15 @@ func IsError(body []byte) bool {
 		return false
 	}
 	return string(c.Key) == "error" && c.Peek() == '{'
+}
+
+// Continuation returns a name for the continuationToken in a response of generateContent, in the
+// form of [request.Call.Continuation]. It returns "" if there is no token.
+func Continuation(body []byte) string {
+	if !bytes.Contains(body, []byte(`"continuation`)) {
+		return ""
+	}
+	s := New(true)
+	s.event(body)
+	return s.continuation
 }

@@ -1,3 +1,5 @@
+// Package stream reads good responses, whole or in pieces: their usage, their end, and the errors
+// inside them.
 package stream
 
 import (
@@ -7,12 +9,13 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
-// maxFailure bounds what is kept of an error event.
+// maxFailure bounds the size of a kept error event.
 const maxFailure = 1 << 20
 
-// Stream follows a streamed answer while its bytes are passed on untouched. It may be fed in pieces cut anywhere; what it
-// says does not depend on the cuts. Server-sent events are read as the WHATWG's standard says, with two more forms that
-// Google sends: a bare JSON object without "data:", and a last event without its blank line.
+// Stream follows a streamed response while its bytes pass unchanged. It may be fed in pieces cut
+// anywhere, and its results do not depend on the cuts. It reads server-sent events as the WHATWG's
+// standard says. It also reads two more forms that Google sends: a bare JSON object without
+// "data:", and a last event without its blank line.
 //
 // A Stream is not safe for concurrent use.
 type Stream struct {
@@ -33,12 +36,12 @@ type Stream struct {
 	continuation string
 }
 
-// NewStream follows server-sent events, or else a JSON array of answers.
+// New returns a Stream of server-sent events, or else of a JSON array.
 func New(sse bool) *Stream {
 	return &Stream{sse: sse}
 }
 
-// Write reads on. It never fails, and never keeps p.
+// Write reads p. It never fails, and never keeps p.
 func (s *Stream) Write(p []byte) (int, error) {
 	if s.closed {
 		return len(p), nil
@@ -51,7 +54,8 @@ func (s *Stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close ends the stream: a last event without its blank line counts if it is whole. What is written afterwards is ignored.
+// Close ends the stream: a whole last event counts even without its blank line. Later writes are
+// ignored.
 func (s *Stream) Close() {
 	if s.closed {
 		return
@@ -64,34 +68,34 @@ func (s *Stream) Close() {
 	}
 }
 
-// Cut says, after Close, whether the stream ended in the middle of an event. That event does not count.
+// Cut reports, after Close, whether the stream ended in the middle of an event. Such an event does
+// not count.
 func (s *Stream) Cut() bool { return s.cut }
 
 // Events is the number of events with data, or of elements of the array.
 func (s *Stream) Events() int { return s.events }
 
-// Content says whether an event with candidates or promptFeedback was seen.
+// Content reports whether an event had candidates or promptFeedback.
 func (s *Stream) Content() bool { return s.content }
 
-// Finished says whether a finishReason, or a blockReason of promptFeedback, was seen. A stream that ends without one
-// was cut.
+// Finished reports whether an event had a finishReason, or promptFeedback a blockReason. A stream
+// that ends without one was cut.
 func (s *Stream) Finished() bool { return s.finished }
 
-// Failure is the payload of the first error event, as Judge takes it; nil if there was none.
+// Failure returns the payload of the first error event, nil if there was none.
 func (s *Stream) Failure() []byte { return s.failure }
 
-// FailureFirst says whether that error came before any content.
+// FailureFirst reports whether the error came before any content.
 func (s *Stream) FailureFirst() bool { return s.failure != nil && s.first }
 
-// Usage is what the events said so far: the last counts, the last traffic.
+// Usage returns the usage so far: the last counts, the last traffic type.
 func (s *Stream) Usage() Usage { return s.usage }
 
-// Continuation is a name for the last continuationToken, with which whoever asks for more says where the answer goes on; "" if there was
-// none.
+// Continuation returns a name for the last continuationToken, as [Continuation] does.
 func (s *Stream) Continuation() string { return s.continuation }
 
-// Pending is the number of bytes, at the end of what was written, of an event that is not complete yet. One who forwards
-// a stream and holds these back never hands on half an event.
+// Pending returns the number of bytes at the end that belong to an incomplete event. A forwarder
+// that holds them back never sends half an event.
 func (s *Stream) Pending() int {
 	if s.sse {
 		return s.lines.Pending()
@@ -108,10 +112,12 @@ func (s *Stream) Drop() {
 	}
 }
 
-// FaultEvent is Google's own error event, in the bytes that have to follow what was written to s (but for what was
-// dropped) so that a reader takes it for an event of its own. An event that was cut in the middle of its JSON and
-// forwarded fails its reader before this one is reached: hold back what is pending, and Drop it. It is nil where a JSON
-// array has ended, or was cut within an element that was not dropped: nothing can follow these.
+// ErrorEvent returns body, an error in Google's own shape, as an event that can follow the bytes so
+// far without the dropped ones. If an event was forwarded in part, its reader fails before it
+// reaches this one. So hold back the pending bytes, and Drop them.
+//
+// The result is nil if nothing can follow: a JSON array has ended, or was cut inside an element
+// that was not dropped.
 func (s *Stream) ErrorEvent(body []byte) []byte {
 	if s.sse {
 		before, eol := s.lines.BreakOff()
@@ -124,7 +130,7 @@ func (s *Stream) ErrorEvent(body []byte) []byte {
 	return append(append([]byte(before), body...), end...)
 }
 
-// event reads one event. A nil payload is one too large to look into; nothing but content is as large.
+// event reads one event. A nil payload is too large to read; only content is as large.
 func (s *Stream) event(payload []byte) {
 	s.events++
 	if payload == nil {
@@ -146,7 +152,7 @@ func (s *Stream) event(payload []byte) {
 	}
 }
 
-// answer reads the GenerateContentResponse, or the error, that comes next; it says whether it is an error.
+// answer reads the next GenerateContentResponse or error, and reports whether it is an error.
 func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 	if !c.Enter('{') {
 		return false
@@ -204,7 +210,7 @@ func (s *Stream) candidate(c *jsonscan.Scanner) (finished bool) {
 	return finished
 }
 
-// named says whether an enum was set: "…_UNSPECIFIED" is protobuf's word for absent.
+// named reports whether an enum was set: "…_UNSPECIFIED" is protobuf's word for absent.
 func named(value []byte) bool {
 	return len(value) > 0 && !bytes.HasSuffix(value, []byte("_UNSPECIFIED"))
 }

@@ -31,7 +31,8 @@ func see(s *stream.Stream) seen {
 	return seen{s.Events(), s.Content(), s.Finished(), string(s.Failure()), s.FailureFirst(), s.Usage()}
 }
 
-// follow feeds pieces of at most n bytes and closes; n = 0 is all at once. It overwrites what it fed, as a reader does.
+// follow feeds pieces of at most n bytes and closes; n = 0 is all at once. It overwrites what it
+// fed, as a reader does.
 func follow(tb testing.TB, sse bool, bytes string, n int) *stream.Stream {
 	tb.Helper()
 	s := stream.New(sse)
@@ -59,8 +60,9 @@ const (
 
 var endUsage = stream.Usage{Known: true, Prompt: 3, Total: 9, Traffic: "ON_DEMAND"}
 
-// Events as the event stream format defines them: https://html.spec.whatwg.org/multipage/server-sent-events.html,
-// "Interpreting an event stream". Only what Google adds departs from it, and says so.
+// Events as the event stream format defines them:
+// https://html.spec.whatwg.org/multipage/server-sent-events.html, "Interpreting an event stream".
+// Only what Google adds departs from it, and says so.
 func TestStreamServerSentEvents(t *testing.T) {
 	traffic := stream.Usage{Traffic: "ON_DEMAND"}
 	tests := []struct {
@@ -214,7 +216,8 @@ func TestStreamIgnoresWhatComesAfterClose(t *testing.T) {
 	}
 }
 
-// TestErrorEventReachesTheSDK cuts streams everywhere and lets genai read what is left and the fault behind it.
+// TestErrorEventReachesTheSDK cuts streams everywhere and lets genai read what is left and the
+// fault behind it.
 func TestErrorEventReachesTheSDK(t *testing.T) {
 	const chunk = `{"candidates":[{"content":{"parts":[{"text":"x"}]}}]}`
 	for _, eol := range []string{"\n", "\r\n"} {
@@ -226,7 +229,7 @@ func TestErrorEventReachesTheSDK(t *testing.T) {
 				sent := whole[:n]
 				half := strings.TrimRight(sent[n-s.Pending():], "\r\n")
 				if !held && half != "" && half != "data: "+chunk {
-					continue // half an event ends the SDK's reading before anything can follow: why Pending is there
+					continue // half an event ends the SDK's reading; Pending prevents it
 				}
 				if held {
 					sent = sent[:n-s.Pending()]

@@ -5,26 +5,26 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Usage is what a call cost, as usageMetadata tells it.
+// Usage is the cost of a call, read from usageMetadata.
 type Usage struct {
-	Known bool // token counts were sent; {"trafficType": …} alone, as first chunks have it, tells nothing
+	Known bool // token counts were sent; first chunks have {"trafficType": …} alone
 
 	Prompt   int // promptTokenCount, cached ones included
-	Cached   int // cachedContentTokenCount, or what its details add up to: that is sent without it at times
+	Cached   int // cachedContentTokenCount, or the sum of its details where it is missing
 	Output   int // candidatesTokenCount
 	Thoughts int // thoughtsTokenCount
 	ToolUse  int // toolUsePromptTokenCount
 	Total    int // totalTokenCount
 
-	// Parts of the above, from the …TokensDetails; zero where there are none.
+	// Parts of the counts, from the …TokensDetails; zero where there are none.
 	PromptDetails, CachedDetails, OutputDetails pool.Modalities
 
 	Traffic string // trafficType as sent: "PROVISIONED_THROUGHPUT", "ON_DEMAND", …
 }
 
-// ParseUsage reads the usage of a whole answer, an object or an array of them as streamGenerateContent sends it. Where
-// usageMetadata comes more than once the last one counts. An answer without it, as embeddings and countTokens have, is
-// not Known.
+// ParseUsage reads the usage of a whole response: an object, or an array of them as
+// streamGenerateContent sends it. The last usageMetadata counts. Embeddings and countTokens have
+// none; their usage is not Known.
 func ParseUsage(body []byte) Usage {
 	var u Usage
 	c := jsonscan.New(body)
@@ -50,8 +50,8 @@ func (u *Usage) readAnswer(c *jsonscan.Scanner) {
 	}
 }
 
-// read takes the usageMetadata that comes next. Counts replace those known so far, all or none of them: within a stream
-// each event carries running totals, and a chunk without counts leaves them.
+// read reads the next usageMetadata. New counts replace the earlier ones, all or none: in a stream,
+// each event carries running totals. A chunk without counts changes nothing.
 func (u *Usage) read(c *jsonscan.Scanner) {
 	if !c.Enter('{') {
 		return
@@ -129,7 +129,7 @@ func modalities(c *jsonscan.Scanner) (m pool.Modalities) {
 	return m
 }
 
-// modality returns the count of a modality, nil if it is none of ours.
+// modality returns the count of a modality, nil if it is unknown.
 func modality(m *pool.Modalities, name []byte) *int64 {
 	switch string(name) {
 	case "TEXT":

@@ -8,8 +8,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Answer says a whole answer of the other back end as the caller's own would have: what the caller reads in it, it finds.
-// Errors are the same in both dialects, and pass, as does whatever has no counterpart. The body given is not changed.
+// Response translates a whole response of the other back end into the caller's dialect. Errors are
+// the same in both dialects and pass, as does anything without a counterpart. The given body is not
+// changed.
 func (t *Translation) Response(body []byte) []byte {
 	switch t.Call.Method {
 	case "generateContent", "streamGenerateContent":
@@ -20,8 +21,8 @@ func (t *Translation) Response(body []byte) []byte {
 	return body
 }
 
-// AnswerHeader makes the headers of an answer say in the caller's dialect which service tier served it: traffic is
-// Google's trafficType, as Traffic gives it.
+// ResponseHeader names the service tier that served the call, as the caller's dialect does in
+// headers. traffic is Google's trafficType, as [Traffic] returns it.
 func (t *Translation) ResponseHeader(h http.Header, traffic string) {
 	if t.Call.Backend == pool.BackendVertex && t.from.Backend == pool.BackendGemini {
 		if tier := ServedTier(traffic); tier != "" {
@@ -32,8 +33,8 @@ func (t *Translation) ResponseHeader(h http.Header, traffic string) {
 
 var citationMetadata = []byte(`"citationMetadata"`)
 
-// citations renames the one field of a GenerateContentResponse that has two names. Source: citationMetadataFromMldev of
-// models.go, genai v1.77.0; a test compares all fields.
+// citations renames the one field of a GenerateContentResponse that has two names. Source:
+// citationMetadataFromMldev of models.go, genai v1.77.0; a test compares all fields.
 func (t *Translation) citations(answer []byte) []byte {
 	switch {
 	case !bytes.Contains(answer, citationMetadata):
@@ -45,7 +46,7 @@ func (t *Translation) citations(answer []byte) []byte {
 	return answer
 }
 
-// embedded puts embeddings where the caller looks for them.
+// embedded moves embeddings to the place that the caller's dialect has for them.
 func (t *Translation) embedded(answer []byte) []byte {
 	if t.Call.Backend == t.from.Backend {
 		return answer
@@ -83,7 +84,8 @@ func (t *Translation) embedded(answer []byte) []byte {
 	return t.embeddingAnswer(all, rest, len(answer))
 }
 
-// embeddingAnswer writes embeddings as the method that was asked for answers, and before them the rest of the answer.
+// embeddingAnswer writes embeddings in the form of the caller's method, after the other members of
+// the response.
 func (t *Translation) embeddingAnswer(all [][]byte, rest []byte, size int) []byte {
 	var list []byte
 	switch t.from.Method {
@@ -108,15 +110,16 @@ func (t *Translation) embeddingAnswer(all [][]byte, rest []byte, size int) []byt
 	}
 }
 
-// rekeying copies an answer and gives a field another name.
+// rekeying copies a response and renames a field.
 type rekeying struct {
 	jsonscan.Scanner
 	to   string
 	out  []byte
-	kept int // up to here it is in out
+	kept int // the response up to here is in out
 }
 
-// rekey renames the field that stands at path, of each element where there are several. Nothing is copied if there is none.
+// rekey renames the field at path, in each element of lists. It copies nothing if there is no such
+// field.
 func rekey(message []byte, to string, path ...string) []byte {
 	r := rekeying{Scanner: jsonscan.New(message), to: to}
 	r.value(path)

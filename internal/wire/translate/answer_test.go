@@ -54,7 +54,8 @@ func full(t reflect.Type, seen ...reflect.Type) (v reflect.Value, ok bool) {
 	return v, false
 }
 
-// asSent is how a back end would send a message of the SDK's, as far as its FromMldev and FromVertex differ.
+// asSent is how a back end would send a message of the SDK's, as far as its FromMldev and
+// FromVertex differ.
 func asSent(t *testing.T, backend pool.Backend, message any) []byte {
 	t.Helper()
 	body, err := json.Marshal(message)

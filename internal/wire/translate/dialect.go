@@ -10,9 +10,10 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// The two back ends read the same JSON but for the fields listed here, by the names that they have on the wire. Fields
-// that are not listed pass as they are, those of a future SDK too. Source: the …ToMldev and …ToVertex converters in
-// models.go of genai v1.77.0, which refuse a field that their back end does not take; a test compares the two.
+// The two back ends read the same JSON except for the fields listed here, under their names on the
+// wire. Any other field passes, including those of a future SDK. Source: the …ToMldev and …ToVertex
+// converters in models.go of genai v1.77.0, which refuse the fields of the other back end. A test
+// compares the two.
 var (
 	partsOnlyGemini = []string{
 		"functionResponse.parts.mediaProcessing",
@@ -63,11 +64,12 @@ var (
 		"tools.retrieval",
 	}
 	countOnlyVertex = []string{"generationConfig", "instances", "systemInstruction", "tools"}
-	// Of a whole request to be counted, Vertex AI takes contents, generationConfig, systemInstruction and tools.
+	// For countTokens, Vertex AI takes contents, generationConfig, systemInstruction and tools of a
+	// whole request.
 	countOnlyGemini = []string{"cachedContent", "labels", "safetySettings", "serviceTier", "store", "toolConfig"}
 )
 
-// What the bodies of the translated methods look like, as far as the two back ends differ.
+// The bodies of the translated methods, as far as the two back ends differ.
 var (
 	generateShape = newShape("").generate("")
 	countShape    = newShape("").content("contents.").mark(pool.BackendVertex, "", countOnlyVertex).
@@ -75,18 +77,18 @@ var (
 	contentShape = newShape("content").content("")
 )
 
-// shape is a message as far as the two back ends differ in what they take of it. Of a repeated field it is the shape of
-// each element.
+// shape is a message as far as the two back ends accept different fields. For a repeated field it
+// is the shape of each element.
 type shape struct {
 	path   string // "safetySettings.method"
 	only   pool.Backend
-	uri    bool // of a file, which not every back end can fetch
+	uri    bool // of a file, which one of the back ends may be unable to read
 	fields map[string]*shape
 }
 
 func newShape(path string) *shape { return &shape{path: path} }
 
-// at returns the shape of a field by its path, made if need be.
+// at returns the shape of a field by its path, and makes it if needed.
 func (s *shape) at(path string) *shape {
 	for name := range strings.SplitSeq(path, ".") {
 		next := s.fields[name]
@@ -109,7 +111,7 @@ func (s *shape) mark(only pool.Backend, prefix string, paths []string) *shape {
 	return s
 }
 
-// content marks what a Content below prefix may have.
+// content marks the fields of a Content below prefix.
 func (s *shape) content(prefix string) *shape {
 	parts := prefix + "parts."
 	s.at(parts + "fileData.fileUri").uri = true
@@ -117,13 +119,13 @@ func (s *shape) content(prefix string) *shape {
 	return s.mark(pool.BackendGemini, parts, partsOnlyGemini).mark(pool.BackendVertex, parts, partsOnlyVertex)
 }
 
-// generate marks what a GenerateContentRequest below prefix may have.
+// generate marks the fields of a GenerateContentRequest below prefix.
 func (s *shape) generate(prefix string) *shape {
 	return s.content(prefix+"contents.").content(prefix+"systemInstruction.").
 		mark(pool.BackendGemini, prefix, generateOnlyGemini).mark(pool.BackendVertex, prefix, generateOnlyVertex)
 }
 
-// field finds the shape of a field by its key as sent: both back ends take snake_case too.
+// field returns the shape of a field by its key as sent: both back ends accept snake_case too.
 func (s *shape) field(key []byte) *shape {
 	if f := s.fields[string(key)]; f != nil {
 		return f
@@ -134,14 +136,14 @@ func (s *shape) field(key []byte) *shape {
 	return s.fields[jsonscan.CamelCase(key)]
 }
 
-// lacking looks for what a back end does not take. It allocates nothing where there is none of that.
+// lacking finds the fields that a back end does not take. It allocates nothing if there are none.
 type lacking struct {
 	jsonscan.Scanner
 	to    pool.Backend
 	names []string
 }
 
-// lacks names what of a message the back end does not take, each once.
+// lacks names the fields of a message that the back end does not take, each once.
 func (s *shape) lacks(to pool.Backend, message []byte) []string {
 	l := lacking{Scanner: jsonscan.New(message), to: to}
 	l.value(s)
@@ -181,7 +183,8 @@ func (l *lacking) message(s *shape) {
 	}
 }
 
-// file looks at an address: buckets are read by Vertex AI, the Files API's files by the Gemini API, anything else by both.
+// file checks an address. Only Vertex AI reads buckets, only the Gemini API reads files of the
+// Files API, and both read anything else.
 func (l *lacking) file(path string, uri []byte) {
 	switch u := jsonscan.Unquote(uri[:min(len(uri), maxFileURI)]); {
 	case strings.HasPrefix(u, "gs://") && l.to == pool.BackendGemini:
@@ -191,7 +194,7 @@ func (l *lacking) file(path string, uri []byte) {
 	}
 }
 
-// maxFileURI is as much of an address as tells whose it is.
+// maxFileURI bounds the part of an address that tells who can read it.
 const maxFileURI = 1 << 10
 
 func (l *lacking) name(what string) {

@@ -20,8 +20,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// alone gives every value of a type in which one thing is set, however deep, with the path to it; and for each message on
-// the way one in which nothing is. A type within itself is followed once.
+// alone gives every value of a type in which one thing is set, however deep, with the path to it.
+// For each message on the way it also gives one in which nothing is set. A type inside itself is
+// followed once.
 func alone(t reflect.Type, field string, seen ...reflect.Type) iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
 		switch {
@@ -128,8 +129,8 @@ var renamed = map[string]string{
 	"outputCompressionQuality": "imageOutputOptions",
 }
 
-// faithful checks the translation of a request against the one that the SDK makes itself, or against the SDK's refusal to.
-// Empty is the request without what is to be checked.
+// faithful checks the translation of a request against the one that the SDK makes itself, or
+// against the SDK's refusal to. Empty is the request without what is to be checked.
 func faithful(t *testing.T, path string, from pool.Backend, asked, want, empty exchange) {
 	t.Helper()
 	call := asked.call()
@@ -214,8 +215,8 @@ func asUser(batch any) {
 	}
 }
 
-// everyField checks what a kind of call can ask, field by field, in both directions. It returns what was checked, and what
-// neither back end takes.
+// everyField checks what a kind of call can ask, field by field, in both directions. It returns
+// what was checked, and what neither back end takes.
 func everyField[T any](t *testing.T, base T, ask func(*genai.Client, T) error) (checked map[string]bool, neither []string) {
 	t.Helper()
 	clients := map[pool.Backend]*sdk{}
@@ -302,7 +303,8 @@ func TestEveryFieldOfCountTokensIsTranslatedAsTheSDKSaysIt(t *testing.T) {
 		_, err := c.Models.CountTokens(context.Background(), "gemini-2.5-flash", r.Contents, r.Config)
 		return err
 	})
-	// The Gemini API counts contents alone, says the SDK, so of the rest there is nothing to compare but what Vertex AI takes.
+	// The Gemini API counts contents alone, says the SDK. Of all else, only what Vertex AI
+	// takes can be compared.
 	for _, path := range neither {
 		if !strings.HasPrefix(path, "Config.") {
 			t.Errorf("neither back end takes %s", path)

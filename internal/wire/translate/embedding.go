@@ -14,26 +14,27 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// maxGeminiBatch is how many contents the Gemini API embeds in one call: "at most 100 requests can be in one batch", as it
-// answers to more.
+// maxGeminiBatch is how many contents the Gemini API embeds in one call. It refuses more: "at most
+// 100 requests can be in one batch".
 const maxGeminiBatch = 100
 
-// embedding is one content to embed, in pieces of the body that asks for it; nil is what it does not say.
+// embedding is one content to embed, in pieces of the request's body. A missing piece is nil.
 type embedding struct {
 	content                     []byte // a Content, or
-	text                        []byte // the JSON string that it says, if that is all
+	text                        []byte // the JSON string that is all of it
 	taskType, title, dimensions []byte
 }
 
-// embeddings reads what a call asks to embed, in either dialect, and notes what cannot be said in the other one.
+// embeddings are the contents of a call in either dialect, and the reasons why the other one cannot
+// express it.
 type embeddings struct {
 	to    pool.Backend
 	all   []embedding
 	lacks []string
 }
 
-// embed translates a call for embeddings. There are three ways to ask: the Gemini API's batchEmbedContents (and its
-// embedContent, for one), and Vertex AI's predict for some models and its embedContent for others.
+// embed translates a call for embeddings. The Gemini API has batchEmbedContents, and embedContent
+// for one content. Vertex AI has predict for some models and embedContent for others.
 func (t *Translation) embed(h http.Header) []string {
 	e := embeddings{to: t.Call.Backend}
 	switch {
@@ -68,13 +69,13 @@ func (t *Translation) embed(h http.Header) []string {
 	return e.lacks
 }
 
-// embedsContent says whether Vertex AI embeds with a model by embedContent, one content a call, and not by predict.
-// Source: tIsVertexEmbedContentModel in transformer.go of genai v1.77.0.
+// embedsContent reports whether Vertex AI embeds with the model by embedContent, one content a
+// call, and not by predict. Source: tIsVertexEmbedContentModel in transformer.go of genai v1.77.0.
 func embedsContent(model string) bool {
 	return strings.Contains(model, "gemini") && model != "gemini-embedding-001" || strings.Contains(model, "maas")
 }
 
-// bareModel is a model's id as bodies name it.
+// bareModel returns a model's id as bodies name it.
 func bareModel(model string) string {
 	if id, err := url.PathUnescape(model); err == nil {
 		return id
@@ -84,7 +85,7 @@ func bareModel(model string) string {
 
 func (e *embeddings) lack(what string) { e.say(notTaken(what, e.to)) }
 
-// say notes a reason, once.
+// say adds a reason, once.
 func (e *embeddings) say(reason string) {
 	if !slices.Contains(e.lacks, reason) {
 		e.lacks = append(e.lacks, reason)
@@ -122,7 +123,8 @@ func (e *embeddings) request(request []byte, prefix string) {
 	e.all = append(e.all, one)
 }
 
-// instances reads a predict of Vertex AI. It says whether it asks for embeddings of text: other models predict too.
+// instances reads a predict of Vertex AI. It reports whether the call embeds text: other models
+// predict too.
 func (e *embeddings) instances(body []byte) (text bool) {
 	var dimensions []byte
 	for c := jsonscan.Object(body); c.Member(); {
@@ -170,7 +172,8 @@ func (e *embeddings) instance(instance []byte) (text bool) {
 	return one.text != nil
 }
 
-// content reads an embedContent of Vertex AI. Its settings stand in embedContentConfig, and once stood beside the content.
+// content reads an embedContent of Vertex AI. Its settings are in embedContentConfig, and were once
+// beside the content.
 func (e *embeddings) content(body []byte) {
 	var one embedding
 	for c := jsonscan.Object(body); c.Member(); {
@@ -194,7 +197,7 @@ func (e *embeddings) content(body []byte) {
 	e.all = append(e.all, one)
 }
 
-// take notes a Content.
+// take stores a Content.
 func (e *embeddings) take(one *embedding, content []byte) {
 	one.content, one.text = content, onlyText(content)
 	for _, reason := range contentShape.lacks(e.to, content) {
@@ -202,7 +205,7 @@ func (e *embeddings) take(one *embedding, content []byte) {
 	}
 }
 
-// setting takes one of the settings that both back ends have.
+// setting takes a setting that both back ends have.
 func (o *embedding) setting(name string, value []byte) bool {
 	switch name {
 	case "taskType":
@@ -217,7 +220,7 @@ func (o *embedding) setting(name string, value []byte) bool {
 	return true
 }
 
-// asRequests says it as the Gemini API's batchEmbedContents.
+// asRequests writes a batchEmbedContents of the Gemini API.
 func (e *embeddings) asRequests(model string) []byte {
 	if len(e.all) > maxGeminiBatch {
 		e.lack("a batch of " + strconv.Itoa(len(e.all)) + " embeddings")
@@ -238,7 +241,7 @@ func (e *embeddings) asRequests(model string) []byte {
 	return append(out, "]}"...)
 }
 
-// asInstances says it as Vertex AI's predict, which takes texts, and one size for all of them.
+// asInstances writes a predict of Vertex AI, which takes texts, and one size for all of them.
 func (e *embeddings) asInstances(model string) []byte {
 	out := []byte(`{"instances":[`)
 	var dimensions []byte
@@ -262,7 +265,7 @@ func (e *embeddings) asInstances(model string) []byte {
 	return append(out, '}')
 }
 
-// asContent says it as Vertex AI's embedContent, which takes one content.
+// asContent writes an embedContent of Vertex AI, which takes one content.
 func (e *embeddings) asContent(model string) []byte {
 	if len(e.all) != 1 {
 		e.say("Vertex AI embeds one content a call with " + model + ", not " + strconv.Itoa(len(e.all)))
@@ -276,8 +279,8 @@ func (e *embeddings) asContent(model string) []byte {
 	return newObject(member{"content", one.content}, member{"embedContentConfig", config})
 }
 
-// onlyText is the text, as a JSON string, of a Content that is nothing but one text; nil of any other. Its role means
-// nothing to an embedding.
+// onlyText returns the text, as a JSON string, of a Content with nothing but one text. It returns
+// nil for any other Content. The role means nothing to an embedding.
 func onlyText(content []byte) (text []byte) {
 	for c := jsonscan.Object(content); c.Member(); {
 		name, value := jsonscan.CamelCase(c.Key), c.Raw()
@@ -306,13 +309,13 @@ func onlyText(content []byte) (text []byte) {
 	return text
 }
 
-// member is a member of an object that is written anew.
+// member is a member of a new object.
 type member struct {
 	name  string
-	value []byte // nil: it has none
+	value []byte // nil: the object does not get the member
 }
 
-// newObject returns an object of the members that have a value.
+// newObject returns an object of the members with a value.
 func newObject(members ...member) []byte {
 	var out []byte
 	for _, m := range members {

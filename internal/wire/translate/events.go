@@ -8,9 +8,9 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// Events reads a streamed answer of the other back end as the caller's own would have sent it, whole event by whole
-// event. Events that need no other words, errors among them, keep their bytes, and so does what is left of an event that
-// was cut. What it returns is not safe for concurrent use.
+// Events reads a streamed response of the other back end in the caller's dialect, event by whole
+// event. Events without a difference keep their bytes, errors among them, and so does what is left
+// of a cut event. The returned reader is not safe for concurrent use.
 func (t *Translation) Events(r io.Reader) io.Reader {
 	if t.Call.Backend == t.from.Backend || !t.Call.Generates {
 		return r
@@ -28,8 +28,8 @@ type eventReader struct {
 	array       jsonscan.Array
 	chunk       []byte
 	held        []byte // read, but not yet whole events
-	ready       []byte // to be handed on
-	buffer      []byte // that ready is a part of
+	ready       []byte // ready to be returned by Read
+	buffer      []byte // holds ready
 	err         error  // how from ended
 }
 
@@ -48,7 +48,7 @@ func (e *eventReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// more reads on, and makes ready what is whole, or at the end what is left.
+// more reads on, and makes whole events ready, or at the end everything left.
 func (e *eventReader) more() {
 	if e.chunk == nil {
 		e.chunk = make([]byte, eventChunk)
@@ -97,7 +97,7 @@ func (e *eventReader) translateLines(events []byte) {
 	}
 }
 
-// translateEvent is an event in the caller's dialect.
+// translateEvent returns an event in the caller's dialect.
 func (e *eventReader) translateEvent(event []byte) []byte {
 	var payload []byte
 	n := 0
@@ -112,7 +112,7 @@ func (e *eventReader) translateEvent(event []byte) []byte {
 	if before, after, ok := bytes.Cut(event, payload); ok {
 		return append(append(slices.Clip(before), answer...), after...)
 	}
-	// Its data stands on several lines.
+	// The data of the event is on several lines.
 	end := event[len(bytes.TrimRight(event, "\r\n")):]
 	eol := "\n"
 	if bytes.Contains(event, []byte("\r\n")) {
@@ -122,7 +122,8 @@ func (e *eventReader) translateEvent(event []byte) []byte {
 	return append(append([]byte("data: "), answer...), end...)
 }
 
-// eventEnd is the length of the first event with the blank line that ends it, or of all there is.
+// eventEnd returns the length of the first event with its blank line, or of all events if none has
+// one.
 func eventEnd(events []byte) int {
 	end := len(events)
 	if i := bytes.Index(events, []byte("\n\n")); i >= 0 {
@@ -134,7 +135,7 @@ func eventEnd(events []byte) int {
 	return end
 }
 
-// translateArray makes whole elements of a JSON array ready, with what stands between them.
+// translateArray makes whole elements of a JSON array ready, with the bytes between them.
 func (e *eventReader) translateArray(elements []byte) {
 	c := jsonscan.New(elements)
 	from := 0

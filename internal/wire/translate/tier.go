@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// The service tiers that are asked for by name. The Gemini API takes them as serviceTier of the body and says the tier
-// that served in a header of the answer; Vertex AI takes them as a header and answers in usageMetadata.trafficType.
-// Sources: https://ai.google.dev/gemini-api/docs/rate-limits, ServiceTier in types.go of genai v1.77.0,
+// The service tiers that a caller can name. The Gemini API takes them as serviceTier in the body,
+// and names the serving tier in a header of the response. Vertex AI takes them as a header, and
+// answers in usageMetadata.trafficType. Sources: https://ai.google.dev/gemini-api/docs/rate-limits,
+// ServiceTier in types.go of genai v1.77.0,
 // https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo and …/priority-paygo.
 const (
 	tierFlex     = "flex"
@@ -18,7 +19,8 @@ const (
 	servedTier        = "X-Gemini-Service-Tier"               // as net/http spells it
 )
 
-// tierOf reads a tier; "unspecified" and nothing at all are the standard one. Of an unknown one it says false.
+// parseTier reads a tier; "unspecified" and an empty name are the standard one. It returns false
+// for an unknown tier.
 func parseTier(name string) (tier string, ok bool) {
 	switch strings.ToLower(name) {
 	case tierFlex:
@@ -31,8 +33,8 @@ func parseTier(name string) (tier string, ok bool) {
 	return "", false
 }
 
-// Traffic returns the trafficType of a response: sent, which usageMetadata said, or else what the Gemini API's header
-// means in the same words. It is "" where neither tells.
+// Traffic returns the trafficType of a response. If usageMetadata sent one, that is it; else the
+// Gemini API's header tells. It is "" if neither does.
 func Traffic(h http.Header, sent string) string {
 	if sent != "" {
 		return sent
@@ -48,7 +50,8 @@ func Traffic(h http.Header, sent string) string {
 	return ""
 }
 
-// ServedTier is what the Gemini API calls a trafficType: "flex", "priority" or "standard", and "" for what it does not have.
+// ServedTier returns the Gemini API's name for a trafficType: "flex", "priority" or "standard". It
+// returns "" if there is none.
 func ServedTier(traffic string) string {
 	switch traffic {
 	case "ON_DEMAND_FLEX":

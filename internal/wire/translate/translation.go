@@ -1,3 +1,5 @@
+// Package translate translates calls and responses between the dialects of Google's two back ends,
+// the Gemini API and Vertex AI.
 package translate
 
 import (
@@ -8,22 +10,25 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Translation is a call as the other back end takes it, and the way back for the answer.
+// Translation is a call in the other back end's dialect, and the way back for the response.
 type Translation struct {
-	Call request.Call // in the other dialect: Call.URL is for targets of that back end. Estimates and Stream are the original's
-	Body []byte       // shares the original's memory where nothing had to change; not to be changed
+	// Call is in the other dialect: its URL method takes targets of that back end. Estimate and
+	// Stream are those of the original.
+	Call request.Call
+	// Body shares memory with the original where nothing had to change. It must not be changed.
+	Body []byte
 
-	from request.Call // as its caller made it
-	tier string       // that the body asked for, where the header has to; "" leaves the header alone
+	from request.Call // the call as its caller made it
+	tier string       // the body's tier if the header has to name it; "" leaves the header alone
 }
 
-// Translate says a call in the dialect of the back end to, given the headers and the body it came with, which stay as they
-// are. Where that back end cannot express the call there is no translation, and lacks says why, one reason each, fit to be
-// shown: nothing is ever dropped from what a caller asked. A body of which only the beginning is known cannot be translated;
-// its caller has to know.
+// Call translates a call into the dialect of the back end to, given its headers and body. It
+// changes none of them. If that back end cannot express the call, there is no translation, and
+// lacks holds the reasons, fit to be shown. Nothing is ever dropped from a request.
 //
-// It costs one walk over the body, and no copy unless something must be written in another way. It is for the model that
-// the call names now: after Rename it has to be done anew.
+// It cannot translate a body of which only the beginning is known; its caller has to check that. It
+// walks over the body once, and copies only if something must change. The translation holds for the
+// current model of the call: translate again after Rename.
 func Call(c *request.Call, to pool.Backend, h http.Header, body []byte) (t *Translation, lacks []string) {
 	t = &Translation{Call: *c, Body: body, from: *c}
 	if to == c.Backend {
@@ -49,7 +54,8 @@ func Call(c *request.Call, to pool.Backend, h http.Header, body []byte) (t *Tran
 	return t, nil
 }
 
-// generate translates a GenerateContentRequest: where to name the service tier is all that differs.
+// generate translates a GenerateContentRequest. The dialects differ in where they name the service
+// tier.
 func (t *Translation) generate(h http.Header) (lacks []string) {
 	to := t.Call.Backend
 	lacks = generateShape.lacks(to, t.Body)
@@ -90,8 +96,8 @@ func (t *Translation) generate(h http.Header) (lacks []string) {
 	return lacks
 }
 
-// count translates a CountTokensRequest. Vertex AI counts a whole request's tokens too, without a message of its own
-// around it. The Gemini API could do so for Vertex AI's callers, but the SDK says that it does not.
+// count translates a CountTokensRequest. Vertex AI counts a whole request's tokens too, without a
+// message around it. The Gemini API could do so for callers of Vertex AI, but the SDK denies that.
 func (t *Translation) count() (lacks []string) {
 	lacks = countShape.lacks(t.Call.Backend, t.Body)
 	var out []byte
@@ -102,7 +108,8 @@ func (t *Translation) count() (lacks []string) {
 			change = true
 			continue
 		case "generateContentRequest":
-			if t.Call.Backend == pool.BackendGemini { // what no caller of Vertex AI can say must not begin to mean something
+			if t.Call.Backend == pool.BackendGemini {
+				// Vertex AI has no such field, so it must not begin to mean something.
 				lacks = append(lacks, notTaken("generateContentRequest of Vertex AI", pool.BackendGemini))
 			}
 			if t.Call.Backend == pool.BackendVertex && c.Enter('{') {
@@ -128,7 +135,7 @@ func (t *Translation) count() (lacks []string) {
 	return lacks
 }
 
-// Header makes the headers of a request those of the translated one.
+// Header changes the headers of a request to those of the translation.
 func (t *Translation) Header(h http.Header) {
 	switch {
 	case t.Call.Backend == t.from.Backend:
@@ -139,13 +146,14 @@ func (t *Translation) Header(h http.Header) {
 	}
 }
 
-// whole says whether a body is one object with its end, which one cut short is not.
+// whole reports whether a body is one object with its end.
 func whole(body []byte) bool {
 	c := jsonscan.New(body)
 	return c.Peek() == '{' && c.Skip() && c.Peek() == 0 && c.Pos == len(c.Data)
 }
 
-// rewrite copies an object without its model and without the named member, or with value as the named member's.
+// rewrite copies an object without its model. The named member is dropped too, or gets the value if
+// there is one.
 func rewrite(body []byte, name, value string) []byte {
 	out := make([]byte, 0, len(body)+len(name)+len(value)+4)
 	for c := jsonscan.Object(body); c.Member(); {

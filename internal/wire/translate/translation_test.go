@@ -272,7 +272,8 @@ func TestModelNames(t *testing.T) {
 	}
 }
 
-// FuzzTranslate holds that a translation of JSON is JSON, and that what was said in another dialect and back is the same.
+// FuzzTranslate holds that a translation of JSON is JSON, and that what was said in another dialect
+// and back is the same.
 func FuzzTranslate(f *testing.F) {
 	methods := []string{
 		"v1beta/models/m:generateContent", "v1beta/models/m:streamGenerateContent?alt=sse", "v1beta/models/m:countTokens",

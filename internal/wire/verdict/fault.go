@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	maxFault      = 1 << 20 // bytes of an error body that are looked at
-	maxText       = 8 << 10 // bytes of a message that rules look at
+	maxFault      = 1 << 20 // bytes of an error body that are read
+	maxText       = 8 << 10 // bytes of a message that rules see
 	maxMessage    = 300     // bytes of Verdict.Message
 	maxName       = 200     // bytes of a name or an id
 	maxViolations = 32
-	maxNesting    = 8 // envelopes, arrays and messages within each other
+	maxNesting    = 8 // envelopes, arrays and messages inside each other
 )
 
-// fault is what could be read from an error body. Absent is zero.
+// fault is the content of an error body. Absent fields are zero.
 type fault struct {
 	code       int
 	status     string
@@ -32,7 +32,8 @@ type fault struct {
 	delay      time.Duration
 }
 
-// readFault reads whatever came with an error status: an envelope, an array of them, an envelope within a message, text.
+// readFault reads any body of an error: an envelope, an array of them, an envelope inside a
+// message, or text.
 func readFault(h http.Header, body []byte) fault {
 	body = plainBody(h, body)
 	var f fault
@@ -40,19 +41,19 @@ func readFault(h http.Header, body []byte) fault {
 	return f
 }
 
-// plainBody undoes gzip, which reaches us when the caller asked for it itself, and bounds the body.
+// plainBody undoes gzip, which arrives if the caller asked for it itself, and bounds the body.
 func plainBody(h http.Header, body []byte) []byte {
 	zipped := len(body) > 2 && body[0] == 0x1f && body[1] == 0x8b
 	if zipped || jsonscan.IndexFold(h.Get("Content-Encoding"), "gzip") >= 0 {
 		if r, err := gzip.NewReader(bytes.NewReader(body)); err == nil {
-			// A cut one still says something.
+			// A cut body still tells something.
 			body, _ = io.ReadAll(io.LimitReader(r, maxFault))
 		}
 	}
 	return body[:min(len(body), maxFault)]
 }
 
-// read takes JSON, or text that may have JSON in it.
+// read reads JSON, or text with JSON in it.
 func (f *fault) read(body []byte, nesting int) {
 	body = bytes.TrimSpace(jsonscan.TrimByteOrderMark(body))
 	if len(body) == 0 {
@@ -77,7 +78,7 @@ func (f *fault) read(body []byte, nesting int) {
 	f.readWithin(body, nesting)
 }
 
-// readWithin reads the envelope that a text has in it: `got status: 429. {"error": …}`.
+// readWithin reads the envelope inside a text: `got status: 429. {"error": …}`.
 func (f *fault) readWithin(text []byte, nesting int) {
 	open := bytes.IndexByte(text, '{')
 	if open < 0 || nesting >= maxNesting {
@@ -91,7 +92,7 @@ func (f *fault) readWithin(text []byte, nesting int) {
 	}
 }
 
-// readError reads the error, the envelope of one, or the array that comes next.
+// readError reads the error, envelope or array that comes next.
 func (f *fault) readError(c *jsonscan.Scanner, nesting int) {
 	if nesting > maxNesting {
 		c.Skip()
@@ -158,7 +159,8 @@ func (f *fault) setMessage(sent []byte, nesting int) {
 	f.readWithin([]byte(text), nesting)
 }
 
-// readDetails reads the details in whatever order they come. What a detail is its fields tell; its type only excludes.
+// readDetails reads the details in any order. A detail's fields tell what it is; its type can only
+// rule it out.
 func (f *fault) readDetails(c *jsonscan.Scanner) {
 	if c.Enter('[') {
 		for c.Element() {
@@ -217,7 +219,7 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 	f.violations = f.violations[:min(len(f.violations), maxViolations)]
 }
 
-// readMetadata reads ErrorInfo.metadata: the quota goes to v, the resource is returned.
+// readMetadata reads ErrorInfo.metadata: the resource, and the quota as v.
 func readMetadata(c *jsonscan.Scanner, resource *string, v *Violation) {
 	if !c.Enter('{') {
 		return
@@ -298,7 +300,8 @@ func clip(s string, n int) string {
 	return s[:n]
 }
 
-// foldKey makes quotaId, quota_id and QuotaID one. Keys too long for the buffer are none of ours.
+// foldKey makes quotaId, quota_id and QuotaID the same. No key of interest is longer than the
+// buffer.
 func foldKey(key []byte, buf *[32]byte) []byte {
 	n := 0
 	for _, b := range key {

@@ -10,11 +10,12 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// MaxHint bounds every retry hint: nobody waits longer than a year, and sums with it do not overflow.
+// MaxHint bounds every retry hint: a year is long enough, and sums with it do not overflow.
 const MaxHint = 365 * 24 * time.Hour
 
-// protobufDuration reads google.protobuf.Duration in its JSON form: seconds with at most nine fractional digits and an
-// "s", as in "45.837906927s". Of anything else, of zero and of negative ones it returns 0; longer ones give MaxHint.
+// protobufDuration reads google.protobuf.Duration in JSON: seconds with at most nine fractional
+// digits and an "s", as in "45.837906927s". It returns 0 for anything else, for zero and for
+// negative durations. Longer ones give MaxHint.
 func protobufDuration(s string) time.Duration {
 	digits, ok := strings.CutSuffix(s, "s")
 	if !ok {
@@ -50,8 +51,8 @@ func hint(seconds, nanos int64) time.Duration {
 	return min(time.Duration(seconds)*time.Second+time.Duration(min(nanos, 999_999_999)), MaxHint)
 }
 
-// readRetryDelay reads the value of RetryInfo.retryDelay that comes next: a Duration string, a bare number of seconds, or
-// the object {"seconds": …, "nanos": …} that some gateways make of it.
+// readRetryDelay reads the next value as RetryInfo.retryDelay: a Duration string or a bare number
+// of seconds. Some gateways write the object {"seconds": …, "nanos": …} instead.
 func readRetryDelay(c *jsonscan.Scanner) time.Duration {
 	switch c.Peek() {
 	case '"':
@@ -88,7 +89,7 @@ func decimalSeconds(s string) time.Duration {
 	return time.Duration(f * float64(time.Second))
 }
 
-// messageHint finds "retry in 20h3m13.257628674s" in a message: the longest one, 0 for none.
+// messageHint returns the longest "retry in 20h3m13.257628674s" of a message, 0 if there is none.
 func messageHint(message string) time.Duration {
 	var longest time.Duration
 	for rest := message; ; {
@@ -106,7 +107,7 @@ func messageHint(message string) time.Duration {
 	}
 }
 
-// spokenDuration reads the duration that s begins with: "1h2m3.5s", "850ms", "17 seconds", "17".
+// spokenDuration reads the duration at the front of s: "1h2m3.5s", "850ms", "17 seconds", "17".
 func spokenDuration(s string) time.Duration {
 	n := 0
 	for n < len(s) && n < 48 && (s[n] >= '0' && s[n] <= '9' || s[n] == '.' || s[n] >= 'a' && s[n] <= 'z') {
@@ -133,7 +134,8 @@ func spokenDuration(s string) time.Duration {
 	return 0
 }
 
-// headerHint reads Retry-After: seconds, or any of the three forms of HTTP dates (RFC 9110, section 5.6.7).
+// headerHint reads Retry-After: seconds, or any of the three forms of HTTP dates (RFC 9110, section
+// 5.6.7).
 func headerHint(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {

@@ -14,7 +14,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// now is a Saturday, an hour before the date that RFC 9110, section 5.6.7, gives in its three forms.
+// now is a Saturday, an hour before the date that RFC 9110, section 5.6.7, gives in its three
+// forms.
 var now = time.Date(1994, time.November, 6, 7, 49, 37, 0, time.UTC)
 
 func hintOf(delay, message, after string) time.Duration {

@@ -8,8 +8,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Judge says what an answer means: by the quotas it names first, then by ErrorInfo.reason, then by its message, then by
-// its status. Any status and any body will do.
+// Judge says what a response means. It looks at the named quotas first, then at ErrorInfo.reason,
+// then at the message, then at the status. It accepts any status and any body.
 func Judge(a Answer) Verdict {
 	if a.Status >= 200 && a.Status < 300 {
 		return Verdict{Class: pool.ClassOK, Code: a.Status}
@@ -36,8 +36,8 @@ func Judge(a Answer) Verdict {
 	}
 }
 
-// statusCodes are the HTTP statuses of what an error event says of itself: the names of google.rpc.Code, and the string codes of the
-// Interactions API in upper case.
+// statusCodes are the HTTP statuses for the names in error events: those of google.rpc.Code, and
+// the Interactions API's string codes in upper case.
 var statusCodes = map[string]int{
 	"INVALID_ARGUMENT": http.StatusBadRequest, "FAILED_PRECONDITION": http.StatusBadRequest, "OUT_OF_RANGE": http.StatusBadRequest,
 	"UNAUTHENTICATED":   http.StatusUnauthorized,
@@ -53,10 +53,10 @@ var statusCodes = map[string]int{
 	"DEADLINE_EXCEEDED": http.StatusGatewayTimeout,
 }
 
-// statusClientClosed is what Google says where the caller went away.
+// statusClientClosed is Google's status for a call whose client went away.
 const statusClientClosed = 499
 
-// statusCode is the HTTP status that an error event stands for.
+// statusCode returns the HTTP status that an error event stands for.
 func (f *fault) statusCode() int {
 	if f.code >= 100 && f.code < 600 {
 		return f.code
@@ -67,7 +67,7 @@ func (f *fault) statusCode() int {
 	return http.StatusInternalServerError
 }
 
-// firstLine bounds a message for logs, and keeps what moves a terminal's cursor out of them.
+// firstLine bounds a message for logs, and drops the bytes that move a terminal's cursor.
 func firstLine(message string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
 	return strings.TrimSpace(strings.Map(func(r rune) rune {

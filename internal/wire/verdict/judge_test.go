@@ -262,8 +262,8 @@ func BenchmarkJudge(b *testing.B) {
 	}
 }
 
-// TestJudgeBlamesTheKeyOfAKeyedCallOnVertex: what means the whole project where it signs with tokens means one of its keys where it has
-// keys, which others can replace.
+// TestJudgeBlamesTheKeyOfAKeyedCallOnVertex: what means the whole project where it signs with
+// tokens means one of its keys where it has keys, which others can replace.
 func TestJudgeBlamesTheKeyOfAKeyedCallOnVertex(t *testing.T) {
 	for _, tt := range []struct {
 		status int

@@ -8,18 +8,18 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// rule is one line of the table by which errors are judged. It fits an error if all of its conditions hold.
+// rule is one line of the table of verdicts. It fits an error if all of its conditions hold.
 type rule struct {
-	status []int        // HTTP statuses; nil fits all
+	status []int        // HTTP statuses; nil fits any
 	when   circumstance // of the call
-	where  field        // what is looked at
+	where  field        // the field that is compared
 	how    match        // how it is compared with the words
-	words  []string     // one of these is enough
-	also   []string     // one of these must be contained too; nil if nothing must
+	words  []string     // one of these must match
+	also   []string     // the field must contain one of these too, if there are any
 	class  pool.Class
 }
 
-// circumstance is what a rule asks of the call.
+// circumstance is a condition on the call.
 type circumstance uint8
 
 const (
@@ -28,18 +28,18 @@ const (
 	onVertex              // the call went to Vertex AI
 )
 
-// field is a part of an error. Each is a text; it is empty where the error does not have it.
+// field is a part of an error. Each is a text, empty if the error does not have it.
 type field uint8
 
 const (
 	nothing    field = iota // the status decides alone
-	quota                   // what the violated quotas mean together, in the words of quotaMeaning
+	quota                   // the meaning of the violated quotas together, see quotaMeaning
 	sentReason              // ErrorInfo.reason, or the string code of the Interactions API, as sent
 	reason                  // the same in upper case
-	iamTopic                // what a permission is missing for: other or ""
+	iamTopic                // the topic of a missing permission: other or ""
 	message                 // Google's message in lower case
 	limits                  // the limits in the message: zero or ""
-	topic                   // what the message is about: other or ""
+	topic                   // the topic of the message: other or ""
 	fields
 )
 
@@ -53,19 +53,19 @@ const (
 	equals
 )
 
-// The values of fields that are no words of Google's.
+// Values of fields that are Spillway's words, not Google's.
 const (
 	zero   = "zero"   // all limits are zero
 	day    = "day"    // a quota counts by the day
 	minute = "minute" // a quota counts by the minute
-	some   = "some"   // there are quotas, and nothing tells which
-	other  = "other"  // something of the caller's that is no model
+	some   = "some"   // there are quotas without a known period
+	other  = "other"  // a thing of the caller's that is not a model
 )
 
-// The statuses that rules share.
+// Statuses that several rules share.
 var (
-	// quotaRefusals keep a caller's own words, which a 400 may quote, from being taken for a quota. 403 is how Google's older front ends
-	// refuse for quota.
+	// A 400 may quote the caller's own words, which must not be taken for a quota. Google's older
+	// front ends answer 403 where a quota is used up.
 	quotaRefusals = []int{http.StatusTooManyRequests, http.StatusForbidden}
 	tooMany       = []int{http.StatusTooManyRequests}
 	badRequest    = []int{http.StatusBadRequest}
@@ -74,7 +74,7 @@ var (
 	failed        = []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
 )
 
-// Words that stand in several rules.
+// Words that several rules share.
 var (
 	keyRefused  = []string{"api key not valid", "api key expired", "api key not found", "invalid api key"}
 	suspended   = []string{"CONSUMER_SUSPENDED", "CONSUMER_INVALID"}
@@ -88,17 +88,20 @@ var (
 	suspension  = []string{"has been suspended"}
 )
 
-// rules are tried in order, and the first that fits decides: quotas, then ErrorInfo.reason, then the message, then the status. A rule for
-// messages holds only for the statuses that its words were seen with. Those of a 400 may quote the caller, so its rules look at the beginning.
+// rules is the table of verdicts. The first rule that fits decides: quotas first, then
+// ErrorInfo.reason, then the message, then the status. A rule for messages holds only for the
+// statuses that came with its words. A 400 may quote the caller, so its rules look at the beginning
+// of the message.
 //
-// The reasons are families of google.rpc.ErrorInfo.reason (googleapis, google/api/error_reason.proto), and the string codes of the
-// Interactions API.
+// The reasons are families of google.rpc.ErrorInfo.reason (googleapis,
+// google/api/error_reason.proto), and the string codes of the Interactions API.
 var rules = []rule{
 	{status: quotaRefusals, where: quota, how: equals, words: isZero, class: pool.ClassNoQuota},
 	{status: quotaRefusals, where: quota, how: equals, words: []string{day}, class: pool.ClassDayQuota},
 	{status: quotaRefusals, where: quota, how: equals, words: []string{minute}, class: pool.ClassMinuteQuota},
 
-	// Google's front ends say RATE_LIMIT_EXCEEDED of minutes, days and contention alike; only Interactions means the minute.
+	// Google's front ends use RATE_LIMIT_EXCEEDED for minutes, days and contention. Only
+	// Interactions means the minute.
 	{where: sentReason, how: equals, words: []string{"rate_limit_exceeded"}, class: pool.ClassMinuteQuota},
 	{where: sentReason, how: equals, words: []string{"quota_exceeded"}, class: pool.ClassDayQuota},
 	{where: reason, how: equals, words: []string{"MODEL_CAPACITY_EXHAUSTED"}, class: pool.ClassContention},
@@ -106,10 +109,10 @@ var rules = []rule{
 	{where: reason, how: equals, words: []string{"MODEL_NOT_FOUND"}, class: pool.ClassModelMissing},
 	{where: reason, how: equals, words: []string{"SERVICE_UNAVAILABLE"}, class: pool.ClassOverloaded},
 	{where: reason, how: equals, words: []string{"DEADLINE_EXCEEDED"}, class: pool.ClassServerFault},
-	// A key can be replaced by another; an access token stands for its project.
+	// Another key can replace a key; an access token stands for its project.
 	{when: keyed, where: reason, how: equals, words: suspended, class: pool.ClassKeyDead},
 	{where: reason, how: equals, words: suspended, class: pool.ClassProjectMisconfigured},
-	// A policy forbids the location; others may do.
+	// The policy forbids this location; others may be allowed.
 	{where: reason, how: equals, words: []string{"LOCATION_ORG_POLICY_VIOLATED", "LOCATION_POLICY_VIOLATED"},
 		class: pool.ClassModelMissing},
 	{where: reason, how: equals, words: []string{"USER_PROJECT_DENIED", "UNAUTHENTICATED", "CREDENTIALS_MISSING", "ACCOUNT_STATE_INVALID",
@@ -177,7 +180,8 @@ var rules = []rule{
 	{status: []int{http.StatusRequestTimeout, statusClientClosed}, class: pool.ClassServerFault},
 }
 
-// class is the class of the first rule that fits. Of the statuses without a rule, the server's are its faults, and the others the caller's.
+// class returns the class of the first rule that fits. Without one, statuses of the server are
+// server faults, and all others the caller's.
 func (f *fault) class(a *Answer, code int) pool.Class {
 	texts := f.fields()
 	for i := range rules {
@@ -191,7 +195,7 @@ func (f *fault) class(a *Answer, code int) pool.Class {
 	return pool.ClassCallerFault
 }
 
-// fields are what rules look at.
+// fields returns the texts that rules compare.
 func (f *fault) fields() (texts [fields]string) {
 	lower := strings.ToLower(f.message)
 	texts[quota] = quotaMeaning(f.violations)
@@ -207,24 +211,24 @@ func (f *fault) fields() (texts [fields]string) {
 }
 
 func (r *rule) fits(a *Answer, code int, texts *[fields]string) bool {
-	if r.status != nil && !slices.Contains(r.status, code) {
-		return false
-	}
-	switch r.when {
-	case keyed:
-		if !a.Keyed && a.Backend != pool.BackendGemini {
-			return false
-		}
-	case onVertex:
-		if a.Backend != pool.BackendVertex {
-			return false
-		}
-	}
 	text := texts[r.where]
-	return r.where == nothing || r.how.any(text, r.words) && (r.also == nil || has.any(text, r.also))
+	return (r.status == nil || slices.Contains(r.status, code)) && r.when.holds(a) &&
+		(r.where == nothing || r.how.any(text, r.words) && (r.also == nil || has.any(text, r.also)))
 }
 
-// any reports whether one of the words is found in the text.
+// holds reports whether the condition holds for the call of a.
+func (c circumstance) holds(a *Answer) bool {
+	switch c {
+	case keyed:
+		return a.Keyed || a.Backend == pool.BackendGemini
+	case onVertex:
+		return a.Backend == pool.BackendVertex
+	default:
+		return true
+	}
+}
+
+// any reports whether the text matches one of the words.
 func (m match) any(text string, words []string) bool {
 	for _, w := range words {
 		switch {
@@ -236,12 +240,13 @@ func (m match) any(text string, words []string) bool {
 	return false
 }
 
-// otherTopics are words for what is the caller's and no model.
+// otherTopics are words for things of the caller's that are not models.
 var otherTopics = []string{"access the file", "files/", "file not found", "cachedcontent", "cached content",
 	"operations/", "operation not found", "batches/", "batchpredictionjob", "tuningjob", "tunedmodel", "tuned model",
 	"corpora/", "ragcorpora", "ragcorpus", "filesearchstore", "file search store", "interactions/"}
 
-// topicOf is what a message or a name in lower case is about: other, or "" if it may be a model. An endpoint with a number is the caller's.
+// topicOf returns the topic of a lower-case message or name: other, or "" if it may be a model. An
+// endpoint with a number is the caller's.
 func topicOf(lower string) string {
 	if strings.Contains(lower, "publisher model") {
 		return ""
@@ -253,7 +258,7 @@ func topicOf(lower string) string {
 	return ""
 }
 
-// limitsZero reports whether a message in lower case states limits, all of them zero.
+// limitsZero reports whether a lower-case message states limits, all of them zero.
 func limitsZero(lower string) bool {
 	found := false
 	for {

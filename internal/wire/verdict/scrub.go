@@ -8,8 +8,9 @@ import (
 
 const redacted = "[redacted]"
 
-// Scrub replaces every secret in body with "[redacted]", also where some of its bytes are escaped as in JSON or percent
-// escaped as in a URL. It returns body itself when it finds none. Empty secrets are ignored.
+// Scrub replaces every secret in body with "[redacted]". It also finds secrets with bytes escaped
+// as in JSON, or percent escaped as in a URL. It returns body itself if it finds none. Empty
+// secrets are ignored.
 func Scrub(body []byte, secrets ...string) []byte {
 	var out []byte
 	kept := 0 // body up to here is in out
@@ -34,7 +35,7 @@ func Scrub(body []byte, secrets ...string) []byte {
 	return append(out, body[kept:]...)
 }
 
-// secretAt returns how many bytes at the front of b spell the secret, 0 if they do not.
+// secretAt returns the number of bytes at the front of b that spell the secret, 0 if they do not.
 func secretAt(b []byte, secret string) int {
 	at := 0
 	for i := range len(secret) {
@@ -47,8 +48,8 @@ func secretAt(b []byte, secret string) int {
 	return at
 }
 
-// matchEscaped returns how many bytes at the front of b spell want, 0 if they do not. An escape within an escape, as in JSON
-// that is a string in JSON, has more than one backslash.
+// matchEscaped returns the number of bytes at the front of b that spell want, 0 if they do not. An
+// escape inside an escape has more than one backslash: JSON in a JSON string.
 func matchEscaped(b []byte, want byte) int {
 	if len(b) == 0 {
 		return 0

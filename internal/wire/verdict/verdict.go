@@ -1,3 +1,4 @@
+// Package verdict judges Google's errors, and writes errors in the same shape.
 package verdict
 
 import (
@@ -7,7 +8,7 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Period is the time over which a quota counts; "" where nothing tells.
+// Period is the time over which a quota counts, "" if unknown.
 type Period string
 
 const (
@@ -15,7 +16,7 @@ const (
 	Day    Period = "day"
 )
 
-// Dimension is what a quota counts; "" where nothing tells.
+// Dimension is what a quota counts, "" if unknown.
 type Dimension string
 
 const (
@@ -27,29 +28,29 @@ const (
 type Violation struct {
 	ID     string    // quotaId, such as "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 	Metric string    // quotaMetric
-	Model  string    // the model or family whose quota it is; need not be the one that was asked for
+	Model  string    // the model or family of the quota, which may differ from the requested model
 	Limit  int64     // the quota's value, -1 if unknown
 	Per    Period    // "" if unknown
 	Of     Dimension // "" if unknown
 }
 
-// Verdict is what an answer means.
+// Verdict is the meaning of a response.
 type Verdict struct {
 	Class      pool.Class
-	Hint       time.Duration // how long Google asks to wait: the longest of RetryInfo, message and Retry-After; 0 is none
-	Violations []Violation   // the quotas named, as found
-	Reason     string        // google.rpc.ErrorInfo.reason, or the string code of the Interactions API
+	Hint       time.Duration // the longest wait in RetryInfo, message and Retry-After; 0 is none
+	Violations []Violation   // the named quotas, in their order
+	Reason     string        // ErrorInfo.reason, or the string code of the Interactions API
 	Status     string        // google.rpc.Code, such as "RESOURCE_EXHAUSTED"
 	Code       int           // the HTTP status, or the code in the body where Answer.Status is 0
-	Message    string        // first line of Google's message, bounded; may echo a key unless the body was scrubbed
+	Message    string        // first line, bounded; may echo a key of an unscrubbed body
 }
 
-// Answer is what Judge looks at.
+// Answer is a response that Judge looks at.
 type Answer struct {
 	Backend pool.Backend
 	Keyed   bool        // the request was signed with an API key; always so on the Gemini back end
-	Status  int         // HTTP status; 0 stands for an error event inside a 200: the code in the body counts
+	Status  int         // HTTP status; 0 is an error event in a 200, whose body has the code
 	Header  http.Header // may be nil
 	Body    []byte
-	Now     time.Time // what dates in Retry-After are measured against
+	Now     time.Time // dates in Retry-After are measured from here
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
-// told fills in what id and metric tell of period and dimension; the id first.
+// told fills in period and dimension from id and metric; the id comes first.
 func (v Violation) told() Violation {
 	for _, s := range [...]string{foldWords(v.ID), foldWords(v.Metric)} {
 		if v.Per == "" {
@@ -19,7 +19,7 @@ func (v Violation) told() Violation {
 	return v
 }
 
-// foldWords makes "PerDay", "per_day" and "per day" one.
+// foldWords makes "PerDay", "per_day" and "per day" the same.
 func foldWords(s string) string {
 	out := make([]byte, 0, len(s))
 	for i := range len(s) {
@@ -56,9 +56,9 @@ func dimensionOf(folded string) Dimension {
 
 // messageViolations reads the quotas that a message names:
 //
-//   - Quota exceeded for metric: generativelanguage.googleapis.com/…_requests, limit: 10, model: gemini-2.5-flash
-//     Quota exceeded for aiplatform.googleapis.com/…_per_minute_per_project_per_base_model with base model: gemini-pro.
-//     Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service '…'
+//	Quota exceeded for metric: …googleapis.com/…_requests, limit: 10, model: gemini-2.5-flash
+//	Quota exceeded for …googleapis.com/…_per_minute_per_… with base model: gemini-pro.
+//	Quota exceeded for quota metric 'Requests' and limit 'Requests per minute' of service '…'
 func messageViolations(message string) []Violation {
 	const sign = "quota exceeded for "
 	var all []Violation
@@ -83,7 +83,7 @@ func messageViolations(message string) []Violation {
 	return all
 }
 
-// metricIn finds the word with a slash that is no address.
+// metricIn returns the word with a slash that is not an address.
 func metricIn(text string) string {
 	for word := range strings.FieldsSeq(text) {
 		if strings.Contains(word, "googleapis.com/") && !strings.Contains(word, "://") {
@@ -93,7 +93,7 @@ func metricIn(text string) string {
 	return ""
 }
 
-// wordAfter returns the word that follows a lower-case label, without punctuation behind it.
+// wordAfter returns the word after a lower-case label, without punctuation at its end.
 func wordAfter(text, label string) string {
 	at := jsonscan.IndexFold(text, label)
 	if at < 0 {
@@ -106,7 +106,7 @@ func wordAfter(text, label string) string {
 	return clip(strings.TrimRight(word, ".'\""), maxName)
 }
 
-// addLimits gives violations without a value the one that the message states for their metric, in the order of both.
+// addLimits fills in missing limits from the message: it states them by metric, in the same order.
 func addLimits(violations, stated []Violation) {
 	used := make([]bool, len(stated))
 	for i := range violations {
@@ -119,7 +119,8 @@ func addLimits(violations, stated []Violation) {
 	}
 }
 
-// quotaMeaning is what violations mean together: zero if every limit is, else the longest period, else some; "" if there are none.
+// quotaMeaning returns the meaning of violations together: zero if every limit is, else the longest
+// period, else some. It returns "" if there are no violations.
 func quotaMeaning(violations []Violation) string {
 	zeros, unknown, daily, minutely := 0, 0, false, false
 	for _, v := range violations {
@@ -138,7 +139,8 @@ func quotaMeaning(violations []Violation) string {
 	case zeros > 0 && zeros+unknown == n:
 		return zero
 	case n >= 3 && unknown == n:
-		// protobuf leaves a zero out: a project without quota violates every limit of the model, none of them with a value.
+		// protobuf leaves a zero out. A project without quota violates every limit of the model,
+		// each without a value.
 		return zero
 	case daily:
 		return day
