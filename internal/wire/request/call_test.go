@@ -23,7 +23,7 @@ func parse(tb testing.TB, method, address, body string) request.Call {
 	return request.Parse(method, u, []byte(body))
 }
 
-func TestParseRequestPaths(t *testing.T) {
+func TestParsePaths(t *testing.T) {
 	tests := []struct {
 		name, method, url, body string
 		want                    request.Call
@@ -70,7 +70,7 @@ func TestParseRequestPaths(t *testing.T) {
 	}
 }
 
-func FuzzParseRequest(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("POST", "/v1beta/models/m:generateContent", "alt=sse&key=K", []byte(`{"contents":[{"parts":[{"inlineData":{"data":"AAAA","mimeType":"image/png"}}]}]}`))
 	f.Add("GET", "/v1beta1%2Fprojects%2Fp%2Flocations%2Fl/interactions/i", "stream=true", []byte(nil))
 	f.Add("PATCH", "/upload/v1/projects/p/locations/l/models/1", "upload_id=%zz&&=&key", []byte(`{"a":{"b":[}`))
@@ -112,7 +112,7 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
-func BenchmarkParseRequest(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	u, err := url.Parse("https://aiplatform.googleapis.com/v1beta1/projects/spillway/locations/global/publishers/google/models/gemini-2.5-flash:generateContent?alt=sse")
 	if err != nil {
 		b.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-func TestParseRequestBodies(t *testing.T) {
+func TestParseBodies(t *testing.T) {
 	blob := func(bytes int) string { return base64.StdEncoding.EncodeToString(make([]byte, bytes)) }
 	inline := func(mime string, bytes int) string {
 		return fmt.Sprintf(`{"contents":[{"parts":[{"inlineData":{"data":%q,"mimeType":%q}}]}]}`, blob(bytes), mime)
@@ -80,7 +80,7 @@ func TestParseRequestBodies(t *testing.T) {
 	}
 }
 
-func TestParseRequestReadsTheOutputLimits(t *testing.T) {
+func TestParseReadsTheOutputLimits(t *testing.T) {
 	for _, body := range []string{
 		`{"generationConfig":{"maxOutputTokens":9,"candidateCount":3}}`,
 		`{"generation_config":{"max_output_tokens":9,"candidate_count":3}}`,
@@ -97,7 +97,7 @@ func TestParseRequestReadsTheOutputLimits(t *testing.T) {
 	}
 }
 
-func TestParseRequestEstimatesBrokenBodiesFromTheirLength(t *testing.T) {
+func TestParseEstimatesBrokenBodiesFromTheirLength(t *testing.T) {
 	for _, body := range []string{
 		`{"contents":[{"parts":[{"text":"` + strings.Repeat("a", 369),
 		`{"contents":[` + strings.Repeat("[", 387),
@@ -112,7 +112,7 @@ func TestParseRequestEstimatesBrokenBodiesFromTheirLength(t *testing.T) {
 	}
 }
 
-func TestParseRequestReadsTheThinkingBudget(t *testing.T) {
+func TestParseReadsTheThinkingBudget(t *testing.T) {
 	for _, tt := range []struct {
 		budget      string
 		maxThoughts int64

@@ -8,7 +8,7 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
-func TestWhatMakesSomethingIsTold(t *testing.T) {
+func TestNonIdempotentIsWhatCreatesSomething(t *testing.T) {
 	const gemini, vertex = "https://generativelanguage.googleapis.com/", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/l/"
 	for _, tt := range []struct {
 		method, address, body string

@@ -44,7 +44,7 @@ func TestRenameAsksTheOtherModelInPathAndBody(t *testing.T) {
 	}
 }
 
-func TestPlaceMovesNamesAndNothingElse(t *testing.T) {
+func TestRewriteNamesMovesNamesAndNothingElse(t *testing.T) {
 	target := request.Target{Backend: pool.BackendVertex, Project: "acme", Location: "eu"}
 	for _, tt := range []struct{ name, body, want string }{
 		{"a cache and a model", `{"model":"projects/spillway/locations/global/publishers/google/models/m","cachedContent": "projects/spillway/locations/global/cachedContents/9"}`,
