@@ -9,7 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/stream"
+	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -39,19 +40,19 @@ func (t *transfer) whole() answer {
 		return t.pass(body)
 	case t.resp.StatusCode == http.StatusOK && isJSON(t.resp.Header) && cut(body):
 		return t.broken(io.ErrUnexpectedEOF)
-	case s.wire.Generates && wire.IsError(body):
+	case s.wire.Generates && stream.IsError(body):
 		return t.judged(0, body)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
-	var usage wire.Usage
+	var usage stream.Usage
 	if s.metered() {
-		usage = wire.ParseUsage(body)
+		usage = stream.ParseUsage(body)
 		use(&o, usage)
 	}
 	t.settle(o)
 	s.learn(t.lease.Candidate(), t.resp.Header, body)
 	if t.translation != nil {
-		body = t.translation.Answer(body)
+		body = t.translation.Response(body)
 	}
 	setBody(t.resp, body)
 	t.sign(usage)
@@ -66,7 +67,7 @@ func setBody(resp *http.Response, body []byte) {
 }
 
 // use puts what Google counted into an outcome.
-func use(o *pool.Outcome, u wire.Usage) {
+func use(o *pool.Outcome, u stream.Usage) {
 	o.Traffic = u.Traffic
 	if o.Counted = u.Known; !u.Known {
 		return
@@ -79,7 +80,7 @@ func use(o *pool.Outcome, u wire.Usage) {
 		OutputImage: output.Image, OutputAudio: output.Audio,
 	}
 	o.Details = pool.Details{
-		Prompt: pool.Modalities(prompt), Cached: pool.Modalities(cached), ToolUse: int64(u.ToolUse), Thoughts: int64(u.Thoughts),
+		Prompt: prompt, Cached: cached, ToolUse: int64(u.ToolUse), Thoughts: int64(u.Thoughts),
 	}
 }
 
@@ -106,23 +107,23 @@ func cut(body []byte) bool {
 
 // pass hands an answer on as it comes, after the head that was read already.
 func (t *transfer) pass(head []byte) answer {
-	t.accept(wire.Usage{})
+	t.accept(stream.Usage{})
 	t.resp.Body = &passing{transfer: t, head: head}
 	return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
 }
 
 // accept notes that Google has begun to answer well.
-func (t *transfer) accept(u wire.Usage) {
+func (t *transfer) accept(u stream.Usage) {
 	t.patience.Stop()
 	t.lease.Accept(time.Now())
 	t.sign(u)
 }
 
 // sign puts our headers on a good answer: usage is what it says of itself so far.
-func (t *transfer) sign(u wire.Usage) {
-	traffic := wire.Traffic(t.resp.Header, u)
+func (t *transfer) sign(u stream.Usage) {
+	traffic := translate.Traffic(t.resp.Header, u.Traffic)
 	if t.translation != nil {
-		t.translation.AnswerHeader(t.resp.Header, traffic)
+		t.translation.ResponseHeader(t.resp.Header, traffic)
 	}
 	t.session.sign(t.resp.Header, t.lease.Candidate(), traffic)
 }

@@ -15,7 +15,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/internal/wire/translate"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -141,7 +143,7 @@ func (s *sending) Read(p []byte) (int, error) {
 func (t *transfer) request() (*http.Request, error) {
 	s, ctx, l := t.session, t.ctx, t.lease
 	c := l.Candidate()
-	target := wire.Target{Backend: wire.Backend(c.Backend()), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location()}
+	target := request.Target{Backend: c.Backend(), Base: c.BaseURL(), Project: c.ProjectID(), Location: c.Location()}
 	u, body := s.wire.URL(target), s.body
 	if t.translation != nil {
 		u, body = t.translation.Call.URL(target), t.translation.Body
@@ -181,7 +183,7 @@ func (t *transfer) request() (*http.Request, error) {
 		req.ContentLength = s.req.ContentLength
 	case len(body) > 0:
 		if s.belongs {
-			body = s.wire.Place(target, body)
+			body = s.wire.RewriteNames(target, body)
 		}
 		req.Body = io.NopCloser(bytes.NewReader(body))
 		req.ContentLength = int64(len(body))
@@ -209,7 +211,7 @@ type transfer struct {
 	session *session
 	lease   pool.Lease
 
-	translation *wire.Translation // nil: the endpoint speaks the caller's dialect
+	translation *translate.Translation // nil: the endpoint speaks the caller's dialect
 
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
@@ -306,16 +308,16 @@ func unzipped(h http.Header, body []byte) []byte {
 // judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a good answer.
 func (t *transfer) judged(status int, body []byte) answer {
 	s, c := t.session, t.lease.Candidate()
-	body = wire.Scrub(body, t.lease.Secrets()...)
-	v := wire.Judge(wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: t.lease.Keyed(), Status: status, Header: t.resp.Header, Body: body, Now: time.Now()})
-	if v.Class == wire.OK { // an error event without anything that names the error
-		v.Class = wire.ServerFault
+	body = verdict.Scrub(body, t.lease.Secrets()...)
+	v := verdict.Judge(verdict.Answer{Backend: c.Backend(), Keyed: t.lease.Keyed(), Status: status, Header: t.resp.Header, Body: body, Now: time.Now()})
+	if v.Class == pool.ClassOK { // an error event without anything that names the error
+		v.Class = pool.ClassServerFault
 	}
-	if s.belongs && (v.Class == wire.ModelMissing || v.Class == wire.ModelForbidden) {
-		v.Class = wire.CallerFault // it is the resource that is not there, and it lives nowhere else
+	if s.belongs && (v.Class == pool.ClassModelMissing || v.Class == pool.ClassModelForbidden) {
+		v.Class = pool.ClassCallerFault // it is the resource that is not there, and it lives nowhere else
 	}
-	if s.home != (pool.Home{}) && v.Class == wire.ProjectMisconfigured && strings.HasPrefix(v.Reason, "IAM_") {
-		v.Class = wire.CallerFault // what may not be done to a resource says nothing of the project
+	if s.home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured && strings.HasPrefix(v.Reason, "IAM_") {
+		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
 	}
 	if status == 0 { // it was good before Google knew better
 		if status = v.Code; status < http.StatusBadRequest {
@@ -324,27 +326,27 @@ func (t *transfer) judged(status int, body []byte) answer {
 	}
 	t.settle(outcome(v, status, body))
 	return answer{
-		candidate: c, class: pool.Class(v.Class), hint: v.Hint,
+		candidate: c, class: v.Class, hint: v.Hint,
 		resp: t.reply(status, body),
 	}
 }
 
 // outcome is what the pool needs of a verdict.
-func outcome(v wire.Verdict, status int, body []byte) pool.Outcome {
-	o := pool.Outcome{Class: pool.Class(v.Class), Hint: v.Hint, Message: v.Message, Answer: &pool.Answer{Status: status, Body: body}}
+func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
+	o := pool.Outcome{Class: v.Class, Hint: v.Hint, Message: v.Message, Answer: &pool.Answer{Status: status, Body: body}}
 	for _, q := range v.Violations {
-		if o.Quota == "" || q.Per == wire.Day {
+		if o.Quota == "" || q.Per == verdict.Day {
 			if o.Quota = q.ID; o.Quota == "" {
 				o.Quota = q.Metric
 			}
 		}
 		switch {
 		case q.Limit <= 0:
-		case q.Of == wire.Requests && q.Per == wire.Minute:
+		case q.Of == verdict.Requests && q.Per == verdict.Minute:
 			o.Stated.RPM = q.Limit
-		case q.Of == wire.Tokens && q.Per == wire.Minute:
+		case q.Of == verdict.Tokens && q.Per == verdict.Minute:
 			o.Stated.TPM = q.Limit
-		case q.Of == wire.Requests && q.Per == wire.Day:
+		case q.Of == verdict.Requests && q.Per == verdict.Day:
 			o.Stated.RPD = q.Limit
 		}
 	}

@@ -34,7 +34,7 @@ type specimen struct {
 
 func specimens(t *testing.T) []specimen {
 	t.Helper()
-	data, err := os.ReadFile("../internal/wire/testdata/google_errors.json")
+	data, err := os.ReadFile("../internal/wire/verdict/testdata/google_errors.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,37 +4,37 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/pool"
 )
 
-// expression is a call in the dialect of the other back end. It is worked out when an endpoint of that one is first looked at, so a pool of
+// translation is a call in the dialect of the other back end. It is worked out when an endpoint of that one is first looked at, so a pool of
 // one back end never pays for it. Calls that wait are looked at by others too: it is safe for concurrent use.
-type expression struct {
+type translation struct {
 	once        sync.Once
-	translation *wire.Translation // nil: there is none
-	lacks       []string          // why
+	translation *translate.Translation // nil: there is none
+	lacks       []string               // why
 }
 
 // otherDialect returns the call as the back end takes it whose dialect it does not speak.
-func (s *session) otherDialect() *expression {
+func (s *session) otherDialect() *translation {
 	e := &s.expressed
 	e.once.Do(func() {
 		if s.tail != nil {
 			e.lacks = []string{"a body that is too long to be kept is not translated into the other back end's dialect"}
 			return
 		}
-		to := wire.Gemini
-		if s.wire.Backend == wire.Gemini {
-			to = wire.Vertex
+		to := pool.BackendGemini
+		if s.wire.Backend == pool.BackendGemini {
+			to = pool.BackendVertex
 		}
-		e.translation, e.lacks = s.wire.Translate(to, s.req.Header, s.body)
+		e.translation, e.lacks = translate.Call(&s.wire, to, s.req.Header, s.body)
 	})
 	return e
 }
 
 // speaks reports whether the call is in the back end's own dialect.
-func (s *session) speaks(b pool.Backend) bool { return b == pool.Backend(s.wire.Backend) }
+func (s *session) speaks(b pool.Backend) bool { return b == s.wire.Backend }
 
 // expressible reports whether the call can be said in the back end's dialect.
 func (s *session) expressible(b pool.Backend) bool {
@@ -42,7 +42,7 @@ func (s *session) expressible(b pool.Backend) bool {
 }
 
 // translation returns the call as the candidate takes it, nil if that is as it came. The candidate is eligible.
-func (s *session) translation(c *pool.Candidate) *wire.Translation {
+func (s *session) translation(c *pool.Candidate) *translate.Translation {
 	if s.speaks(c.Backend()) {
 		return nil
 	}

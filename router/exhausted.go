@@ -13,7 +13,7 @@ import (
 
 	"google.golang.org/genai"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -57,7 +57,7 @@ func Exhausted(err error) (e *ExhaustedError, ok bool) {
 		return nil, false
 	}
 	for _, d := range api.Details {
-		if d["reason"] != wire.ExhaustedReason || d["domain"] != wire.ExhaustedDomain {
+		if d["reason"] != verdict.ExhaustedReason || d["domain"] != verdict.ExhaustedDomain {
 			continue
 		}
 		e = &ExhaustedError{err: api}
@@ -114,7 +114,7 @@ func (s *session) exhausted() *http.Response {
 	if s.attempts >= s.cfg.MaxAttempts {
 		why = "max_attempts is used up"
 	}
-	e := wire.Exhausted{
+	e := verdict.Exhausted{
 		Message:  "spillway: no endpoint can serve " + s.name() + " in time: " + why + "; see the details for each",
 		Metadata: reasons,
 	}
@@ -155,5 +155,5 @@ func (s *session) nowhere(reasons map[string]string) *http.Response {
 	if len(reasons) == 0 {
 		message = "spillway: no project of the pool takes " + s.name() + "; add it to a [[project]]'s models"
 	}
-	return s.reply(http.StatusBadRequest, wire.NoEndpoint(message, reasons))
+	return s.reply(http.StatusBadRequest, verdict.NoEndpoint(message, reasons))
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -53,7 +53,7 @@ func (s *session) lists() bool {
 // list asks the homes one after another, a page of one of them at a time, so that nothing is lost or repeated: its tokens say whose page is
 // next. A home that gives no answer ends it: a list with a hole in it is worse than none.
 func (s *session) list() (*http.Response, error) {
-	homes := slices.DeleteFunc(s.router.pool.Homes(pool.Backend(s.wire.Backend)), func(h pool.Home) bool {
+	homes := slices.DeleteFunc(s.router.pool.Homes(s.wire.Backend), func(h pool.Home) bool {
 		return !slices.ContainsFunc(s.plan.All(), func(c *pool.Candidate) bool { return h.Has(c) && s.eligible(c) })
 	})
 	if len(homes) == 0 {
@@ -75,7 +75,7 @@ func (s *session) list() (*http.Response, error) {
 		if err != nil || resp.StatusCode != http.StatusOK {
 			return resp, err
 		}
-		items, next := wire.Page(body)
+		items, next := request.Page(body)
 		switch {
 		case next != "":
 			next = cursor{at.Project, at.Location, next}.token()
@@ -87,7 +87,7 @@ func (s *session) list() (*http.Response, error) {
 			next = s.next(homes[i+1:])
 		}
 		if len(homes) > 1 {
-			setBody(resp, wire.WithNextPage(body, next))
+			setBody(resp, request.WithNextPage(body, next))
 		}
 		return resp, nil
 	}
@@ -104,7 +104,7 @@ func (s *session) next(homes []pool.Home) string {
 			}
 			return start(home).token()
 		}
-		if items, more := wire.Page(body); items > 0 || more != "" {
+		if items, more := request.Page(body); items > 0 || more != "" {
 			return start(home).token()
 		}
 	}

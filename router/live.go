@@ -18,7 +18,8 @@ import (
 	"github.com/gorilla/websocket"
 	"google.golang.org/genai"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -84,9 +85,9 @@ func (l *Live) Release(err error) {
 }
 
 // settle ends the place with what an error means.
-func (l *Live) settle(err error) wire.Verdict {
+func (l *Live) settle(err error) verdict.Verdict {
 	v, body := l.judge(err)
-	o := pool.Outcome{Class: pool.Class(v.Class), Hint: v.Hint, Message: v.Message}
+	o := pool.Outcome{Class: v.Class, Hint: v.Hint, Message: v.Message}
 	if body != nil {
 		o = outcome(v, v.Code, body)
 	}
@@ -108,28 +109,28 @@ var liveCodes = map[int]int{
 }
 
 // judge says what the error of a session means, with the answer of Google's that it stands for, if it is one.
-func (l *Live) judge(err error) (v wire.Verdict, body []byte) {
+func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
 	c := l.lease.Candidate()
-	heard := wire.Answer{Backend: wire.Backend(c.Backend()), Keyed: l.lease.Keyed(), Header: http.Header{}, Now: time.Now()}
+	heard := verdict.Answer{Backend: c.Backend(), Keyed: l.lease.Keyed(), Header: http.Header{}, Now: time.Now()}
 	var closed *websocket.CloseError
 	var network *net.OpError
 	_, said, isError := strings.Cut(err.Error(), "received error in response: ")
 	switch {
 	case errors.As(err, &closed):
 	case isError:
-		heard.Body = wire.Scrub([]byte(said), l.lease.Secrets()...)
-		return wire.Judge(heard), heard.Body
+		heard.Body = verdict.Scrub([]byte(said), l.lease.Secrets()...)
+		return verdict.Judge(heard), heard.Body
 	case errors.Is(err, websocket.ErrBadHandshake):
 		// Refused, and the SDK keeps the reason to itself: the project rests for the model, but not for long.
-		return wire.Verdict{Class: wire.QuotaUnknown, Message: "the websocket's handshake was refused"}, nil
+		return verdict.Verdict{Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused"}, nil
 	case errors.Is(err, errFirstByte):
-		return wire.Verdict{Class: wire.Transport}, nil
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	case errors.Is(err, net.ErrClosed), !errors.As(err, &network) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return wire.Verdict{Class: wire.Class(pool.ClassCancelled)}, nil
+		return verdict.Verdict{Class: pool.ClassCancelled}, nil
 	case network != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasPrefix(err.Error(), "Connect to "):
-		return wire.Verdict{Class: wire.Transport}, nil
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	default:
-		return wire.Verdict{Class: wire.CallerFault}, nil // of the SDK: a field that the back end does not take
+		return verdict.Verdict{Class: pool.ClassCallerFault}, nil // of the SDK: a field that the back end does not take
 	}
 	code, known := liveCodes[closed.Code]
 	text := strings.ToLower(closed.Text)
@@ -143,9 +144,9 @@ func (l *Live) judge(err error) (v wire.Verdict, body []byte) {
 	}
 	switch {
 	case closed.Code == websocket.CloseNormalClosure, closed.Code == websocket.CloseGoingAway:
-		return wire.Verdict{Class: wire.OK}, nil
+		return verdict.Verdict{Class: pool.ClassOK}, nil
 	case !known: // 1006: it broke off
-		return wire.Verdict{Class: wire.Transport}, nil
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests", "rate limit"):
 		code = http.StatusTooManyRequests
 	case code == http.StatusBadRequest && has("is not found", "was not found"):
@@ -155,8 +156,8 @@ func (l *Live) judge(err error) (v wire.Verdict, body []byte) {
 	case has("unavailable", "overloaded", "high demand"):
 		code = http.StatusServiceUnavailable
 	}
-	heard.Status, heard.Body = code, wire.Scrub(wire.ErrorBody(code, "", closed.Text), l.lease.Secrets()...)
-	return wire.Judge(heard), heard.Body
+	heard.Status, heard.Body = code, verdict.Scrub(verdict.ErrorBody(code, "", closed.Text), l.lease.Secrets()...)
+	return verdict.Judge(heard), heard.Body
 }
 
 // liveSession is a call for a session with a model. It has no request of its own: one is made up that names the model as the SDK would.
@@ -231,7 +232,7 @@ func (s *session) place(lease pool.Lease) (*Live, error) {
 	if err := lease.Authorize(s.ctx, h); err != nil {
 		return nil, err
 	}
-	base := url.URL{Scheme: "https", Host: wire.Host(wire.Backend(c.Backend()), c.Location())}
+	base := url.URL{Scheme: "https", Host: request.Host(c.Backend(), c.Location())}
 	if b := c.BaseURL(); b != nil {
 		base = *b
 	}
@@ -315,7 +316,7 @@ func (r *Router) ConnectLive(ctx context.Context, model string, config *genai.Li
 		v := l.settle(err)
 		s.look()
 		err = l.scrubbed(err)
-		a := answer{candidate: l.lease.Candidate(), class: pool.Class(v.Class), hint: v.Hint, err: err}
+		a := answer{candidate: l.lease.Candidate(), class: v.Class, hint: v.Hint, err: err}
 		if s.last = &a; s.ctx.Err() != nil || !a.class.Elsewhere() || !s.again(&a) {
 			return nil, err
 		}
@@ -355,7 +356,7 @@ func (l *Live) connect(ctx context.Context, timeout time.Duration, config *genai
 // scrubbed takes the pool's keys out of an error that somebody else has worded.
 func (l *Live) scrubbed(err error) error {
 	text := err.Error()
-	if clean := string(wire.Scrub([]byte(text), l.lease.Secrets()...)); clean != text {
+	if clean := string(verdict.Scrub([]byte(text), l.lease.Secrets()...)); clean != text {
 		return errors.New(clean)
 	}
 	return err

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -54,7 +54,7 @@ func (l *lookups) end(key string, search *lookup) {
 }
 
 // seek asks every home whether it has a resource, and remembers the answer.
-func (s *session) seek(res wire.Resource, homes []pool.Home) (pool.Home, *http.Response, error) {
+func (s *session) seek(res request.Resource, homes []pool.Home) (pool.Home, *http.Response, error) {
 	key := res.Name + " " + strings.ToLower(strings.Join(s.asked.Locations, " "))
 	for {
 		search, mine := s.router.lookups.join(key)
@@ -87,7 +87,7 @@ func (s *session) seek(res wire.Resource, homes []pool.Home) (pool.Home, *http.R
 }
 
 // lead makes a search that others may wait for. Whatever becomes of it, even a panic of the transport's, they hear.
-func (s *session) lead(key string, search *lookup, res wire.Resource, homes []pool.Home) {
+func (s *session) lead(key string, search *lookup, res request.Resource, homes []pool.Home) {
 	search.err = errAbandoned
 	defer s.router.lookups.end(key, search)
 	search.err = s.search(search, res, homes)
@@ -97,7 +97,7 @@ func (s *session) lead(key string, search *lookup, res wire.Resource, homes []po
 var errAbandoned = errors.New("router: search abandoned")
 
 // search asks the homes one by one. An error means that the searcher has gone.
-func (s *session) search(found *lookup, res wire.Resource, homes []pool.Home) error {
+func (s *session) search(found *lookup, res request.Resource, homes []pool.Home) error {
 	everywhere := true
 	for _, home := range homes {
 		if !s.mayAsk(home) {
@@ -133,7 +133,7 @@ func (s *session) mayAsk(home pool.Home) bool {
 }
 
 // askFor asks one home for a resource, and returns the status of the answer.
-func (s *session) askFor(res wire.Resource, home pool.Home) (status int, err error) {
+func (s *session) askFor(res request.Resource, home pool.Home) (status int, err error) {
 	req, err := s.question(res)
 	if err != nil {
 		return 0, err
@@ -168,7 +168,7 @@ func (s *session) rests() bool {
 }
 
 // question is a request that reads a resource: the call itself if it does no more than that, else one for the resource by its name.
-func (s *session) question(res wire.Resource) (*http.Request, error) {
+func (s *session) question(res request.Resource) (*http.Request, error) {
 	ctx := WithCall(s.ctx, s.asked)
 	if s.req.Method == http.MethodGet || s.wire.Method == "fetchPredictOperation" {
 		req, err := http.NewRequestWithContext(ctx, s.req.Method, s.req.URL.String(), bytes.NewReader(s.body))
@@ -178,7 +178,7 @@ func (s *session) question(res wire.Resource) (*http.Request, error) {
 		return req, err
 	}
 	address := "https://generativelanguage.googleapis.com/v1beta/"
-	if s.wire.Backend == wire.Vertex {
+	if s.wire.Backend == pool.BackendVertex {
 		address = "https://aiplatform.googleapis.com/v1beta1/projects/-/locations/-/"
 	}
 	return http.NewRequestWithContext(ctx, http.MethodGet, address+res.Name, nil)

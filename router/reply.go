@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -67,7 +67,7 @@ func (s *session) name() string {
 
 // refuse answers a request that cannot be understood.
 func (s *session) refuse(status int, code, message string) *http.Response {
-	return s.reply(status, wire.ErrorBody(status, code, message))
+	return s.reply(status, verdict.ErrorBody(status, code, message))
 }
 
 // reply is an answer of the router's own.

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/internal/wire/stream"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -32,7 +33,7 @@ func (s *session) bind() (*http.Response, error) {
 	for _, res := range s.wire.Resources {
 		home, refused, err := s.find(res)
 		switch {
-		case refused != nil && res.Perhaps && err == nil:
+		case refused != nil && res.Ambiguous && err == nil:
 			continue // Google's own, or whoever is asked says what is wrong
 		case refused != nil || err != nil:
 			return refused, err
@@ -64,7 +65,7 @@ func (s *session) proceed() {
 func where(h pool.Home) string { return "project " + h.Project + " (" + h.Location + ")" }
 
 // find returns where a resource lives.
-func (s *session) find(res wire.Resource) (pool.Home, *http.Response, error) {
+func (s *session) find(res request.Resource) (pool.Home, *http.Response, error) {
 	p := s.router.pool
 	switch home, known, missing := p.Owner(s.now, res.Name); {
 	case known:
@@ -75,7 +76,7 @@ func (s *session) find(res wire.Resource) (pool.Home, *http.Response, error) {
 	if home, ok := p.HomeIn(res.Project, res.Location); ok {
 		return home, nil, nil
 	}
-	homes := p.Homes(pool.Backend(s.wire.Backend))
+	homes := p.Homes(s.wire.Backend)
 	switch {
 	case len(homes) == 1: // Google says whether it is there
 		return homes[0], nil, nil
@@ -101,7 +102,7 @@ func (s *session) missing(name string) *http.Response {
 func (s *session) learn(c *pool.Candidate, h http.Header, body []byte) {
 	p := s.router.pool
 	if s.wire.Generates {
-		if token := wire.Continuation(body); token != "" {
+		if token := stream.Continuation(body); token != "" {
 			p.Own(token, c.Home())
 		}
 		return
@@ -124,7 +125,7 @@ func (s *session) learn(c *pool.Candidate, h http.Header, body []byte) {
 	if made, _, ok := strings.Cut(s.wire.Method, "."); ok {
 		collection = made // what the call names may be something else
 	}
-	for _, name := range wire.Names(body, collection) {
+	for _, name := range request.NamesIn(body, collection) {
 		p.Own(name, c.Home())
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -35,11 +35,11 @@ type session struct {
 	req    *http.Request
 	asked  Call
 
-	wire wire.Call
+	wire request.Call
 	body []byte
 	tail io.Reader // what did not fit into body: then there is one attempt
 
-	expressed expression // the call as the other back end takes it
+	expressed translation // the call as the other back end takes it
 
 	model    string // as the caller named it; the plan's differs for aliases and fallbacks
 	plan     *pool.Plan
@@ -81,7 +81,7 @@ func (r *Router) newSession(req *http.Request) (s *session, refused *http.Respon
 		return nil, s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
 	s.asked = asked
-	s.wire = wire.ParseRequest(req.Method, req.URL, s.body)
+	s.wire = request.Parse(req.Method, req.URL, s.body)
 	s.belongs = s.wire.Resource != ""
 	s.affinity = s.findAffinity()
 	s.model = s.wire.Model
@@ -135,7 +135,7 @@ func (s *session) readBody() (body []byte, tail io.Reader, err error) {
 func (s *session) use(model string) {
 	if model != s.wire.Model {
 		s.body = s.wire.Rename(model, s.body)
-		s.expressed = expression{}
+		s.expressed = translation{}
 	}
 	s.plan = s.router.pool.Plan(s.now, model)
 	deadline, _ := s.ctx.Deadline()
@@ -151,11 +151,9 @@ func (s *session) look() {
 
 // estimate is what the request, or its caller, says of the call's tokens.
 func (s *session) estimate() pool.Estimate {
-	w := &s.wire
-	return pool.Estimate{
-		Prompt: pool.Prompt(w.Prompt), Candidates: int64(w.Candidates), MaxOutput: int64(w.MaxOutput), MaxThoughts: int64(w.MaxThoughts),
-		NoThoughts: w.NoThoughts, NoOutput: !w.Generates, Input: s.asked.InputTokens, Output: s.asked.OutputTokens,
-	}
+	e := s.wire.Estimate
+	e.NoOutput, e.Input, e.Output = !s.wire.Generates, s.asked.InputTokens, s.asked.OutputTokens
+	return e
 }
 
 // metered reports whether Google counts the call against limits and orders: what asks a model for an answer, not what counts tokens
@@ -205,7 +203,7 @@ func (s *session) again(a *answer) bool {
 	if !a.class.Fault() {
 		return true // what failed rests now: moving on is free
 	}
-	if s.wire.Makes() && !a.unsent {
+	if s.wire.NonIdempotent() && !a.unsent {
 		return false // it may be made, for all that came back
 	}
 	if !s.router.budget.retry(s.now) {

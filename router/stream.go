@@ -7,7 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/wire"
+	"github.com/spillway-go/spillway/internal/wire/stream"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -23,7 +24,7 @@ func (t *transfer) stream() answer {
 	if t.translation != nil {
 		t.upstream = translated{t.translation.Events(t.upstream), t.upstream}
 	}
-	b := &streaming{transfer: t, events: wire.NewStream(t.session.wire.SSE)}
+	b := &streaming{transfer: t, events: stream.New(t.session.wire.SSE)}
 	for {
 		err := b.more()
 		switch {
@@ -53,7 +54,7 @@ type streaming struct {
 	*transfer
 
 	mu      sync.Mutex // Close may come while Read waits
-	events  *wire.Stream
+	events  *stream.Stream
 	held    []byte   // read, but not handed on
 	ready   int      // so much of held is whole events
 	err     error    // how the upstream ended
@@ -171,8 +172,8 @@ func (b *streaming) finish() bool {
 	b.done = true
 	o := b.outcomeLocked()
 	if o.Class == pool.ClassTransport {
-		b.held = append(b.held, b.events.FaultEvent(http.StatusServiceUnavailable, "UNAVAILABLE",
-			"spillway: the stream broke off before its end; "+b.lease.Candidate().String()+" gave no finishReason")...)
+		b.held = append(b.held, b.events.ErrorEvent(verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE",
+			"spillway: the stream broke off before its end; "+b.lease.Candidate().String()+" gave no finishReason"))...)
 		b.ready = len(b.held)
 		b.faulted = b.ready > 0
 		if !b.faulted {
@@ -190,8 +191,8 @@ func (b *streaming) outcomeLocked() pool.Outcome {
 	o := pool.Outcome{Class: pool.ClassOK}
 	switch failure := b.events.Failure(); {
 	case failure != nil:
-		body := wire.Scrub(failure, b.lease.Secrets()...)
-		v := wire.Judge(wire.Answer{Backend: wire.Backend(b.lease.Candidate().Backend()), Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
+		body := verdict.Scrub(failure, b.lease.Secrets()...)
+		v := verdict.Judge(verdict.Answer{Backend: b.lease.Candidate().Backend(), Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
 		o = outcome(v, v.Code, body)
 	case !b.events.Finished():
 		o.Class = b.breach()

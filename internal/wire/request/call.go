@@ -1,0 +1,160 @@
+// Package request reads what a call asks of Google, and rebuilds the call for an endpoint, another
+// model or the other back end.
+package request
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Call is what one request asks of Google.
+type Call struct {
+	Backend pool.Backend // the dialect that the request speaks
+	Version string       // "v1beta", "v1beta1", "v1"
+
+	// Model is the bare id: "gemini-2.5-flash". "tunedModels/x" and "endpoints/x" keep their kind.
+	// It is "" if the call names no model.
+	Model string
+	// Method is "generateContent", "countTokens", "models.get", "files.list" or the like. It is ""
+	// if unknown: the call passes through.
+	Method string
+
+	Stream    bool // the response comes in pieces
+	SSE       bool // the pieces are server-sent events, else elements of one JSON array
+	Generates bool // the response has candidates with a finishReason
+
+	// Resource names the thing in one project that the call makes, reads or lists: "files/abc",
+	// "cachedContents". The path or the body may name it. It is "" if any project can serve the
+	// call. A gs:// or http(s) URI is a resource only if it is the Files API's.
+	Resource  string
+	Resources []Resource // the items among them, which have owners
+
+	// Estimate is read from the body, without the fields for what the caller knows better.
+	Estimate pool.Estimate
+
+	// Prefix is a hash of what every turn of a conversation begins with: system instruction, tools
+	// and first content. It is the same in every process, and 0 if the call does not generate or
+	// has no contents. Turns is the number of contents.
+	Prefix uint64
+	Turns  int
+
+	// Continuation names the response that the call continues, as [ContinuationName] does. It is ""
+	// if the call begins a new one.
+	Continuation string
+
+	background bool // an interaction that continues after the response
+	address    address
+}
+
+// Parse reads what a request asks. It never fails: a request that it does not understand becomes a
+// call without Method, which passes through. The body is scanned once and not kept.
+func Parse(method string, u *url.URL, body []byte) Call {
+	c := Call{Estimate: pool.Estimate{Candidates: 1}}
+	c.address = parsePath(u.EscapedPath())
+	c.Version = c.address.version
+	var q query
+	c.address.query = q.parse(u.RawQuery)
+	c.Backend = backendOf(u, &c.address)
+	c.readPath(method, &q)
+	if isItem(c.Resource) {
+		c.Resources = append(c.Resources, Resource{Name: c.Resource, Project: c.address.project, Location: c.address.location})
+	}
+	c.readBody(body)
+
+	c.Stream = c.Stream || q.sse || c.Method == "streamGenerateContent" || c.Method == "streamRawPredict" ||
+		c.Method == "serverStreamingPredict"
+	c.SSE = c.SSE || q.sse
+	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent"
+	if !c.Generates {
+		c.Prefix, c.Turns = 0, 0
+	}
+	return c
+}
+
+func backendOf(u *url.URL, p *address) pool.Backend {
+	switch {
+	case p.scope != scopeNone, p.version == "v1beta1", strings.HasPrefix(p.rest, "publishers/"),
+		strings.Contains(u.Host, "aiplatform"), p.version == "" && strings.Contains(p.rest, "aiplatform"):
+		return pool.BackendVertex
+	}
+	return pool.BackendGemini
+}
+
+// readPath reads model, method and resource from the path.
+func (c *Call) readPath(method string, q *query) {
+	p := &c.address
+	if p.version == "" {
+		if strings.HasPrefix(p.rest, "ws/") && strings.HasSuffix(p.rest, "BidiGenerateContent") {
+			c.Method = "bidiGenerateContent"
+		}
+		return
+	}
+	rest := p.rest
+	full := fullName(rest)
+	if full != "" {
+		rest = full
+	}
+	published := strings.HasPrefix(rest, "publishers/")
+	if published {
+		rest = after(rest, 2)
+		// API keys come without a project. A call that can go to a project does.
+		if p.scope == scopeNone && method != http.MethodGet && full == "" {
+			p.scope = scopeLocation
+		}
+	}
+	name, verb := cutVerb(rest)
+	collection, id := segment(name, 0), segment(name, 1)
+	switch {
+	case collection == "", collection == "openai", collection == "endpoints" && id == "openapi":
+		// OpenAI's dialect: any project can serve it, and its model is in the body.
+		return
+	case collection == "models" && id != "" && segment(name, 2) == "":
+		c.readModel(method, id, verb, !published && (p.scope != scopeNone || full != ""))
+		return
+	case (collection == "tunedModels" || collection == "endpoints") && verb != "" && segment(name, 2) == "":
+		c.Model, c.Method, c.Resource = name, verb, name
+		return
+	case collection == "models" && id == "" && verb == "" && (published || p.scope == scopeNone):
+		c.Method = standardMethod(method, name, "")
+		return
+	}
+	if collection == "models" {
+		c.Model = id
+	}
+	c.Resource = ResourceName(name)
+	c.Method = standardMethod(method, name, verb)
+	if p.upload {
+		c.Method = collection + ".upload"
+		if q.uploadID != "" {
+			c.Resource = "uploads/" + q.uploadID
+		}
+	}
+}
+
+// readModel reads a call of one model. own means that the model is in the project's own registry.
+func (c *Call) readModel(method, id, verb string, own bool) {
+	c.Model, c.Method = id, verb
+	if own && verb != "" && !jsonscan.IsDigits(id) && strings.HasPrefix(c.address.rest, "models/"+id+":") {
+		// The SDK puts "models/x" right behind the project, where Google would not find the model.
+		c.address.rest = "publishers/google/" + c.address.rest
+	}
+	if own && jsonscan.IsDigits(id) {
+		c.Model = "models/" + id
+		c.Resource = c.Model
+	}
+	switch verb {
+	case "":
+		c.Method = standardMethod(method, "models/"+id, "")
+		if own || method != http.MethodGet && method != http.MethodHead {
+			c.Resource = "models/" + id
+		}
+	case "batchGenerateContent", "asyncBatchEmbedContent":
+		c.Resource = "batches"
+	case "predictLongRunning", "fetchPredictOperation":
+		c.Resource = "operations"
+	}
+}

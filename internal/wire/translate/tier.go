@@ -1,0 +1,65 @@
+package translate
+
+import (
+	"net/http"
+	"strings"
+)
+
+// The service tiers that a caller can name. The Gemini API takes them as serviceTier in the body,
+// and names the serving tier in a header of the response. Vertex AI takes them as a header, and
+// answers in usageMetadata.trafficType. Sources: https://ai.google.dev/gemini-api/docs/rate-limits,
+// ServiceTier in types.go of genai v1.77.0,
+// https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo and …/priority-paygo.
+const (
+	tierFlex     = "flex"
+	tierPriority = "priority"
+	tierStandard = "standard"
+
+	sharedRequestType = "X-Vertex-Ai-Llm-Shared-Request-Type" // as net/http spells it
+	servedTier        = "X-Gemini-Service-Tier"               // as net/http spells it
+)
+
+// parseTier reads a tier; "unspecified" and an empty name are the standard one. It returns false
+// for an unknown tier.
+func parseTier(name string) (tier string, ok bool) {
+	switch strings.ToLower(name) {
+	case tierFlex:
+		return tierFlex, true
+	case tierPriority:
+		return tierPriority, true
+	case "", tierStandard, "unspecified":
+		return tierStandard, true
+	}
+	return "", false
+}
+
+// Traffic returns the trafficType of a response. If usageMetadata sent one, that is it; else the
+// Gemini API's header tells. It is "" if neither does.
+func Traffic(h http.Header, sent string) string {
+	if sent != "" {
+		return sent
+	}
+	switch strings.ToLower(h.Get(servedTier)) {
+	case tierFlex:
+		return "ON_DEMAND_FLEX"
+	case tierPriority:
+		return "ON_DEMAND_PRIORITY"
+	case tierStandard:
+		return "ON_DEMAND"
+	}
+	return ""
+}
+
+// ServedTier returns the Gemini API's name for a trafficType: "flex", "priority" or "standard". It
+// returns "" if there is none.
+func ServedTier(traffic string) string {
+	switch traffic {
+	case "ON_DEMAND_FLEX":
+		return tierFlex
+	case "ON_DEMAND_PRIORITY":
+		return tierPriority
+	case "ON_DEMAND":
+		return tierStandard
+	}
+	return ""
+}

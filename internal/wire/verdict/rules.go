@@ -1,0 +1,274 @@
+package verdict
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// rule is one line of the table of verdicts. It fits an error if all of its conditions hold.
+type rule struct {
+	status []int        // HTTP statuses; nil fits any
+	when   circumstance // of the call
+	where  field        // the field that is compared
+	how    match        // how it is compared with the words
+	words  []string     // one of these must match
+	also   []string     // the field must contain one of these too, if there are any
+	class  pool.Class
+}
+
+// circumstance is a condition on the call.
+type circumstance uint8
+
+const (
+	anyCall  circumstance = iota
+	keyed                 // the call was signed with an API key
+	onVertex              // the call went to Vertex AI
+)
+
+// field is a part of an error. Each is a text, empty if the error does not have it.
+type field uint8
+
+const (
+	nothing    field = iota // the status decides alone
+	quota                   // the meaning of the violated quotas together, see quotaMeaning
+	sentReason              // ErrorInfo.reason, or the string code of the Interactions API, as sent
+	reason                  // the same in upper case
+	iamTopic                // the topic of a missing permission: other or ""
+	message                 // Google's message in lower case
+	limits                  // the limits in the message: zero or ""
+	topic                   // the topic of the message: other or ""
+	fields
+)
+
+// match is a way to compare a field with words.
+type match uint8
+
+const (
+	has match = iota
+	begins
+	ends
+	equals
+)
+
+// Values of fields that are Spillway's words, not Google's.
+const (
+	zero   = "zero"   // all limits are zero
+	day    = "day"    // a quota counts by the day
+	minute = "minute" // a quota counts by the minute
+	some   = "some"   // there are quotas without a known period
+	other  = "other"  // a thing of the caller's that is not a model
+)
+
+// Statuses that several rules share.
+var (
+	// A 400 may quote the caller's own words, which must not be taken for a quota. Google's older
+	// front ends answer 403 where a quota is used up.
+	quotaRefusals = []int{http.StatusTooManyRequests, http.StatusForbidden}
+	tooMany       = []int{http.StatusTooManyRequests}
+	badRequest    = []int{http.StatusBadRequest}
+	denied        = []int{http.StatusUnauthorized, http.StatusForbidden}
+	notFound      = []int{http.StatusNotFound}
+	failed        = []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
+)
+
+// Words that several rules share.
+var (
+	keyRefused  = []string{"api key not valid", "api key expired", "api key not found", "invalid api key"}
+	suspended   = []string{"CONSUMER_SUSPENDED", "CONSUMER_INVALID"}
+	noCaller    = []string{"unregistered callers"}
+	overload    = []string{"model is overloaded", "experiencing high demand"}
+	orgModels   = []string{"vertexai.allowedmodels"}
+	noLocation  = []string{"user location is not supported"}
+	isZero      = []string{zero}
+	isOther     = []string{other}
+	hasConsumer = []string{"consumer"}
+	suspension  = []string{"has been suspended"}
+)
+
+// rules is the table of verdicts. The first rule that fits decides: quotas first, then
+// ErrorInfo.reason, then the message, then the status. A rule for messages holds only for the
+// statuses that came with its words. A 400 may quote the caller, so its rules look at the beginning
+// of the message.
+//
+// The reasons are families of google.rpc.ErrorInfo.reason (googleapis,
+// google/api/error_reason.proto), and the string codes of the Interactions API.
+var rules = []rule{
+	{status: quotaRefusals, where: quota, how: equals, words: isZero, class: pool.ClassNoQuota},
+	{status: quotaRefusals, where: quota, how: equals, words: []string{day}, class: pool.ClassDayQuota},
+	{status: quotaRefusals, where: quota, how: equals, words: []string{minute}, class: pool.ClassMinuteQuota},
+
+	// Google's front ends use RATE_LIMIT_EXCEEDED for minutes, days and contention. Only
+	// Interactions means the minute.
+	{where: sentReason, how: equals, words: []string{"rate_limit_exceeded"}, class: pool.ClassMinuteQuota},
+	{where: sentReason, how: equals, words: []string{"quota_exceeded"}, class: pool.ClassDayQuota},
+	{where: reason, how: equals, words: []string{"MODEL_CAPACITY_EXHAUSTED"}, class: pool.ClassContention},
+	{where: reason, how: equals, words: []string{"PAYMENT_REQUIRED"}, class: pool.ClassBilling},
+	{where: reason, how: equals, words: []string{"MODEL_NOT_FOUND"}, class: pool.ClassModelMissing},
+	{where: reason, how: equals, words: []string{"SERVICE_UNAVAILABLE"}, class: pool.ClassOverloaded},
+	{where: reason, how: equals, words: []string{"DEADLINE_EXCEEDED"}, class: pool.ClassServerFault},
+	// Another key can replace a key; an access token stands for its project.
+	{when: keyed, where: reason, how: equals, words: suspended, class: pool.ClassKeyDead},
+	{where: reason, how: equals, words: suspended, class: pool.ClassProjectMisconfigured},
+	// The policy forbids this location; others may be allowed.
+	{where: reason, how: equals, words: []string{"LOCATION_ORG_POLICY_VIOLATED", "LOCATION_POLICY_VIOLATED"},
+		class: pool.ClassModelMissing},
+	{where: reason, how: equals, words: []string{"USER_PROJECT_DENIED", "UNAUTHENTICATED", "CREDENTIALS_MISSING", "ACCOUNT_STATE_INVALID",
+		"SECURITY_POLICY_VIOLATED", "ORG_RESTRICTION_VIOLATION", "ORG_RESTRICTION_HEADER_INVALID",
+		"SERVICE_NOT_VISIBLE", "GCP_SUSPENDED", "RESOURCE_PROJECT_INVALID", "SESSION_COOKIE_INVALID"},
+		class: pool.ClassProjectMisconfigured},
+	{where: reason, how: begins, words: []string{"API_KEY_"}, class: pool.ClassKeyDead},
+	{where: iamTopic, how: equals, words: isOther, class: pool.ClassCallerFault},
+	{where: reason, how: begins, words: []string{"IAM_"}, class: pool.ClassProjectMisconfigured},
+	{where: reason, how: ends, words: []string{"_DISABLED"}, class: pool.ClassProjectMisconfigured},
+	{where: reason, how: begins, words: []string{"ACCESS_TOKEN_", "CONSUMER_"}, class: pool.ClassProjectMisconfigured},
+	{where: reason, how: begins, words: []string{"BILLING_"}, class: pool.ClassBilling},
+
+	{status: tooMany, where: message,
+		words: []string{"credits are depleted", "prepayment credits", "prepaid credits", "spending cap", "spend cap"},
+		class: pool.ClassBilling},
+	{status: tooMany, where: message, words: []string{"provisioned throughput"}, class: pool.ClassProvisionedFull},
+	{status: tooMany, where: limits, how: equals, words: isZero, class: pool.ClassNoQuota},
+	{status: tooMany, where: message,
+		words: []string{"resource exhausted. please try again later", "resource exhausted, please try again later"},
+		class: pool.ClassContention},
+	{status: tooMany, where: message, words: overload, class: pool.ClassOverloaded},
+
+	{status: badRequest, where: message, how: begins, words: keyRefused, class: pool.ClassKeyDead},
+	{status: badRequest, where: message, how: begins, words: noLocation, class: pool.ClassEgressBlocked},
+	{status: badRequest, where: message, how: begins, words: []string{"gemini api free tier is not available"}, class: pool.ClassBilling},
+	{status: badRequest, where: message, how: begins, words: []string{"this api method requires billing"},
+		class: pool.ClassProjectMisconfigured},
+	{status: badRequest, where: message, how: begins, words: []string{"organization policy constraint"}, also: orgModels,
+		class: pool.ClassModelForbidden},
+
+	{status: denied, where: message, words: []string{"reported as leaked"}, class: pool.ClassKeyDead},
+	{status: denied, where: message, words: keyRefused, class: pool.ClassKeyDead},
+	{status: denied, where: message, words: []string{"ip address restriction", "requests from referer", "requests from this"},
+		also: []string{"blocked", "violate"}, class: pool.ClassKeyDead},
+	{status: denied, where: message, how: begins, words: []string{"requests to this api"}, also: []string{"are blocked"},
+		class: pool.ClassKeyDead},
+	{status: denied, when: keyed, where: message, words: noCaller, class: pool.ClassKeyDead},
+	{status: denied, where: message, words: noCaller, class: pool.ClassProjectMisconfigured},
+	{status: denied, when: keyed, where: message, words: hasConsumer, also: suspension, class: pool.ClassKeyDead},
+	{status: denied, where: message, words: hasConsumer, also: suspension, class: pool.ClassProjectMisconfigured},
+	{status: denied, where: message, words: noLocation, class: pool.ClassEgressBlocked},
+	{status: denied, where: message, words: []string{"credits are depleted", "spending cap"}, class: pool.ClassBilling},
+	{status: denied, where: message, words: orgModels, class: pool.ClassModelForbidden},
+	{status: denied, where: topic, how: equals, words: isOther, class: pool.ClassCallerFault},
+	{status: denied, where: message,
+		words: []string{"requires billing", "has not been used in project", "denied access", "denied on resource"},
+		class: pool.ClassProjectMisconfigured},
+
+	{status: notFound, where: topic, how: equals, words: isOther, class: pool.ClassCallerFault},
+	{status: failed, where: message, words: []string{"input context is too long", "input context too long"},
+		class: pool.ClassCallerFault},
+	{status: failed, where: message, words: overload, class: pool.ClassOverloaded},
+
+	{status: quotaRefusals, where: quota, how: equals, words: []string{some}, class: pool.ClassQuotaUnknown},
+
+	{status: []int{http.StatusUnauthorized}, when: keyed, class: pool.ClassKeyDead},
+	{status: []int{http.StatusUnauthorized}, class: pool.ClassProjectMisconfigured},
+	{status: []int{http.StatusPaymentRequired}, class: pool.ClassBilling},
+	{status: []int{http.StatusForbidden}, class: pool.ClassModelForbidden},
+	{status: notFound, class: pool.ClassModelMissing},
+	{status: tooMany, when: onVertex, class: pool.ClassContention},
+	{status: tooMany, class: pool.ClassQuotaUnknown},
+	{status: []int{http.StatusServiceUnavailable}, class: pool.ClassOverloaded},
+	{status: []int{http.StatusRequestTimeout, statusClientClosed}, class: pool.ClassServerFault},
+}
+
+// class returns the class of the first rule that fits. Without one, statuses of the server are
+// server faults, and all others the caller's.
+func (f *fault) class(a *Answer, code int) pool.Class {
+	texts := f.fields()
+	for i := range rules {
+		if r := &rules[i]; r.fits(a, code, &texts) {
+			return r.class
+		}
+	}
+	if code >= 500 || code < 100 {
+		return pool.ClassServerFault
+	}
+	return pool.ClassCallerFault
+}
+
+// fields returns the texts that rules compare.
+func (f *fault) fields() (texts [fields]string) {
+	lower := strings.ToLower(f.message)
+	texts[quota] = quotaMeaning(f.violations)
+	texts[sentReason], texts[reason] = f.reason, strings.ToUpper(f.reason)
+	if strings.HasPrefix(texts[reason], "IAM_") {
+		texts[iamTopic] = topicOf(strings.ToLower(f.resource))
+	}
+	texts[message], texts[topic] = lower, topicOf(lower)
+	if limitsZero(lower) {
+		texts[limits] = zero
+	}
+	return texts
+}
+
+func (r *rule) fits(a *Answer, code int, texts *[fields]string) bool {
+	text := texts[r.where]
+	return (r.status == nil || slices.Contains(r.status, code)) && r.when.holds(a) &&
+		(r.where == nothing || r.how.any(text, r.words) && (r.also == nil || has.any(text, r.also)))
+}
+
+// holds reports whether the condition holds for the call of a.
+func (c circumstance) holds(a *Answer) bool {
+	switch c {
+	case keyed:
+		return a.Keyed || a.Backend == pool.BackendGemini
+	case onVertex:
+		return a.Backend == pool.BackendVertex
+	default:
+		return true
+	}
+}
+
+// any reports whether the text matches one of the words.
+func (m match) any(text string, words []string) bool {
+	for _, w := range words {
+		switch {
+		case m == has && strings.Contains(text, w), m == begins && strings.HasPrefix(text, w),
+			m == ends && strings.HasSuffix(text, w), m == equals && text == w:
+			return true
+		}
+	}
+	return false
+}
+
+// otherTopics are words for things of the caller's that are not models.
+var otherTopics = []string{"access the file", "files/", "file not found", "cachedcontent", "cached content",
+	"operations/", "operation not found", "batches/", "batchpredictionjob", "tuningjob", "tunedmodel", "tuned model",
+	"corpora/", "ragcorpora", "ragcorpus", "filesearchstore", "file search store", "interactions/"}
+
+// topicOf returns the topic of a lower-case message or name: other, or "" if it may be a model. An
+// endpoint with a number is the caller's.
+func topicOf(lower string) string {
+	if strings.Contains(lower, "publisher model") {
+		return ""
+	}
+	_, endpoint, ok := strings.Cut(lower, "/endpoints/")
+	if has.any(lower, otherTopics) || ok && endpoint != "" && endpoint[0] >= '0' && endpoint[0] <= '9' {
+		return other
+	}
+	return ""
+}
+
+// limitsZero reports whether a lower-case message states limits, all of them zero.
+func limitsZero(lower string) bool {
+	found := false
+	for {
+		_, rest, ok := strings.Cut(lower, "limit: ")
+		if !ok {
+			return found
+		}
+		if limit([]byte(wordAfter("limit: "+rest[:min(len(rest), 24)], "limit: "))) != 0 {
+			return false
+		}
+		found, lower = true, rest
+	}
+}
