@@ -101,9 +101,10 @@ func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float6
 
 // TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly compares what is cached of the prompts with what a single endpoint would cache.
 func TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly(t *testing.T) {
-	documents := talk{chats: 200, turns: 10, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
+	turns := amount(8, 10)
+	documents := talk{chats: 200, turns: turns, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
 	helpdesk := talk{
-		chats: 200, turns: 10, system: 2000, first: 50, next: 50,
+		chats: 200, turns: turns, system: 2000, first: 50, next: 50,
 		think: 20 * time.Second, latency: geminitest.Latency{FirstToken: 2 * time.Second, Jitter: 0.5},
 	}
 	projects := places{projects: 8}

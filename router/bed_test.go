@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -15,6 +16,15 @@ import (
 )
 
 const flash = "gemini-2.5-flash"
+
+// amount returns how much of something a test does: all of it if SPILLWAY_LONG is 1, as it is in .ci/run,
+// and little otherwise, so that go test ./... stays quick.
+func amount[T any](little, all T) T {
+	if os.Getenv("SPILLWAY_LONG") == "1" {
+		return all
+	}
+	return little
+}
 
 // bed is a router over an emulator, with an unmodified client of each dialect on top.
 type bed struct {

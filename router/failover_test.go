@@ -253,25 +253,27 @@ func TestCallersFaultGoesStraightBack(t *testing.T) {
 }
 
 func TestAllowedLocationsHoldInFailover(t *testing.T) {
-	g, p := vertexed("prod", "global", "europe-west4", "europe-west1", "us-central1")
-	b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
-	c := b.client(t)
-	b.Outage("europe-west4", true)
-	ctx := router.WithCall(t.Context(), router.Call{Locations: []string{"europe-west4", "europe-west1"}})
-	for range 10 {
-		if resp, err := ask(ctx, c, flash); err != nil || endpoint(resp) != "prod/europe-west1/on_demand" {
-			t.Fatalf("%v, %v", resp, err)
+	synctest.Test(t, func(t *testing.T) {
+		g, p := vertexed("prod", "global", "europe-west4", "europe-west1", "us-central1")
+		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+		c := b.client(t)
+		b.Outage("europe-west4", true)
+		ctx := router.WithCall(t.Context(), router.Call{Locations: []string{"europe-west4", "europe-west1"}})
+		for range 10 {
+			if resp, err := ask(ctx, c, flash); err != nil || endpoint(resp) != "prod/europe-west1/on_demand" {
+				t.Fatalf("%v, %v", resp, err)
+			}
 		}
-	}
-	b.Outage("europe-west1", true)
-	if _, err := ask(ctx, c, flash); err == nil {
-		t.Error("a call with no allowed location left was answered")
-	}
-	for _, l := range []string{"global", "us-central1"} {
-		if n := b.Count(geminitest.Match{Location: l}); n != 0 {
-			t.Errorf("%s was asked %d times, but was not allowed", l, n)
+		b.Outage("europe-west1", true)
+		if _, err := ask(ctx, c, flash); err == nil {
+			t.Error("a call with no allowed location left was answered")
 		}
-	}
+		for _, l := range []string{"global", "us-central1"} {
+			if n := b.Count(geminitest.Match{Location: l}); n != 0 {
+				t.Errorf("%s was asked %d times, but was not allowed", l, n)
+			}
+		}
+	})
 }
 
 func TestFallbackModelAnswersWhenTheModelIsExhausted(t *testing.T) {

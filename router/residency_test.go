@@ -101,7 +101,8 @@ func (c caller) RoundTrip(req *http.Request) (*http.Response, error) {
 // that chance decides, and looks at every single request.
 func TestNoOrderOfFailuresSendsAByteElsewhere(t *testing.T) {
 	bounded, served, failed := 0, 0, 0
-	for seed := range uint64(40) {
+	seeds := amount[uint64](8, 40)
+	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, seed)
 			for range 12 {
@@ -133,7 +134,7 @@ func TestNoOrderOfFailuresSendsAByteElsewhere(t *testing.T) {
 		}
 	}
 	// A test in which nothing is asked, or everything is well, would prove nothing.
-	if bounded < 1000 || served < 500 || failed < 500 {
+	if n := int(seeds); bounded < 25*n || served < 13*n || failed < 13*n {
 		t.Errorf("%d requests with bounds, %d calls served and %d failed: too few of one of them", bounded, served, failed)
 	}
 }

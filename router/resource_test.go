@@ -232,77 +232,79 @@ func TestWhatIsMadeWithoutAffinityIsMadeInOnePlace(t *testing.T) {
 }
 
 func TestListsRunOverAllProjects(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
-	client := b.client(t)
-	var want []string
-	for i := range 40 {
-		if f := upload(t, client, anywhere(i), []byte("x")); b.home(t, f) != "p2" { // which stays without a file
-			want = append(want, f.Name)
-		} else if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, size := range []int32{1, 3, 7, 100} {
-		var got []string
-		for f, err := range client.Files.All(context.Background()) {
-			if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		google, projects := fiveProjects()
+		b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+		client := b.client(t)
+		var want []string
+		for i := range 40 {
+			if f := upload(t, client, anywhere(i), []byte("x")); b.home(t, f) != "p2" { // which stays without a file
+				want = append(want, f.Name)
+			} else if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, f.Name)
 		}
-		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-			t.Errorf("in pages of %d the list is\n%v\nwant\n%v", size, got, want)
-		}
-		page, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: size})
-		for got = nil; err == nil; page, err = page.Next(context.Background()) {
-			if len(page.Items) == 0 || len(page.Items) > int(size) {
-				t.Errorf("a page of %d has %d items", size, len(page.Items))
-			}
-			for _, f := range page.Items {
+		for _, size := range []int32{1, 3, 7, 100} {
+			var got []string
+			for f, err := range client.Files.All(context.Background()) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				got = append(got, f.Name)
 			}
-		}
-		if !errors.Is(err, genai.ErrPageDone) {
-			t.Fatal(err)
-		}
-		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-			t.Errorf("page by page of %d the list is\n%v\nwant\n%v", size, got, want)
-		}
-	}
-	// No page is announced that would be empty, where the last projects have nothing: Python's SDK fails on it.
-	for _, f := range b.Resources() {
-		if f.Project == "p3" || f.Project == "p4" {
-			if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("in pages of %d the list is\n%v\nwant\n%v", size, got, want)
+			}
+			page, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: size})
+			for got = nil; err == nil; page, err = page.Next(context.Background()) {
+				if len(page.Items) == 0 || len(page.Items) > int(size) {
+					t.Errorf("a page of %d has %d items", size, len(page.Items))
+				}
+				for _, f := range page.Items {
+					got = append(got, f.Name)
+				}
+			}
+			if !errors.Is(err, genai.ErrPageDone) {
 				t.Fatal(err)
 			}
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("page by page of %d the list is\n%v\nwant\n%v", size, got, want)
+			}
 		}
-	}
-	last, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100})
-	for err == nil && last.NextPageToken != "" {
-		if last, err = client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100, PageToken: last.NextPageToken}); err == nil && len(last.Items) == 0 {
-			t.Error("an empty page was announced")
+		// No page is announced that would be empty, where the last projects have nothing: Python's SDK fails on it.
+		for _, f := range b.Resources() {
+			if f.Project == "p3" || f.Project == "p4" {
+				if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageToken: "from elsewhere"}); apiError(t, err).Code != http.StatusBadRequest {
-		t.Errorf("a page token from elsewhere: %v", err)
-	}
-	// A list with a hole in it is worse than none.
-	b.Keep(geminitest.Match{Project: "p3"}, geminitest.Internal())
-	count := 0
-	for _, err := range client.Files.All(context.Background()) {
+		last, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100})
+		for err == nil && last.NextPageToken != "" {
+			if last, err = client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100, PageToken: last.NextPageToken}); err == nil && len(last.Items) == 0 {
+				t.Error("an empty page was announced")
+			}
+		}
 		if err != nil {
-			count = -1
-			break
+			t.Fatal(err)
 		}
-		count++
-	}
-	if count != -1 {
-		t.Errorf("the list of %d files ends without an error, though a project did not answer", count)
-	}
+		if _, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageToken: "from elsewhere"}); apiError(t, err).Code != http.StatusBadRequest {
+			t.Errorf("a page token from elsewhere: %v", err)
+		}
+		// A list with a hole in it is worse than none.
+		b.Keep(geminitest.Match{Project: "p3"}, geminitest.Internal())
+		count := 0
+		for _, err := range client.Files.All(context.Background()) {
+			if err != nil {
+				count = -1
+				break
+			}
+			count++
+		}
+		if count != -1 {
+			t.Errorf("the list of %d files ends without an error, though a project did not answer", count)
+		}
+	})
 }
 
 func TestDeletedResourceIsForgotten(t *testing.T) {
@@ -320,29 +322,31 @@ func TestDeletedResourceIsForgotten(t *testing.T) {
 
 // An upload whose project fails between chunks ends with an error, and nothing is there that was not whole.
 func TestUploadThatFailsBetweenChunksLeavesNothing(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
-	client := b.client(t)
-	content := bytes.Repeat([]byte("fifty megabytes "), 50<<20/16)
-	whole := upload(t, client, context.Background(), content)
-	if got, ok := b.FileContent(whole.Name); !ok || !bytes.Equal(got, content) {
-		t.Fatal("the file is not what was sent")
-	}
-	chunks := b.Count(geminitest.Match{Method: "files.upload"})
-	if elsewhere := b.CountWrongOwner(geminitest.Match{}); chunks < 6 || elsewhere != 0 {
-		t.Errorf("%d chunks, %d of them elsewhere", chunks, elsewhere)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		google, projects := fiveProjects()
+		b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+		client := b.client(t)
+		content := bytes.Repeat([]byte("fifty megabytes "), 50<<20/16)
+		whole := upload(t, client, context.Background(), content)
+		if got, ok := b.FileContent(whole.Name); !ok || !bytes.Equal(got, content) {
+			t.Fatal("the file is not what was sent")
+		}
+		chunks := b.Count(geminitest.Match{Method: "files.upload"})
+		if elsewhere := b.CountWrongOwner(geminitest.Match{}); chunks < 6 || elsewhere != 0 {
+			t.Errorf("%d chunks, %d of them elsewhere", chunks, elsewhere)
+		}
 
-	have := len(b.Resources())
-	b.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.Answer{}, geminitest.ConnectionReset(), geminitest.ConnectionReset(),
-		geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset())
-	f, err := client.Files.Upload(context.Background(), bytes.NewReader(content), &genai.UploadFileConfig{MIMEType: "text/plain"})
-	if err == nil {
-		t.Fatalf("%s is said to be there", f.Name)
-	}
-	if got := len(b.Resources()); got != have || b.CountWrongOwner(geminitest.Match{}) != 0 {
-		t.Errorf("after %v there are %d things, want %d", err, got, have)
-	}
+		have := len(b.Resources())
+		b.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.Answer{}, geminitest.ConnectionReset(), geminitest.ConnectionReset(),
+			geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset())
+		f, err := client.Files.Upload(context.Background(), bytes.NewReader(content), &genai.UploadFileConfig{MIMEType: "text/plain"})
+		if err == nil {
+			t.Fatalf("%s is said to be there", f.Name)
+		}
+		if got := len(b.Resources()); got != have || b.CountWrongOwner(geminitest.Match{}) != 0 {
+			t.Errorf("after %v there are %d things, want %d", err, got, have)
+		}
+	})
 }
 
 // On Vertex AI a cache lives in a location. Clients name it by a placeholder project, by the number that Google's names have, or by its id.

@@ -17,9 +17,9 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestHundredThousandCallsLeaveNothingBehind sends calls from 64 goroutines over everything at once: an order that fills, limits that
+// TestCallsOfEveryKindLeaveNothingBehind sends calls from 64 goroutines over everything at once: an order that fills, limits that
 // refuse, keys that are revoked and restored, locations that fail, callers who leave. In the end nothing is in flight, and nothing runs.
-func TestHundredThousandCallsLeaveNothingBehind(t *testing.T) {
+func TestCallsOfEveryKindLeaveNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
 	ga, pa := vertexed("a", "global", "europe-west4")
 	ga.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 100}}
@@ -34,7 +34,8 @@ func TestHundredThousandCallsLeaveNothingBehind(t *testing.T) {
 		Log:      -1,
 	}, pool.Config{Projects: []pool.Project{pa, pb, pc}}, router.Config{MaxWait: 50 * time.Millisecond, Retry: router.Retry{Initial: time.Millisecond, Max: 10 * time.Millisecond}})
 
-	const calls, callers = 100_000, 64
+	const callers = 64
+	calls := amount[int64](10_000, 100_000)
 	var sent, served atomic.Int64
 	var wg sync.WaitGroup
 	for i := range callers {
