@@ -113,19 +113,14 @@ func (s *liveServer) studio(name string, priority int) pool.Project {
 
 // cloud is one of Vertex AI.
 func (s *liveServer) cloud(name string, locations ...string) pool.Project {
-	_, p := vertexed(name, locations...)
+	p := vertexed(name, locations...).pool
 	p.BaseURL = s.URL + "/proxy"
 	return p
 }
 
 func liveRouter(t *testing.T, cfg router.Config, ps ...pool.Project) *router.Router {
 	t.Helper()
-	r, err := router.New(pool.Config{Projects: ps}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r
+	return newRouter(t, pool.Config{Projects: ps}, cfg)
 }
 
 // turnOf makes one turn.

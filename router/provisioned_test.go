@@ -13,17 +13,15 @@ import (
 
 	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // ordered is a project with one order in europe-west4 and on-demand global.
 func ordered(t *testing.T, google geminitest.Config, o geminitest.Order, overflow pool.Overflow) *bed {
 	t.Helper()
-	g, p := vertexed("prod", "global")
-	g.Orders = []geminitest.Order{o}
-	p.Provisioned = []pool.Order{{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Overflow: overflow}}
-	google.Projects = []geminitest.Project{g}
-	return newBed(t, google, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+	p := vertexed("prod", "global")
+	p.google.Orders = []geminitest.Order{o}
+	p.pool.Provisioned = []pool.Order{{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Overflow: overflow}}
+	return setup{google: google}.bed(t, p)
 }
 
 func TestOrderTakesEveryCallWhileItHasRoom(t *testing.T) {

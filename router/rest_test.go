@@ -113,21 +113,16 @@ func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 // restBed is project a, with two keys and an order where that is watched, and project b, which takes what a cannot.
 func restBed(t *testing.T, w *watch) *bed {
 	t.Helper()
-	ga := geminitest.Project{ID: "a", Keys: []string{"key-a1", "key-a2"}}
-	pa := pool.Project{Name: "a", Backend: pool.BackendVertex, Locations: []string{"global"}, Keys: []pool.Secret{pool.NewSecret("key-a1"), pool.NewSecret("key-a2")}}
+	pa := keyed("a", "key-a1", "key-a2")
+	pa.pool.Backend, pa.pool.Locations = pool.BackendVertex, []string{"global"}
 	if w.scope.Traffic != "" {
-		ga.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
-		pa.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
+		pa.order(flash, "europe-west4", 10)
 	}
-	gb, pb := vertexed("b", "global", "us-central1")
-	pb.Priority = 1
-	w.google = geminitest.New(geminitest.Config{Projects: []geminitest.Project{ga, gb}, Log: -1})
-	r, err := router.New(pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{}, router.WithTransport(w))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return &bed{Emulator: w.google, router: r, http: &http.Client{Transport: r}}
+	pb := vertexed("b", "global", "us-central1")
+	pb.pool.Priority = 1
+	b := setup{google: geminitest.Config{Log: -1}, opts: []router.Option{router.WithTransport(w)}}.bed(t, pa, pb)
+	w.google = b.Emulator
+	return b
 }
 
 // generate is a small request.

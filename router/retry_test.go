@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -260,8 +259,7 @@ func TestThinkingIsNoBlackHole(t *testing.T) {
 
 func TestSilentEndpointIsLeftAfterFirstByteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("prod", "global", "europe-west4")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{FirstByteTimeout: 30 * time.Second})
+		b := setup{router: router.Config{FirstByteTimeout: 30 * time.Second}}.bed(t, vertexed("prod", "global", "europe-west4"))
 		b.SetOutage(geminitest.Outage{Location: "global", Hang: true})
 		start := time.Now()
 		resp, err := ask(t.Context(), b.client(t), flash)

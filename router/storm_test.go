@@ -90,22 +90,19 @@ type storm struct {
 
 func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), log: &bytes.Buffer{}, sound: map[string]bool{}}
-	var google geminitest.Config
-	var p pool.Config
+	var all []project
 	for i := range stormProjects {
 		name := fmt.Sprintf("p%d", i)
-		keys := []string{canary + name + "first", canary + name + "second"}
-		google.Projects = append(google.Projects, geminitest.Project{ID: name, Keys: keys})
-		p.Projects = append(p.Projects, pool.Project{
-			Name: name, Backend: pool.BackendVertex, Locations: stormLocations, Keys: []pool.Secret{pool.NewSecret(keys[0]), pool.NewSecret(keys[1])},
-		})
+		p := keyed(name, canary+name+"first", canary+name+"second")
+		p.pool.Backend, p.pool.Locations = pool.BackendVertex, stormLocations
+		all = append(all, p)
 		for _, l := range stormLocations {
 			s.sound[name+"/"+l] = true
 		}
 	}
-	google.Seed, google.Log = seed, -1
-	google.Latency = geminitest.Latency{FirstToken: 200 * time.Millisecond, Jitter: 0.5}
-	s.bed = newBed(t, google, p, router.Config{}, router.WithLogger(slog.New(slog.NewTextHandler(s.log, nil))))
+	google := geminitest.Config{Seed: seed, Log: -1, Latency: geminitest.Latency{FirstToken: 200 * time.Millisecond, Jitter: 0.5}}
+	logs := router.WithLogger(slog.New(slog.NewTextHandler(s.log, nil)))
+	s.bed = setup{google: google, opts: []router.Option{logs}}.bed(t, all...)
 	return s
 }
 

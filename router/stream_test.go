@@ -11,16 +11,12 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // regions is one project in two regions, of which the first is preferred.
 func regions(t *testing.T, google geminitest.Config) *bed {
 	t.Helper()
-	g, p := vertexed("prod", "global", "europe-west4")
-	google.Projects = []geminitest.Project{g}
-	return newBed(t, google, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+	return setup{google: google}.bed(t, vertexed("prod", "global", "europe-west4"))
 }
 
 // listen reads a stream to its end.
