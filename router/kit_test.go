@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -115,9 +116,15 @@ func newRouter(t testing.TB, p pool.Config, cfg router.Config, opts ...router.Op
 // client returns the SDK's client, in the router's dialect.
 func (b *bed) client(t *testing.T) *genai.Client {
 	t.Helper()
-	cc := &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "placeholder", HTTPClient: b.http}
-	if b.router.Backend() == pool.BackendVertex {
-		cc = &genai.ClientConfig{Backend: genai.BackendVertexAI, Project: "placeholder", Location: "global", HTTPClient: b.http}
+	return clientOver(t, b.router.Backend(), b.http.Transport)
+}
+
+// clientOver returns the SDK's client, in a dialect and over a transport.
+func clientOver(t *testing.T, dialect pool.Backend, rt http.RoundTripper) *genai.Client {
+	t.Helper()
+	cc := &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "placeholder", HTTPClient: &http.Client{Transport: rt}}
+	if dialect == pool.BackendVertex {
+		cc = &genai.ClientConfig{Backend: genai.BackendVertexAI, Project: "placeholder", Location: "global", HTTPClient: cc.HTTPClient}
 	}
 	c, err := genai.NewClient(context.Background(), cc)
 	if err != nil {
@@ -157,3 +164,36 @@ func toVertex(ctx context.Context, verb string) (*http.Request, error) {
 		"https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/"+flash+verb,
 		strings.NewReader(`{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`))
 }
+
+// transport is a function as a RoundTripper.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+const okBody = `{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`
+
+// answerOf is an answer with this status, body and further header.
+func answerOf(status int, body string, kv ...string) *http.Response {
+	h := http.Header{"Content-Type": {"application/json"}}
+	for i := 0; i+1 < len(kv); i += 2 {
+		h.Set(kv[i], kv[i+1])
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1}
+}
+
+// routerOver is a router over a transport; without projects it has one, with one key.
+func routerOver(t *testing.T, f transport, cfg router.Config, ps ...pool.Project) *router.Router {
+	t.Helper()
+	if len(ps) == 0 {
+		ps = []pool.Project{keyed("a", "k-a").pool}
+	}
+	return newRouter(t, pool.Config{Projects: ps}, cfg, router.WithTransport(f))
+}
+
+// gen is a request to the Gemini back end.
+func gen(ctx context.Context, path, body string) *http.Request {
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://generativelanguage.googleapis.com/v1beta/"+path, strings.NewReader(body))
+	return req
+}
+
+const genPath = "models/" + flash + ":generateContent"

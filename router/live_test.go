@@ -108,7 +108,9 @@ func (s *liveServer) credentials() string {
 
 // studio is a project of the Gemini back end at the server, with a key of the same name.
 func (s *liveServer) studio(name string, priority int) pool.Project {
-	return pool.Project{Name: name, Backend: pool.BackendGemini, BaseURL: s.URL, Keys: []pool.Secret{pool.NewSecret("key-" + name)}, Priority: priority}
+	p := keyed(name, "key-"+name).pool
+	p.BaseURL, p.Priority = s.URL, priority
+	return p
 }
 
 // cloud is one of Vertex AI.

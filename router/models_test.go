@@ -444,12 +444,7 @@ func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 			}
 			return answerOf(200, okBody), nil
 		}, router.Config{Fallbacks: []router.Fallback{{Model: "endpoints/123", To: []string{flash}}}}, pa.pool, pb.pool)
-		c, err := genai.NewClient(t.Context(), &genai.ClientConfig{
-			Backend: genai.BackendVertexAI, Project: "placeholder", Location: "global", HTTPClient: &http.Client{Transport: r},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := clientOver(t, pool.BackendVertex, r)
 		for _, name := range []string{"projects/b/locations/europe-west4/endpoints/123", "projects/placeholder/locations/global/endpoints/123"} {
 			asked = nil
 			resp, err := ask(t.Context(), c, name)

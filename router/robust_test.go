@@ -16,43 +16,6 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// transport is a function as a RoundTripper.
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-const okBody = `{"candidates":[{"content":{"parts":[{"text":"hi"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}`
-
-// answerOf is an answer with this status, body and further header.
-func answerOf(status int, body string, kv ...string) *http.Response {
-	h := http.Header{"Content-Type": {"application/json"}}
-	for i := 0; i+1 < len(kv); i += 2 {
-		h.Set(kv[i], kv[i+1])
-	}
-	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(strings.NewReader(body)), ContentLength: -1}
-}
-
-// routerOver is a router over a transport; without projects it has one, with one key.
-func routerOver(t *testing.T, f transport, cfg router.Config, ps ...pool.Project) *router.Router {
-	t.Helper()
-	if len(ps) == 0 {
-		ps = []pool.Project{{Name: "a", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("k-a")}}}
-	}
-	r, err := router.New(pool.Config{Projects: ps}, cfg, router.WithTransport(f))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// gen is a request to the Gemini back end.
-func gen(ctx context.Context, path, body string) *http.Request {
-	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, "https://generativelanguage.googleapis.com/v1beta/"+path, strings.NewReader(body))
-	return req
-}
-
-const genPath = "models/" + flash + ":generateContent"
-
 func TestOneCallsBackoffHoldsUpNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := 0
@@ -198,8 +161,7 @@ func TestLeaseComesBackWhateverTheTransportDoes(t *testing.T) {
 						return f(q)
 					}
 					return answerOf(200, okBody), nil
-				}, router.Config{MaxWait: -1}, pool.Project{Name: "a", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("k-a")},
-					Limits: []pool.Limit{{Concurrency: 1}}})
+				}, router.Config{MaxWait: -1}, limited("a", pool.Limit{Concurrency: 1}))
 				func() {
 					defer func() {
 						if p := recover(); p != nil && name != "panic" {
@@ -290,8 +252,7 @@ func TestShortBodyIsNotSentAsIfWhole(t *testing.T) {
 
 func TestHomeIsOfTheCallsBackEnd(t *testing.T) {
 	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, `{}`), nil }, router.Config{},
-		pool.Project{Name: "v", Backend: pool.BackendVertex, Credentials: token("t")},
-		pool.Project{Name: "a", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("k-a")}})
+		vertexed("v").pool, keyed("a", "k-a").pool)
 	req, _ := http.NewRequest(http.MethodGet, "https://generativelanguage.googleapis.com/v1beta/files", nil)
 	resp, err := r.RoundTrip(req)
 	if err != nil || resp.StatusCode != http.StatusOK {
