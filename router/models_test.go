@@ -457,3 +457,34 @@ func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 		}
 	})
 }
+
+func TestRenamingLeavesTheCallersContentAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := ""
+		r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(q.Body)
+			sent = string(b)
+			return answerOf(200, okBody), nil
+		}, router.Config{Models: map[string]string{"gemini-2.0-flash": flash}})
+		body := `{"contents":[{"parts":[{"functionResponse":{"name":"list","response":{"m":"models/gemini-2.0-flash"}}}]}]}`
+		_, _ = r.RoundTrip(gen(t.Context(), "models/gemini-2.0-flash:generateContent", body))
+		if sent != body {
+			t.Errorf("the caller's content was changed: %s", sent)
+		}
+	})
+}
+
+func TestAliasInABodyIsRenamed(t *testing.T) {
+	for _, c := range [][2]string{{"interactions", `{"model":"fast","input":"hi"}`}, {"interactions", `{"model":"models/fast","input":"hi"}`}, {"openai/chat/completions", `{"model":"fast"}`}, {"cachedContents", `{"model":"models/fast"}`}} {
+		r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(q.Body)
+			if !strings.Contains(string(b), flash) {
+				t.Errorf("%s %s sent", q.URL, b)
+			}
+			return answerOf(200, `{}`), nil
+		}, router.Config{Models: map[string]string{"fast": flash}})
+		if resp, err := r.RoundTrip(gen(t.Context(), c[0], c[1])); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %v", c[0], resp, err)
+		}
+	}
+}

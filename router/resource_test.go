@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -476,4 +477,15 @@ func TestLookupThatPanicsLetsTheNextOneSearch(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestHomeIsOfTheCallsBackEnd(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, `{}`), nil }, router.Config{},
+		vertexed("v").pool, keyed("a", "k-a").pool)
+	req, _ := http.NewRequest(http.MethodGet, "https://generativelanguage.googleapis.com/v1beta/files", nil)
+	resp, err := r.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(resp.Body)
+		t.Errorf("%d %v %s", resp.StatusCode, err, b)
+	}
 }

@@ -204,7 +204,11 @@ type endings []ending
 func (e endings) Len() int           { return len(e) }
 func (e endings) Less(i, j int) bool { return e[i].at < e[j].at }
 func (e endings) Swap(i, j int)      { e[i], e[j] = e[j], e[i] }
-func (e *endings) Push(x any)        { *e = append(*e, x.(ending)) }
+func (e *endings) Push(x any) {
+	call, _ := x.(ending)
+	*e = append(*e, call)
+}
+
 func (e *endings) Pop() any {
 	last := (*e)[len(*e)-1]
 	*e = (*e)[:len(*e)-1]
@@ -243,7 +247,8 @@ func (o Order) run(seed uint64, ledger *quota.Ledger) outcome {
 		output := math.Round(outputMedian * math.Exp(outputSigma*calls.NormFloat64()))
 		duration := 1 + 19*calls.Float64()
 		for len(running) > 0 && running[0].at <= t {
-			end(heap.Pop(&running).(ending))
+			e, _ := heap.Pop(&running).(ending)
+			end(e)
 		}
 		counts := t >= o.since
 		if counts {

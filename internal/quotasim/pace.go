@@ -53,7 +53,11 @@ type paceAnswers []paceAnswer
 func (a paceAnswers) Len() int           { return len(a) }
 func (a paceAnswers) Less(i, j int) bool { return a[i].at < a[j].at }
 func (a paceAnswers) Swap(i, j int)      { a[i], a[j] = a[j], a[i] }
-func (a *paceAnswers) Push(x any)        { *a = append(*a, x.(paceAnswer)) }
+func (a *paceAnswers) Push(x any) {
+	answer, _ := x.(paceAnswer)
+	*a = append(*a, answer)
+}
+
 func (a *paceAnswers) Pop() any {
 	last := (*a)[len(*a)-1]
 	*a = (*a)[:len(*a)-1]
@@ -101,7 +105,7 @@ func (p Pace) run(seed uint64) (goodput, refusals float64) {
 	var under paceAnswers
 	for t := rng.ExpFloat64() / (6 * mean); t < length; t += rng.ExpFloat64() / (6 * mean) {
 		for len(under) > 0 && under[0].at <= t {
-			a := heap.Pop(&under).(paceAnswer)
+			a, _ := heap.Pop(&under).(paceAnswer)
 			if a.ok {
 				pacers[a.location].Accepted(at(a.at))
 			} else {
