@@ -28,8 +28,9 @@ const (
 
 var stormLocations = []string{"europe-west1", "europe-west4", "us-central1", "us-east4"} // one tier
 
-// TestNoCallFailsWhileAnEndpointCouldServeIt runs scripts of random faults against 20 endpoints. Faults have the scope that they have at
-// Google's: a location's servers, a project, a project's quota, one place, one key. It knows which endpoints are sound.
+// TestNoCallFailsWhileAnEndpointCouldServeIt runs scripts of random faults against 20 endpoints.
+// Faults have the scope that they have at Google: the servers of a location, a project, its quota, one
+// of its locations, one key. The test knows which endpoints are sound.
 func TestNoCallFailsWhileAnEndpointCouldServeIt(t *testing.T) {
 	var total tally
 	var mu sync.Mutex

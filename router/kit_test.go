@@ -158,7 +158,8 @@ type token string
 
 func (t token) Token(context.Context) (*auth.Token, error) { return &auth.Token{Value: string(t)}, nil }
 
-// toVertex is a small call of a caller's to the Vertex AI back end: verb is what follows the model, ":generateContent" or another.
+// toVertex is a small call to the Vertex AI back end. Its verb follows the model: ":generateContent" or
+// another.
 func toVertex(ctx context.Context, verb string) (*http.Request, error) {
 	return http.NewRequestWithContext(ctx, http.MethodPost,
 		"https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/"+flash+verb,
