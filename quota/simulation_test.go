@@ -6,8 +6,8 @@ import (
 	"github.com/spillway-go/spillway/internal/quotasim"
 )
 
-// One seed of an order of 10 GSUs, at half its length, leaves this slack. The bench module runs ten seeds of
-// all orders, without slack.
+// One seed of an order of 10 GSUs, at half its length, leaves this slack. The bench module runs ten
+// seeds of all orders, without slack.
 const (
 	seeds  = 1
 	length = 0.5

@@ -19,8 +19,8 @@ import (
 
 const flash = "gemini-2.5-flash"
 
-// amount returns how much of something a test does: all of it if SPILLWAY_LONG is 1, as it is in .ci/run,
-// and little otherwise, so that go test ./... stays quick.
+// amount returns how much of something a test does: all of it if SPILLWAY_LONG is 1, as it is in
+// .ci/run, and little otherwise, so that go test ./... stays quick.
 func amount[T any](little, all T) T {
 	if os.Getenv("SPILLWAY_LONG") == "1" {
 		return all
@@ -158,8 +158,8 @@ type token string
 
 func (t token) Token(context.Context) (*auth.Token, error) { return &auth.Token{Value: string(t)}, nil }
 
-// toVertex is a small call to the Vertex AI back end. Its verb follows the model: ":generateContent" or
-// another.
+// toVertex is a small call to the Vertex AI back end. Its verb follows the model:
+// ":generateContent" or another.
 func toVertex(ctx context.Context, verb string) (*http.Request, error) {
 	return http.NewRequestWithContext(ctx, http.MethodPost,
 		"https://aiplatform.googleapis.com/v1beta1/projects/x/locations/global/publishers/google/models/"+flash+verb,

@@ -1,5 +1,5 @@
-// Package quota_test measures the ledger and the pacer over ten seeds of each simulation. The tests of
-// package quota run one.
+// Package quota_test measures the ledger and the pacer over ten seeds of each simulation. The tests
+// of package quota run one.
 package quota_test
 
 import (

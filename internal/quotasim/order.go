@@ -12,8 +12,8 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// The calls of the simulation, for gemini-2.5-flash: 2,690 tokens a second for each GSU, 9 for a token of
-// output.
+// The calls of the simulation, for gemini-2.5-flash: 2,690 tokens a second for each GSU, 9 for a
+// token of output.
 const (
 	throughput   = 2_690.0
 	outputRate   = 9.0
@@ -44,7 +44,8 @@ type Order struct {
 	recent float64 // how many answers that estimate is the mean of; 0: it is fixed
 }
 
-// Figures are bounds for the ledger, each beside asking the order first on every call. Zero is no bound.
+// Figures are bounds for the ledger, each beside asking the order first on every call. Zero is no
+// bound.
 type Figures struct {
 	Use     float64 // least tokens served, as a share of what asking first serves
 	Refused float64 // most calls refused, as a share of the calls
@@ -111,8 +112,8 @@ var sizes = []struct {
 	{100, []float64{1, 2.3, 5}, 600},
 }
 
-// Orders are orders under half, twice and five times their throughput. A length below 1 shortens them.
-// Corners that fall short of the usual figures have figures of their own.
+// Orders are orders under half, twice and five times their throughput. A length below 1 shortens
+// them. Corners that fall short of the usual figures have figures of their own.
 func Orders(length float64) []Order {
 	var all []Order
 	for _, o := range append(steady(length), changing(length)...) {
@@ -140,8 +141,9 @@ func Orders(length float64) []Order {
 	return all
 }
 
-// OtherEstimates are orders whose server estimates the output unlike the caller: always less, always more,
-// or each time differently. The ledger cannot learn the last, which costs what it costs.
+// OtherEstimates are orders whose server estimates the output unlike the caller: always less,
+// always more, or each time differently. The ledger cannot learn the last, which costs what it
+// costs.
 func OtherEstimates(length float64) []Order {
 	var all []Order
 	for _, o := range append(steady(length), changing(length)...) {
@@ -155,8 +157,8 @@ func OtherEstimates(length float64) []Order {
 	return all
 }
 
-// RecentAnswers are orders whose server estimates the output by its last answers, which are now shorter and
-// now longer. The ledger can learn that.
+// RecentAnswers are orders whose server estimates the output by its last answers, which are now
+// shorter and now longer. The ledger can learn that.
 func RecentAnswers(length float64) []Order {
 	var all []Order
 	for _, o := range steady(length) {
@@ -215,8 +217,8 @@ func (e *endings) Pop() any {
 	return last
 }
 
-// run offers calls to the order, the same ones for the same seed. It sends those for which the ledger finds
-// room, and without a ledger all of them.
+// run offers calls to the order, the same ones for the same seed. It sends those for which the
+// ledger finds room, and without a ledger all of them.
 func (o Order) run(seed uint64, ledger *quota.Ledger) outcome {
 	rate := throughput * float64(o.GSUs)
 	calls := rand.New(rand.NewPCG(seed, 1))
@@ -283,9 +285,9 @@ func (o Order) run(seed uint64, ledger *quota.Ledger) outcome {
 	return out
 }
 
-// Check runs the order for each of the seeds, with the ledger and asking first, and fails the test if the
-// median misses a figure. The slack lowers the use wanted, and raises the other bounds by a tenth of it:
-// few seeds have no good median.
+// Check runs the order for each of the seeds, with the ledger and asking first, and fails the test
+// if the median misses a figure. The slack lowers the use wanted, and raises the other bounds by a
+// tenth of it: few seeds have no good median.
 func (o Order) Check(t *testing.T, seeds uint64, slack float64) {
 	t.Helper()
 	var use, refused, spilled []float64

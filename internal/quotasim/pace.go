@@ -11,8 +11,8 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// hiddenLocation is on-demand capacity as nobody documents it: so many requests a second, another number
-// every 20 to 60 seconds.
+// hiddenLocation is on-demand capacity as nobody documents it: so many requests a second, another
+// number every 20 to 60 seconds.
 type hiddenLocation struct {
 	rng      *rand.Rand
 	capacity float64
@@ -87,8 +87,8 @@ func Paces() []Pace {
 	}
 }
 
-// run offers twice the capacity of three locations for 400 s. A location cools down for 400 to 500 ms after
-// its first contention. A call that meets contention goes on to the next location at once.
+// run offers twice the capacity of three locations for 400 s. A location cools down for 400 to 500
+// ms after its first contention. A call that meets contention goes on to the next location at once.
 func (p Pace) run(seed uint64) (goodput, refusals float64) {
 	const length, mean = 400.0, 60 / 2.772588722239781 // of a log-uniform capacity from 4 to 64
 	rng := rand.New(rand.NewPCG(seed, 1))
@@ -138,7 +138,8 @@ func (p Pace) run(seed uint64) (goodput, refusals float64) {
 	return served / oracle, refused / served
 }
 
-// Check runs the simulation for each of the seeds, and fails the test if the median misses a figure.
+// Check runs the simulation for each of the seeds, and fails the test if the median misses a
+// figure.
 func (p Pace) Check(t *testing.T, seeds uint64) {
 	t.Helper()
 	var goodput, refusals []float64

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// server is Google's side of a Provisioned Throughput order as its documentation describes it: a rolling
-// window, an estimate on admission, the real cost in its place afterwards. It is exact where the ledger
-// counts in buckets, and estimates in its own way.
+// server is Google's side of a Provisioned Throughput order as its documentation describes it: a
+// rolling window, an estimate on admission, the real cost in its place afterwards. It is exact
+// where the ledger counts in buckets, and estimates in its own way.
 type server struct {
 	rate   float64                 // tokens a second
 	window func(t float64) float64 // seconds, at a time in seconds
