@@ -54,6 +54,23 @@ backend = "gemini"
 keys    = ["env:TEST_KEY_1", "env:TEST_KEY_2"]
 `
 
+// googleOf is an emulator with one project, which has the keys that setKeys sets.
+func googleOf(id string, orders ...geminitest.Order) *geminitest.Emulator {
+	p := geminitest.Project{ID: id, Keys: []string{"the-first-key", "the-second-key"}, Orders: orders}
+	return geminitest.New(geminitest.Config{Projects: []geminitest.Project{p}})
+}
+
+// opened is a client by this file, over the emulator.
+func opened(t *testing.T, file string, google *geminitest.Emulator) *spillway.Client {
+	t.Helper()
+	client, err := spillway.Open(t.Context(), written(t, file), router.WithTransport(google))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
 func setKeys(t *testing.T) {
 	t.Helper()
 	t.Setenv("TEST_KEY_1", "the-first-key")
@@ -78,15 +95,8 @@ func TestOpenedClientIsTheSDKsAndRouted(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("GOOGLE_GENAI_USE_VERTEXAI", tt.vertex) // the other one
 			setKeys(t)
-			google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{
-				ID: tt.project, Keys: []string{"the-first-key", "the-second-key"},
-				Orders: []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 50}},
-			}}})
-			client, err := spillway.Open(t.Context(), written(t, tt.file), router.WithTransport(google))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
+			google := googleOf(tt.project, geminitest.Order{Model: flash, Location: "europe-west4", GSUs: 50})
+			client := opened(t, tt.file, google)
 			if got := client.ClientConfig().Backend; got != tt.backend {
 				t.Errorf("the client speaks to %s, want %s", got, tt.backend)
 			}
@@ -132,12 +142,8 @@ func TestClientConfigMakesARoutedClient(t *testing.T) {
 				t.Setenv(variable, "http://elsewhere.invalid")
 			}
 			id := map[string]string{"gemini": "studio", "vertex": "acme-prod"}[name]
-			google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: id, Keys: []string{"the-first-key", "the-second-key"}}}})
-			client, err := spillway.Open(t.Context(), written(t, file), router.WithTransport(google))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
+			google := googleOf(id)
+			client := opened(t, file, google)
 			cfg := client.ClientConfig()
 			own, err := genai.NewClient(t.Context(), &cfg)
 			if err != nil {
@@ -221,15 +227,11 @@ func TestNewRefusesWhatMakesNoPool(t *testing.T) {
 
 func TestNothingOfAClientShowsAKey(t *testing.T) {
 	setKeys(t)
-	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"the-first-key", "the-second-key"}}}})
+	google := googleOf("studio")
 	google.Keep(geminitest.Match{Key: "the-first-key"}, geminitest.KeySuspended("the-first-key")) // Google repeats the key
 	google.Keep(geminitest.Match{Key: "the-second-key"}, geminitest.KeySuspended("the-second-key"))
-	client, err := spillway.Open(t.Context(), written(t, geminiFile), router.WithTransport(google))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	_, err = client.Models.GenerateContent(t.Context(), flash, genai.Text("hi"), nil)
+	client := opened(t, geminiFile, google)
+	_, err := client.Models.GenerateContent(t.Context(), flash, genai.Text("hi"), nil)
 	if err == nil {
 		t.Fatal("a pool of suspended keys answers")
 	}
@@ -246,11 +248,8 @@ func TestNothingOfAClientShowsAKey(t *testing.T) {
 
 func TestClosedClientAnswersNothing(t *testing.T) {
 	setKeys(t)
-	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"the-first-key", "the-second-key"}}}})
-	client, err := spillway.Open(t.Context(), written(t, geminiFile), router.WithTransport(google))
-	if err != nil {
-		t.Fatal(err)
-	}
+	google := googleOf("studio")
+	client := opened(t, geminiFile, google)
 	for range 2 {
 		if err := client.Close(); err != nil {
 			t.Errorf("Close: %v", err)
@@ -292,7 +291,7 @@ func TestProgramInTheReadmeCompiles(t *testing.T) {
 // A file that changes while calls run: the state goes on, the warnings are said again, and mistakes change nothing.
 func TestReloadPutsAChangedFileInForce(t *testing.T) {
 	setKeys(t)
-	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"the-first-key", "the-second-key"}}}})
+	google := googleOf("studio")
 	dir := t.TempDir()
 	path := filepath.Join(dir, "spillway.toml")
 	write := func(text string) {

@@ -36,20 +36,19 @@ type places struct {
 	weights   []float64
 }
 
-func (p places) config() (google geminitest.Config, cfg pool.Config) {
+func (p places) all() (all []project) {
 	for i := range p.projects {
 		name := fmt.Sprintf("p%d", i)
-		g, project := keyed(name, nil, "key-"+name)
+		one := keyed(name, "key-"+name)
 		if p.locations != nil {
-			g, project = vertexed(name, p.locations...)
+			one = vertexed(name, p.locations...)
 		}
 		if p.weights != nil {
-			project.Weight = p.weights[i]
+			one.pool.Weight = p.weights[i]
 		}
-		google.Projects = append(google.Projects, g)
-		cfg.Projects = append(cfg.Projects, project)
+		all = append(all, one)
 	}
-	return google, cfg
+	return all
 }
 
 // hold holds the conversations in virtual time. It returns the share of the prompts' tokens that were cached, and how many calls each
@@ -60,10 +59,8 @@ func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float6
 	var tokens, hits int64
 	served = make(map[string]int)
 	synctest.Test(t, func(t *testing.T) {
-		google, p := in.config()
-		google.Caching = geminitest.Caching{Implicit: true}
-		google.Latency = k.latency
-		b := newBed(t, google, p, router.Config{Policy: policy})
+		google := geminitest.Config{Caching: geminitest.Caching{Implicit: true}, Latency: k.latency}
+		b := setup{google: google, router: router.Config{Policy: policy}}.bed(t, in.all()...)
 		c := b.client(t)
 		var wg sync.WaitGroup
 		for i := range k.chats {
@@ -101,9 +98,10 @@ func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float6
 
 // TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly compares what is cached of the prompts with what a single endpoint would cache.
 func TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly(t *testing.T) {
-	documents := talk{chats: 200, turns: 10, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
+	turns := amount(8, 10)
+	documents := talk{chats: 200, turns: turns, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
 	helpdesk := talk{
-		chats: 200, turns: 10, system: 2000, first: 50, next: 50,
+		chats: 200, turns: turns, system: 2000, first: 50, next: 50,
 		think: 20 * time.Second, latency: geminitest.Latency{FirstToken: 2 * time.Second, Jitter: 0.5},
 	}
 	projects := places{projects: 8}
@@ -259,11 +257,11 @@ func TestAHotAffinitySpillsOver(t *testing.T) {
 // TestAFullHomeMovesAnAffinityToOneOther declares a limit: what does not fit goes to the same endpoint each time, not to any.
 func TestAFullHomeMovesAnAffinityToOneOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, p := places{projects: 8}.config()
-		for i := range p.Projects {
-			p.Projects[i].Limits = []pool.Limit{{RPM: 5}}
+		all := places{projects: 8}.all()
+		for i := range all {
+			all[i].pool.Limits = []pool.Limit{{RPM: 5}}
 		}
-		c := newBed(t, google, p, router.Config{}).client(t)
+		c := setup{}.bed(t, all...).client(t)
 		served := map[string]int{}
 		for range 10 {
 			served[askAs(t, c, "user")]++
@@ -296,11 +294,11 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 		home := map[string]string{}
 		used := map[string]bool{}
 		for _, policy := range []router.Policy{router.LeastLoaded, router.RoundRobin, router.Random} {
-			google, p := places{projects: 5}.config()
+			all := places{projects: 5}.all()
 			if policy == router.Random { // another replica may list them in another order
-				slices.Reverse(p.Projects)
+				slices.Reverse(all)
 			}
-			c := newBed(t, google, p, router.Config{Policy: policy}).client(t)
+			c := setup{router: router.Config{Policy: policy}}.bed(t, all...).client(t)
 			first := map[string]bool{}
 			for i := range 30 {
 				opening := fmt.Sprintf("chat %d", i)
@@ -334,8 +332,7 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 // TestALongFirstTurnGoesWhereTheConversationWillStay has conversations about documents, one call at a time.
 func TestALongFirstTurnGoesWhereTheConversationWillStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, p := places{projects: 5}.config()
-		c := newBed(t, google, p, router.Config{}).client(t)
+		c := setup{}.bed(t, places{projects: 5}.all()...).client(t)
 		used := map[string]bool{}
 		for i := range 30 {
 			opening := strconv.Itoa(i) + strings.Repeat("word", 1000)
@@ -355,12 +352,7 @@ func BenchmarkAffinity(b *testing.B) {
 	for _, projects := range []int{8, 256} {
 		for name, affinity := range map[string]string{"with": "user", "without": ""} {
 			b.Run(fmt.Sprintf("%d endpoints %s", projects, name), func(b *testing.B) {
-				_, p := places{projects: projects}.config()
-				r, err := router.New(p, router.Config{}, router.WithTransport(answering{}))
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer func() { _ = r.Close() }()
+				r := newRouter(b, poolOf(places{projects: projects}.all()...), router.Config{}, router.WithTransport(answering{}))
 				ctx := router.WithCall(b.Context(), router.Call{Affinity: affinity})
 				b.ReportAllocs()
 				for b.Loop() {

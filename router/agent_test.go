@@ -12,8 +12,6 @@ import (
 	"google.golang.org/genai/interactions/models/operations"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // runAgent lets an agent answer.
@@ -30,8 +28,8 @@ func TestAgentsAreRunWhereTheyLive(t *testing.T) {
 	for dialect := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				google, projects := homesOf(dialect, 5)
-				before := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+				projects := homesOf(dialect, 5)
+				before := setup{}.bed(t, projects...)
 				made := map[string]bool{}
 				for i := range 10 {
 					name := fmt.Sprint("agent-", i)
@@ -52,7 +50,7 @@ func TestAgentsAreRunWhereTheyLive(t *testing.T) {
 					t.Errorf("%d of the requests went elsewhere; the agents live in %v", n, made)
 				}
 
-				after := newBed(t, geminitest.Config{}, pool.Config{Projects: projects}, router.Config{}, router.WithTransport(before.Emulator))
+				after := setup{}.over(t, before.Emulator, projects...)
 				for i := range 10 {
 					if err := runAgent(after.client(t), fmt.Sprint("agent-", i)); err != nil {
 						t.Errorf("after a restart, agent %d: %v", i, err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // specimen is an error body as a user met it, with the outcome wanted.
@@ -137,14 +136,12 @@ func (s specimen) bed(t *testing.T) *bed {
 	if s.Backend == "gemini" {
 		return twoProjects(t)
 	}
-	ga, pa := vertexed("a", "global", "europe-west4")
-	gb, pb := vertexed("b", "us-central1")
-	pb.Priority = 1
+	pa, pb := vertexed("a", "global", "europe-west4"), vertexed("b", "us-central1")
+	pb.pool.Priority = 1
 	if s.Want.Rests == "provisioned order" {
-		ga.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
-		pa.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
+		pa.order(flash, "europe-west4", 10)
 	}
-	return newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{})
+	return setup{}.bed(t, pa, pb)
 }
 
 func (s specimen) call(t *testing.T, c *genai.Client, stream bool) (from string, err error) {

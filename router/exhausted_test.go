@@ -120,10 +120,10 @@ func TestCallWaitsForTheEarliestEndpoint(t *testing.T) {
 
 func TestWaitingCallsAreServedInTheirOrderAndInteractiveOnesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := keyed("a", nil, "key-a")
-		p.Limits = []pool.Limit{{Concurrency: 1}}
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}, Latency: geminitest.Latency{FirstToken: time.Second}},
-			pool.Config{Projects: []pool.Project{p}}, router.Config{MaxWait: time.Minute})
+		p := keyed("a", "key-a")
+		p.pool.Limits = []pool.Limit{{Concurrency: 1}}
+		google := geminitest.Config{Latency: geminitest.Latency{FirstToken: time.Second}}
+		b := setup{google: google, router: router.Config{MaxWait: time.Minute}}.bed(t, p)
 		c := b.client(t)
 		var mu sync.Mutex
 		var order []string

@@ -14,17 +14,16 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
 // twoProjects is project a with two keys, which is preferred, and project b with one.
 func twoProjects(t *testing.T, limits ...geminitest.Limit) *bed {
 	t.Helper()
-	ga, pa := keyed("a", limits, "key-a1", "key-a2")
-	gb, pb := keyed("b", nil, "key-b")
-	pb.Priority = 1
-	return newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{})
+	pa, pb := keyed("a", "key-a1", "key-a2"), keyed("b", "key-b")
+	pa.google.Limits = limits
+	pb.pool.Priority = 1
+	return setup{}.bed(t, pa, pb)
 }
 
 func mustAsk(t *testing.T, c *genai.Client, model, wantProject string) {
@@ -160,8 +159,7 @@ func TestRevokedKeyCostsNoCall(t *testing.T) {
 
 func TestContentionInGlobalIsServedByTheRegion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("prod", "global", "europe-west4")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+		b := setup{}.bed(t, vertexed("prod", "global", "europe-west4"))
 		c := b.client(t)
 		b.Script(geminitest.Match{Location: "global"}, geminitest.Contention())
 		resp, err := ask(t.Context(), c, flash)
@@ -183,8 +181,7 @@ func TestContentionInGlobalIsServedByTheRegion(t *testing.T) {
 
 func TestOutageOfALocationFailsOverAndComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("prod", "global", "europe-west4")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+		b := setup{}.bed(t, vertexed("prod", "global", "europe-west4"))
 		c := b.client(t)
 		b.Outage("global", true)
 		for range 120 {
@@ -206,8 +203,7 @@ func TestOutageOfALocationFailsOverAndComesBack(t *testing.T) {
 
 func TestTheLastEndpointIsAskedThoughItsBreakerIsOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("prod", "global")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+		b := setup{}.bed(t, vertexed("prod", "global"))
 		c := b.client(t)
 		b.Outage("global", true)
 		for range 5 {
@@ -253,34 +249,34 @@ func TestCallersFaultGoesStraightBack(t *testing.T) {
 }
 
 func TestAllowedLocationsHoldInFailover(t *testing.T) {
-	g, p := vertexed("prod", "global", "europe-west4", "europe-west1", "us-central1")
-	b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
-	c := b.client(t)
-	b.Outage("europe-west4", true)
-	ctx := router.WithCall(t.Context(), router.Call{Locations: []string{"europe-west4", "europe-west1"}})
-	for range 10 {
-		if resp, err := ask(ctx, c, flash); err != nil || endpoint(resp) != "prod/europe-west1/on_demand" {
-			t.Fatalf("%v, %v", resp, err)
+	synctest.Test(t, func(t *testing.T) {
+		b := setup{}.bed(t, vertexed("prod", "global", "europe-west4", "europe-west1", "us-central1"))
+		c := b.client(t)
+		b.Outage("europe-west4", true)
+		ctx := router.WithCall(t.Context(), router.Call{Locations: []string{"europe-west4", "europe-west1"}})
+		for range 10 {
+			if resp, err := ask(ctx, c, flash); err != nil || endpoint(resp) != "prod/europe-west1/on_demand" {
+				t.Fatalf("%v, %v", resp, err)
+			}
 		}
-	}
-	b.Outage("europe-west1", true)
-	if _, err := ask(ctx, c, flash); err == nil {
-		t.Error("a call with no allowed location left was answered")
-	}
-	for _, l := range []string{"global", "us-central1"} {
-		if n := b.Count(geminitest.Match{Location: l}); n != 0 {
-			t.Errorf("%s was asked %d times, but was not allowed", l, n)
+		b.Outage("europe-west1", true)
+		if _, err := ask(ctx, c, flash); err == nil {
+			t.Error("a call with no allowed location left was answered")
 		}
-	}
+		for _, l := range []string{"global", "us-central1"} {
+			if n := b.Count(geminitest.Match{Location: l}); n != 0 {
+				t.Errorf("%s was asked %d times, but was not allowed", l, n)
+			}
+		}
+	})
 }
 
 func TestFallbackModelAnswersWhenTheModelIsExhausted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := keyed("a", nil, "key-a")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{
+		b := setup{router: router.Config{
 			Models:    map[string]string{"best": "gemini-2.5-pro"},
 			Fallbacks: []router.Fallback{{Model: "gemini-2.5-pro", To: []string{flash}}},
-		})
+		}}.bed(t, keyed("a", "key-a"))
 		c := b.client(t)
 		b.Keep(geminitest.Match{Model: "gemini-2.5-pro"}, geminitest.DayQuota("gemini-2.5-pro", 20, 0))
 		for range 3 {

@@ -108,24 +108,21 @@ func (s *liveServer) credentials() string {
 
 // studio is a project of the Gemini back end at the server, with a key of the same name.
 func (s *liveServer) studio(name string, priority int) pool.Project {
-	return pool.Project{Name: name, Backend: pool.BackendGemini, BaseURL: s.URL, Keys: []pool.Secret{pool.NewSecret("key-" + name)}, Priority: priority}
+	p := keyed(name, "key-"+name).pool
+	p.BaseURL, p.Priority = s.URL, priority
+	return p
 }
 
 // cloud is one of Vertex AI.
 func (s *liveServer) cloud(name string, locations ...string) pool.Project {
-	_, p := vertexed(name, locations...)
+	p := vertexed(name, locations...).pool
 	p.BaseURL = s.URL + "/proxy"
 	return p
 }
 
 func liveRouter(t *testing.T, cfg router.Config, ps ...pool.Project) *router.Router {
 	t.Helper()
-	r, err := router.New(pool.Config{Projects: ps}, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return r
+	return newRouter(t, pool.Config{Projects: ps}, cfg)
 }
 
 // turnOf makes one turn.

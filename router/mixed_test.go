@@ -27,15 +27,14 @@ const (
 // first back end is preferred.
 func newMixed(t *testing.T, dialect, first pool.Backend, google geminitest.Config, cfg router.Config) *bed {
 	t.Helper()
-	g1, studio := keyed("studio", nil, "key-1")
-	g2, prod := vertexed("prod", "global")
-	if google.Projects = []geminitest.Project{g1, g2}; first == pool.BackendGemini {
-		prod.Priority = 1
+	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
+	if first == pool.BackendGemini {
+		prod.pool.Priority = 1
 	} else {
-		studio.Priority = 1
+		studio.pool.Priority = 1
 	}
 	cfg.Backend = dialect
-	return newBed(t, google, pool.Config{Projects: []pool.Project{studio, prod}}, cfg)
+	return setup{google: google, router: cfg}.bed(t, studio, prod)
 }
 
 // dialects are the two back ends, and the other of each.
@@ -194,11 +193,11 @@ func TestFieldsThatOneBackEndLacksKeepTheCallFromIt(t *testing.T) {
 				if r, err := ask(t.Context(), c, flash); err != nil || endpoint(r) != projectOf(dialects[tt.dialect]) {
 					t.Errorf("a call without the field: %v, %v", r, err)
 				}
-				g, p := keyed("studio", nil, "key-1")
+				p := keyed("studio", "key-1")
 				if tt.dialect == pool.BackendGemini {
-					g, p = vertexed("prod", "global")
+					p = vertexed("prod", "global")
 				}
-				b = newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{Backend: tt.dialect})
+				b = setup{router: router.Config{Backend: tt.dialect}}.bed(t, p)
 				c = b.client(t)
 				_, err := call()
 				if e := apiError(t, err); e.Code != 400 || e.Status != "FAILED_PRECONDITION" || !strings.Contains(fmt.Sprint(e.Details), tt.reason) || b.Count(geminitest.Match{}) != 0 {
@@ -230,12 +229,11 @@ func TestFilesKeepACallFromTheOtherBackEnd(t *testing.T) {
 // TestOrdersServeTheGeminiDialectFirst, and what does not fit goes to the Gemini API. A caller's own request type is obeyed.
 func TestOrdersServeTheGeminiDialectFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g1, studio := keyed("studio", nil, "key-1")
-		g2, prod := vertexed("prod", "global")
-		g2.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", TokensPerSecond: 200, Window: 10 * time.Second}}
-		prod.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", TokensPerSecond: 200, Window: 10 * time.Second}}
-		prod.Priority = 1
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g1, g2}}, pool.Config{Projects: []pool.Project{studio, prod}}, router.Config{MaxWait: -1})
+		studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
+		prod.google.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", TokensPerSecond: 200, Window: 10 * time.Second}}
+		prod.pool.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", TokensPerSecond: 200, Window: 10 * time.Second}}
+		prod.pool.Priority = 1
+		b := setup{router: router.Config{MaxWait: -1}}.bed(t, studio, prod)
 		c := b.client(t)
 		as := func(kind string) *genai.GenerateContentConfig {
 			return &genai.GenerateContentConfig{HTTPOptions: &genai.HTTPOptions{Headers: http.Header{"X-Vertex-AI-LLM-Request-Type": {kind}}}}
@@ -268,9 +266,8 @@ func TestOrdersServeTheGeminiDialectFirst(t *testing.T) {
 }
 
 func TestLocationsBindTheOtherBackEndToo(t *testing.T) {
-	g1, studio := keyed("studio", nil, "key-1")
-	g2, prod := vertexed("prod", "global", "eu")
-	b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g1, g2}}, pool.Config{Projects: []pool.Project{studio, prod}}, router.Config{MaxWait: -1})
+	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global", "eu")
+	b := setup{router: router.Config{MaxWait: -1}}.bed(t, studio, prod)
 	ctx := router.WithCall(t.Context(), router.Call{Locations: []string{"eu"}})
 	for range 10 {
 		if r, err := ask(ctx, b.client(t), flash); err != nil || endpoint(r) != "prod/eu/on_demand" {
@@ -290,12 +287,11 @@ func TestLocationsBindTheOtherBackEndToo(t *testing.T) {
 // takes as well, or only that, goes at once.
 func TestCallsThatOneBackEndLacksDoNotHoldUpTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g1, studio := keyed("studio", nil, "key-1")
-		g2, prod := vertexed("prod", "global")
-		studio.Limits = []pool.Limit{{Concurrency: 1}}
-		prod.Priority = 1
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g1, g2}, Latency: geminitest.Latency{FirstToken: 3 * time.Second}},
-			pool.Config{Projects: []pool.Project{studio, prod}}, router.Config{MaxWait: time.Minute})
+		studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
+		studio.pool.Limits = []pool.Limit{{Concurrency: 1}}
+		prod.pool.Priority = 1
+		google := geminitest.Config{Latency: geminitest.Latency{FirstToken: 3 * time.Second}}
+		b := setup{google: google, router: router.Config{MaxWait: time.Minute}}.bed(t, studio, prod)
 		c, start := b.client(t), time.Now()
 		var wg sync.WaitGroup
 		for i := range 3 {
@@ -335,11 +331,10 @@ func TestCallsThatOneBackEndLacksDoNotHoldUpTheOthers(t *testing.T) {
 
 func TestCallsThatWaitGoToTheOtherBackEndThatAReloadBrings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g1, studio := keyed("studio", nil, "key-1")
-		g2, prod := vertexed("prod", "global")
-		studio.Limits = []pool.Limit{{RPM: 1}}
+		studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
+		studio.pool.Limits = []pool.Limit{{RPM: 1}}
 		cfg := router.Config{Backend: pool.BackendGemini, MaxWait: 10 * time.Minute}
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g1, g2}}, pool.Config{Projects: []pool.Project{studio}}, cfg)
+		b := setup{router: cfg}.over(t, googleOf(geminitest.Config{}, studio, prod), studio)
 		c, start := b.client(t), time.Now()
 		if _, err := ask(t.Context(), c, flash); err != nil {
 			t.Fatal(err)
@@ -359,7 +354,7 @@ func TestCallsThatWaitGoToTheOtherBackEndThatAReloadBrings(t *testing.T) {
 			}
 		})
 		time.Sleep(time.Second)
-		if err := b.router.Reload(pool.Config{Projects: []pool.Project{studio, prod}}, cfg); err != nil {
+		if err := b.router.Reload(poolOf(studio, prod), cfg); err != nil {
 			t.Fatal(err)
 		}
 		wg.Wait()

@@ -29,8 +29,7 @@ func chain(to ...string) router.Config {
 // oneProject is a bed over one Gemini project.
 func oneProject(t *testing.T, cfg router.Config) *bed {
 	t.Helper()
-	g, p := keyed("a", nil, "key-a")
-	return newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, cfg)
+	return setup{router: cfg}.bed(t, keyed("a", "key-a"))
 }
 
 func of(model string) geminitest.Match { return geminitest.Match{Model: model} }
@@ -122,10 +121,9 @@ func TestModelIsWaitedForBeforeAnotherStandsIn(t *testing.T) {
 
 func TestModelIsAskedEverywhereBeforeAnotherStandsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("a", nil, "key-a")
-		gb, pb := keyed("b", nil, "key-b")
-		pb.Priority = 1
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}}, chain(flash))
+		pa, pb := keyed("a", "key-a"), keyed("b", "key-b")
+		pb.pool.Priority = 1
+		b := setup{router: chain(flash)}.bed(t, pa, pb)
 		b.Keep(geminitest.Match{Project: "a", Model: pro}, geminitest.DayQuota(pro, 20, 0))
 		resp, err := ask(t.Context(), b.client(t), pro)
 		if err != nil || resp.ModelVersion != pro || endpoint(resp) != "b/global/on_demand" {
@@ -272,8 +270,7 @@ func TestNothingStandsInForWhatBelongsToAProjectOrAsksAboutAModel(t *testing.T) 
 
 func TestFallbackStaysWithinTheCallsLocations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("a", "global", "eu")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, chain(flash))
+		b := setup{router: chain(flash)}.bed(t, vertexed("a", "global", "eu"))
 		b.Keep(geminitest.Match{Model: pro, Location: "eu"}, geminitest.PublisherModelMissing("a", "eu", pro))
 		resp, err := ask(router.WithCall(t.Context(), router.Call{Locations: []string{"eu"}}), b.client(t), pro)
 		if err != nil || resp.ModelVersion != flash || endpoint(resp) != "a/eu/on_demand" {
@@ -287,10 +284,9 @@ func TestFallbackStaysWithinTheCallsLocations(t *testing.T) {
 
 func TestFallbackOnTheOtherBackEndAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("studio", nil, "key-a")
-		gb, pb := vertexed("cloud", "global")
-		pa.Models, pb.Models = []string{pro}, []string{flash}
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}}, chain(flash))
+		pa, pb := keyed("studio", "key-a"), vertexed("cloud", "global")
+		pa.pool.Models, pb.pool.Models = []string{pro}, []string{flash}
+		b := setup{router: chain(flash)}.bed(t, pa, pb)
 		b.useUp(pro)
 		for range 2 {
 			resp, err := ask(t.Context(), b.client(t), pro)
@@ -309,10 +305,9 @@ func TestMissingModelIsSaidToBeMissingWhileAKeyIsDead(t *testing.T) {
 	for name, first := range map[string]int{"the key's project first": 0, "the key's project last": 1} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				ga, pa := keyed("main", nil, "key-main")
-				gb, pb := keyed("spare", nil, "key-spare")
-				pa.Priority, pb.Priority = first, 1-first
-				b := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{})
+				pa, pb := keyed("main", "key-main"), keyed("spare", "key-spare")
+				pa.pool.Priority, pb.pool.Priority = first, 1-first
+				b := setup{}.bed(t, pa, pb)
 				b.Revoke("key-main")
 				c := b.client(t)
 				for range 3 {
@@ -335,13 +330,12 @@ func TestNamesOfOneModelAreOneModel(t *testing.T) {
 		for _, name := range names {
 			t.Run(dialect+" "+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					g, p := keyed("a", nil, "key-a")
+					p := keyed("a", "key-a")
 					if dialect == "vertex" {
-						g, p = vertexed("a", "europe-west4")
+						p = vertexed("a", "europe-west4")
 					}
-					p.Limits = []pool.Limit{{Model: flash, RPM: 2}}
-					b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}},
-						router.Config{Models: map[string]string{"fast": flash}, MaxWait: -1})
+					p.pool.Limits = []pool.Limit{{Model: flash, RPM: 2}}
+					b := setup{router: router.Config{Models: map[string]string{"fast": flash}, MaxWait: -1}}.bed(t, p)
 					c := b.client(t)
 					for range 2 {
 						resp, err := ask(t.Context(), c, name)
@@ -375,9 +369,8 @@ func TestPartnersModelsAreRoutedLikeAnyOther(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				_, pa := vertexed("a", "us-east5")
-				_, pb := vertexed("b", "europe-west1")
-				pb.Priority = 1
+				pa, pb := vertexed("a", "us-east5"), vertexed("b", "europe-west1")
+				pb.pool.Priority = 1
 				var asked []string
 				r := routerOver(t, func(req *http.Request) (*http.Response, error) {
 					sent, _ := io.ReadAll(req.Body)
@@ -391,7 +384,7 @@ func TestPartnersModelsAreRoutedLikeAnyOther(t *testing.T) {
 					resp := answerOf(200, tt.answer)
 					resp.Header.Set("Content-Type", tt.kind)
 					return resp, nil
-				}, router.Config{}, pa, pb)
+				}, router.Config{}, pa.pool, pb.pool)
 				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://aiplatform.googleapis.com/"+tt.path, strings.NewReader(body))
 				if err != nil {
 					t.Fatal(err)
@@ -419,11 +412,9 @@ func TestPartnersModelsAreRoutedLikeAnyOther(t *testing.T) {
 
 func TestPartnersModelIsNotAskedOfTheOtherBackEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("studio", nil, "key-a")
-		gb, pb := vertexed("cloud", "global")
-		pb.Models = []string{"gemini-*"}
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa, pb}},
-			router.Config{Backend: pool.BackendVertex})
+		pa, pb := keyed("studio", "key-a"), vertexed("cloud", "global")
+		pb.pool.Models = []string{"gemini-*"}
+		b := setup{router: router.Config{Backend: pool.BackendVertex}}.bed(t, pa, pb)
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 			"https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/anthropic/models/claude-x:rawPredict", strings.NewReader("{}"))
 		if err != nil {
@@ -444,8 +435,7 @@ func TestPartnersModelIsNotAskedOfTheOtherBackEnd(t *testing.T) {
 // TestTunedEndpointIsAskedWhereItIs: an endpoint lives in one project and location, whatever else could serve a call.
 func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, pa := vertexed("a", "global", "us-central1")
-		_, pb := vertexed("b", "global", "europe-west4")
+		pa, pb := vertexed("a", "global", "us-central1"), vertexed("b", "global", "europe-west4")
 		var asked []string
 		r := routerOver(t, func(req *http.Request) (*http.Response, error) {
 			asked = append(asked, req.Method+" "+req.URL.String())
@@ -453,13 +443,8 @@ func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 				return answerOf(404, `{"error":{"code":404,"message":"The Endpoint was not found","status":"NOT_FOUND"}}`), nil
 			}
 			return answerOf(200, okBody), nil
-		}, router.Config{Fallbacks: []router.Fallback{{Model: "endpoints/123", To: []string{flash}}}}, pa, pb)
-		c, err := genai.NewClient(t.Context(), &genai.ClientConfig{
-			Backend: genai.BackendVertexAI, Project: "placeholder", Location: "global", HTTPClient: &http.Client{Transport: r},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		}, router.Config{Fallbacks: []router.Fallback{{Model: "endpoints/123", To: []string{flash}}}}, pa.pool, pb.pool)
+		c := clientOver(t, pool.BackendVertex, r)
 		for _, name := range []string{"projects/b/locations/europe-west4/endpoints/123", "projects/placeholder/locations/global/endpoints/123"} {
 			asked = nil
 			resp, err := ask(t.Context(), c, name)
@@ -471,4 +456,35 @@ func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestRenamingLeavesTheCallersContentAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sent := ""
+		r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(q.Body)
+			sent = string(b)
+			return answerOf(200, okBody), nil
+		}, router.Config{Models: map[string]string{"gemini-2.0-flash": flash}})
+		body := `{"contents":[{"parts":[{"functionResponse":{"name":"list","response":{"m":"models/gemini-2.0-flash"}}}]}]}`
+		_, _ = r.RoundTrip(gen(t.Context(), "models/gemini-2.0-flash:generateContent", body))
+		if sent != body {
+			t.Errorf("the caller's content was changed: %s", sent)
+		}
+	})
+}
+
+func TestAliasInABodyIsRenamed(t *testing.T) {
+	for _, c := range [][2]string{{"interactions", `{"model":"fast","input":"hi"}`}, {"interactions", `{"model":"models/fast","input":"hi"}`}, {"openai/chat/completions", `{"model":"fast"}`}, {"cachedContents", `{"model":"models/fast"}`}} {
+		r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+			b, _ := io.ReadAll(q.Body)
+			if !strings.Contains(string(b), flash) {
+				t.Errorf("%s %s sent", q.URL, b)
+			}
+			return answerOf(200, `{}`), nil
+		}, router.Config{Models: map[string]string{"fast": flash}})
+		if resp, err := r.RoundTrip(gen(t.Context(), c[0], c[1])); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %v", c[0], resp, err)
+		}
+	}
 }

@@ -8,22 +8,19 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
 // weighted is a pool of projects with these weights, all of one tier.
 func weighted(t *testing.T, policy router.Policy, weights ...float64) *bed {
 	t.Helper()
-	var google geminitest.Config
-	var p pool.Config
+	var all []project
 	for i, w := range weights {
-		g, project := keyed(fmt.Sprintf("p%d", i), nil, fmt.Sprintf("key-%d", i))
-		project.Weight = w
-		google.Projects = append(google.Projects, g)
-		p.Projects = append(p.Projects, project)
+		p := keyed(fmt.Sprintf("p%d", i), fmt.Sprintf("key-%d", i))
+		p.pool.Weight = w
+		all = append(all, p)
 	}
-	return newBed(t, google, p, router.Config{Policy: policy})
+	return setup{router: router.Config{Policy: policy}}.bed(t, all...)
 }
 
 // TestEachPolicyGivesShareByWeight compares long-run shares with the weights, over three projects and then over the two that are left.

@@ -13,17 +13,15 @@ import (
 
 	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // ordered is a project with one order in europe-west4 and on-demand global.
 func ordered(t *testing.T, google geminitest.Config, o geminitest.Order, overflow pool.Overflow) *bed {
 	t.Helper()
-	g, p := vertexed("prod", "global")
-	g.Orders = []geminitest.Order{o}
-	p.Provisioned = []pool.Order{{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Overflow: overflow}}
-	google.Projects = []geminitest.Project{g}
-	return newBed(t, google, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+	p := vertexed("prod", "global")
+	p.google.Orders = []geminitest.Order{o}
+	p.pool.Provisioned = []pool.Order{{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Overflow: overflow}}
+	return setup{google: google}.bed(t, p)
 }
 
 func TestOrderTakesEveryCallWhileItHasRoom(t *testing.T) {
@@ -48,7 +46,7 @@ func TestOrderTakesEveryCallWhileItHasRoom(t *testing.T) {
 
 // TestFullOrderIsUsedToTheFullAndSpillsTheRest offers twice an order's rate for ten minutes.
 func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
-	for _, gsus := range []int{1, 10, 100} {
+	for _, gsus := range amount([]int{1, 10}, []int{1, 10, 100}) {
 		t.Run(map[int]string{1: "1 GSU", 10: "10 GSUs", 100: "100 GSUs"}[gsus], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := ordered(t, geminitest.Config{Output: 100, Seed: 7, Latency: geminitest.Latency{FirstToken: 500 * time.Millisecond, PerToken: 10 * time.Millisecond, Jitter: 0.3}},

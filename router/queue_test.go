@@ -66,14 +66,11 @@ func BenchmarkWaiting(b *testing.B) {
 				ps = append(ps, limited(strconv.Itoa(i), pool.Limit{Concurrency: int64(max(16/bb.endpoints, 1))}))
 			}
 			var gate sync.RWMutex
-			r, err := router.New(pool.Config{Projects: ps}, router.Config{MaxWait: time.Hour}, router.WithTransport(transport(func(*http.Request) (*http.Response, error) {
+			r := newRouter(b, pool.Config{Projects: ps}, router.Config{MaxWait: time.Hour}, router.WithTransport(transport(func(*http.Request) (*http.Response, error) {
 				gate.RLock() // until all calls are there
 				defer gate.RUnlock()
 				return answerOf(200, okBody), nil
 			})))
-			if err != nil {
-				b.Fatal(err)
-			}
 			for b.Loop() {
 				var wg sync.WaitGroup
 				gate.Lock()

@@ -18,17 +18,17 @@ import (
 // limits and settings change over and over.
 func TestNoCallFailsOrIsSentTwiceForAReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var google []geminitest.Project
-		var all []pool.Project
+		var all []project
 		const rpm = 600
 		for i := range 4 {
 			name := fmt.Sprintf("p%d", i)
-			g, p := keyed(name, []geminitest.Limit{{RPM: rpm}}, name+"-first", name+"-second")
-			p.Limits = []pool.Limit{{RPM: rpm}}
-			google, all = append(google, g), append(all, p)
+			p := keyed(name, name+"-first", name+"-second")
+			p.google.Limits, p.pool.Limits = []geminitest.Limit{{RPM: rpm}}, []pool.Limit{{RPM: rpm}}
+			all = append(all, p)
 		}
-		b := newBed(t, geminitest.Config{Projects: google, Latency: geminitest.Latency{FirstToken: 700 * time.Millisecond}},
-			pool.Config{Projects: all}, router.Config{MaxWait: time.Hour})
+		b := setup{
+			google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 700 * time.Millisecond}}, router: router.Config{MaxWait: time.Hour},
+		}.bed(t, all...)
 		client := b.client(t)
 
 		var calls, failed atomic.Int64
@@ -51,7 +51,7 @@ func TestNoCallFailsOrIsSentTwiceForAReload(t *testing.T) {
 		}
 		for round := range 100 {
 			time.Sleep(time.Duration(300+37*round%900) * time.Millisecond)
-			cfg := pool.Config{Projects: []pool.Project{all[0], all[1+round%3]}} // the first stays, the others come and go
+			cfg := poolOf(all[0], all[1+round%3]) // the first stays, the others come and go
 			switch round % 4 {
 			case 1:
 				cfg.Projects[0].Keys = cfg.Projects[0].Keys[1:]
@@ -80,11 +80,9 @@ func TestNoCallFailsOrIsSentTwiceForAReload(t *testing.T) {
 // A call that waits for a project with nothing left goes to one that a reload brings, at once.
 func TestWaitingCallGoesToWhatAReloadBrings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("a", []geminitest.Limit{{RPM: 1}}, "key-a")
-		gb, pb := keyed("b", nil, "key-b")
-		pa.Limits = []pool.Limit{{RPM: 1}}
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, pool.Config{Projects: []pool.Project{pa}},
-			router.Config{MaxWait: 2 * time.Minute})
+		pa, pb := keyed("a", "key-a"), keyed("b", "key-b")
+		pa.google.Limits, pa.pool.Limits = []geminitest.Limit{{RPM: 1}}, []pool.Limit{{RPM: 1}}
+		b := setup{router: router.Config{MaxWait: 2 * time.Minute}}.over(t, googleOf(geminitest.Config{}, pa, pb), pa)
 		client := b.client(t)
 		if _, err := ask(context.Background(), client, flash); err != nil {
 			t.Fatal(err)
@@ -101,7 +99,7 @@ func TestWaitingCallGoesToWhatAReloadBrings(t *testing.T) {
 			done <- endpoint(resp)
 		}()
 		time.Sleep(5 * time.Second)
-		if err := b.router.Reload(pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{}); err != nil {
+		if err := b.router.Reload(poolOf(pa, pb), router.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := <-done; got != "b/global/on_demand" || time.Since(began) > 6*time.Second {
@@ -113,11 +111,9 @@ func TestWaitingCallGoesToWhatAReloadBrings(t *testing.T) {
 // A call that is under way on a project that is taken away ends there.
 func TestCallOnARemovedProjectEndsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("a", nil, "key-a")
-		gb, pb := keyed("b", nil, "key-b")
-		b := newBed(t, geminitest.Config{
-			Projects: []geminitest.Project{ga, gb}, Latency: geminitest.Latency{FirstToken: 10 * time.Second},
-		}, pool.Config{Projects: []pool.Project{pa}}, router.Config{})
+		pa, pb := keyed("a", "key-a"), keyed("b", "key-b")
+		google := googleOf(geminitest.Config{Latency: geminitest.Latency{FirstToken: 10 * time.Second}}, pa, pb)
+		b := setup{}.over(t, google, pa)
 		client := b.client(t)
 		done := make(chan string)
 		go func() {
@@ -130,7 +126,7 @@ func TestCallOnARemovedProjectEndsThere(t *testing.T) {
 			done <- endpoint(resp)
 		}()
 		time.Sleep(time.Second)
-		if err := b.router.Reload(pool.Config{Projects: []pool.Project{pb}}, router.Config{}); err != nil {
+		if err := b.router.Reload(poolOf(pb), router.Config{}); err != nil {
 			t.Fatal(err)
 		}
 		if resp, err := ask(context.Background(), client, flash); err != nil || endpoint(resp) != "b/global/on_demand" {
@@ -143,10 +139,10 @@ func TestCallOnARemovedProjectEndsThere(t *testing.T) {
 }
 
 func TestReloadRefusesWhatCannotBe(t *testing.T) {
-	_, pa := keyed("a", nil, "key-a")
-	_, pv := vertexed("v", "global")
-	b := newBed(t, geminitest.Config{}, pool.Config{Projects: []pool.Project{pa}}, router.Config{})
-	err := b.router.Reload(pool.Config{Projects: []pool.Project{pv}}, router.Config{})
+	pa := keyed("a", "key-a")
+	pv := vertexed("v", "global")
+	b := setup{}.bed(t, pa)
+	err := b.router.Reload(poolOf(pv), router.Config{})
 	const want = `router: the new configuration makes clients speak "vertex", and those there are speak "gemini": ` +
 		`write backend = "gemini" under [router], or make a new client`
 	if err == nil || err.Error() != want {
@@ -155,7 +151,7 @@ func TestReloadRefusesWhatCannotBe(t *testing.T) {
 	if err := b.router.Reload(pool.Config{}, router.Config{}); err == nil {
 		t.Error("a pool without projects is taken")
 	}
-	if err := b.router.Reload(pool.Config{Projects: []pool.Project{pa}}, router.Config{MaxAttempts: -1}); err == nil {
+	if err := b.router.Reload(poolOf(pa), router.Config{MaxAttempts: -1}); err == nil {
 		t.Error("negative attempts are taken")
 	}
 	if got := b.router.Plan(flash).All(); len(got) != 1 || got[0].String() != "a/global/on_demand" {
@@ -164,7 +160,7 @@ func TestReloadRefusesWhatCannotBe(t *testing.T) {
 	if err := b.router.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.router.Reload(pool.Config{Projects: []pool.Project{pa}}, router.Config{}); err == nil || err.Error() != "router: closed" {
+	if err := b.router.Reload(poolOf(pa), router.Config{}); err == nil || err.Error() != "router: closed" {
 		t.Errorf("after Close: %v", err)
 	}
 }

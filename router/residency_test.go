@@ -101,7 +101,8 @@ func (c caller) RoundTrip(req *http.Request) (*http.Response, error) {
 // that chance decides, and looks at every single request.
 func TestNoOrderOfFailuresSendsAByteElsewhere(t *testing.T) {
 	bounded, served, failed := 0, 0, 0
-	for seed := range uint64(40) {
+	seeds := amount[uint64](8, 40)
+	for seed := range seeds {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, seed)
 			for range 12 {
@@ -133,7 +134,7 @@ func TestNoOrderOfFailuresSendsAByteElsewhere(t *testing.T) {
 		}
 	}
 	// A test in which nothing is asked, or everything is well, would prove nothing.
-	if bounded < 1000 || served < 500 || failed < 500 {
+	if n := int(seeds); bounded < 25*n || served < 13*n || failed < 13*n {
 		t.Errorf("%d requests with bounds, %d calls served and %d failed: too few of one of them", bounded, served, failed)
 	}
 }
@@ -160,45 +161,32 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.residency = &residency{t: t, places: map[string][]string{}}
 	gemini := seed%2 == 1
 	cfg := router.Config{Fallbacks: []router.Fallback{{Model: pro, To: []string{flash, lite}}}, Backend: pool.BackendVertex}
-	var google geminitest.Config
-	var p pool.Config
+	var all []project
 	if gemini {
 		cfg.Backend = pool.BackendGemini
 	}
 	if gemini || seed%4 == 0 {
-		g, project := keyed("studio", []geminitest.Limit{{RPM: 5}}, "key-a", "key-b")
-		google.Projects, p.Projects = append(google.Projects, g), append(p.Projects, project)
+		p := keyed("studio", "key-a", "key-b")
+		p.google.Limits = []geminitest.Limit{{RPM: 5}}
+		all = append(all, p)
 		w.places["studio"] = []string{"global"}
 	}
 	for _, name := range []string{"a", "b", "c"} {
 		places := w.some(everywhere)
-		g, project := vertexed(name, places...)
-		g.Limits, project.Priority = []geminitest.Limit{{RPM: 6}}, w.rng.IntN(2)
+		p := vertexed(name, places...)
+		p.google.Limits, p.pool.Priority = []geminitest.Limit{{RPM: 6}}, w.rng.IntN(2)
 		if w.rng.IntN(2) == 0 {
 			at := everywhere[w.rng.IntN(len(everywhere))]
 			places = append(slices.Clone(places), at)
-			g.Orders = []geminitest.Order{{Model: pro, Location: at, GSUs: 1, TokensPerSecond: 2}}
-			project.Provisioned = []pool.Order{{Model: pro, Location: at, GSUs: 1}}
+			p.google.Orders = []geminitest.Order{{Model: pro, Location: at, GSUs: 1, TokensPerSecond: 2}}
+			p.pool.Provisioned = []pool.Order{{Model: pro, Location: at, GSUs: 1}}
 		}
-		google.Projects, p.Projects = append(google.Projects, g), append(p.Projects, project)
+		all = append(all, p)
 		w.places[name] = places
 	}
-	google.Seed = seed
-	w.google = geminitest.New(google)
-	r, err := router.New(p, cfg, router.WithTransport(w.residency))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	w.router = r
-	cc := &genai.ClientConfig{Backend: genai.BackendVertexAI, Project: "placeholder", Location: "global"}
-	if gemini {
-		cc = &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "placeholder"}
-	}
-	cc.HTTPClient = &http.Client{Transport: caller{w.residency}}
-	if w.client, err = genai.NewClient(t.Context(), cc); err != nil {
-		t.Fatal(err)
-	}
+	b := setup{google: geminitest.Config{Seed: seed}, router: cfg, opts: []router.Option{router.WithTransport(w.residency)}}.bed(t, all...)
+	b.http = &http.Client{Transport: caller{w.residency}}
+	w.google, w.router, w.client = b.Emulator, b.router, b.client(t)
 	w.calls = append(w.modelCalls(), w.cacheCalls()...)
 	if gemini {
 		w.calls = append(w.calls, w.fileCalls()...)
@@ -402,9 +390,8 @@ func TestLocationHeaderThatIsEmptyIsRefused(t *testing.T) {
 // TestSearchWithinBoundsDoesNotHideWhatIsElsewhere: who may not look everywhere must not make others believe that a thing is gone.
 func TestSearchWithinBoundsDoesNotHideWhatIsElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("a", "eu", "us")
-		google, config := geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}
-		before := newBed(t, google, config, router.Config{})
+		p := vertexed("a", "eu", "us")
+		before := setup{}.bed(t, p)
 		within := func(locations ...string) context.Context {
 			return router.WithCall(t.Context(), router.Call{Locations: locations})
 		}
@@ -412,12 +399,7 @@ func TestSearchWithinBoundsDoesNotHideWhatIsElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, err := router.New(config, router.Config{}, router.WithTransport(before.Emulator)) // which knows nothing
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = after.Close() }()
-		c := (&bed{Emulator: before.Emulator, router: after, http: &http.Client{Transport: after}}).client(t)
+		c := setup{}.over(t, before.Emulator, p).client(t) // which knows nothing
 		_, id, _ := strings.Cut(made.Name, "cachedContents/")
 		name := "projects/placeholder/locations/global/cachedContents/" + id
 		if _, err := c.Caches.Get(within("eu"), name, nil); apiError(t, err).Code != http.StatusNotFound {
@@ -435,20 +417,13 @@ func TestSearchWithinBoundsDoesNotHideWhatIsElsewhere(t *testing.T) {
 // TestProjectThatCannotBeAskedIsNotSaidToHaveNothing: a dead key's 400 says nothing of the resource that was looked for.
 func TestProjectThatCannotBeAskedIsNotSaidToHaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := keyed("a", nil, "key-a")
-		gb, pb := keyed("b", nil, "key-b")
-		config := pool.Config{Projects: []pool.Project{pa, pb}}
-		before := newBed(t, geminitest.Config{Projects: []geminitest.Project{ga, gb}}, config, router.Config{})
+		pa, pb := keyed("a", "key-a"), keyed("b", "key-b")
+		before := setup{}.bed(t, pa, pb)
 		f, err := before.client(t).Files.Upload(t.Context(), strings.NewReader("hello"), &genai.UploadFileConfig{MIMEType: "text/plain"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, err := router.New(config, router.Config{}, router.WithTransport(before.Emulator)) // which knows nothing
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = after.Close() }()
-		c := (&bed{Emulator: before.Emulator, router: after, http: &http.Client{Transport: after}}).client(t)
+		c := setup{}.over(t, before.Emulator, pa, pb).client(t) // which knows nothing
 		before.Revoke("key-a")
 		for range 2 {
 			if _, err := c.Files.Get(t.Context(), f.Name, nil); apiError(t, err).Code != http.StatusServiceUnavailable {

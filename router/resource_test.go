@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -18,18 +19,16 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
 // fiveProjects are of the Gemini back end, with two keys each.
-func fiveProjects() (google []geminitest.Project, projects []pool.Project) {
+func fiveProjects() (all []project) {
 	for i := range 5 {
 		name := fmt.Sprintf("p%d", i)
-		g, p := keyed(name, nil, name+"-first", name+"-second")
-		google, projects = append(google, g), append(projects, p)
+		all = append(all, keyed(name, name+"-first", name+"-second"))
 	}
-	return google, projects
+	return all
 }
 
 // anywhere asks for a place by a random affinity, so that what is made is made in many.
@@ -55,9 +54,10 @@ func readFile(f *genai.File) []*genai.Content {
 // A hundred files and twenty caches over five projects are used from everywhere, while keys die and come back and projects rest.
 func TestResourcesStayHomeUnderFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, projects := fiveProjects()
-		b := newBed(t, geminitest.Config{Projects: google, Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond}, Caching: geminitest.Caching{Min: 10}},
-			pool.Config{Projects: projects}, router.Config{MaxWait: 10 * time.Minute, MaxAttempts: 50})
+		b := setup{
+			google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond}, Caching: geminitest.Caching{Min: 10}},
+			router: router.Config{MaxWait: 10 * time.Minute, MaxAttempts: 50},
+		}.bed(t, fiveProjects()...)
 		client := b.client(t)
 		var files []*genai.File
 		for i := range 100 {
@@ -124,13 +124,12 @@ func TestResourcesStayHomeUnderFire(t *testing.T) {
 // A program that starts anew finds what was made before by asking each project once, and remembers also what nobody has.
 func TestUnknownResourcesAreLookedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, projects := fiveProjects()
-		before := newBed(t, geminitest.Config{Projects: google, Caching: geminitest.Caching{Min: 10}}, pool.Config{Projects: projects}, router.Config{})
+		before := setup{google: geminitest.Config{Caching: geminitest.Caching{Min: 10}}}.bed(t, fiveProjects()...)
 		var files []*genai.File
 		for i := range 10 {
 			files = append(files, upload(t, before.client(t), anywhere(i), []byte("something")))
 		}
-		after := newBed(t, geminitest.Config{}, pool.Config{Projects: projects}, router.Config{}, router.WithTransport(before.Emulator))
+		after := setup{}.over(t, before.Emulator, fiveProjects()...)
 		client := after.client(t)
 		before.Reset()
 		var wg sync.WaitGroup
@@ -168,8 +167,7 @@ func TestUnknownResourcesAreLookedForOnce(t *testing.T) {
 // While a project gives no answer nobody knows whether it has the file: that is not the same as that it is nowhere.
 func TestLookupSaysWhenItCannotKnow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, projects := fiveProjects()
-		b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{MaxWait: -1})
+		b := setup{router: router.Config{MaxWait: -1}}.bed(t, fiveProjects()...)
 		b.Keep(geminitest.Match{Project: "p3"}, geminitest.Internal())
 		_, err := b.client(t).Files.Delete(context.Background(), "files/unknown", nil)
 		if e := apiError(t, err); e.Code != http.StatusServiceUnavailable || !strings.Contains(e.Message, "project p3") {
@@ -179,8 +177,7 @@ func TestLookupSaysWhenItCannotKnow(t *testing.T) {
 }
 
 func TestCallThatNamesTwoOwnersIsNotSent(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+	b := setup{}.bed(t, fiveProjects()...)
 	client := b.client(t)
 	first := upload(t, client, anywhere(1), []byte("one"))
 	other := first
@@ -215,8 +212,7 @@ func (b *bed) home(t *testing.T, f *genai.File) string {
 // What one program makes without an affinity is in one place, so that it can be used in one call; when that place fails, the rest is made
 // elsewhere.
 func TestWhatIsMadeWithoutAffinityIsMadeInOnePlace(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+	b := setup{}.bed(t, fiveProjects()...)
 	client := b.client(t)
 	made := map[string]int{}
 	for i := range 20 {
@@ -232,82 +228,82 @@ func TestWhatIsMadeWithoutAffinityIsMadeInOnePlace(t *testing.T) {
 }
 
 func TestListsRunOverAllProjects(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
-	client := b.client(t)
-	var want []string
-	for i := range 40 {
-		if f := upload(t, client, anywhere(i), []byte("x")); b.home(t, f) != "p2" { // which stays without a file
-			want = append(want, f.Name)
-		} else if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, size := range []int32{1, 3, 7, 100} {
-		var got []string
-		for f, err := range client.Files.All(context.Background()) {
-			if err != nil {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup{}.bed(t, fiveProjects()...)
+		client := b.client(t)
+		var want []string
+		for i := range 40 {
+			if f := upload(t, client, anywhere(i), []byte("x")); b.home(t, f) != "p2" { // which stays without a file
+				want = append(want, f.Name)
+			} else if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, f.Name)
 		}
-		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-			t.Errorf("in pages of %d the list is\n%v\nwant\n%v", size, got, want)
-		}
-		page, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: size})
-		for got = nil; err == nil; page, err = page.Next(context.Background()) {
-			if len(page.Items) == 0 || len(page.Items) > int(size) {
-				t.Errorf("a page of %d has %d items", size, len(page.Items))
-			}
-			for _, f := range page.Items {
+		for _, size := range []int32{1, 3, 7, 100} {
+			var got []string
+			for f, err := range client.Files.All(context.Background()) {
+				if err != nil {
+					t.Fatal(err)
+				}
 				got = append(got, f.Name)
 			}
-		}
-		if !errors.Is(err, genai.ErrPageDone) {
-			t.Fatal(err)
-		}
-		if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
-			t.Errorf("page by page of %d the list is\n%v\nwant\n%v", size, got, want)
-		}
-	}
-	// No page is announced that would be empty, where the last projects have nothing: Python's SDK fails on it.
-	for _, f := range b.Resources() {
-		if f.Project == "p3" || f.Project == "p4" {
-			if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("in pages of %d the list is\n%v\nwant\n%v", size, got, want)
+			}
+			page, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: size})
+			for got = nil; err == nil; page, err = page.Next(context.Background()) {
+				if len(page.Items) == 0 || len(page.Items) > int(size) {
+					t.Errorf("a page of %d has %d items", size, len(page.Items))
+				}
+				for _, f := range page.Items {
+					got = append(got, f.Name)
+				}
+			}
+			if !errors.Is(err, genai.ErrPageDone) {
 				t.Fatal(err)
 			}
+			if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+				t.Errorf("page by page of %d the list is\n%v\nwant\n%v", size, got, want)
+			}
 		}
-	}
-	last, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100})
-	for err == nil && last.NextPageToken != "" {
-		if last, err = client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100, PageToken: last.NextPageToken}); err == nil && len(last.Items) == 0 {
-			t.Error("an empty page was announced")
+		// No page is announced that would be empty, where the last projects have nothing: Python's SDK fails on it.
+		for _, f := range b.Resources() {
+			if f.Project == "p3" || f.Project == "p4" {
+				if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageToken: "from elsewhere"}); apiError(t, err).Code != http.StatusBadRequest {
-		t.Errorf("a page token from elsewhere: %v", err)
-	}
-	// A list with a hole in it is worse than none.
-	b.Keep(geminitest.Match{Project: "p3"}, geminitest.Internal())
-	count := 0
-	for _, err := range client.Files.All(context.Background()) {
+		last, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100})
+		for err == nil && last.NextPageToken != "" {
+			if last, err = client.Files.List(context.Background(), &genai.ListFilesConfig{PageSize: 100, PageToken: last.NextPageToken}); err == nil && len(last.Items) == 0 {
+				t.Error("an empty page was announced")
+			}
+		}
 		if err != nil {
-			count = -1
-			break
+			t.Fatal(err)
 		}
-		count++
-	}
-	if count != -1 {
-		t.Errorf("the list of %d files ends without an error, though a project did not answer", count)
-	}
+		if _, err := client.Files.List(context.Background(), &genai.ListFilesConfig{PageToken: "from elsewhere"}); apiError(t, err).Code != http.StatusBadRequest {
+			t.Errorf("a page token from elsewhere: %v", err)
+		}
+		// A list with a hole in it is worse than none.
+		b.Keep(geminitest.Match{Project: "p3"}, geminitest.Internal())
+		count := 0
+		for _, err := range client.Files.All(context.Background()) {
+			if err != nil {
+				count = -1
+				break
+			}
+			count++
+		}
+		if count != -1 {
+			t.Errorf("the list of %d files ends without an error, though a project did not answer", count)
+		}
+	})
 }
 
 func TestDeletedResourceIsForgotten(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+	b := setup{}.bed(t, fiveProjects()...)
 	client := b.client(t)
 	f := upload(t, client, anywhere(3), []byte("x"))
 	if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
@@ -320,41 +316,39 @@ func TestDeletedResourceIsForgotten(t *testing.T) {
 
 // An upload whose project fails between chunks ends with an error, and nothing is there that was not whole.
 func TestUploadThatFailsBetweenChunksLeavesNothing(t *testing.T) {
-	google, projects := fiveProjects()
-	b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
-	client := b.client(t)
-	content := bytes.Repeat([]byte("fifty megabytes "), 50<<20/16)
-	whole := upload(t, client, context.Background(), content)
-	if got, ok := b.FileContent(whole.Name); !ok || !bytes.Equal(got, content) {
-		t.Fatal("the file is not what was sent")
-	}
-	chunks := b.Count(geminitest.Match{Method: "files.upload"})
-	if elsewhere := b.CountWrongOwner(geminitest.Match{}); chunks < 6 || elsewhere != 0 {
-		t.Errorf("%d chunks, %d of them elsewhere", chunks, elsewhere)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := setup{}.bed(t, fiveProjects()...)
+		client := b.client(t)
+		content := bytes.Repeat([]byte("fifty megabytes "), 50<<20/16)
+		whole := upload(t, client, context.Background(), content)
+		if got, ok := b.FileContent(whole.Name); !ok || !bytes.Equal(got, content) {
+			t.Fatal("the file is not what was sent")
+		}
+		chunks := b.Count(geminitest.Match{Method: "files.upload"})
+		if elsewhere := b.CountWrongOwner(geminitest.Match{}); chunks < 6 || elsewhere != 0 {
+			t.Errorf("%d chunks, %d of them elsewhere", chunks, elsewhere)
+		}
 
-	have := len(b.Resources())
-	b.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.Answer{}, geminitest.ConnectionReset(), geminitest.ConnectionReset(),
-		geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset())
-	f, err := client.Files.Upload(context.Background(), bytes.NewReader(content), &genai.UploadFileConfig{MIMEType: "text/plain"})
-	if err == nil {
-		t.Fatalf("%s is said to be there", f.Name)
-	}
-	if got := len(b.Resources()); got != have || b.CountWrongOwner(geminitest.Match{}) != 0 {
-		t.Errorf("after %v there are %d things, want %d", err, got, have)
-	}
+		have := len(b.Resources())
+		b.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.Answer{}, geminitest.ConnectionReset(), geminitest.ConnectionReset(),
+			geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset(), geminitest.ConnectionReset())
+		f, err := client.Files.Upload(context.Background(), bytes.NewReader(content), &genai.UploadFileConfig{MIMEType: "text/plain"})
+		if err == nil {
+			t.Fatalf("%s is said to be there", f.Name)
+		}
+		if got := len(b.Resources()); got != have || b.CountWrongOwner(geminitest.Match{}) != 0 {
+			t.Errorf("after %v there are %d things, want %d", err, got, have)
+		}
+	})
 }
 
 // On Vertex AI a cache lives in a location. Clients name it by a placeholder project, by the number that Google's names have, or by its id.
 func TestCachesOfVertexAIStayInTheirLocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ga, pa := vertexed("a", "global", "europe-west4")
-		gb, pb := vertexed("b", "global", "us-central1")
-		ga.Number, gb.Number = "1001", "1002"
-		ga.Orders = []geminitest.Order{{Model: flash, Location: "asia-northeast1", GSUs: 10}}
-		pa.Provisioned = []pool.Order{{Model: flash, Location: "asia-northeast1", GSUs: 10}}
-		google := geminitest.Config{Projects: []geminitest.Project{ga, gb}, Caching: geminitest.Caching{Min: 10}}
-		b := newBed(t, google, pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{})
+		pa, pb := vertexed("a", "global", "europe-west4"), vertexed("b", "global", "us-central1")
+		pa.google.Number, pb.google.Number = "1001", "1002"
+		pa.order(flash, "asia-northeast1", 10)
+		b := setup{google: geminitest.Config{Caching: geminitest.Caching{Min: 10}}}.bed(t, pa, pb)
 		client := b.client(t)
 		prompt := &genai.CreateCachedContentConfig{Contents: genai.Text(strings.Repeat("dam ", 100))}
 		ordered, err := client.Caches.Create(context.Background(), flash, prompt)
@@ -377,7 +371,7 @@ func TestCachesOfVertexAIStayInTheirLocation(t *testing.T) {
 			}
 			names = append(names, c.Name)
 		}
-		again := newBed(t, geminitest.Config{}, pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{}, router.WithTransport(b.Emulator))
+		again := setup{}.over(t, b.Emulator, pa, pb)
 		for _, c := range []*genai.Client{client, again.client(t)} { // the second has to find them
 			for _, name := range names {
 				id := name[strings.LastIndex(name, "/")+1:]
@@ -418,8 +412,7 @@ func TestCachesOfVertexAIStayInTheirLocation(t *testing.T) {
 // A call that names what lives on a project that rests waits for it, or says why not: it never goes elsewhere.
 func TestCallWaitsForTheOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, projects := fiveProjects()
-		b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{MaxWait: time.Minute})
+		b := setup{router: router.Config{MaxWait: time.Minute}}.bed(t, fiveProjects()...)
 		client := b.client(t)
 		f := upload(t, client, context.Background(), []byte("x"))
 		b.Script(geminitest.Match{Project: "p0"}, geminitest.PaidMinuteQuota(flash, 100, 30*time.Second))
@@ -467,10 +460,10 @@ func (p *panicky) RoundTrip(req *http.Request) (*http.Response, error) {
 // A search that ends in a panic must not leave those waiting who need its result, nor let them go astray.
 func TestLookupThatPanicsLetsTheNextOneSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, projects := fiveProjects()
-		before := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{})
+		before := setup{}.bed(t, fiveProjects()...)
 		f := upload(t, before.client(t), anywhere(1), []byte("x"))
-		after := newBed(t, geminitest.Config{}, pool.Config{Projects: projects}, router.Config{}, router.WithTransport(&panicky{RoundTripper: before.Emulator}))
+		panics := router.WithTransport(&panicky{RoundTripper: before.Emulator})
+		after := setup{opts: []router.Option{panics}}.over(t, before.Emulator, fiveProjects()...)
 		client := after.client(t)
 		func() {
 			defer func() {
@@ -484,4 +477,15 @@ func TestLookupThatPanicsLetsTheNextOneSearch(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestHomeIsOfTheCallsBackEnd(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, `{}`), nil }, router.Config{},
+		vertexed("v").pool, keyed("a", "k-a").pool)
+	req, _ := http.NewRequest(http.MethodGet, "https://generativelanguage.googleapis.com/v1beta/files", nil)
+	resp, err := r.RoundTrip(req)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		b, _ := io.ReadAll(resp.Body)
+		t.Errorf("%d %v %s", resp.StatusCode, err, b)
+	}
 }

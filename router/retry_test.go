@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -260,13 +259,74 @@ func TestThinkingIsNoBlackHole(t *testing.T) {
 
 func TestSilentEndpointIsLeftAfterFirstByteTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, p := vertexed("prod", "global", "europe-west4")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{FirstByteTimeout: 30 * time.Second})
+		b := setup{router: router.Config{FirstByteTimeout: 30 * time.Second}}.bed(t, vertexed("prod", "global", "europe-west4"))
 		b.SetOutage(geminitest.Outage{Location: "global", Hang: true})
 		start := time.Now()
 		resp, err := ask(t.Context(), b.client(t), flash)
 		if err != nil || endpoint(resp) != "prod/europe-west4/on_demand" || time.Since(start) != 30*time.Second {
 			t.Errorf("after %v: %v, %v", time.Since(start), resp, err)
+		}
+	})
+}
+
+func TestOneCallsBackoffHoldsUpNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		r := routerOver(t, func(*http.Request) (*http.Response, error) {
+			if n++; n == 1 {
+				return answerOf(503, `{"error":{"code":503,"status":"UNAVAILABLE","message":"x"}}`, "Retry-After", "8"), nil
+			}
+			return answerOf(200, okBody), nil
+		}, router.Config{})
+		go func() {
+			if resp, err := r.RoundTrip(gen(t.Context(), genPath, `{}`)); err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("the call that backs off: %v, %v", resp, err)
+			}
+		}()
+		time.Sleep(time.Second)
+		start := time.Now()
+		ctx := router.WithCall(t.Context(), router.Call{MaxWait: -1})
+		resp, err := r.RoundTrip(gen(ctx, genPath, `{}`))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("never-waiting call: %v %v", resp.StatusCode, err)
+		}
+		if resp, err = r.RoundTrip(gen(t.Context(), genPath, `{}`)); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("healthy call: %v, %v", resp, err)
+		}
+		if d := time.Since(start); d > 0 {
+			t.Errorf("healthy call waited %v behind another call's backoff", d)
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestFirstByteTimeoutIsForTheFirstByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := routerOver(t, func(req *http.Request) (*http.Response, error) {
+			pr, pw := io.Pipe()
+			go func() {
+				for range 20 {
+					select {
+					case <-req.Context().Done():
+						pw.CloseWithError(req.Context().Err())
+						return
+					case <-time.After(time.Second):
+					}
+					io.WriteString(pw, "some bytes of a file")
+				}
+				pw.Close()
+			}()
+			resp := answerOf(200, "", "Content-Type", "video/mp4")
+			resp.Body = pr
+			return resp, nil
+		}, router.Config{FirstByteTimeout: 5 * time.Second})
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://generativelanguage.googleapis.com/v1beta/files/x:download?alt=media", nil)
+		resp, err := r.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if data, err := io.ReadAll(resp.Body); err != nil || len(data) != 400 {
+			t.Errorf("%d bytes, %v; want all 400", len(data), err)
 		}
 	})
 }

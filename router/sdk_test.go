@@ -6,28 +6,21 @@ import (
 	"testing"
 
 	"google.golang.org/genai"
-
-	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/router"
 )
 
 // TestUnmodifiedSDKWorksThroughTheRouter runs the SDK's own methods on both back ends. The emulator must have seen pool credentials
 // only, and none in a URL.
 func TestUnmodifiedSDKWorksThroughTheRouter(t *testing.T) {
-	keyedGoogle, keyedPool := keyed("studio", nil, "key-1", "key-2")
-	vertexGoogle, vertexPool := vertexed("prod", "global", "europe-west4")
 	for _, tt := range []struct {
-		name   string
-		google geminitest.Project
-		pool   pool.Project
-		embed  string
+		name    string
+		project project
+		embed   string
 	}{
-		{"gemini", keyedGoogle, keyedPool, "gemini-embedding-001"},
-		{"vertex", vertexGoogle, vertexPool, "text-embedding-005"},
+		{"gemini", keyed("studio", "key-1", "key-2"), "gemini-embedding-001"},
+		{"vertex", vertexed("prod", "global", "europe-west4"), "text-embedding-005"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := newBed(t, geminitest.Config{Projects: []geminitest.Project{tt.google}}, pool.Config{Projects: []pool.Project{tt.pool}}, router.Config{})
+			b := setup{}.bed(t, tt.project)
 			c, ctx := b.client(t), context.Background()
 
 			resp, err := ask(ctx, c, flash)
@@ -37,7 +30,7 @@ func TestUnmodifiedSDKWorksThroughTheRouter(t *testing.T) {
 			if resp.Text() == "" || resp.UsageMetadata.TotalTokenCount == 0 {
 				t.Errorf("GenerateContent gave %+v", resp)
 			}
-			if got := endpoint(resp); !strings.HasPrefix(got, tt.pool.Name+"/global/on_demand") {
+			if got := endpoint(resp); !strings.HasPrefix(got, tt.project.pool.Name+"/global/on_demand") {
 				t.Errorf("Spillway-Endpoint is %q", got)
 			}
 			h := resp.SDKHTTPResponse.Headers

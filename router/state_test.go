@@ -19,17 +19,18 @@ import (
 // stateBed is a project that may be asked five times a day, with its state in a file.
 func stateBed(t *testing.T, google *geminitest.Emulator, file string, log *bytes.Buffer) *bed {
 	t.Helper()
-	_, p := keyed("a", nil, "canary-key")
-	p.Limits = []pool.Limit{{RPD: 5}}
-	b := newBed(t, geminitest.Config{}, pool.Config{Projects: []pool.Project{p}}, router.Config{State: file, MaxWait: -1},
-		router.WithTransport(google), router.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
-	b.Emulator = google
-	return b
+	logs := router.WithLogger(slog.New(slog.NewTextHandler(log, nil)))
+	return setup{router: router.Config{State: file, MaxWait: -1}, opts: []router.Option{logs}}.over(t, google, fiveADay())
+}
+
+func fiveADay() project {
+	p := keyed("a", "canary-key")
+	p.google.Limits, p.pool.Limits = []geminitest.Limit{{RPD: 5}}, []pool.Limit{{RPD: 5}}
+	return p
 }
 
 func stateGoogle() *geminitest.Emulator {
-	g, _ := keyed("a", []geminitest.Limit{{RPD: 5}}, "canary-key")
-	return geminitest.New(geminitest.Config{Projects: []geminitest.Project{g}})
+	return googleOf(geminitest.Config{}, fiveADay())
 }
 
 func TestDayIsCountedOverRestarts(t *testing.T) {
@@ -137,10 +138,8 @@ func TestReloadMovesTheStateFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(6 * time.Second)
-		_, p := keyed("a", nil, "canary-key")
-		p.Limits = []pool.Limit{{RPD: 5}}
 		second := first + "-second"
-		if err := b.router.Reload(pool.Config{Projects: []pool.Project{p}}, router.Config{State: second}); err != nil {
+		if err := b.router.Reload(poolOf(fiveADay()), router.Config{State: second}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(6 * time.Second)

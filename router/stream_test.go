@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,16 +12,13 @@ import (
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/geminitest"
-	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
 // regions is one project in two regions, of which the first is preferred.
 func regions(t *testing.T, google geminitest.Config) *bed {
 	t.Helper()
-	g, p := vertexed("prod", "global", "europe-west4")
-	google.Projects = []geminitest.Project{g}
-	return newBed(t, google, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+	return setup{google: google}.bed(t, vertexed("prod", "global", "europe-west4"))
 }
 
 // listen reads a stream to its end.
@@ -176,13 +174,36 @@ func TestCallerWhoLeavesIsHeldAgainstNobody(t *testing.T) {
 	})
 }
 
-func TestCutUnaryAnswerIsAskedForAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := regions(t, geminitest.Config{})
-		b.Script(geminitest.Match{Location: "global"}, geminitest.Answer{Truncate: 100})
-		resp, err := ask(t.Context(), b.client(t), flash)
-		if err != nil || endpoint(resp) != "prod/europe-west4/on_demand" {
-			t.Errorf("%v, %v", resp, err)
-		}
-	})
+func TestStreamsOfOtherKindsAreHandedOnAsTheyCome(t *testing.T) {
+	for _, c := range [][2]string{{"interactions?alt=sse", `{"model":"gemini-2.5-flash","stream":true}`}, {"interactions", `{"model":"gemini-2.5-flash","stream":true}`}, {"openai/chat/completions", `{"model":"gemini-2.5-flash","stream":true}`}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := routerOver(t, func(req *http.Request) (*http.Response, error) {
+				pr, pw := io.Pipe()
+				go func() {
+					for range 10 {
+						io.WriteString(pw, "data: {\"x\":1}\n\n")
+						time.Sleep(time.Minute)
+					}
+					pw.Close()
+				}()
+				resp := answerOf(200, "", "Content-Type", "text/event-stream")
+				resp.Body = pr
+				return resp, nil
+			}, router.Config{})
+			start := time.Now()
+			resp, err := r.RoundTrip(gen(t.Context(), c[0], c[1]))
+			if err != nil {
+				t.Error(c[0], err, time.Since(start))
+				return
+			}
+			b := make([]byte, 100)
+			n, err := resp.Body.Read(b)
+			if d := time.Since(start); d > 0 {
+				t.Errorf("%s: first event after %v: %q %v %d", c[0], d, b[:n], err, resp.StatusCode)
+			}
+			resp.Body.Close()
+			synctest.Wait()
+			time.Sleep(time.Hour)
+		})
+	}
 }

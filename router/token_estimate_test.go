@@ -30,10 +30,9 @@ func TestCallsReserveWhatTheirCallerSays(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				google, p := keyed("a", nil, "key-a")
-				p.Limits = []pool.Limit{{TPM: 1000}}
-				b := newBed(t, geminitest.Config{Projects: []geminitest.Project{google}, Latency: geminitest.Latency{FirstToken: time.Second}},
-					pool.Config{Projects: []pool.Project{p}}, router.Config{})
+				p := keyed("a", "key-a")
+				p.pool.Limits = []pool.Limit{{TPM: 1000}}
+				b := setup{google: geminitest.Config{Latency: geminitest.Latency{FirstToken: time.Second}}}.bed(t, p)
 				c := b.client(t)
 				done := make(chan error)
 				go func() {
@@ -59,15 +58,14 @@ func TestCallsReserveWhatTheirCallerSays(t *testing.T) {
 
 func TestCallsTooLargeForTheMinuteGoElsewhereOnTheirCallersWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var google geminitest.Config
-		var cfg pool.Config
+		var all []project
 		for i, name := range []string{"a", "b"} {
-			g, p := keyed(name, nil, "key-"+name)
-			p.Priority = i
-			p.Limits = []pool.Limit{{TPM: []int64{1000, 9000}[i]}}
-			google.Projects, cfg.Projects = append(google.Projects, g), append(cfg.Projects, p)
+			p := keyed(name, "key-"+name)
+			p.pool.Priority = i
+			p.pool.Limits = []pool.Limit{{TPM: []int64{1000, 9000}[i]}}
+			all = append(all, p)
 		}
-		b := newBed(t, google, cfg, router.Config{})
+		b := setup{}.bed(t, all...)
 		c := b.client(t)
 		for _, tt := range []struct {
 			tokens int64
@@ -89,8 +87,7 @@ func TestEstimatesLearnFromAnswers(t *testing.T) {
 	for _, streams := range []bool{false, true} {
 		t.Run(map[bool]string{false: "whole", true: "in pieces"}[streams], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				google, p := keyed("a", nil, "key-a")
-				b := newBed(t, geminitest.Config{Projects: []geminitest.Project{google}, Output: 77}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+				b := setup{google: geminitest.Config{Output: 77}}.bed(t, keyed("a", "key-a"))
 				c := b.client(t)
 				contents := []*genai.Content{genai.NewContentFromParts([]*genai.Part{
 					genai.NewPartFromBytes(make([]byte, 319_998), "audio/wav"), genai.NewPartFromText("four"),
@@ -125,8 +122,7 @@ func say(ctx context.Context, c *genai.Client, contents []*genai.Content, stream
 
 func TestEstimatesLearnNothingFromAnswersWithoutUsage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		google, p := keyed("a", nil, "key-a")
-		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{google}}, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+		b := setup{}.bed(t, keyed("a", "key-a"))
 		c := b.client(t)
 		for range 5 {
 			if _, err := c.Models.CountTokens(t.Context(), flash, genai.Text("hi"), nil); err != nil {

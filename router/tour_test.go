@@ -98,16 +98,16 @@ func tourist(t *testing.T, dialect pool.Backend, rt http.RoundTripper, key, proj
 }
 
 // homesOf are n projects of a back end, with two keys each or with one location.
-func homesOf(b pool.Backend, n int) (google []geminitest.Project, projects []pool.Project) {
+func homesOf(b pool.Backend, n int) (all []project) {
 	for i := range n {
 		name := fmt.Sprintf("%s-%d", b, i)
-		g, p := keyed(name, nil, name+"-first", name+"-second")
+		p := keyed(name, name+"-first", name+"-second")
 		if b == pool.BackendVertex {
-			g, p = vertexed(name, "europe-west4")
+			p = vertexed(name, "europe-west4")
 		}
-		google, projects = append(google, g), append(projects, p)
+		all = append(all, p)
 	}
-	return google, projects
+	return all
 }
 
 // TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter takes the tour twice, with Google at the same moment in the same state: by the SDK alone,
@@ -115,10 +115,10 @@ func homesOf(b pool.Backend, n int) (google []geminitest.Project, projects []poo
 func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
 	for dialect := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {
-			google, projects := homesOf(dialect, 1)
+			projects := homesOf(dialect, 1)
 			var bare, routed []recorded
 			synctest.Test(t, func(t *testing.T) {
-				rec := &recorder{base: bearer{geminitest.New(geminitest.Config{Projects: google}), "token-of-vertex-0"}}
+				rec := &recorder{base: bearer{googleOf(geminitest.Config{}, projects...), "token-of-vertex-0"}}
 				if dialect == pool.BackendGemini {
 					rec.base = rec.base.(bearer).base
 				}
@@ -126,7 +126,7 @@ func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
 				bare = rec.answers
 			})
 			synctest.Test(t, func(t *testing.T) {
-				b := newBed(t, geminitest.Config{Projects: google}, pool.Config{Projects: projects}, router.Config{Backend: dialect})
+				b := setup{router: router.Config{Backend: dialect}}.bed(t, projects...)
 				rec := &recorder{base: b.router}
 				sdktour.Everything(t, tourist(t, dialect, rec, "placeholder", "placeholder"), allModels)
 				routed = rec.answers
@@ -170,10 +170,8 @@ func TestEveryMethodOfTheSDKIsAnsweredOverManyProjects(t *testing.T) {
 // manyHomes is a bed of three projects of the dialect's back end, and some of the other one.
 func manyHomes(t *testing.T, dialect, other pool.Backend, others int, cfg router.Config, opts ...router.Option) *bed {
 	t.Helper()
-	google, projects := homesOf(dialect, 3)
-	g, p := homesOf(other, others)
 	cfg.Backend = dialect
-	return newBed(t, geminitest.Config{Projects: append(google, g...)}, pool.Config{Projects: append(projects, p...)}, cfg, opts...)
+	return setup{router: cfg, opts: opts}.bed(t, append(homesOf(dialect, 3), homesOf(other, others)...)...)
 }
 
 // hazard stands between a router and Google, and lets the first request of each of the client's fail.

@@ -1,7 +1,6 @@
 package router_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -13,8 +12,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
@@ -63,7 +60,9 @@ func newLine(t *testing.T, cfg router.Config, ps ...pool.Project) *line {
 
 // limited is a project of the Gemini back end with limits.
 func limited(name string, l pool.Limit) pool.Project {
-	return pool.Project{Name: name, Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("k-" + name)}, Limits: []pool.Limit{l}}
+	p := keyed(name, "k-"+name).pool
+	p.Limits = []pool.Limit{l}
+	return p
 }
 
 // call makes a call of this name in the background. It is well if it is answered well, or told when to come back.
@@ -138,15 +137,10 @@ func (l *line) most(from int) int {
 // genaiError is what the SDK makes of an error's body.
 func genaiError(t *testing.T, body []byte) error {
 	t.Helper()
-	c, err := genai.NewClient(context.Background(), &genai.ClientConfig{
-		Backend: genai.BackendGeminiAPI, APIKey: "placeholder", HTTPClient: &http.Client{Transport: transport(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body))}, nil
-		})},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = ask(context.Background(), c, flash)
+	c := clientOver(t, pool.BackendGemini, transport(func(*http.Request) (*http.Response, error) {
+		return answerOf(http.StatusTooManyRequests, string(body)), nil
+	}))
+	_, err := ask(context.Background(), c, flash)
 	return err
 }
 

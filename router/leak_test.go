@@ -17,24 +17,24 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestHundredThousandCallsLeaveNothingBehind sends calls from 64 goroutines over everything at once: an order that fills, limits that
-// refuse, keys that are revoked and restored, locations that fail, callers who leave. In the end nothing is in flight, and nothing runs.
-func TestHundredThousandCallsLeaveNothingBehind(t *testing.T) {
+// TestCallsOfEveryKindLeaveNothingBehind sends calls from 64 goroutines over everything at once: an
+// order that fills, limits that refuse, keys that are revoked and restored, locations that fail, callers
+// who leave. In the end nothing is in flight, and nothing runs.
+func TestCallsOfEveryKindLeaveNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
-	ga, pa := vertexed("a", "global", "europe-west4")
-	ga.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 100}}
-	pa.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", GSUs: 100}}
-	gb, pb := vertexed("b", "global", "us-central1", "eu")
-	pb.Limits = []pool.Limit{{RPM: 100_000, TPM: 10_000_000, Concurrency: 32}}
-	gc := geminitest.Project{ID: "c", Keys: []string{"key-c1", "key-c2"}}
-	pc := pool.Project{Name: "c", Backend: pool.BackendVertex, Keys: []pool.Secret{pool.NewSecret("key-c1"), pool.NewSecret("key-c2")}}
-	b := newBed(t, geminitest.Config{
-		Projects: []geminitest.Project{ga, gb, gc},
-		Capacity: []geminitest.Capacity{{Location: "us-*", Requests: 50}},
-		Log:      -1,
-	}, pool.Config{Projects: []pool.Project{pa, pb, pc}}, router.Config{MaxWait: 50 * time.Millisecond, Retry: router.Retry{Initial: time.Millisecond, Max: 10 * time.Millisecond}})
+	pa := vertexed("a", "global", "europe-west4")
+	pa.order(flash, "europe-west4", 100)
+	pb := vertexed("b", "global", "us-central1", "eu")
+	pb.pool.Limits = []pool.Limit{{RPM: 100_000, TPM: 10_000_000, Concurrency: 32}}
+	pc := keyed("c", "key-c1", "key-c2")
+	pc.pool.Backend = pool.BackendVertex
+	b := setup{
+		google: geminitest.Config{Capacity: []geminitest.Capacity{{Location: "us-*", Requests: 50}}, Log: -1},
+		router: router.Config{MaxWait: 50 * time.Millisecond, Retry: router.Retry{Initial: time.Millisecond, Max: 10 * time.Millisecond}},
+	}.bed(t, pa, pb, pc)
 
-	const calls, callers = 100_000, 64
+	const callers = 64
+	calls := amount[int64](10_000, 100_000)
 	var sent, served atomic.Int64
 	var wg sync.WaitGroup
 	for i := range callers {

@@ -1,14 +1,14 @@
-package quota_test
+package quotasim
 
 import (
 	"math"
 	"math/rand/v2"
 )
 
-// orderServer is Google's side of a Provisioned Throughput order as its documentation describes it: a rolling
-// window, an estimate on admission, the real cost in its place afterwards. It is exact where the ledger
-// counts in buckets, and estimates in its own way.
-type orderServer struct {
+// server is Google's side of a Provisioned Throughput order as its documentation describes it: a
+// rolling window, an estimate on admission, the real cost in its place afterwards. It is exact
+// where the ledger counts in buckets, and estimates in its own way.
+type server struct {
 	rate   float64                 // tokens a second
 	window func(t float64) float64 // seconds, at a time in seconds
 	output float64                 // its estimate of a call's output, in burned-down tokens
@@ -25,7 +25,7 @@ type orderServer struct {
 type charge struct{ at, cost float64 }
 
 // ask admits a call and returns its number, or refuses it.
-func (s *orderServer) ask(t, prompt float64) (int, bool) {
+func (s *server) ask(t, prompt float64) (int, bool) {
 	w := s.window(t)
 	if w > s.last { // what had left may be inside again
 		for s.gone > 0 && s.charges[s.gone-1].at > t-w {
@@ -48,7 +48,7 @@ func (s *orderServer) ask(t, prompt float64) (int, bool) {
 }
 
 // done puts the real cost, so much of it for output, in the place of the estimate.
-func (s *orderServer) done(call int, cost, output float64) {
+func (s *server) done(call int, cost, output float64) {
 	if s.recent > 0 {
 		s.output += (output - s.output) / s.recent
 	}

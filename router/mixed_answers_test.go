@@ -165,24 +165,22 @@ func sent(t *testing.T, b *bed) []string {
 // back end is sent does not depend on the dialect either.
 func TestMixedPoolsAnswerAsPoolsOfOneBackEndDo(t *testing.T) {
 	const requests = 200
-	g1, p1 := keyed("studio", nil, "key-1")
-	g2, p2 := vertexed("prod", "global")
-	google := geminitest.Config{Projects: []geminitest.Project{g1, g2}, Bodies: true}
+	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
 	pools := []struct {
 		name           string
-		projects       []pool.Project
+		projects       []project
 		gemini, vertex bool
 	}{
-		{"gemini only", []pool.Project{p1}, true, false},
-		{"vertex only", []pool.Project{p2}, false, true},
-		{"mixed", []pool.Project{p1, p2}, true, true},
+		{"gemini only", []project{studio}, true, false},
+		{"vertex only", []project{prod}, false, true},
+		{"mixed", []project{studio, prod}, true, true},
 	}
 	var want [][]*genai.GenerateContentResponse
 	seen := map[string][]string{} // by the requests of a pool of one back end
 	for _, dialect := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
 		for _, p := range pools {
 			t.Run(string(dialect)+" to "+p.name, func(t *testing.T) {
-				b := newBed(t, google, pool.Config{Projects: p.projects}, router.Config{Backend: dialect})
+				b := setup{router: router.Config{Backend: dialect}}.over(t, googleOf(geminitest.Config{Bodies: true}, studio, prod), p.projects...)
 				c := b.client(t)
 				for i := range requests {
 					got := newVaried(i).ask(t, c)

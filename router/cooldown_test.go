@@ -17,6 +17,7 @@ import (
 // asked: after an answer that makes something rest, nothing goes there before the rest is over, but the probes of classes that have them.
 func TestNothingIsSentToWhatRests(t *testing.T) {
 	const minute, hour = time.Minute, time.Hour
+	seldom := amount(30*time.Second, 10*time.Second)
 	project, key := geminitest.Match{Project: "a"}, geminitest.Match{Key: "key-a1"}
 	place, order := geminitest.Match{Project: "a", Location: "global"}, geminitest.Match{Traffic: "dedicated"}
 	for _, tt := range []struct {
@@ -32,15 +33,15 @@ func TestNothingIsSentToWhatRests(t *testing.T) {
 		{name: "minute quota with a hint of nothing", scope: project, answer: geminitest.PaidMinuteQuota(flash, 10, 0), rest: time.Second, lasts: minute, every: 20 * time.Millisecond},
 		{name: "minute quota with a hint beyond a minute", scope: project, answer: geminitest.PaidMinuteQuota(flash, 10, hour), rest: 65 * time.Second, lasts: 5 * minute, every: 100 * time.Millisecond},
 		{name: "unknown quota", scope: project, answer: geminitest.Answer{Status: 429, Body: []byte(`{"error":{"code":429,"message":"Quota exceeded","details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"SomethingNewPerProject"}]}]}}`)}, rest: time.Second, lasts: hour, every: 500 * time.Millisecond, most: 13},
-		{name: "contention", scope: place, answer: geminitest.Contention(), rest: 400 * time.Millisecond, lasts: minute, every: 5 * time.Millisecond},
-		{name: "order full", scope: order, answer: geminitest.ProvisionedFull(), rest: 25 * time.Millisecond, lasts: 10 * minute, every: 20 * time.Millisecond, most: 40},
-		{name: "day quota", scope: project, answer: geminitest.PaidDayQuota(flash, 10, 20*time.Second), rest: 20 * time.Second, lasts: 10 * hour, every: 10 * time.Second, most: 5},
-		{name: "no quota", scope: project, answer: geminitest.NoQuota(flash), rest: hour, lasts: 10 * hour, every: 10 * time.Second, most: 11},
-		{name: "model missing", scope: place, answer: geminitest.PublisherModelMissing("a", "global", flash), rest: hour, lasts: 10 * hour, every: 10 * time.Second, most: 11},
-		{name: "model forbidden", scope: project, answer: geminitest.Answer{Status: 403, Body: []byte(`{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}`)}, rest: hour, lasts: 10 * hour, every: 10 * time.Second, most: 11},
-		{name: "billing", scope: project, answer: geminitest.PrepayDepleted(402), rest: minute, lasts: 10 * hour, every: 10 * time.Second, most: 17},
-		{name: "project misconfigured", scope: project, answer: geminitest.ServiceDisabled("a"), rest: minute, lasts: 10 * hour, every: 10 * time.Second, most: 17},
-		{name: "key dead", scope: key, answer: geminitest.KeyInvalid(), rest: minute, lasts: 10 * hour, every: 10 * time.Second, most: 17},
+		{name: "contention", scope: place, answer: geminitest.Contention(), rest: 400 * time.Millisecond, lasts: amount(15*time.Second, minute), every: 5 * time.Millisecond},
+		{name: "order full", scope: order, answer: geminitest.ProvisionedFull(), rest: 25 * time.Millisecond, lasts: amount(minute, 10*minute), every: 20 * time.Millisecond, most: amount(20, 40)},
+		{name: "day quota", scope: project, answer: geminitest.PaidDayQuota(flash, 10, 20*time.Second), rest: 20 * time.Second, lasts: 10 * hour, every: seldom, most: 5},
+		{name: "no quota", scope: project, answer: geminitest.NoQuota(flash), rest: hour, lasts: 10 * hour, every: seldom, most: 11},
+		{name: "model missing", scope: place, answer: geminitest.PublisherModelMissing("a", "global", flash), rest: hour, lasts: 10 * hour, every: seldom, most: 11},
+		{name: "model forbidden", scope: project, answer: geminitest.Answer{Status: 403, Body: []byte(`{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}`)}, rest: hour, lasts: 10 * hour, every: seldom, most: 11},
+		{name: "billing", scope: project, answer: geminitest.PrepayDepleted(402), rest: minute, lasts: 10 * hour, every: seldom, most: 17},
+		{name: "project misconfigured", scope: project, answer: geminitest.ServiceDisabled("a"), rest: minute, lasts: 10 * hour, every: seldom, most: 17},
+		{name: "key dead", scope: key, answer: geminitest.KeyInvalid(), rest: minute, lasts: 10 * hour, every: seldom, most: 17},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,21 +113,16 @@ func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 // restBed is project a, with two keys and an order where that is watched, and project b, which takes what a cannot.
 func restBed(t *testing.T, w *watch) *bed {
 	t.Helper()
-	ga := geminitest.Project{ID: "a", Keys: []string{"key-a1", "key-a2"}}
-	pa := pool.Project{Name: "a", Backend: pool.BackendVertex, Locations: []string{"global"}, Keys: []pool.Secret{pool.NewSecret("key-a1"), pool.NewSecret("key-a2")}}
+	pa := keyed("a", "key-a1", "key-a2")
+	pa.pool.Backend, pa.pool.Locations = pool.BackendVertex, []string{"global"}
 	if w.scope.Traffic != "" {
-		ga.Orders = []geminitest.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
-		pa.Provisioned = []pool.Order{{Model: flash, Location: "europe-west4", GSUs: 10}}
+		pa.order(flash, "europe-west4", 10)
 	}
-	gb, pb := vertexed("b", "global", "us-central1")
-	pb.Priority = 1
-	w.google = geminitest.New(geminitest.Config{Projects: []geminitest.Project{ga, gb}, Log: -1})
-	r, err := router.New(pool.Config{Projects: []pool.Project{pa, pb}}, router.Config{}, router.WithTransport(w))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.Close() })
-	return &bed{Emulator: w.google, router: r, http: &http.Client{Transport: r}}
+	pb := vertexed("b", "global", "us-central1")
+	pb.pool.Priority = 1
+	b := setup{google: geminitest.Config{Log: -1}, opts: []router.Option{router.WithTransport(w)}}.bed(t, pa, pb)
+	w.google = b.Emulator
+	return b
 }
 
 // generate is a small request.

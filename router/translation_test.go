@@ -98,11 +98,11 @@ func TestServiceTiersCrossTheBackEnds(t *testing.T) {
 	} {
 		for _, stream := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, stream %v", tt.name, stream), func(t *testing.T) {
-				g, p := keyed("studio", nil, "key-1")
+				p := keyed("studio", "key-1")
 				if tt.to == pool.BackendVertex {
-					g, p = vertexed("prod", tt.location)
+					p = vertexed("prod", tt.location)
 				}
-				b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}, Bodies: true}, pool.Config{Projects: []pool.Project{p}}, router.Config{Backend: tt.dialect})
+				b := setup{google: geminitest.Config{Bodies: true}, router: router.Config{Backend: tt.dialect}}.bed(t, p)
 				if tt.served != "" {
 					b.Keep(geminitest.Match{}, geminitest.Answer{Header: http.Header{"X-Gemini-Service-Tier": {tt.served}}})
 				}
@@ -130,10 +130,9 @@ func TestServiceTiersCrossTheBackEnds(t *testing.T) {
 
 // TestFallbackIsTranslatedForItsOwnModel: of the two models one embeds a content a call on Vertex AI, the other a batch.
 func TestFallbackIsTranslatedForItsOwnModel(t *testing.T) {
-	g, p := vertexed("prod", "global")
-	b := newBed(t, geminitest.Config{Projects: []geminitest.Project{g}}, pool.Config{Projects: []pool.Project{p}}, router.Config{
+	b := setup{router: router.Config{
 		Backend: pool.BackendGemini, Fallbacks: []router.Fallback{{Model: "gemini-embedding-2", To: []string{"text-embedding-005"}}},
-	})
+	}}.bed(t, vertexed("prod", "global"))
 	r, err := b.client(t).Models.EmbedContent(t.Context(), "gemini-embedding-2",
 		[]*genai.Content{genai.NewContentFromText("one", genai.RoleUser), genai.NewContentFromText("two", genai.RoleUser)}, nil)
 	if err != nil || len(r.Embeddings) != 2 || b.Count(geminitest.Match{Method: "predict", Model: "text-embedding-005"}) != 1 {
@@ -157,14 +156,14 @@ func TestAnswersAreTranslatedWholeStreamedAndLong(t *testing.T) {
 					if stream {
 						path, answer = "models/"+flash+":streamGenerateContent?alt=sse", answerOf(200, "data: "+body+"\r\n\r\n", "Content-Type", "text/event-stream")
 					}
-					_, p := keyed("studio", nil, "key-1")
+					p := keyed("studio", "key-1")
 					req := gen(t.Context(), path, "{}")
 					if other == pool.BackendVertex {
-						_, p = vertexed("prod", "global")
+						p = vertexed("prod", "global")
 					} else {
 						req.URL.Host, req.URL.Path = "aiplatform.googleapis.com", strings.Replace(req.URL.Path, "/v1beta/", "/v1beta1/projects/x/locations/global/publishers/google/", 1)
 					}
-					r := routerOver(t, func(*http.Request) (*http.Response, error) { return answer, nil }, router.Config{Backend: dialect}, p)
+					r := routerOver(t, func(*http.Request) (*http.Response, error) { return answer, nil }, router.Config{Backend: dialect}, p.pool)
 					resp, err := r.RoundTrip(req)
 					if err != nil || resp.StatusCode != http.StatusOK {
 						t.Fatalf("%+v, %v", resp, err)
@@ -180,8 +179,8 @@ func TestAnswersAreTranslatedWholeStreamedAndLong(t *testing.T) {
 }
 
 func TestBodyThatIsTooLongToBeKeptIsNotTranslated(t *testing.T) {
-	_, p := vertexed("prod", "global")
-	r := routerOver(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("it was sent") }, router.Config{Backend: pool.BackendGemini}, p)
+	p := vertexed("prod", "global")
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return nil, errors.New("it was sent") }, router.Config{Backend: pool.BackendGemini}, p.pool)
 	req := gen(t.Context(), genPath, "")
 	req.Body, req.GetBody, req.ContentLength = io.NopCloser(io.LimitReader(spaces{}, 65<<20)), nil, -1
 	resp, err := r.RoundTrip(req)

@@ -1,0 +1,43 @@
+// Package quota_test measures the ledger and the pacer over ten seeds of each simulation. The tests
+// of package quota run one.
+package quota_test
+
+import (
+	"testing"
+
+	"github.com/spillway-go/spillway/internal/quotasim"
+)
+
+const seeds = 10
+
+func checkOrders(t *testing.T, orders []quotasim.Order, seeds uint64) {
+	t.Helper()
+	t.Parallel()
+	for _, o := range orders {
+		o.Check(t, seeds, 0)
+	}
+}
+
+func TestLedgerUsesAnOrderAsWellAsAskingFirstOnEveryCall(t *testing.T) {
+	checkOrders(t, quotasim.Orders(1), seeds)
+}
+
+func TestLedgerCopesWithEstimatesUnlikeOurs(t *testing.T) {
+	checkOrders(t, quotasim.OtherEstimates(1), seeds/5)
+}
+
+func TestLedgerFollowsAServerThatEstimatesByRecentAnswers(t *testing.T) {
+	checkOrders(t, quotasim.RecentAnswers(1), seeds/5)
+}
+
+func TestLedgerFollowsAWindowThatShrinksWithinTwoWindows(t *testing.T) {
+	for _, o := range quotasim.ShrinkingWindows() {
+		o.CheckSum(t, seeds, 0)
+	}
+}
+
+func TestPacerFollowsAHiddenCapacity(t *testing.T) {
+	for _, p := range quotasim.Paces() {
+		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })
+	}
+}
