@@ -34,16 +34,6 @@ type Estimate struct {
 	Input, Output int64
 }
 
-// A call has less than these.
-const (
-	mostTokens  = 1 << 40
-	mostFiles   = 1 << 20
-	mostAnswers = 1 << 20
-)
-
-// answers is how many answers the caller wants.
-func (e *Estimate) answers() int64 { return min(max(e.Candidates, 1), mostAnswers) }
-
 // Need is what a call needs of an endpoint, see [Plan.Need].
 type Need struct {
 	// Input and Output are estimated tokens, all of them. The fields below are parts of them.
@@ -60,14 +50,6 @@ type Need struct {
 	estimate Estimate // what it was made of: the answer is compared with it
 }
 
-// Need returns what a call needs that is estimated so and has to be done by the deadline (zero: any time). The estimate is corrected by
-// what the model has been counting and answering.
-func (p *Plan) Need(e Estimate, deadline time.Time) Need {
-	n := p.tokens.expect(&e)
-	n.Deadline, n.estimate = deadline, e
-	return n
-}
-
 // usage is what an order would be charged for the call.
 func (n *Need) usage() quota.Usage {
 	return quota.Usage{
@@ -79,19 +61,6 @@ func (n *Need) usage() quota.Usage {
 // Modalities are tokens by what they are of.
 type Modalities struct {
 	Text, Image, Audio, Video, Document int64
-}
-
-func (m Modalities) sum() int64 { return m.Text + m.Image + m.Audio + m.Video + m.Document }
-
-// without returns the modalities of a prompt without the cached ones, unless they leave them out already, adding up to fresh.
-func (m Modalities) without(cached *Modalities, fresh int64) Modalities {
-	if m.sum() == fresh {
-		return m
-	}
-	return Modalities{
-		Text: m.Text - cached.Text, Image: m.Image - cached.Image, Audio: m.Audio - cached.Audio,
-		Video: m.Video - cached.Video, Document: m.Document - cached.Document,
-	}
 }
 
 // Details are what Google tells of the tokens that it counted, beyond what they cost. All of it is optional; estimates learn more from an

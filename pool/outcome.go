@@ -136,7 +136,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		c.pool.logLearned(c, c.shared.known(at))
 	}
 	if o.Counted {
-		c.plan.tokens.observe(&r.need.estimate, o)
+		c.plan.tokens.Observe(r.need.estimate.request(), o.counted())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/tokens"
 )
 
 // maxPlans bounds how many models a pool remembers. Callers can misspell a model in endless ways; what was not asked for the longest
@@ -28,7 +29,7 @@ type Plan struct {
 	all     []*Candidate
 	speaks  []Backend    // of all
 	gone    []*Candidate // taken away by reloads
-	tokens  *means
+	tokens  *tokens.Estimator
 	secrets []string     // of the whole pool
 	used    atomic.Int64 // instant of the last use
 }
@@ -95,7 +96,7 @@ func reach(location string) int {
 
 // newPlan finds every endpoint of s that could ever serve model.
 func (p *Pool) newPlan(model string, s *setup) *Plan {
-	plan := &Plan{Model: model, tokens: &means{}, secrets: s.secrets}
+	plan := &Plan{Model: model, tokens: &tokens.Estimator{}, secrets: s.secrets}
 	servers := make(map[serverID]*server)
 	tiers := make(map[rank]*Tier)
 	var ranks []rank

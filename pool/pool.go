@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"cloud.google.com/go/auth"
+
+	"github.com/spillway-go/spillway/internal/owner"
 )
 
 // Pool is the endpoints of a [Config] and their state. Make one with [New].
@@ -30,7 +32,7 @@ type Pool struct {
 	backends map[Backend]*cooldown
 	seq      atomic.Uint64 // number of the newest attempt
 
-	owners owners
+	owners *owner.Cache
 
 	plans  sync.Map // model -> *Plan
 	planMu sync.Mutex
@@ -53,7 +55,7 @@ func New(cfg Config, log *slog.Logger) (*Pool, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	p := &Pool{
-		log: log, epoch: time.Now(), watch: make(chan struct{}),
+		log: log, epoch: time.Now(), watch: make(chan struct{}), owners: owner.New(maxOwnerBytes),
 		backends: map[Backend]*cooldown{BackendGemini: {}, BackendVertex: {}},
 	}
 	p.setup.Store(s)
