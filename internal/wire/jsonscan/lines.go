@@ -11,6 +11,7 @@ type Lines struct {
 	partial []byte // a line without its end
 	data    []byte // the data lines of the event so far, joined by line feeds
 	borrows bool   // data is a part of the bytes that are being written
+	buffer  []byte // for data, while data borrows
 	some    bool   // the event has data
 	bare    bool   // the event is JSON without "data:"
 	huge    bool   // the event is larger than MaxEvent; its bytes are not kept
@@ -75,8 +76,13 @@ func (l *Lines) Write(p []byte, event func([]byte)) {
 		}
 		at = end + 1
 	}
+	l.own()
+}
+
+// own moves borrowed data into the buffer.
+func (l *Lines) own() {
 	if l.borrows {
-		l.data = bytes.Clone(l.data)
+		l.data = append(l.buffer[:0], l.data...)
 		l.borrows = false
 	}
 }
@@ -121,10 +127,8 @@ func (l *Lines) add(value []byte, lasting bool) {
 		l.huge, l.data, l.borrows = true, nil, false
 	case !l.some && lasting:
 		l.data, l.borrows = value, true
-	case l.borrows:
-		l.data = append(append(append(make([]byte, 0, len(l.data)+1+len(value)), l.data...), '\n'), value...)
-		l.borrows = false
 	case l.some:
+		l.own()
 		l.data = append(append(l.data, '\n'), value...)
 	default:
 		l.data = append(l.data, value...)
@@ -146,10 +150,10 @@ func (l *Lines) dispatch(event func([]byte)) {
 }
 
 func (l *Lines) clear() {
-	if l.borrows {
-		l.data = nil
+	if !l.borrows {
+		l.buffer = Reuse(l.data)
 	}
-	l.data, l.partial = Reuse(l.data), Reuse(l.partial)
+	l.data, l.partial = l.buffer, Reuse(l.partial)
 	l.borrows, l.some, l.bare, l.huge, l.lineful = false, false, false, false, false
 	l.waiting = 0
 }

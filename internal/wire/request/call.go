@@ -53,7 +53,14 @@ type Call struct {
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a
 // call without Method, which passes through. The body is scanned once and not kept.
 func Parse(method string, u *url.URL, body []byte) Call {
-	c := Call{Estimate: pool.Estimate{Candidates: 1}}
+	var c Call
+	c.Parse(method, u, body)
+	return c
+}
+
+// Parse is [Parse] into c, without a copy of what it has read.
+func (c *Call) Parse(method string, u *url.URL, body []byte) {
+	*c = Call{Estimate: pool.Estimate{Candidates: 1}}
 	c.address = parsePath(u.EscapedPath())
 	c.Version = c.address.version
 	var q query
@@ -72,7 +79,6 @@ func Parse(method string, u *url.URL, body []byte) Call {
 	if !c.Generates {
 		c.Prefix, c.Turns = 0, 0
 	}
-	return c
 }
 
 func backendOf(u *url.URL, p *address) pool.Backend {
@@ -85,7 +91,7 @@ func backendOf(u *url.URL, p *address) pool.Backend {
 }
 
 // readPath reads model, method and resource from the path.
-func (c *Call) readPath(method string, q *query) {
+func (c *Call) readPath(method string, q *query) { //nolint:cyclop // one case for each shape of a path
 	p := &c.address
 	if p.version == "" {
 		if strings.HasPrefix(p.rest, "ws/") && strings.HasSuffix(p.rest, "BidiGenerateContent") {

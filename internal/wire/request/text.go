@@ -42,13 +42,16 @@ func runeQuarters(r rune) int64 {
 }
 
 // textQuarters counts a quarter for each byte, and one more for each first byte of a three-byte
-// character: 1110xxxx. It reads eight bytes at once, for prompts can be long.
+// character. It reads 32 bytes at once and passes over those of plain ASCII, for prompts can be
+// long.
 func textQuarters(text []byte) int64 {
-	const high = 0x8080808080808080
 	quarters := int64(len(text))
-	for ; len(text) >= 8; text = text[8:] {
-		w := binary.LittleEndian.Uint64(text)
-		quarters += int64(bits.OnesCount64(w & (w << 1) & (w << 2) &^ (w << 3) & high))
+	for ; len(text) >= 32; text = text[32:] {
+		a, b := binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[8:])
+		c, d := binary.LittleEndian.Uint64(text[16:]), binary.LittleEndian.Uint64(text[24:32])
+		if (a|b|c|d)&highBits != 0 {
+			quarters += int64(firstsOfThree(a) + firstsOfThree(b) + firstsOfThree(c) + firstsOfThree(d))
+		}
 	}
 	for _, b := range text {
 		if b>>4 == 0xE {
@@ -56,4 +59,12 @@ func textQuarters(text []byte) int64 {
 		}
 	}
 	return quarters
+}
+
+// highBits are set in the bytes of a word that are not ASCII.
+const highBits = 0x8080808080808080
+
+// firstsOfThree counts the bytes of a word that begin a three-byte character: 1110xxxx.
+func firstsOfThree(w uint64) int {
+	return bits.OnesCount64(w & (w << 1) & (w << 2) &^ (w << 3) & highBits)
 }

@@ -25,6 +25,9 @@ func TestContinuationIsKnownAgainInEveryForm(t *testing.T) {
 		if got := stream.Continuation([]byte(body)); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
+		if _, got := stream.Read([]byte(body)); got != want {
+			t.Errorf("%s, read: %q, want %q", name, got, want)
+		}
 		for _, sse := range []bool{true, false} {
 			event := "data: " + body + "\n\n"
 			if !sse {

@@ -19,6 +19,13 @@ func IsError(body []byte) bool {
 	return string(c.Key) == "error" && c.Peek() == '{'
 }
 
+// Read reads a whole response in one pass. It returns what [ParseUsage] and [Continuation] return.
+func Read(body []byte) (u Usage, continuation string) {
+	var s Stream
+	s.event(body)
+	return s.usage, s.continuation
+}
+
 // Continuation returns a name for the continuationToken in a response of generateContent, in the
 // form of [request.Call.Continuation]. It returns "" if there is no token.
 func Continuation(body []byte) string {

@@ -1,9 +1,11 @@
 package verdict_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 )
@@ -38,5 +40,64 @@ func TestScrubReturnsItsInputWhenNothingIsFound(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(10, func() { verdict.Scrub(body, "secret") }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestScrubTakesTheLongestSpelling(t *testing.T) {
+	tests := []struct {
+		secrets  []string
+		in, want string
+	}{
+		{[]string{"A", `\u0041/`}, `\u0041/`, "[redacted]"},
+		{[]string{"A", `\u0041/`}, `\u0041 `, "[redacted] "},
+		{[]string{"%2", "%25", "%"}, "%25%2%", "[redacted][redacted][redacted]"},
+		{[]string{`a\`, "a", "b"}, `a\\b`, "[redacted][redacted]"},
+		{[]string{"ab", "abc", "abcd", "b", "ab"}, "abce bcd", "[redacted]e [redacted]cd"},
+		{[]string{"", ""}, "abc", "abc"},
+	}
+	for _, tt := range tests {
+		if got := string(verdict.NewScrubber(tt.secrets).Scrub([]byte(tt.in))); got != tt.want {
+			t.Errorf("%q in %q: got %q, want %q", tt.secrets, tt.in, got, tt.want)
+		}
+	}
+}
+
+// A search for each secret at each byte would take minutes here.
+func TestScrubTakesTheSameTimeForManySecrets(t *testing.T) {
+	secrets := make([]string, 10_000)
+	for i := range secrets {
+		secrets[i] = fmt.Sprintf("AIzaSy%033d", i)
+	}
+	s := verdict.NewScrubber(secrets)
+	began := time.Now()
+	for _, piece := range []string{
+		`\`, `\u0041`, "%41", "%", "A", "AIzaSy", secrets[0][:20], secrets[7],
+	} {
+		body := strings.Repeat(piece, 1<<20/len(piece))
+		want := body
+		if piece == secrets[7] {
+			want = strings.Repeat("[redacted]", 1<<20/len(piece))
+		}
+		if got := string(s.Scrub([]byte(body))); got != want {
+			t.Errorf("%q again and again: wrong", piece)
+		}
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("8 MB took %v", d)
+	}
+}
+
+func BenchmarkScrub(b *testing.B) {
+	secrets := make([]string, 10_000)
+	for i := range secrets {
+		secrets[i] = fmt.Sprintf("AIzaSy%033d", i)
+	}
+	s := verdict.NewScrubber(secrets)
+	said := strings.Repeat("API key not valid. ", 50) + secrets[7]
+	body := []byte(`{"error":{"message":"` + said + `"}}`)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		s.Scrub(body)
 	}
 }
