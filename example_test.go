@@ -15,7 +15,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// A file names its keys by environment variable. Here the emulator takes the place of Google: without the option, calls go there.
+// A file names its keys by environment variable. Here the emulator replaces Google; without the
+// option, calls go to Google.
 func ExampleOpen() {
 	dir, err := os.MkdirTemp("", "spillway")
 	if err != nil {
@@ -36,7 +37,9 @@ keys    = ["env:EXAMPLE_KEY"]
 	}
 	os.Setenv("EXAMPLE_KEY", "a-key")
 	defer os.Unsetenv("EXAMPLE_KEY")
-	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"a-key"}}}})
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
+		{ID: "studio", Keys: []string{"a-key"}},
+	}})
 
 	ctx := context.Background()
 	client, err := spillway.Open(ctx, path, router.WithTransport(google))
@@ -45,7 +48,7 @@ keys    = ["env:EXAMPLE_KEY"]
 		return
 	}
 	defer client.Close()
-	resp, err := client.Models.GenerateContent(ctx, "gemini-2.5-flash", genai.Text("hi"), nil)
+	resp, err := client.Models.GenerateContent(ctx, "gemini-3.5-flash", genai.Text("hi"), nil)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -54,18 +57,19 @@ keys    = ["env:EXAMPLE_KEY"]
 	// Output: true studio/global/on_demand
 }
 
-// A pool made in Go. The first project has no quota left, which the caller does not notice.
+// A pool made in Go. The first project has no quota left, which the caller does not see.
 func ExampleNew() {
 	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
 		{ID: "main", Keys: []string{"key-of-main"}},
 		{ID: "other", Keys: []string{"key-of-other"}},
 	}})
-	google.Keep(geminitest.Match{Project: "main"}, geminitest.DayQuota("gemini-2.5-flash", 20, 0))
+	google.Keep(geminitest.Match{Project: "main"}, geminitest.DayQuota("gemini-3.5-flash", 20, 0))
 
 	ctx := context.Background()
+	keys := func(key string) []pool.Secret { return []pool.Secret{pool.NewSecret(key)} }
 	cfg := &config.Config{Pool: pool.Config{Projects: []pool.Project{
-		{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-of-main")}},
-		{Name: "other", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-of-other")}, Priority: 1},
+		{Name: "main", Backend: pool.BackendGemini, Keys: keys("key-of-main")},
+		{Name: "other", Backend: pool.BackendGemini, Keys: keys("key-of-other"), Priority: 1},
 	}}}
 	client, err := spillway.New(ctx, cfg, router.WithTransport(google))
 	if err != nil {
@@ -74,7 +78,7 @@ func ExampleNew() {
 	}
 	defer client.Close()
 	for range 2 {
-		resp, err := client.Models.GenerateContent(ctx, "gemini-2.5-flash", genai.Text("hi"), nil)
+		resp, err := client.Models.GenerateContent(ctx, "gemini-3.5-flash", genai.Text("hi"), nil)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -82,14 +86,14 @@ func ExampleNew() {
 		h := resp.SDKHTTPResponse.Headers
 		fmt.Println(h.Get("Spillway-Endpoint"), "after", h.Get("Spillway-Attempts"), "requests")
 	}
-	fmt.Println(client.Router.Stat().Endpoints[0].Rest.Class)
+	fmt.Println(client.Router.Stat().Endpoints[0].Cooldown.Class)
 	// Output:
 	// other/global/on_demand after 2 requests
 	// other/global/on_demand after 1 requests
 	// day_quota
 }
 
-// What is wrong with a file is said all at once, each with its line.
+// All mistakes in a file are reported at once, each with its line.
 func ExampleNew_mistakes() {
 	_, err := config.Parse("spillway.toml", []byte(`
 [[project]]

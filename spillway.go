@@ -1,15 +1,18 @@
-// Package spillway gives a program the official Gemini client, google.golang.org/genai, over many API keys, Google Cloud projects and
-// locations at once, so that a 429 from one of them does not stop it.
+// Package spillway provides the official Gemini client, google.golang.org/genai, over many API
+// keys, Google Cloud projects and locations. A 429 from one of them does not stop the program.
 //
 //	client, err := spillway.Open(ctx, "spillway.toml")
 //	if err != nil { … }
 //	defer client.Close()
-//	resp, err := client.Models.GenerateContent(ctx, "gemini-2.5-flash", genai.Text("hi"), nil)
+//	resp, err := client.Models.GenerateContent(ctx, "gemini-3.5-flash", genai.Text("hi"), nil)
 //
-// [Client] is a *genai.Client: every method, chat and stream is the SDK's own, and each request goes to an endpoint that can serve it
-// now. Vertex AI Provisioned Throughput is used first and pay-as-you-go when it is full; quota is counted by the project that owns it;
-// what says no is not asked again before it can say yes. Package config describes the TOML file, package router what happens to a call,
-// and package geminitest is an emulator of Google's back ends to test on.
+// [Client] is a *genai.Client: every method, chat and stream is the SDK's own. Each request goes to
+// an endpoint that is ready to serve it. Vertex AI Provisioned Throughput is used first, and
+// pay-as-you-go when it is full. Quota is counted by the project that owns it. An endpoint that
+// refuses a call goes on cooldown until it can serve again.
+//
+// Package config describes the TOML file, and package router what happens to a call. Package
+// geminitest is an emulator of Google's back ends for tests.
 package spillway
 
 import (
@@ -26,26 +29,31 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// placeholder stands where the SDK wants a key or project. The router takes it out of every request.
+// placeholder is the key or project that the SDK requires. The router removes it from every
+// request.
 const placeholder = "spillway"
 
 // Client is the official client, routed. It is safe for concurrent use.
 //
-// Live sessions are not HTTP requests, and the SDK's Live service fails with [ErrLive]: use [Client.ConnectLive].
+// Live sessions are not HTTP requests. The SDK's Live service fails with [ErrLive]: use
+// [Client.ConnectLive].
 //
-// Leave the SDK's RetryOptions unset: it would wait for seconds and ask again without knowing what the router knows.
+// Leave the SDK's RetryOptions unset. The SDK would wait for seconds, and retry without knowing
+// what the router knows.
 type Client struct {
 	*genai.Client
-	// Router is what the client's requests go through. It may be used under other HTTP clients too.
+	// Router is the transport of the client's requests. Other HTTP clients may use it too.
 	Router *router.Router
 
 	log *slog.Logger
 }
 
-var errNoConfig = errors.New("spillway: no config; make one with config.Load or config.Parse, or fill in a config.Config")
+var errNoConfig = errors.New("spillway: no config; " +
+	"make one with config.Load or config.Parse, or fill in a config.Config")
 
-// Open reads a TOML file and makes a client over the pool that it describes. The file is described in package config. Errors in it are
-// all reported at once, each with its line; none shows a key. ctx is for making the client only.
+// Open reads a TOML file, which package config describes, and makes a client over its pool. It
+// reports all mistakes in the file at once, each with its line. None shows a key. ctx is used while
+// making the client only.
 func Open(ctx context.Context, path string, opts ...router.Option) (*Client, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -54,7 +62,8 @@ func Open(ctx context.Context, path string, opts ...router.Option) (*Client, err
 	return New(ctx, cfg, opts...)
 }
 
-// New makes a client over the pool that cfg describes. ctx is for making the client only. Close it when it is no longer needed.
+// New makes a client over the pool that cfg describes. ctx is used while making the client only.
+// Close the client when it is no longer needed.
 func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Client, error) {
 	if cfg == nil {
 		return nil, errNoConfig
@@ -65,8 +74,8 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 	}
 	log := router.Logger(opts...)
 	warn(log, cfg)
-	// What the SDK finds in the environment (GOOGLE_API_KEY, GOOGLE_GENAI_USE_VERTEXAI, base URLs) must not change where requests go:
-	// everything that it would look up is set here.
+	// The SDK looks up GOOGLE_API_KEY, GOOGLE_GENAI_USE_VERTEXAI and base URLs in the environment.
+	// They must not change where requests go, so all of them are set here.
 	cc := &genai.ClientConfig{HTTPClient: &http.Client{Transport: r}}
 	if r.Backend() == pool.BackendVertex {
 		cc.Backend, cc.Project, cc.Location = genai.BackendVertexAI, placeholder, "global"
@@ -86,27 +95,29 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 	return &Client{Client: client, Router: r, log: log}, nil
 }
 
-// ClientConfig returns what an agent framework, or another [genai.NewClient], needs to make a client that is routed like this one. The Live
-// service of such a client dials Google without a credential, and is refused.
+// ClientConfig returns the configuration of a client that is routed like this one, for an agent
+// framework or another [genai.NewClient]. The Live service of such a client dials Google without a
+// credential, and is refused.
 func (c *Client) ClientConfig() genai.ClientConfig {
 	cc := c.Client.ClientConfig()
 	if cc.Backend == genai.BackendGeminiAPI {
-		// The SDK puts GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION of the environment here, and would refuse its own config for it.
+		// The SDK copies GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION from the environment here,
+		// and would refuse its own config because of them.
 		cc.Project, cc.Location = "", ""
 	}
 	return cc
 }
 
-// Reload puts cfg in the place of the configuration that the client was made with, for instance because the file has changed:
+// Reload replaces the client's configuration by cfg, for instance because the file has changed:
 //
 //	cfg, err := config.Load("spillway.toml")
 //	if err == nil {
 //		err = client.Reload(cfg)
 //	}
 //
-// What is the same in both goes on with all that is known of it (quotas that are used up, cooldowns, orders, calls that are under way); no
-// call fails or is sent twice for it. After an error all stays as it was. The dialect ([router.Config] Backend) cannot change. See
-// [router.Router.Reload].
+// What is the same in both keeps its state: used quota, cooldowns, orders and calls under way. No
+// call fails or is sent twice because of a reload. After an error nothing has changed. The dialect
+// (Backend of [router.Config]) cannot change. See [router.Router.Reload].
 func (c *Client) Reload(cfg *config.Config) error {
 	if cfg == nil {
 		return errNoConfig
@@ -118,13 +129,14 @@ func (c *Client) Reload(cfg *config.Config) error {
 	return nil
 }
 
-// warn logs what the configuration says that is likely not meant.
+// warn logs the warnings of a configuration.
 func warn(log *slog.Logger, cfg *config.Config) {
 	for _, w := range cfg.Warnings {
 		log.Warn("spillway: config", slog.String("warning", w.String()))
 	}
 }
 
-// Close ends the client: calls that wait for an endpoint fail with [router.ErrClosed], calls that are under way go on to their end. It
-// writes the state file a last time, if there is one, of which it returns the error. It may be called more than once.
+// Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], and calls
+// under way run to their end. Close writes the state file a last time, if there is one, and returns
+// the error of that. It may be called more than once.
 func (c *Client) Close() error { return c.Router.Close() }

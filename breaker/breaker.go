@@ -38,9 +38,9 @@ type Breaker struct {
 	onChange func(Change)
 	epoch    time.Time // only for differences; keeps the monotonic clock
 
-	// What follows is written under mu (ring: successes are not) and read without it. Whoever leaves the closed state
-	// writes ready before generation, and whoever asks reads generation before ready: so no permit given on the ground
-	// that the breaker was closed carries the generation of an open one.
+	// The fields below are written under mu (ring: successes are not) and read without it. A writer
+	// that leaves the closed state writes ready before generation, and a reader reads generation
+	// before ready. No permit of the closed state therefore carries the generation of an open one.
 	ready      instantValue // when a call would be let through; always: closed
 	generation atomic.Uint64
 	failing    atomic.Bool  // calls failed lately: the next success must reach gobreaker
@@ -106,9 +106,10 @@ func (b *Breaker) Allow(now, deadline time.Time) (Permit, bool) {
 	return b.allowSlow(now, deadline)
 }
 
-// Force asks like [Breaker.Allow], and gives leave even if Allow would not: for when there is nobody else to ask. The
-// result counts: a success closes the breaker; a failure in an open period restarts the period, without doubling it,
-// so that of several breakers all open each gets its turn.
+// Force asks like [Breaker.Allow], and permits the call even if Allow does not. It is for callers
+// without another back end. The result counts: a success closes the breaker. A failure in an open
+// period restarts the period without doubling it, so that of several open breakers each gets its
+// turn.
 func (b *Breaker) Force(now, deadline time.Time) Permit {
 	if p, ok := b.Allow(now, deadline); ok {
 		return p

@@ -49,7 +49,7 @@ const longest = 24 * time.Hour
 type ConfigError struct {
 	// Field is the name of the field, such as "MaxOpen".
 	Field string
-	// Problem is what is wrong with it, as the rest of a sentence that begins with its name.
+	// Problem says what is wrong with it, as a predicate of the field's name.
 	Problem string
 	// Fix is what to write instead.
 	Fix string

@@ -16,6 +16,9 @@ type Permit struct {
 	ended      uint32 //nolint:modernize // an atomic.Uint32 must not be copied, and a permit is handed over by value
 }
 
+// Probe reports whether the call is the breaker's probe, which keeps others from probing.
+func (p *Permit) Probe() bool { return p.probe != 0 }
+
 // end reports whether this is the end of p, the first one.
 func (p *Permit) end() bool {
 	return p.b != nil && atomic.CompareAndSwapUint32(&p.ended, 0, 1)

@@ -13,21 +13,22 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// Config is what a file says.
+// Config is the content of a file.
 type Config struct {
 	// Pool holds the projects, the breaker and the pacing.
 	Pool pool.Config
-	// Router says how calls are routed among them.
+	// Router says how calls are routed.
 	Router router.Config
-	// Warnings are what works and had better be otherwise, sorted by line. None shows a key.
+	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
 }
 
-// maxFile bounds a config file: ten thousand projects fit.
+// maxFile bounds the size of a file. Ten thousand projects fit.
 const maxFile = 4 << 20
 
-// Load reads the file at path. The files that it names are relative to its folder, variables come from the environment. On failure
-// the config is nil and the error is of type [Errors]: all mistakes at once, or that the file could not be read.
+// Load reads the file at path. Files that it names are relative to its folder, and variables are
+// read from the environment. If Load fails, the config is nil and the error is of type [Errors]:
+// all mistakes at once, or why the file could not be read.
 func Load(path string) (*Config, error) {
 	data, err := readFile(path, maxFile)
 	if err != nil {
@@ -36,8 +37,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, data, WithDir(filepath.Dir(path)))
 }
 
-// Parse is [Load] for a file that is in memory. The name is for messages only: without [WithDir], files that data names are relative
-// to the working directory.
+// Parse is [Load] for a file in memory. The name is used in messages only. Without [WithDir], files
+// that data names are relative to the working directory.
 func Parse(name string, data []byte, options ...Option) (*Config, error) {
 	s := sources{env: os.LookupEnv, read: func(path string) ([]byte, error) { return readFile(path, maxSecret) }}
 	for _, o := range options {
@@ -46,11 +47,12 @@ func Parse(name string, data []byte, options ...Option) (*Config, error) {
 	return newReading(name, s).parse(data)
 }
 
-// Option says where [Parse] finds what a file refers to.
+// Option says where [Parse] finds the variables and files that a file names.
 type Option func(*sources)
 
-// WithEnv looks up variables with lookup instead of [os.LookupEnv]. An access token ("env:NAME" in credentials) is looked up once, to
-// see that it is there; the calls that use it read the environment themselves.
+// WithEnv looks up variables with lookup instead of [os.LookupEnv]. An access token ("env:NAME" in
+// credentials) is looked up once, to check that it is set. The calls that use the token read the
+// environment themselves.
 func WithEnv(lookup func(name string) (string, bool)) Option {
 	return func(s *sources) { s.env = lookup }
 }
@@ -60,24 +62,25 @@ func WithDir(dir string) Option {
 	return func(s *sources) { s.dir = dir }
 }
 
-// WithFiles reads files with read instead of from the disk. The path is joined to the folder of [WithDir] already.
+// WithFiles reads files with read instead of from the disk. The path is already joined to the
+// folder of [WithDir].
 func WithFiles(read func(path string) ([]byte, error)) Option {
 	return func(s *sources) { s.read = read }
 }
 
-// sources is where a file's references lead.
+// sources finds the variables and files that a file names.
 type sources struct {
 	env  func(name string) (string, bool)
 	dir  string
 	read func(path string) ([]byte, error)
 }
 
-// maxSecret bounds a file with a key or credentials.
+// maxSecret bounds the size of a file with a key or credentials.
 const maxSecret = 64 << 10
 
 var errTooLarge = errors.New("config: file too large")
 
-// path is where a path in the file leads.
+// path resolves a path in the file.
 func (s sources) path(path string) string {
 	if path == "" || s.dir == "" || filepath.IsAbs(path) {
 		return path
@@ -93,7 +96,8 @@ func (s sources) file(path string) ([]byte, error) {
 	return data, err
 }
 
-// readFile is os.ReadFile that refuses more than limit bytes instead of reading them all.
+// readFile is os.ReadFile with a bound: it refuses a file of more than limit bytes without reading
+// all of it.
 func readFile(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -107,7 +111,8 @@ func readFile(path string, limit int64) ([]byte, error) {
 	return data, err
 }
 
-// unreadable says why a file was not read, in words of ours: a reader's own error may quote what it read.
+// unreadable says why a file was not read. It does not use the reader's own error, which may quote
+// the file.
 func unreadable(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -120,7 +125,7 @@ func unreadable(err error) string {
 	return "cannot be read"
 }
 
-// plainCause keeps of err only what callers test for.
+// plainCause returns the part of err that callers test for.
 func plainCause(err error) error {
 	for _, cause := range []error{fs.ErrNotExist, fs.ErrPermission} {
 		if errors.Is(err, cause) {
@@ -130,7 +135,8 @@ func plainCause(err error) error {
 	return nil
 }
 
-// shownPath quotes a path or variable for a message, unless it looks like a credential that was written in its place.
+// shownPath quotes a path or variable for a message, unless it looks like a credential in the wrong
+// field.
 func shownPath(text string) string {
 	if pool.LooksLikeCredential(text) || !utf8.ValidString(text) || len(text) > 200 {
 		return "(not shown)"

@@ -19,8 +19,9 @@ import (
 // cloudPlatform is the OAuth scope of Vertex AI.
 const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 
-// credentials reads how a project gets access tokens. Nil means application default credentials, which are looked for later. What
-// makes no sense beside the back end or the keys is refused here where nil hides it from Validate.
+// credentials reads how a project gets access tokens. Nil means application default credentials,
+// which are found later. It refuses what conflicts with the back end or the keys, because nil would
+// hide that from Validate.
 func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider {
 	text, ok := t.text(key)
 	if !ok {
@@ -31,7 +32,8 @@ func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
 	case backend == pool.BackendGemini:
-		t.wrong(at, "a gemini project takes keys, not credentials", `write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
+		t.wrong(at, "a gemini project takes keys, not credentials",
+			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
 	case keys:
 		t.wrong(at, "the project has both keys and credentials", "keep one of them")
 	case text == "adc":
@@ -45,7 +47,7 @@ func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider
 	case kind == "file" && rest != "":
 		return t.credentialsFile(at, key, rest)
 	default:
-		t.wrong(at, "credentials is none of its four forms",
+		t.wrong(at, "credentials has an unknown form",
 			`write "adc", "file:key.json", "env:ACCESS_TOKEN_VAR" or "none"; an API key goes into keys`)
 	}
 	return nil
@@ -75,8 +77,8 @@ func (t *table) credentialsFile(at fieldPath, what, path string) auth.TokenProvi
 	return fileCredentials{&namedProvider{path: path, TokenProvider: found}}
 }
 
-// privateKeyParses reports whether the private key of a service account, if data is of one, can sign. Otherwise that is found out by
-// the first call.
+// privateKeyParses reports whether the private key of a service account can sign; it is true for
+// other credentials. Without the check, the first call would find out.
 func privateKeyParses(data []byte) bool {
 	var account struct {
 		Type       string `json:"type"`
@@ -97,7 +99,7 @@ func privateKeyParses(data []byte) bool {
 	return err == nil && isRSA
 }
 
-// fileCredentials are Google credentials that show the file they are from, and nothing of what it holds, however they are printed.
+// fileCredentials are Google credentials that print as the name of their file, in every format.
 type fileCredentials struct{ from *namedProvider }
 
 type namedProvider struct {
@@ -113,5 +115,5 @@ func (c fileCredentials) String() string { return "file:" + c.from.path }
 // Format writes String for every verb and flag.
 func (c fileCredentials) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.String()) }
 
-// MarshalText is String; JSON encoders use it.
+// MarshalText returns String; JSON encoders use it.
 func (c fileCredentials) MarshalText() ([]byte, error) { return []byte(c.String()), nil }

@@ -9,24 +9,26 @@ import (
 type Error struct {
 	// File is the file's name as it was given to [Load] or [Parse].
 	File string
-	// Line counts from 1. What is missing is reported at the line of the table that should have it; 0 means the file could not be read.
+	// Line counts from 1. A missing key is reported at the line of its table. 0 means that the file
+	// could not be read.
 	Line int
-	// Problem is what is wrong, and Fix what to write. Neither shows a key or quotes the file.
+	// Problem says what is wrong, and Fix what to write. Neither shows a key or quotes the file.
 	Problem, Fix string
 
 	cause error
 }
 
-// Error is "FILE:LINE: PROBLEM; FIX".
+// Error returns "FILE:LINE: PROBLEM; FIX".
 func (e *Error) Error() string { return message(e.File, e.Line, e.Problem, e.Fix) }
 
-// Unwrap returns why the file could not be read, such as [io/fs.ErrNotExist]; nil for every other mistake.
+// Unwrap returns why the file could not be read, such as [io/fs.ErrNotExist]; nil for every other
+// mistake.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Errors is everything that is wrong with a file, sorted by line. It is what [Load] and [Parse] return when they fail.
+// Errors are all mistakes in a file, sorted by line. [Load] and [Parse] return it when they fail.
 type Errors []*Error
 
-// Error is one line per mistake.
+// Error returns one line for each mistake.
 func (e Errors) Error() string {
 	lines := make([]string, len(e))
 	for i, one := range e {
@@ -44,16 +46,16 @@ func (e Errors) Unwrap() []error {
 	return all
 }
 
-// Warning is something in a file that works and had better be written otherwise, or that should be known.
+// Warning is something in a file that works but should be changed, or that the reader should know.
 type Warning struct {
-	// File and Line are where, as in [Error].
+	// File and Line are the position, as in [Error].
 	File string
 	Line int
-	// Problem is what it is, and Fix what to write or to know. Neither shows a key.
+	// Problem says what it is, and Fix what to write or to know. Neither shows a key.
 	Problem, Fix string
 }
 
-// String is "FILE:LINE: PROBLEM; FIX".
+// String returns "FILE:LINE: PROBLEM; FIX".
 func (w Warning) String() string { return message(w.File, w.Line, w.Problem, w.Fix) }
 
 func message(file string, line int, problem, fix string) string {

@@ -49,7 +49,7 @@ gsus  = 10
 	// Output:
 	// spillway.toml:3: unknown key; did you mean policy?
 	// spillway.toml:4: max_wait is a number without a unit; write the unit too, such as "10s" for seconds
-	// spillway.toml:9: locations[0] is no location of Vertex AI; write "global", "us", "eu" or a region such as "europe-west4"
+	// spillway.toml:9: locations[0] is not a location of Vertex AI; write "global", "us", "eu" or a region such as "europe-west4"
 	// spillway.toml:11: the order has no location; write the location it was bought for, such as location = "europe-west4"
 	// 4 mistakes, the first at line 3
 }

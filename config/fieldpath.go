@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// fieldPath leads to a value of the file: one step for each key, and "[i]" for element i of an array.
+// fieldPath is the path of a value in the file: one step for each key, and "[i]" for element i of
+// an array.
 type fieldPath []string
 
-// to returns the path of a key or, as "[i]", of an element below p. It never shares p's memory.
+// to returns the path of a key below p or, as "[i]", of an element. It never shares p's memory.
 func (p fieldPath) to(step string) fieldPath {
 	return append(slices.Clip(slices.Clone(p)), step)
 }

@@ -145,7 +145,7 @@ func TestWindowsLineEndsAndByteOrderMarkKeepLines(t *testing.T) {
 	text := "\ufeff# a\r\n\r\n[router]\r\npolicy = 'x'\r\n"
 	_, err := parse("crlf.toml", text)
 	want := "crlf.toml:1: there is no project; write at least one [[project]] with a name and a backend\n" +
-		`crlf.toml:4: policy is not one that the router has; write "least_loaded", "round_robin" or "random"`
+		`crlf.toml:4: policy is not a known policy; write "least_loaded", "round_robin" or "random"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%v", err, want)
 	}

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep values may nest and how many parts a key may have. A config needs 5; the bound keeps the recursive TOML
-// parser from exhausting the stack, which no recover would catch.
+// maxDepth bounds how deep values may nest and how many parts a key may have. A config needs 5. The
+// bound keeps the recursive TOML parser from exhausting the stack, which no recover would catch.
 const maxDepth = 32
 
-// node is a key, table or array element of the source with the line where it stands. The TOML library tells lines of values only
-// by key, and of [[tables]] only those of the last one.
+// node is a key, table or array element of the source, with its line. The TOML library gives the
+// lines of values only by key, and of [[tables]] only the last one.
 type node struct {
 	line     int
 	below    map[string]*node
 	elements int
 }
 
-// lineOf returns the line of path, or of the nearest thing around it that has one.
+// lineOf returns the line of path, or of its nearest ancestor that has one.
 func (n *node) lineOf(path fieldPath) int {
 	line := n.line
 	for _, step := range path {
@@ -31,7 +31,7 @@ func (n *node) lineOf(path fieldPath) int {
 	return line
 }
 
-// child returns what stands at step below n, and makes it if there is none.
+// child returns the node at step below n, and creates it if there is none.
 func (n *node) child(step string, line int) *node {
 	if c, ok := n.below[step]; ok {
 		return c
@@ -51,7 +51,7 @@ func (n *node) element(line int) *node {
 	return c
 }
 
-// table returns what a key in a header means: of an array of tables, the last one.
+// table returns the node that a key in a header means: of an array of tables, the last one.
 func (n *node) table() *node {
 	if n.elements > 0 {
 		return n.below["["+strconv.Itoa(n.elements-1)+"]"]
@@ -59,8 +59,9 @@ func (n *node) table() *node {
 	return n
 }
 
-// locate finds the lines of everything in a TOML source. It checks no syntax, the parser does: where it meets something that is not
-// TOML it stops, with the lines found so far. tooDeep is the line where values nest deeper than maxDepth, 0 if nowhere.
+// locate finds the lines of everything in a TOML source. It leaves the syntax to the parser. At
+// anything that is not TOML it stops and returns the lines found so far. If values nest deeper than
+// maxDepth, tooDeep is their line; else it is 0.
 func locate(source string) (root *node, tooDeep int) {
 	s := scanner{rest: strings.TrimPrefix(source, "\ufeff"), line: 1}
 	root = &node{line: 1}
@@ -104,7 +105,7 @@ func (s *scanner) take(prefix string) bool {
 	return true
 }
 
-// blank skips white space and, over more than one line, line ends and comments.
+// blank skips white space and, if lines is set, line ends and comments.
 func (s *scanner) blank(lines bool) {
 	for s.rest != "" {
 		switch c := s.rest[0]; {
@@ -143,7 +144,7 @@ func (s *scanner) header(root *node, array bool) *node {
 	if array {
 		return table.element(line)
 	}
-	// A table that stood implied by a header below it gets its own line.
+	// A table that a header below it implied gets its own line.
 	table.line = line
 	return table
 }
@@ -163,7 +164,7 @@ func (s *scanner) pair(table *node, depth int) {
 	s.value(table, depth)
 }
 
-// key reads a dotted key and the white space after it. No parts mean that there is none.
+// key reads a dotted key and the white space after it. It returns no parts if there is no key.
 func (s *scanner) key() (parts []string) {
 	for {
 		s.blank(false)
@@ -194,7 +195,8 @@ func (s *scanner) keyPart() (string, bool) {
 			return "", false
 		}
 		if quote == '"' {
-			// TOML's escapes but \e and the upper half of \x are Go's too. Where they are not, the line of the table has to do.
+			// Go knows TOML's escapes but \e and the upper half of \x. For these the line of the
+			// table is used.
 			if plain, err := strconv.Unquote(`"` + text + `"`); err == nil {
 				text = plain
 			}
@@ -218,7 +220,7 @@ func (s *scanner) quoted(quote string, escapes bool) (string, bool) {
 		case escapes && s.rest[i] == '\\':
 			i++
 		case strings.HasPrefix(s.rest[i:], quote):
-			// Up to two quotes may stand before the three that end a multi-line string.
+			// Up to two quotes may precede the three that end a multi-line string.
 			for extra := 0; len(quote) == 3 && extra < 2 && strings.HasPrefix(s.rest[i+1:], quote); extra++ {
 				i++
 			}
@@ -231,7 +233,7 @@ func (s *scanner) quoted(quote string, escapes bool) (string, bool) {
 	return "", false
 }
 
-// value reads a value into n, which stands where its key does.
+// value reads a value into n, the node of its key.
 func (s *scanner) value(n *node, depth int) {
 	if depth > maxDepth {
 		s.tooDeep = s.line
@@ -258,7 +260,7 @@ func (s *scanner) value(n *node, depth int) {
 	}
 }
 
-// list reads what stands between brackets, separated by commas.
+// list reads the items between brackets, separated by commas.
 func (s *scanner) list(closing string, item func()) {
 	for {
 		s.blank(true)

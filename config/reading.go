@@ -12,7 +12,7 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// reading is the work on one file: what was found wrong so far, and where things stand.
+// reading is the state of reading one file: the mistakes so far, and the lines of its keys.
 type reading struct {
 	name    string
 	sources sources
@@ -20,7 +20,8 @@ type reading struct {
 
 	errors   Errors
 	warnings []Warning
-	// spoiled are paths with a mistake. What Validate says about them, or about what they hold, only follows from it.
+	// spoiled are paths with a mistake. What Validate reports about them, or about something inside
+	// them, only follows from that mistake.
 	spoiled []fieldPath
 }
 
@@ -49,7 +50,7 @@ func (r *reading) parse(data []byte) (*Config, error) {
 	return cfg, nil
 }
 
-// syntax turns the source into values. TOML's own errors come one at a time.
+// syntax parses the source into values. The TOML library reports one error at a time.
 func (r *reading) syntax(data []byte) (values map[string]any, ok bool) {
 	source := string(data)
 	if len(source) > maxFile {
@@ -59,13 +60,15 @@ func (r *reading) syntax(data []byte) (values map[string]any, ok bool) {
 	lines, tooDeep := locate(source)
 	r.lines = lines
 	if tooDeep > 0 {
-		r.at(tooDeep, "values nest too deep", "close the brackets; nothing here nests deeper than 5")
+		r.at(tooDeep, "values nest too deep",
+			"close the brackets; nothing here nests deeper than 5")
 		return nil, false
 	}
-	// The library reports its own bugs by panicking; a config must not stop a service that way.
+	// The library panics on its own bugs; a config must not stop a service that way.
 	defer func() {
 		if recover() != nil {
-			r.at(1, "the TOML library cannot read this file", "take parts out to find the one it trips over")
+			r.at(1, "the TOML library cannot read this file",
+				"remove parts of it to find the one that the library fails on")
 			values, ok = nil, false
 		}
 	}()
@@ -89,26 +92,31 @@ func (r *reading) syntax(data []byte) (values map[string]any, ok bool) {
 	return nil, false
 }
 
-// syntaxMessage says in words of ours what the TOML library found: its messages quote the file, where a key may stand.
+// syntaxMessage rewords an error of the TOML library, whose messages quote the file and may show a
+// key.
 func syntaxMessage(message string) (problem, fix string) {
 	has := func(parts ...string) bool {
 		return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(message, part) })
 	}
 	switch {
 	case has("already"):
-		return "the same key or table is written twice, or as two things", "keep one of them; [[name]] is for tables that repeat"
+		return "the same key or table is written twice, or as two things",
+			"keep one of them; [[name]] is for tables that repeat"
 	case has("strings cannot contain newlines", `expected '"'`, `expected "'"`, `expected '"""'`, `expected "'''"`):
 		return "a string has no closing quote", `write "…" on one line`
 	case has("UTF-8", "UTF-16", "NULL", "control characters"):
 		return "the file is not plain UTF-8 text", "save it as UTF-8, without control characters"
 	case has("escape", "hexadecimal digits"):
-		return "a string has an escape that TOML does not know", `write \\ for a backslash, or put the string in '…'`
+		return "a string has an escape that TOML does not know",
+			`write \\ for a backslash, or put the string in '…'`
 	case has("out of range"):
 		return "a number is too large", "write a smaller one"
 	case has("comma", "terminator"):
-		return "a bracket is not closed, or a comma is missing", `write ["a", "b"] or { a = 1, b = 2 }`
+		return "a bracket is not closed, or a comma is missing",
+			`write ["a", "b"] or { a = 1, b = 2 }`
 	case has("expected value", "nvalid float", "nvalid integer", "invalid datetime", "expected a digit", "floats must"):
-		return "a value is missing or malformed", `write text in quotes, numbers without: name = "text", rpm = 1_000`
+		return "a value is missing or malformed",
+			`write text in quotes, numbers without: name = "text", rpm = 1_000`
 	case has("table name", "table array"):
 		return "a table header is malformed", "write [name] or [[name]] alone on its line"
 	}
@@ -126,14 +134,15 @@ func (r *reading) wrong(at fieldPath, problem, fix string) {
 	r.spoil(at)
 }
 
-// spoil says that the value at path is not what was written there.
+// spoil marks the value at path as not the one in the file.
 func (r *reading) spoil(at fieldPath) { r.spoiled = append(r.spoiled, at) }
 
 func (r *reading) warn(at fieldPath, problem, fix string) {
 	r.warnings = append(r.warnings, Warning{File: r.name, Line: r.lines.lineOf(at), Problem: problem, Fix: fix})
 }
 
-// validated takes over what a Validate method found, but for what follows from mistakes that are reported already.
+// validated adds the errors of a Validate method, except the ones that follow from mistakes
+// reported already.
 func (r *reading) validated(err error) {
 	if err == nil {
 		return

@@ -9,8 +9,8 @@ import (
 
 var variableSyntax = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
-// keys reads an array of keys: "env:NAME", "file:PATH" or the key itself. One that is wrong is reported and left empty, so that the
-// others keep their places.
+// keys reads an array of keys: "env:NAME", "file:PATH" or the key itself. It reports a wrong one
+// and leaves it empty, so that the others keep their index.
 func (t *table) keys(key string) []pool.Secret {
 	values, ok := t.array(key)
 	if !ok {
@@ -31,7 +31,8 @@ func (t *table) keys(key string) []pool.Secret {
 	return secrets
 }
 
-// key finds the key that text refers to. Nothing of text may be shown before it is known to be no key.
+// key finds the key that text refers to. text may be a key itself, so messages must not show it
+// until that is ruled out.
 func (t *table) key(at fieldPath, what, text string) (string, bool) {
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
@@ -44,7 +45,8 @@ func (t *table) key(at fieldPath, what, text string) (string, bool) {
 		}
 		key := strings.TrimSpace(string(data))
 		if strings.HasPrefix(key, "{") {
-			t.wrong(at, what+" names "+shownPath(rest)+", which holds JSON, not a key", `write credentials = "file:…" for Google credentials`)
+			t.wrong(at, what+" names "+shownPath(rest)+", which holds JSON, not a key",
+				`write credentials = "file:…" for Google credentials`)
 			return "", false
 		}
 		if key == "" {
@@ -53,26 +55,30 @@ func (t *table) key(at fieldPath, what, text string) (string, bool) {
 		}
 		return key, true
 	case strings.EqualFold(kind, "env"), strings.EqualFold(kind, "file"):
-		t.wrong(at, what+" is an unfinished reference", `write "env:NAME" or "file:PATH", in small letters`)
+		t.wrong(at, what+" is an unfinished reference",
+			`write "env:NAME" or "file:PATH", in small letters`)
 		return "", false
 	case strings.HasPrefix(text, "$"):
 		t.wrong(at, what+" begins with $, which is not expanded here", `write "env:NAME"`)
 		return "", false
 	case text == "adc", text == "none":
-		t.wrong(at, what+" is a word for credentials, not a key", `write credentials = "`+text+`" instead of keys`)
+		t.wrong(at, what+" is a word for credentials, not a key",
+			`write credentials = "`+text+`" instead of keys`)
 		return "", false
 	case text == "":
 		t.wrong(at, what+" is empty", `write "env:NAME" or "file:PATH"`)
 		return "", false
 	}
-	t.warn(at, what+" is a key written into the file", `write "env:NAME" or "file:PATH" and keep the key out of it`)
+	t.warn(at, what+" is a key written into the file",
+		`write "env:NAME" or "file:PATH" and keep the key out of it`)
 	return text, true
 }
 
 // variable looks up an environment variable that must be set.
 func (t *table) variable(at fieldPath, what, name string) (string, bool) {
 	if !variableSyntax.MatchString(name) || pool.LooksLikeCredential(name) {
-		t.wrong(at, what+" names no variable after env:", `write "env:NAME" with the name alone, without $`)
+		t.wrong(at, what+" names no variable after env:",
+			`write "env:NAME" with the name alone, without $`)
 		return "", false
 	}
 	value, set := t.sources.env(name)
@@ -83,14 +89,16 @@ func (t *table) variable(at fieldPath, what, name string) (string, bool) {
 	if set {
 		problem = " is empty"
 	}
-	t.wrong(at, what+": the environment variable "+name+problem, "set "+name+" before starting, or leave this out")
+	t.wrong(at, what+": the environment variable "+name+problem,
+		"set "+name+" before starting, or leave this out")
 	return "", false
 }
 
 func (t *table) fileContent(at fieldPath, what, path string) ([]byte, bool) {
 	data, err := t.sources.file(path)
 	if err != nil {
-		t.wrong(at, what+": the file "+shownPath(path)+" "+unreadable(err), "name a readable file, absolute or relative to this one's folder")
+		t.wrong(at, what+": the file "+shownPath(path)+" "+unreadable(err),
+			"name a readable file, absolute or relative to this one's folder")
 		return nil, false
 	}
 	return data, true

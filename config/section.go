@@ -10,7 +10,7 @@ import (
 // config reads the whole file.
 func (t *table) config(cfg *Config) {
 	if r, ok := t.table("router"); ok {
-		r.router(&cfg.Router, &cfg.Pool.Pacing)
+		r.router(&cfg.Router, &cfg.Pool)
 	}
 	if b, ok := t.table("breaker"); ok {
 		b.breaker(&cfg.Pool.Breaker)
@@ -27,7 +27,7 @@ func (t *table) config(cfg *Config) {
 	t.end()
 }
 
-func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {
+func (t *table) router(cfg *router.Config, shared *pool.Config) {
 	if policy, ok := t.text("policy"); ok {
 		cfg.Policy = router.Policy(policy)
 	}
@@ -35,7 +35,8 @@ func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {
 	if wait, ok := t.anyDuration("max_wait"); ok {
 		switch {
 		case wait < 0:
-			t.wrong(t.path.to("max_wait"), "max_wait is negative", `write "0s" to fail at once, or leave it out for 10 s`)
+			t.wrong(t.path.to("max_wait"), "max_wait is negative",
+				`write "0s" to fail at once, or leave it out for 10 s`)
 		case wait == 0:
 			cfg.MaxWait = -1
 		default:
@@ -49,6 +50,7 @@ func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {
 		cfg.State = t.sources.path(state)
 	}
 	t.duration("first_byte_timeout", &cfg.FirstByteTimeout)
+	t.size("memory", &shared.Memory)
 	if r, ok := t.table("retry"); ok {
 		r.duration("initial", &cfg.Retry.Initial)
 		r.duration("max", &cfg.Retry.Max)
@@ -56,7 +58,7 @@ func (t *table) router(cfg *router.Config, pacing *quota.Pacing) {
 		r.end()
 	}
 	if p, ok := t.table("pacing"); ok {
-		p.pacing(pacing)
+		p.pacing(&shared.Pacing)
 	}
 	t.end()
 }
@@ -70,7 +72,8 @@ func (t *table) pacing(cfg *quota.Pacing) {
 		case "eager":
 			*cfg = quota.Eager()
 		default:
-			t.wrong(t.path.to("preset"), "preset is neither of its two values", `write "careful" or "eager", or leave it out`)
+			t.wrong(t.path.to("preset"), "preset is not a known preset",
+				`write "careful" or "eager", or leave it out`)
 		}
 	}
 	t.number("gain", &cfg.Gain)
@@ -87,7 +90,7 @@ func (t *table) breaker(cfg *breaker.Config) {
 	t.end()
 }
 
-// aliases reads [models], whose keys are the user's own.
+// aliases reads [models], whose keys the user chooses.
 func (t *table) aliases() map[string]string {
 	models := make(map[string]string, len(t.values))
 	for alias, v := range t.values {
@@ -96,9 +99,10 @@ func (t *table) aliases() map[string]string {
 			t.wrong(at, "an alias looks like a credential", "write a name for the model")
 			continue
 		}
-		// A bare name with a dot in it, as models have them, makes a table.
+		// TOML reads a bare name with a dot, as models have them, as a table.
 		if _, dotted := v.(map[string]any); dotted {
-			t.wrong(at, "an alias is a table, not a string", `write a name with dots in quotes: "gemini-2.5" = "gemini-2.5-flash"`)
+			t.wrong(at, "an alias is a table, not a string",
+				`write a name with dots in quotes: "gemini-3.5" = "gemini-3.5-flash"`)
 			continue
 		}
 		if model, ok := t.asText(at, "an alias", v); ok {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// elsewhere answers for words that no spelling rule leads from: synonyms, and keys of other tables.
+// elsewhere holds fixes for words that are no misspellings: synonyms, and keys of other tables.
 var elsewhere = map[string]string{
 	"key":               `keys = ["env:NAME"]`,
 	"api_key":           `keys = ["env:NAME"]`,
@@ -30,7 +30,7 @@ var elsewhere = map[string]string{
 	"max_wait":          "it in [router]",
 }
 
-// nearest returns the word of known that text is most likely a misspelling of.
+// nearest returns the word of known that text most likely misspells.
 func nearest(text string, known []string) (string, bool) {
 	plain := strings.ReplaceAll(strings.ToLower(text), "-", "_")
 	best, fewest := "", len(plain)
@@ -39,12 +39,13 @@ func nearest(text string, known []string) (string, bool) {
 			best, fewest = word, d
 		}
 	}
-	// A third of the letters may be wrong, in short words one.
+	// A third of the letters may be wrong; in short words, one.
 	return best, best != "" && fewest <= max(1, min(len(plain), len(best))/3)
 }
 
-// distance counts the letters to insert, drop, replace or swap with their neighbour to make b of a. Words that differ by more than
-// eight letters in length are no misspellings; their distance is their length.
+// distance counts the letters to insert, drop, replace or swap with their neighbour to turn a into
+// b. Words that differ by more than eight letters in length are not misspellings: their distance is
+// the longer length.
 func distance(a, b string) int {
 	if d := len(a) - len(b); d > 8 || d < -8 {
 		return max(len(a), len(b))
@@ -74,7 +75,7 @@ func distance(a, b string) int {
 	return cost[len(cost)-1]
 }
 
-// listing writes words as "a, b, c" in the alphabet's order.
+// listing joins words as "a, b, c" in alphabetical order.
 func listing(words []string) string {
 	return strings.Join(slices.Sorted(slices.Values(words)), ", ")
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// table reads one table of the file. Each method reads one key and reports what is wrong with it; ok is false if the key is absent or
-// wrong. The keys that were asked for are the known ones: end reports all others.
+// table reads one table of the file. Each method reads one key and reports what is wrong with it.
+// ok is false if the key is absent or wrong. Keys that were read are known: end reports all others.
 type table struct {
 	*reading
 	path   fieldPath
@@ -25,7 +25,7 @@ func (t *table) value(key string) (any, bool) {
 	return v, ok
 }
 
-// mistyped reports a value of the wrong type. It names types only: the value may be a key.
+// mistyped reports a value of the wrong type. It names types only, because the value may be a key.
 func (t *table) mistyped(at fieldPath, what string, v any, want, fix string) {
 	t.wrong(at, what+" is "+typeName(v)+", not "+want, fix)
 }
@@ -58,7 +58,8 @@ func (t *table) text(key string) (string, bool) {
 	return t.asText(t.path.to(key), key, v)
 }
 
-// asText reads a string that is not meant to be secret, so something secret in it is a mistake, and one that later messages would show.
+// asText reads a string that is not meant to be secret. Anything that looks secret is a mistake,
+// because later messages would show it.
 func (t *table) asText(at fieldPath, what string, v any) (string, bool) {
 	s, ok := v.(string)
 	if !ok {
@@ -66,13 +67,15 @@ func (t *table) asText(at fieldPath, what string, v any) (string, bool) {
 		return "", false
 	}
 	if pool.LooksLikeCredential(s) {
-		t.wrong(at, what+" holds what looks like a credential", `write keys = ["env:NAME"] for a key; it goes nowhere else`)
+		t.wrong(at, what+" holds what looks like a credential",
+			`write keys = ["env:NAME"] for a key; it goes nowhere else`)
 		return "", false
 	}
 	return s, true
 }
 
-// texts reads an array of strings. An element that is wrong is reported and left empty, so that the others keep their places.
+// texts reads an array of strings. It reports a wrong element and leaves it empty, so that the
+// others keep their index.
 func (t *table) texts(key string) []string {
 	values, ok := t.array(key)
 	if !ok {
@@ -92,7 +95,8 @@ func (t *table) array(key string) ([]any, bool) {
 	}
 	values, ok := v.([]any)
 	if !ok {
-		t.mistyped(t.path.to(key), key, v, "an array of strings", `write it in brackets: ["…", "…"]`)
+		t.mistyped(t.path.to(key), key, v, "an array of strings",
+			`write it in brackets: ["…", "…"]`)
 	}
 	return values, ok
 }
@@ -105,7 +109,8 @@ func integer[T ~int | ~int64](t *table, key string) (T, bool) {
 	}
 	n, ok := v.(int64)
 	if !ok {
-		t.mistyped(t.path.to(key), key, v, "a whole number", "write digits without quotes, such as 1_000")
+		t.mistyped(t.path.to(key), key, v, "a whole number",
+			"write digits without quotes, such as 1_000")
 		return 0, false
 	}
 	if int64(T(n)) != n {
@@ -115,14 +120,14 @@ func integer[T ~int | ~int64](t *table, key string) (T, bool) {
 	return T(n), true
 }
 
-// count reads a whole number whose zero, in Go, means that it was not set.
+// count reads a whole number whose zero value in Go means that it is not set.
 func count[T ~int | ~int64](t *table, key string, dst *T) {
 	if n, ok := integer[T](t, key); ok && t.notZero(key, n == 0) {
 		*dst = n
 	}
 }
 
-// number reads a float or integer whose zero, in Go, means that it was not set.
+// number reads a float or integer whose zero value in Go means that it is not set.
 func (t *table) number(key string, dst *float64) {
 	v, ok := t.value(key)
 	if !ok {
@@ -142,15 +147,16 @@ func (t *table) number(key string, dst *float64) {
 	}
 }
 
-// notZero refuses a written zero, where Go's zero value would silently turn it into the default.
+// notZero refuses a written zero, which Go would silently treat as the default.
 func (t *table) notZero(key string, zero bool) bool {
 	if zero {
-		t.wrong(t.path.to(key), key+" is zero, which would mean that it was not set", "write a value above 0, or leave it out")
+		t.wrong(t.path.to(key), key+" is zero, which would mean that it was not set",
+			"write a value above 0, or leave it out")
 	}
 	return !zero
 }
 
-// duration reads a time whose zero, in Go, means that it was not set.
+// duration reads a duration whose zero value in Go means that it is not set.
 func (t *table) duration(key string, dst *time.Duration) {
 	if d, ok := t.anyDuration(key); ok && t.notZero(key, d == 0) {
 		*dst = d
@@ -166,27 +172,30 @@ func (t *table) anyDuration(key string) (time.Duration, bool) {
 	switch v := v.(type) {
 	case string:
 		d, err := time.ParseDuration(v)
-		// ParseDuration takes "0" as well. A unit is asked for throughout.
+		// ParseDuration accepts "0" as well; every duration needs a unit.
 		if _, bare := strconv.ParseFloat(v, 64); err == nil && bare != nil {
 			return d, true
 		} else if bare == nil {
 			t.wrong(at, key+" has no unit", bareNumber(v))
 		} else {
-			t.wrong(at, key+" is no time", `write a number with a unit: "500ms", "10s", "5m", "24h" or "1m30s"`)
+			t.wrong(at, key+" is not a duration",
+				`write a number with a unit: "500ms", "10s", "5m", "24h" or "1m30s"`)
 		}
 	case int64:
 		t.wrong(at, key+" is a number without a unit", bareNumber(strconv.FormatInt(v, 10)))
 	case float64:
-		t.wrong(at, key+" is a number without a unit", bareNumber(strconv.FormatFloat(v, 'f', -1, 64)))
+		t.wrong(at, key+" is a number without a unit",
+			bareNumber(strconv.FormatFloat(v, 'f', -1, 64)))
 	default:
-		t.mistyped(at, key, v, "a time", `write a number with a unit: "10s"`)
+		t.mistyped(at, key, v, "a duration", `write a number with a unit: "10s"`)
 	}
 	return 0, false
 }
 
 var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 
-// bareNumber is the fix for a time without a unit. Seconds are a guess, so it is for small numbers only.
+// bareNumber returns the fix for a duration without a unit. Seconds are a guess, so it suggests
+// them for small numbers only.
 func bareNumber(n string) string {
 	if len(n) > 6 || !plainNumber.MatchString(n) {
 		n = "10"
@@ -194,7 +203,35 @@ func bareNumber(n string) string {
 	return `write the unit too, such as "` + n + `s" for seconds`
 }
 
-// table reads a table that stands once.
+// units are the units of sizes, in bytes.
+var units = map[string]int64{"kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+var sizeSyntax = regexp.MustCompile(`^([0-9]{1,9}) ?([A-Za-z]+)$`)
+
+// size reads a number of bytes whose zero value in Go means that it is not set.
+func (t *table) size(key string, dst *int64) {
+	v, ok := t.value(key)
+	if !ok {
+		return
+	}
+	const fix = `write a whole number and kB, MB or GB, such as "64MB"`
+	text, ok := v.(string)
+	if !ok {
+		t.mistyped(t.path.to(key), key, v, "a size", fix)
+		return
+	}
+	parts := sizeSyntax.FindStringSubmatch(text)
+	if parts == nil || units[parts[2]] == 0 {
+		t.wrong(t.path.to(key), key+" is not a size", fix)
+		return
+	}
+	n, _ := strconv.ParseInt(parts[1], 10, 64) // the syntax allows only digits, and few enough
+	if t.notZero(key, n == 0) {
+		*dst = n * units[parts[2]]
+	}
+}
+
+// table reads a table that may occur once.
 func (t *table) table(key string) (*table, bool) {
 	v, ok := t.value(key)
 	if !ok {
@@ -202,13 +239,14 @@ func (t *table) table(key string) (*table, bool) {
 	}
 	values, ok := v.(map[string]any)
 	if !ok {
-		t.mistyped(t.path.to(key), t.header(key), v, "a table", "write ["+t.header(key)+"] once and its keys below it")
+		t.mistyped(t.path.to(key), t.header(key), v, "a table",
+			"write ["+t.header(key)+"] once and its keys below it")
 		return nil, false
 	}
 	return &table{reading: t.reading, path: t.path.to(key), values: values}, true
 }
 
-// tables reads an array of tables. An element that is no table is reported, and nil.
+// tables reads an array of tables. An element that is not a table is reported and nil.
 func (t *table) tables(key string) []*table {
 	v, ok := t.value(key)
 	if !ok {
@@ -237,7 +275,7 @@ func (t *table) tables(key string) []*table {
 	return all
 }
 
-// header names key's table as a header in the file does: without the numbers of elements.
+// header returns key's table as a header in the file names it: without the indexes of elements.
 func (t *table) header(key string) string {
 	var b strings.Builder
 	for _, step := range t.path.to(key) {
@@ -252,8 +290,8 @@ func (t *table) header(key string) string {
 	return b.String()
 }
 
-// end reports the keys that nothing asked for. It names a key only by what it was probably meant to be: a name that nobody knows may
-// be a credential that lost its key.
+// end reports the keys that were not read. It shows a key only as the word that it probably
+// misspells: an unknown name may be a credential that lost its key.
 func (t *table) end() {
 	for name := range t.values {
 		if slices.Contains(t.known, name) {
@@ -262,7 +300,7 @@ func (t *table) end() {
 		at := t.path.to(name)
 		if word, ok := nearest(name, t.known); ok {
 			if _, written := t.values[word]; !written {
-				// What is missing because of the misspelling is not reported a second time.
+				// The missing key follows from the misspelling and is not reported again.
 				t.spoil(t.path.to(word))
 			}
 			t.wrong(at, "unknown key", "did you mean "+word+"?")

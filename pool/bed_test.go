@@ -37,7 +37,7 @@ func inBubble(t *testing.T, cfg pool.Config, test func(t *testing.T, b *bed)) {
 func newBed(t *testing.T, cfg pool.Config) *bed {
 	t.Helper()
 	b := &bed{t: t, log: &bytes.Buffer{}}
-	p, err := pool.New(cfg, slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	p, err := pool.New(cfg, pool.Log(slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func newBed(t *testing.T, cfg pool.Config) *bed {
 // candidate returns the endpoint of that name as it stands for a model.
 func (b *bed) candidate(model, name string) *pool.Candidate {
 	b.t.Helper()
-	for _, c := range b.pool.Plan(b.start, model).All() {
+	for _, c := range b.pool.View(b.start, model).All() {
 		if c.String() == name {
 			return c
 		}

@@ -1,279 +1,257 @@
 package pool
 
 import (
-	"net/url"
 	"time"
 
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
 )
 
-// Candidate is an endpoint (project × location × traffic) as it stands for one model. Its methods are safe for concurrent use.
-type Candidate struct {
-	pool     *Pool
-	plan     *Plan
-	project  *project
-	backend  *cooldown
-	shared   *projectModel // with the project's other on-demand endpoints for the model; an order has its own
-	place    *place
-	order    *order  // nil: on demand
-	server   *server // with every project's endpoints in the location
-	location string
-	traffic  Traffic
-	name     string
-	hash     uint64 // of the name
-	load     *load
-	gone     int64 // instant at which a reload took it away, of those that are in Plan.gone
+// candidate is an endpoint as it stands for one model. It holds no state: its slots lead to the entries of
+// the model's memory, which are made when the candidate is first used.
+type candidate struct {
+	endpoint
+
+	plan   *plan
+	tier   *tier
+	shared *slot // the project's model; of an order its own
+	server *slot
+	own    slot
 }
 
-// place is one kind of traffic of one project for one model in one location.
-type place struct {
-	cool  *cooldown
-	pacer *quota.Pacer
+// use makes the candidate's entries, once.
+func (c *candidate) use() {
+	if c.own.entry.Load() != nil && c.shared.entry.Load() != nil && c.server.entry.Load() != nil {
+		return
+	}
+	m, p := c.plan.model, c.plan.pool
+	if c.shared != &c.own && c.shared.entry.Load() == nil {
+		s := Subject{Kind: kindModel, Project: c.Project, Model: m.name}
+		c.shared.entry.Store(m.entry(s, func(e *entry) { e.limits = newLimits(c.project.limits(m.name)) }))
+	}
+	if c.server.entry.Load() == nil {
+		s := c.serverSubject(m.name)
+		changed := func(c breaker.Change) { p.breakerChanged(s, c) }
+		c.server.entry.Store(m.entry(s, func(e *entry) { e.breaker = breaker.New(c.plan.setup.cfg.Breaker, changed) }))
+	}
+	if c.own.entry.Load() == nil {
+		fill := func(e *entry) { e.fill(&c.endpoint, c.plan.setup.cfg.Pacing) }
+		c.own.entry.Store(m.entry(c.subject(m.name), fill))
+	}
+	m.catchUp(p, c.plan.setup)
 }
 
-func newPlace(p quota.Pacing) *place { return &place{cool: &cooldown{}, pacer: quota.NewPacer(p)} }
-
-// String returns the endpoint's name: "project/location/traffic".
-func (c *Candidate) String() string { return c.name }
-
-// Hash returns a hash of the endpoint's name, the same in every process.
-func (c *Candidate) Hash() uint64 { return c.hash }
-
-// Backend returns the back end that the endpoint speaks.
-func (c *Candidate) Backend() Backend { return c.project.Backend }
-
-// ProjectID returns the Google Cloud project id.
-func (c *Candidate) ProjectID() string { return c.project.ProjectID }
-
-// Location returns the endpoint's location; "global" for the Gemini back end.
-func (c *Candidate) Location() string { return c.location }
-
-// Traffic returns what kind of traffic the endpoint carries.
-func (c *Candidate) Traffic() Traffic { return c.traffic }
-
-// Overflow returns how calls beyond the order are routed; empty for on-demand endpoints.
-func (c *Candidate) Overflow() Overflow {
-	switch {
-	case c.order == nil:
-		return ""
-	case c.order.Overflow == "":
-		return OverflowRouter
-	default:
-		return c.order.Overflow
+// fill makes the parts of a new entry for a model at an endpoint.
+func (e *entry) fill(at *endpoint, pacing quota.Pacing) {
+	if at.paced() {
+		e.pacer.Store(quota.NewPacer(pacing))
 	}
 }
 
-// BaseURL returns the address that replaces Google's, or nil. The caller does not change it.
-func (c *Candidate) BaseURL() *url.URL { return c.project.base }
-
-// Weight returns the configured weight.
-func (c *Candidate) Weight() float64 { return c.project.Weight }
-
-// WeightAt returns the weight, less of it while the endpoint's servers recover from an outage.
-func (c *Candidate) WeightAt(now time.Time) float64 {
-	return c.project.Weight * c.server.breaker.Weight(now)
+// breaker returns the breaker of the endpoint's servers; nil before the first call.
+func (c *candidate) breaker() *breaker.Breaker {
+	if e := c.server.entry.Load(); e != nil {
+		return e.breaker
+	}
+	return nil
 }
 
-// Limits returns the limits that the endpoint keeps to, declared or learned from Google's refusals; the zero value if there are none. They
-// are the project's for the model: its on-demand endpoints share them.
-func (c *Candidate) Limits() quota.Limits {
-	if !c.limited() {
+// quota returns the quota to keep to; nil if nothing is limited.
+func (c *candidate) quota() *quota.Quota {
+	if e := c.shared.entry.Load(); e != nil {
+		return e.limits.inForce()
+	}
+	return nil
+}
+
+// limitsInForce returns the limits to keep to; zero for what is not limited, and for orders.
+func (c *candidate) limitsInForce() quota.Limits {
+	switch e := c.shared.entry.Load(); {
+	case c.order != nil:
+		return quota.Limits{}
+	case e == nil:
+		return c.project.limits(c.plan.model.name)
+	default:
+		if q := e.limits.inForce(); q != nil {
+			return q.Limits()
+		}
 		return quota.Limits{}
 	}
-	return c.shared.quota.Limits()
 }
 
-// Order returns the Provisioned Throughput order that the endpoint is for; ok is false on demand.
-func (c *Candidate) Order() (o Order, ok bool) {
-	if c.order == nil {
-		return Order{}, false
+// pacer returns what paces the endpoint; nil if nothing does.
+func (c *candidate) pacer() *quota.Pacer {
+	if e := c.own.entry.Load(); e != nil {
+		return e.pacer.Load()
 	}
-	return c.order.Order, true
+	return nil
 }
 
-// SameServer reports whether the two fail together: the same model's servers in the same location.
-func (c *Candidate) SameServer(d *Candidate) bool { return c.server == d.server }
+// What a call passes, each of which may be on cooldown.
+const (
+	gateBackend = iota
+	gateProject
+	gateOwn
+	gateOrder
+	gateShared
+	gateKey
+	gates // their number
+)
 
-// Load returns the tokens in flight per unit of weight and of headroom that is left; lower is better.
-func (c *Candidate) Load(now time.Time) float64 {
-	tokens := c.load.tokens.Load()
+// gateScopes are the scopes that put the gates on cooldown.
+var gateScopes = [gates]scope{
+	scopeBackend, scopeProject, scopeEndpoint, scopeOrder, scopeModel, scopeKey,
+}
+
+// gates returns what a call with a key passes, nil where there is nothing. A nil key is none.
+func (c *candidate) gates(k *key) (g [gates]*entry) {
+	g[gateBackend], g[gateProject], g[gateOwn] = c.backend, c.whole, c.own.entry.Load()
+	if c.order != nil {
+		g[gateOrder] = c.order.entry
+	} else {
+		g[gateShared] = c.shared.entry.Load()
+	}
+	if k != nil {
+		g[gateKey] = k.entry
+	}
+	return g
+}
+
+// cooldownWake returns the instant at which no cooldown keeps the endpoint from a call.
+func (c *candidate) cooldownWake(at int64) int64 {
+	wake := max(c.sharedWake(at), c.keys.wake(at))
+	if cool := c.own.cooldown(); cool != nil {
+		wake = max(wake, cool.Wake(at))
+	}
+	if c.order != nil {
+		wake = max(wake, c.order.entry.cool.Wake(at))
+	}
+	return wake
+}
+
+// sharedWake is cooldownWake for what the project's other locations share.
+func (c *candidate) sharedWake(at int64) int64 {
+	wake := max(c.backend.cool.Wake(at), c.whole.cool.Wake(at))
+	if cool := c.shared.cooldown(); cool != nil {
+		wake = max(wake, cool.Wake(at))
+	}
+	return wake
+}
+
+// ready reports, without side effect, whether no cooldown and no breaker keeps the endpoint from a call. A
+// limit or an order may still refuse it.
+func (c *candidate) ready(now time.Time, at int64) bool {
+	if c.cooldownWake(at) > at {
+		return false
+	}
+	b := c.breaker()
+	return b == nil || b.Ready(now)
+}
+
+// opening says when an endpoint can take a call, as far as is known. Instants in the past mean now.
+type opening struct {
+	cooldown int64 // no cooldown keeps it from then on
+	breaker  int64 // nor its breaker
+	room     int64 // nor limits, order and pace
+	guessed  bool  // room is a guess: one of the concurrent calls may end at any moment
+}
+
+// wake returns the earliest moment at which the endpoint could be asked.
+func (o *opening) wake() int64 { return max(o.cooldown, o.breaker, o.room) }
+
+// onlyBreaker reports whether the breaker is all that keeps the endpoint from being asked, but for limits.
+func (o *opening) onlyBreaker(at int64) bool { return o.cooldown <= at && o.breaker > at }
+
+// earliest returns the moment before which the endpoint certainly cannot be asked. It is wake but for what
+// may change before: a concurrent call may end, and the last endpoint is asked past its breaker.
+func (o *opening) earliest(at int64) int64 {
+	wake := o.wake()
+	if o.onlyBreaker(at) {
+		wake = max(o.cooldown, o.room)
+	}
+	if o.guessed && wake == o.room {
+		return at
+	}
+	return wake
+}
+
+// opens answers the one question: can the endpoint take a call with this need now, and if not, when? Forever
+// means that nothing is known to end what keeps it.
+func (c *candidate) opens(now time.Time, at int64, n *need) opening {
+	o := opening{cooldown: c.cooldownWake(at), breaker: at, room: at}
+	if b := c.breaker(); b != nil {
+		if until := b.Until(now); until.After(now) {
+			o.breaker = at + int64(until.Sub(now))
+		}
+	}
+	if o.cooldown == cooldown.Forever || n.Unmetered {
+		return o
+	}
+	wait := time.Duration(0)
+	if l := c.ledger(); l != nil {
+		if wait = l.Wait(now, c.order.cost(n)); wait == quota.Never {
+			o.room = cooldown.Forever
+			return o
+		}
+	}
+	if q := c.quota(); q != nil {
+		d := q.Wait(now, n.Input)
+		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0
+		wait = max(wait, d)
+	}
+	if p := c.pacer(); p != nil {
+		wait = max(wait, p.Wait(now))
+	}
+	o.room = at + int64(wait)
+	return o
+}
+
+// weightAt returns the weight, less of it while the endpoint's servers recover from an outage.
+func (c *candidate) weightAt(now time.Time) float64 {
+	if b := c.breaker(); b != nil {
+		return c.Weight * b.Weight(now)
+	}
+	return c.Weight
+}
+
+// loadAt returns the tokens in flight per unit of weight and of headroom that is left; lower is better.
+func (c *candidate) loadAt(now time.Time) float64 {
+	e := c.own.entry.Load()
+	if e == nil {
+		return 0
+	}
+	tokens := e.load.tokens.Load()
 	if tokens == 0 {
 		return 0
 	}
-	headroom := c.WeightAt(now)
-	switch {
-	case c.ledger() != nil:
-		headroom *= c.order.ledger.Headroom(now)
-	case c.limited():
-		headroom *= c.shared.quota.Headroom(now)
+	headroom := c.weightAt(now)
+	if l := c.ledger(); l != nil {
+		headroom *= l.Headroom(now)
+	} else if q := c.quota(); q != nil {
+		headroom *= q.Headroom(now)
 	}
 	return float64(tokens) / max(headroom, 1e-6)
 }
 
-// Carries returns how many calls are under way, and how many have begun within the last half minute, as far as two counts tell. Those
-// that are expected count in both.
-func (c *Candidate) Carries(now time.Time) (calls int, recent float64) {
-	coming := max(c.load.coming.Load(), 0)
-	calls, recent = c.load.leases.recent(c.pool.instant(now))
-	return calls + int(coming), recent + float64(coming)
+// carries returns how many calls are under way, and how many began recently. Those that are expected count
+// in both.
+func (c *candidate) carries(at int64) (calls int, recent float64) {
+	e := c.own.entry.Load()
+	if e == nil {
+		return 0, 0
+	}
+	coming := max(e.load.coming.Load(), 0)
+	underWay, recent := e.load.recent(at)
+	return int(underWay + coming), recent + float64(coming)
 }
 
-// Expect notes that n more calls have chosen the endpoint and will ask it for a lease or, with a negative n, that they have asked.
-func (c *Candidate) Expect(n int64) { c.load.coming.Add(n) }
-
-// ledger returns the order's ledger if the endpoint is to keep to it.
-func (c *Candidate) ledger() *quota.Ledger {
-	if c.order == nil || c.Overflow() == OverflowVertex {
-		return nil
+// expect notes that n more calls have chosen the endpoint and will ask it for a lease or, with a negative n,
+// that they have asked.
+func (c *candidate) expect(n int64) {
+	c.use()
+	c.own.entry.Load().load.coming.Add(n)
+	if c.tier.ring.made.Load() {
+		c.tier.tally.underWay.Add(n)
 	}
-	return c.order.ledger
 }
-
-// paced reports whether hidden capacity is behind the endpoint, which contention makes us keep a pace to.
-func (c *Candidate) paced() bool {
-	return c.project.Backend == BackendVertex && c.ledger() == nil
-}
-
-// Ready reports, without side effect, whether nothing that the endpoint depends on rests. A limit or an order may still refuse.
-func (c *Candidate) Ready(now time.Time) bool {
-	return c.rested(c.pool.instant(now)) && c.server.breaker.Ready(now)
-}
-
-// Open reports whether the endpoint's circuit breaker is all that keeps it from being asked, with until as the end of its open period.
-func (c *Candidate) Open(now time.Time) (until time.Time, open bool) {
-	if c.server.breaker.Ready(now) || !c.rested(c.pool.instant(now)) {
-		return time.Time{}, false
-	}
-	return c.server.breaker.Until(now), true
-}
-
-func (c *Candidate) rested(at int64) bool {
-	if !c.backend.ready(at) || !c.project.cool.ready(at) || !c.shared.cool.ready(at) || !c.place.cool.ready(at) {
-		return false
-	}
-	if c.order != nil && !c.order.cool.ready(at) {
-		return false
-	}
-	return c.project.keyWake(at) <= at
-}
-
-// Wake returns the earliest moment, from now on, at which the endpoint could be asked for a call with this need, as far as is known
-// now; ok is false if nothing is known to end what keeps it.
-func (c *Candidate) Wake(now time.Time, n Need) (time.Time, bool) {
-	at := c.pool.instant(now)
-	wake := max(c.backend.wake(at), c.project.cool.wake(at), c.shared.cool.wake(at), c.place.cool.wake(at), c.project.keyWake(at))
-	if c.order != nil {
-		wake = max(wake, c.order.cool.wake(at))
-	}
-	if wake == never {
-		return time.Time{}, false
-	}
-	t := now.Add(time.Duration(wake - at))
-	later := func(u time.Time) {
-		if u.After(t) {
-			t = u
-		}
-	}
-	later(c.server.breaker.Until(now))
-	wait, ok := c.roomWait(now, n)
-	if !ok {
-		return time.Time{}, false
-	}
-	later(now.Add(wait))
-	return t, true
-}
-
-// limited reports whether limits hold for the endpoint, declared or learned: they are of pay-as-you-go, an order has its own.
-func (c *Candidate) limited() bool { return c.shared.limited.Load() }
-
-// cost is what a call burns of the order, as estimated.
-func (c *Candidate) cost(n Need) quota.Cost {
-	return c.order.ledger.Cost(n.usage())
-}
-
-// Resting returns what keeps the endpoint from being asked: the longest of its rests, or the zero Rest.
-func (c *Candidate) Resting(now time.Time) Rest {
-	at, epoch := c.pool.instant(now), c.pool.epoch
-	var longest Rest
-	var wake int64
-	consider := func(cool *cooldown) {
-		if w := cool.wake(at); w > at && w > wake {
-			longest, wake = cool.stat(at, epoch), w
-		}
-	}
-	consider(c.backend)
-	consider(c.project.cool)
-	consider(&c.shared.cool)
-	consider(c.place.cool)
-	if c.order != nil {
-		consider(&c.order.cool)
-	}
-	if w := c.project.keyWake(at); w > at && w > wake {
-		for _, k := range c.project.keys {
-			if k.cool.wake(at) == w {
-				longest = k.cool.stat(at, epoch)
-			}
-		}
-	}
-	return longest
-}
-
-// Reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it can.
-func (c *Candidate) Reason(now time.Time, n Need) string {
-	if r := c.Resting(now); r.Class != "" {
-		return r.String()
-	}
-	if u := c.server.breaker.Until(now); u.After(now) {
-		return "circuit breaker open until " + stamp(u)
-	}
-	for _, w := range []struct {
-		what string
-		wait func() time.Duration
-	}{
-		{"provisioned order full", func() time.Duration {
-			if l := c.ledger(); l != nil {
-				return l.Wait(now, c.cost(n))
-			}
-			return 0
-		}},
-		{"limit reached", func() time.Duration {
-			if c.limited() {
-				return c.shared.quota.Wait(now, n.Input)
-			}
-			return 0
-		}},
-		{"paced after contention", func() time.Duration {
-			if c.paced() {
-				return c.place.pacer.Wait(now)
-			}
-			return 0
-		}},
-	} {
-		switch d := w.wait(); {
-		case d == quota.Never:
-			return "the call is larger than the provisioned order"
-		case d > 0:
-			return w.what + " until " + stamp(now.Add(d))
-		}
-	}
-	return ""
-}
-
-// String says the rest in a few words: class, end, quota.
-func (r Rest) String() string {
-	if r.Class == "" {
-		return "ready"
-	}
-	s := string(r.Class)
-	if r.Until.IsZero() {
-		s += " until a probe succeeds"
-	} else {
-		s += " until " + stamp(r.Until)
-	}
-	if r.Quota != "" {
-		s += " (" + r.Quota + ")"
-	}
-	return s
-}
-
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

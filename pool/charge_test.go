@@ -124,7 +124,7 @@ func TestFreeCallsTakeNoQuotaButRestAsOthersDo(t *testing.T) {
 	v := keyless("v", "global")
 	v.Provisioned = []pool.Order{{Model: flash, Location: "global", GSUs: 1}}
 	v.Limits = []pool.Limit{{RPM: 1, Concurrency: 1}}
-	free := pool.Need{Input: 1 << 40, Free: true}
+	free := pool.Need{Input: 1 << 40, Unmetered: true}
 	inBubble(t, pool.Config{Projects: []pool.Project{v}}, func(t *testing.T, b *bed) {
 		onDemand, order := b.candidate(flash, "v/global/on_demand"), b.candidate(flash, "v/global/provisioned")
 		for _, c := range []*pool.Candidate{onDemand, order} {

@@ -1,138 +1,174 @@
 package pool
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
 
-// Class is the kind of an answer: what it means for whoever gave it. It decides what rests, and until when.
+	"github.com/spillway-go/spillway/internal/cooldown"
+)
+
+// Class is what an answer means. It decides what goes on cooldown, and until when.
 type Class string
 
 const (
-	// ClassOK is a good answer. It ends the rests that its endpoint was in.
+	// ClassOK is a good answer. It ends the cooldowns that its call passed as a probe.
 	ClassOK Class = "ok"
-	// ClassMinuteQuota: the project's quota for the model is used up for this minute. Project and model rest for the server's hint.
+	// ClassMinuteQuota means that the project's quota for the model is used up for this minute. The project's
+	// model is on cooldown for the server's hint.
 	ClassMinuteQuota Class = "minute_quota"
-	// ClassDayQuota: used up until midnight in Los Angeles. Project and model rest until then, but for a few probes.
+	// ClassDayQuota means that it is used up for the day. The project's model is on cooldown until midnight in
+	// Los Angeles, but for a few probes.
 	ClassDayQuota Class = "day_quota"
-	// ClassNoQuota: the project has no quota at all for the model. Out, one probe an hour.
+	// ClassNoQuota means that the project has no quota at all for the model. The project's model is probed
+	// once an hour.
 	ClassNoQuota Class = "no_quota"
-	// ClassQuotaUnknown: some quota, unnamed. Project and model rest for 1 s, doubling to 30 min while it repeats.
+	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is on cooldown
+	// for 1 s, doubling to 30 min while it repeats.
 	ClassQuotaUnknown Class = "quota_unknown"
-	// ClassContention: the location has no room for pay-as-you-go now; nobody's fault. Project, location and model rest 400 ms, then
-	// are paced.
+	// ClassContention means that the location has no room for pay-as-you-go now. The project's model there is
+	// on cooldown for 400 ms, then paced.
 	ClassContention Class = "contention"
-	// ClassProvisionedFull: the Provisioned Throughput order is full, or absent. It rests until its ledger has room: at least 250 ms, doubling
-	// to 30 s while it repeats. One that has served lately rests for a 64th of its window: its ledger says of each call whether it fits.
+	// ClassProvisionedFull means that the Provisioned Throughput order is full, or absent. It is on cooldown
+	// until its ledger has room: at least 250 ms, doubling to 30 s while it repeats. If the order served lately,
+	// the cooldown is only 1/64 of its window, because the ledger tells which calls fit.
 	ClassProvisionedFull Class = "provisioned_full"
-	// ClassOverloaded: the model has too few servers now. Counts in the breaker of location and model.
+	// ClassOverloaded means that the model has too few servers now. The breaker counts it.
 	ClassOverloaded Class = "overloaded"
-	// ClassServerFault: Google failed. Counts in the breaker of location and model.
+	// ClassServerFault means that Google failed. The breaker counts it.
 	ClassServerFault Class = "server_fault"
-	// ClassTransport: no whole answer came. Counts in the breaker of location and model.
+	// ClassTransport means that no whole answer came. The breaker counts it.
 	ClassTransport Class = "transport"
-	// ClassKeyDead: the key is revoked, expired, leaked or not allowed. The key rests; its project goes on with its others.
+	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed. The key is on cooldown; its
+	// project goes on with the other keys. It is probed after 1 min, doubling to 1 h, as are the next three.
 	ClassKeyDead Class = "key_dead"
-	// ClassProjectMisconfigured: an API is off, a permission is missing. The project rests.
+	// ClassProjectMisconfigured means that an API is off or a permission is missing. The project is on
+	// cooldown.
 	ClassProjectMisconfigured Class = "project_misconfigured"
-	// ClassBilling: the account has no money. The project rests.
+	// ClassBilling means that the account has no money. The project is on cooldown.
 	ClassBilling Class = "billing"
-	// ClassEgressBlocked: Google does not serve the place this program runs in. The back end rests.
+	// ClassEgressBlocked means that Google does not serve the place this program runs in. The back end is on
+	// cooldown.
 	ClassEgressBlocked Class = "egress_blocked"
-	// ClassModelForbidden: the project may not use the model. Project and model are out, one probe an hour.
+	// ClassModelForbidden means that the project may not use the model. The project's model is probed once an
+	// hour.
 	ClassModelForbidden Class = "model_forbidden"
-	// ClassModelMissing: the model is not there. Project, location and model are out, one probe an hour.
+	// ClassModelMissing means that the model does not exist. The project's model in the location is probed
+	// once an hour.
 	ClassModelMissing Class = "model_missing"
-	// ClassCallerFault: the request is wrong. Counts nowhere.
+	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
-	// ClassCancelled: the caller went away. Counts nowhere.
+	// ClassCancelled means that the caller went away. It counts nowhere.
 	ClassCancelled Class = "cancelled"
 )
 
-// scope is what a verdict makes rest.
+// scope is what a class puts on cooldown.
 type scope uint8
 
 const (
 	scopeNone    scope = iota
-	scopeBreaker       // not a cooldown: the breaker of location and model counts it
+	scopeBreaker       // no cooldown: the breaker counts it
 	scopeKey
 	scopeProject
-	scopeProjectModel
-	scopePlace // project, location and model
+	scopeModel    // the project's model
+	scopeEndpoint // the project's model in one location
 	scopeOrder
 	scopeBackend
 )
 
-func (s scope) String() string {
-	return [...]string{
-		"nothing", "location+model", "key", "project", "project+model", "project+location+model", "provisioned order", "back end",
-	}[s]
-}
-
-// ending is how a rest comes to its end.
-type ending uint8
-
-const (
-	endsNever    ending = iota // there is no rest
-	endsTimed                  // after a time: the hint if there is one, else from min doubling to max
-	endsMidnight               // at midnight in Los Angeles, with a few probes before
-	endsProbed                 // when a probe succeeds
-)
-
-// rule says, for one class, what rests, how it ends, and how it is probed.
+// rule says, for one class, what goes on cooldown and for how long.
 type rule struct {
-	scope  scope
-	ending ending
+	scope scope
+	cooldown.Rule
 
-	// endsTimed
-	min, max time.Duration // clamp of the hint, and the range of doubling without one
-	jitter   float64       // up to this share is added
-	flat     bool          // without a hint: always min, no doubling
-
-	// endsMidnight and endsProbed
-	probe    time.Duration // gap to the first probe, if the answer hints at none
-	probeMax time.Duration // gaps double up to this
-	probes   int           // most probes in one rest; 0: no bound
-
-	// remember keeps Google's answer: it is what callers get while everything eligible rests for such a class.
-	remember bool
+	index int // of the class, for counting
 }
 
-const (
-	contentionRest = 400 * time.Millisecond
-	halfDay        = 12 * time.Hour
-)
+// classes is the number of classes.
+const classes = 18
 
-// rules is the policy of design: see the comments of the classes. The clamp of 65 s is a minute quota's longest wait and some slack.
-var rules = map[Class]rule{
-	ClassMinuteQuota:          {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 65 * time.Second, jitter: 0.1},
-	ClassQuotaUnknown:         {scope: scopeProjectModel, ending: endsTimed, min: time.Second, max: 30 * time.Minute, jitter: 0.1},
-	ClassContention:           {scope: scopePlace, ending: endsTimed, min: contentionRest, max: 65 * time.Second, jitter: 0.25, flat: true},
-	ClassProvisionedFull:      {scope: scopeOrder, ending: endsTimed, min: 250 * time.Millisecond, max: 30 * time.Second, jitter: 0.1},
-	ClassDayQuota:             {scope: scopeProjectModel, ending: endsMidnight, probe: 15 * time.Minute, probeMax: halfDay, probes: 4},
-	ClassNoQuota:              {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour},
-	ClassModelForbidden:       {scope: scopeProjectModel, ending: endsProbed, probe: time.Hour, probeMax: time.Hour, remember: true},
-	ClassModelMissing:         {scope: scopePlace, ending: endsProbed, probe: time.Hour, probeMax: time.Hour, remember: true},
-	ClassBilling:              {scope: scopeProject, ending: endsProbed, probe: time.Minute, probeMax: time.Hour},
-	ClassProjectMisconfigured: {scope: scopeProject, ending: endsProbed, probe: time.Minute, probeMax: time.Hour, remember: true},
-	ClassEgressBlocked:        {scope: scopeBackend, ending: endsProbed, probe: time.Minute, probeMax: time.Hour, remember: true},
-	ClassKeyDead:              {scope: scopeKey, ending: endsProbed, probe: time.Minute, probeMax: time.Hour, remember: true},
-	ClassOverloaded:           {scope: scopeBreaker},
-	ClassServerFault:          {scope: scopeBreaker},
-	ClassTransport:            {scope: scopeBreaker},
+// contentionCooldown is short: after it the endpoint is paced.
+const contentionCooldown = 400 * time.Millisecond
+
+const halfDay = 12 * time.Hour
+
+func timed(least, most time.Duration, jitter float64) cooldown.Rule {
+	return cooldown.Rule{Ending: cooldown.Timed, Min: least, Max: most, Jitter: jitter}
 }
 
-// provenFull is the rule for a full order that is known to exist. It rests for a share of its window, 25 ms at least: its ledger says of every
-// call whether it fits, and small ones may where a large one was refused; but where the ledger is wrong it does not find out at every call.
-var provenFull = rule{scope: scopeOrder, ending: endsTimed, min: 25 * time.Millisecond, max: 30 * time.Second, jitter: 0.1, flat: true}
-
-// provenRest is that share, as a divisor.
-const provenRest = 64
-
-// Elsewhere reports whether another endpoint may do better with the same call.
-func (c Class) Elsewhere() bool {
-	return rules[c].scope != scopeNone
+func probed(first time.Duration, remember bool) cooldown.Rule {
+	return cooldown.Rule{Ending: cooldown.Probed, Probe: first, ProbeMax: time.Hour, Remember: remember}
 }
+
+// rules has a rule for every class: see the comments of the classes. The clamp of 65 s is the longest wait of
+// a minute's quota and some slack.
+var rules = indexed(map[Class]*rule{
+	ClassOK:          {},
+	ClassCallerFault: {},
+	ClassCancelled:   {},
+
+	ClassOverloaded:  {scope: scopeBreaker},
+	ClassServerFault: {scope: scopeBreaker},
+	ClassTransport:   {scope: scopeBreaker},
+
+	ClassMinuteQuota:  {scope: scopeModel, Rule: timed(time.Second, 65*time.Second, 0.1)},
+	ClassQuotaUnknown: {scope: scopeModel, Rule: timed(time.Second, 30*time.Minute, 0.1)},
+	ClassContention: {scope: scopeEndpoint, Rule: cooldown.Rule{
+		Ending: cooldown.Timed, Min: contentionCooldown, Max: 65 * time.Second, Jitter: 0.25, Flat: true,
+	}},
+	ClassProvisionedFull: {scope: scopeOrder, Rule: timed(250*time.Millisecond, 30*time.Second, 0.1)},
+	ClassDayQuota: {scope: scopeModel, Rule: cooldown.Rule{
+		Ending: cooldown.Midnight, Probe: 15 * time.Minute, ProbeMax: halfDay, Probes: 4,
+	}},
+	ClassNoQuota:              {scope: scopeModel, Rule: probed(time.Hour, false)},
+	ClassModelForbidden:       {scope: scopeModel, Rule: probed(time.Hour, true)},
+	ClassModelMissing:         {scope: scopeEndpoint, Rule: probed(time.Hour, true)},
+	ClassBilling:              {scope: scopeProject, Rule: probed(time.Minute, false)},
+	ClassProjectMisconfigured: {scope: scopeProject, Rule: probed(time.Minute, true)},
+	ClassEgressBlocked:        {scope: scopeBackend, Rule: probed(time.Minute, true)},
+	ClassKeyDead:              {scope: scopeKey, Rule: probed(time.Minute, true)},
+})
+
+// indexed numbers the rules. Most answers are good: these come first, so that their count stands
+// beside the tokens that they cost.
+func indexed(rules map[Class]*rule) map[Class]*rule {
+	all := slices.Sorted(maps.Keys(rules))
+	good := slices.Index(all, ClassOK)
+	all[0], all[good] = all[good], all[0]
+	for i, class := range all {
+		rules[class].index = i
+	}
+	return rules
+}
+
+// okRule is the rule of most answers.
+var okRule = rules[ClassOK]
+
+// rule returns the class's rule; of a class that is none it starts nothing.
+func (c Class) rule() *rule {
+	if c == ClassOK {
+		return okRule
+	}
+	if r := rules[c]; r != nil {
+		return r
+	}
+	return rules[ClassCancelled]
+}
+
+// provenFull is the rule for a full order that is known to exist. Its cooldown is a share of its window, 25 ms
+// at least: the ledger says of every call whether it fits, and small calls may where a large one was refused.
+// But where the ledger is wrong it does not find out at every call.
+var provenFull = cooldown.Rule{Ending: cooldown.Timed, Min: 25 * time.Millisecond, Max: 30 * time.Second, Jitter: 0.1, Flat: true}
+
+// provenShare is that share, as a divisor.
+const provenShare = 64
+
+// Retryable reports whether another endpoint may do better with the same call.
+func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
-func (c Class) Fault() bool { return rules[c].scope == scopeBreaker }
+func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
 
-// Lasting reports whether the class ends only when a probe succeeds: somebody has to do something, or the call is wrong for the endpoint.
-func (c Class) Lasting() bool { return rules[c].ending == endsProbed }
+// NeedsOperator reports whether only a successful probe ends the class's cooldown: an operator has to do
+// something, or the call is wrong for the endpoint.
+func (c Class) NeedsOperator() bool { return c.rule().Ending == cooldown.Probed }

@@ -9,7 +9,7 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// Backend is one of Google's two doors to Gemini.
+// Backend is one of Google's two APIs for Gemini.
 type Backend string
 
 const (
@@ -29,54 +29,83 @@ const (
 	TrafficOnDemand Traffic = "on_demand"
 )
 
-// Overflow says who sends on what a full Provisioned Throughput order cannot take.
+// Overflow says who routes the calls that a full Provisioned Throughput order cannot take.
 type Overflow string
 
 const (
-	// OverflowRouter, the default: calls go out for the order alone ("dedicated"), and what does not fit is routed on demand here.
+	// OverflowRouter, the default: calls are sent for the order alone ("dedicated"), and the router
+	// sends what does not fit on demand.
 	OverflowRouter Overflow = "router"
-	// OverflowVertex: no header is sent and Vertex spills over by itself, in the same project and location.
+	// OverflowVertex: calls carry no header, and Vertex AI spills over by itself in the same
+	// project and location.
 	OverflowVertex Overflow = "vertex"
 )
 
-// Config describes a pool. Build one in Go, or let package config read it from a TOML file, whose keys have the same names in
-// snake case. [New] validates it.
+// Config describes a pool. Build one in Go, or let package config read it from a TOML file, whose
+// keys have the same names in snake case. [New] validates it.
 type Config struct {
 	// Projects own the quota. At least one.
 	Projects []Project
-	// Breaker sets the circuit breakers; the zero value is the defaults of [breaker.Config].
+	// Breaker sets the circuit breakers. The zero value is the defaults of [breaker.Config].
 	Breaker breaker.Config
-	// Pacing sets how on-demand calls to Vertex AI are paced after contention; the zero value is the defaults of [quota.Pacing].
+	// Pacing sets how on-demand calls to Vertex AI are paced after contention. The zero value is
+	// the defaults of [quota.Pacing].
 	Pacing quota.Pacing
+	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MB.
+	//
+	// Over the bound the pool forgets models that do not exist, resources and estimates, least
+	// recently used first. It never forgets calls under way, counters, quota cooldowns, or limits
+	// that Google named. If these alone exceed the bound, calls for new models are refused.
+	Memory int64
 }
 
-// Project is an owner of quota: a Google Cloud project, with every key it has. Keys of one project share one quota, so they are
-// spares for each other, never more capacity.
+// memory returns Memory with its default.
+func (c *Config) memory() int64 {
+	if c.Memory == 0 {
+		return 64 << 20
+	}
+	return c.Memory
+}
+
+// ownerBytes is the part of the memory for resources: a quarter.
+func ownerBytes(memory int64) int64 { return memory / 4 }
+
+// modelBytesBound is the part of the memory for models: all that resources do not get.
+func modelBytesBound(memory int64) int { return int(memory - ownerBytes(memory)) }
+
+// Project is an owner of quota: a Google Cloud project with all its keys. Keys of one project share
+// one quota. A second key is a spare for the first and adds no capacity.
 type Project struct {
-	// Name is what logs, headers and Stat say. Unique in the pool, made of letters, digits, '-', '_' and '.'.
+	// Name is the name that logs, headers and Stat show. It is unique in the pool, and made of
+	// letters, digits, '-', '_' and '.'.
 	Name string
-	// Backend is the door that this entry opens. A project used through both doors is two entries.
+	// Backend is the API of this entry. A project that is used through both APIs has two entries.
 	Backend Backend
-	// ProjectID is the Google Cloud project id that goes into Vertex AI's paths. Empty means Name.
+	// ProjectID is the Google Cloud project id in Vertex AI's paths. Empty means Name.
 	ProjectID string
-	// Keys are API keys. The Gemini back end needs at least one; with Vertex AI they take the place of Credentials.
+	// Keys are API keys. The Gemini back end needs at least one. With Vertex AI they replace
+	// Credentials.
 	Keys []Secret
-	// Credentials give access tokens for Vertex AI. Nil, with no Keys, means application default credentials. [NoCredentials] sends none.
+	// Credentials give access tokens for Vertex AI. Nil, without Keys, means application default
+	// credentials. [NoCredentials] sends none.
 	Credentials auth.TokenProvider
-	// Locations are where the project may be asked on demand: "global", a multi-region ("us", "eu") or a region. Empty means
-	// "global". Vertex AI only. A Provisioned Throughput order names its own location, which need not be listed here.
+	// Locations are where the project serves calls on demand: "global", a multi-region ("us", "eu")
+	// or a region. Empty means "global". Vertex AI only. A Provisioned Throughput order names its
+	// own location, which need not be listed here.
 	Locations []string
-	// Models are globs (path.Match) of the models this project may be asked for. Empty means all.
+	// Models are globs (path.Match) of the models that this project serves. Empty means all.
 	Models []string
 	// Priority orders on-demand projects: lower first. Projects of equal priority share the load.
 	Priority int
-	// Weight is the project's share of the load among its equals. Zero means 1.
+	// Weight is the project's share of the load among projects of equal priority. Zero means 1.
 	Weight float64
-	// BaseURL replaces Google's host: a private endpoint, or an emulator. Empty means Google's host for the location.
+	// BaseURL replaces Google's host by a private endpoint or an emulator. Empty means Google's
+	// host for the location.
 	BaseURL string
 	// Provisioned are Provisioned Throughput orders. Vertex AI only.
 	Provisioned []Order
-	// Limits are quotas to keep to. Where several match a model, the strictest of each dimension holds.
+	// Limits are quotas that the pool must not exceed. If several match a model, the strictest of
+	// each dimension holds.
 	Limits []Limit
 }
 
@@ -88,21 +117,23 @@ type Order struct {
 	Location string
 	// GSUs is how many Generative AI Scale Units were bought.
 	GSUs int
-	// TokensPerSecond overrides what GSUs come to by the built-in table (see package quota); needed for models it does not have.
+	// TokensPerSecond overrides the throughput that the built-in table gives for GSUs (see package
+	// quota). A model that is not in the table needs it.
 	TokensPerSecond float64
-	// Burndown overrides rates of the built-in table. Nil, and every field that is zero, means the table.
+	// Burndown overrides rates of the built-in table. Nil, and each zero field, means the rate of
+	// the table.
 	Burndown *quota.Burndown
 	// Window overrides the enforcement window, which is otherwise learned. Zero means learn.
 	Window time.Duration
-	// Overflow says who routes what does not fit. Empty means OverflowRouter.
+	// Overflow says who routes the calls that do not fit. Empty means OverflowRouter.
 	Overflow Overflow
 }
 
-// Limit is a quota to keep to, for each model that matches.
+// Limit is a quota that the pool must not exceed, for each model that matches.
 type Limit struct {
 	// Model is a glob (path.Match). Empty means "*".
 	Model string
-	// RPM and TPM are requests and input tokens in any 60 seconds, RPD requests between two midnights in Los Angeles, Concurrency
-	// calls at once. Zero means not limited.
+	// RPM and TPM are requests and input tokens in any 60 seconds. RPD is requests between two
+	// midnights in Los Angeles. Concurrency is calls at once. Zero means no limit.
 	RPM, TPM, RPD, Concurrency int64
 }

@@ -146,7 +146,7 @@ func scene() pool.Config {
 func (b *bed) resting(now time.Time) []string {
 	var all []string
 	for _, model := range []string{flash, flash + "-001", pro} {
-		for _, c := range b.pool.Plan(now, model).All() {
+		for _, c := range b.pool.View(now, model).All() {
 			ready, resting := c.Ready(now), c.Resting(now).Class != ""
 			if ready == resting {
 				b.t.Errorf("%s %s is ready: %v, but rests: %v", model, c, ready, resting)
@@ -157,11 +157,11 @@ func (b *bed) resting(now time.Time) []string {
 		}
 	}
 	for _, p := range b.pool.Stat(now).Projects {
-		if p.Rest.Class != "" {
+		if p.Cooldown.Class != "" {
 			all = append(all, "project "+p.Name)
 		}
 		for i, k := range p.Keys {
-			if k.Rest.Class != "" {
+			if k.Cooldown.Class != "" {
 				all = append(all, "key "+p.Name+string(rune('0'+i)))
 			}
 		}
@@ -238,7 +238,7 @@ func TestWhatRestsForAClassAndWhatDoesNot(t *testing.T) {
 			}
 			b.refuses(b.start, c, "while it rests")
 		}
-		if got := l.class.Lasting(); got != l.lasting {
+		if got := l.class.NeedsOperator(); got != l.lasting {
 			t.Errorf("Lasting is %v", got)
 		}
 	})

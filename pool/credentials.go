@@ -13,15 +13,16 @@ import (
 // cloudPlatform is the OAuth scope of Vertex AI.
 const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 
-// NoCredentials sends no credential at all: for a private endpoint or proxy that adds its own.
+// NoCredentials sends no credential at all, for a private endpoint or proxy that adds its own.
 var NoCredentials auth.TokenProvider = noCredentials{}
 
 type noCredentials struct{}
 
 func (noCredentials) Token(context.Context) (*auth.Token, error) { return &auth.Token{}, nil }
 
-// TokenFromEnv sends the access token that the environment variable holds when the request goes out, so that a program may
-// renew it with os.Setenv. An empty variable fails the attempt, with the variable's name.
+// TokenFromEnv returns a provider that reads the access token from an environment variable for each
+// request, so that a program may renew it with os.Setenv. An empty variable fails the attempt with
+// an error that names it.
 func TokenFromEnv(name string) auth.TokenProvider { return envToken(name) }
 
 type envToken string
@@ -34,7 +35,8 @@ func (e envToken) Token(context.Context) (*auth.Token, error) {
 	return &auth.Token{Value: text}, nil
 }
 
-// detect finds application default credentials once for the whole pool. It reads files and the environment, and does not ask Google.
+// detect finds application default credentials, once for the whole pool. It reads files and the
+// environment, and makes no requests.
 func detect() (auth.TokenProvider, error) {
 	return credentials.DetectDefault(&credentials.DetectOptions{
 		Scopes:            []string{cloudPlatform},

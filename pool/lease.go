@@ -1,208 +1,210 @@
 package pool
 
 import (
+	"context"
+	"errors"
+	"net/http"
 	"time"
 
+	"cloud.google.com/go/auth"
+
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
 )
 
-// leaseLife is when a lease that was never ended is taken for lost and given back: longer than any call of Google's lasts (Flex, the
-// slowest, has at most 30 minutes: https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo).
+// leaseLife is when a lease that was never ended is taken for lost and given back: longer than any call of
+// Google's lasts. Flex, the slowest, has at most 30 minutes:
+// https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
 const leaseLife = time.Hour
 
-// Lease is one admitted call on one endpoint. Its quota is reserved until the lease is ended, once, by [Lease.Settle] or
-// [Lease.Release]; further ends do nothing. One that is not ended expires after an hour. The zero Lease is ended. A Lease is a small
-// value; copies are the same lease.
+// Lease is one admitted call on one endpoint. Its quota is reserved until the lease is ended, once, by
+// [Lease.Settle] or [Lease.Release]; further ends do nothing. A lease that is not ended expires after an hour.
+// The zero Lease is ended. A Lease is a small value; copies are the same lease.
 type Lease struct {
-	record     *lease
+	record     *record
 	generation uint64
-	candidate  *Candidate
+	candidate  *candidate
 	key        *key
 }
 
-// lease is the record behind a Lease. Records are used again, with a new generation.
+// lease is what is kept of a lease.
 type lease struct {
-	next, prev *lease
-	generation uint64
-
-	candidate   *Candidate
+	candidate   *candidate
+	own, shared *entry // of the candidate
 	key         *key
 	seq         uint64 // attempts are numbered in the order they begin
 	at          int64
-	need        Need
-	took        took
-	reservation quota.Reservation
-	hold        quota.Hold
+	need        need
 	permit      breaker.Permit
 	accepted    bool
+	held        held
+	reservation quota.Reservation // if it holds quota
+	hold        quota.Hold        // if it holds an order's
 }
 
-// took says what a lease holds beside the breaker's permit.
-type took uint16
+// held says what a lease holds beside the breaker's permit.
+type held uint16
 
 const (
-	tookQuota took = 1 << iota
-	tookHold
-	tookPace
-	// The call is the probe of something that rests.
-	probesBackend
-	probesProject
-	probesShared
-	probesPlace
-	probesOrder
-	probesKey
+	heldQuota held = 1 << iota
+	heldOrder
+	heldPace
+	heldTally
+	heldServer // the call is the probe of the servers' breaker
+	heldProbe  // of the first gate; those of the others follow
 )
 
-// Lease admits a call, or says no: something rests, or a limit, the order or the pace has no room. It reserves the call's quota.
-func (c *Candidate) Lease(now time.Time, n Need) (Lease, bool) {
-	permit, ok := c.server.breaker.Allow(now, n.Deadline)
+// probesAny are the marks of all probes.
+const probesAny = held(1<<gates-1)*heldProbe | heldServer
+
+// probes is the mark of a lease that is the probe of a gate.
+func probes(gate int) held { return heldProbe << gate }
+
+// lease admits a call, or says no: something is on cooldown, or a limit, the order or the pace has no room.
+func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
+	c.use()
+	permit, ok := c.breaker().Allow(now, n.Deadline)
 	if !ok {
 		return Lease{}, false
 	}
 	return c.admit(now, n, permit)
 }
 
-// Force is [Candidate.Lease] past an open circuit breaker: for the last endpoint there is.
-func (c *Candidate) Force(now time.Time, n Need) (Lease, bool) {
-	return c.admit(now, n, c.server.breaker.Force(now, n.Deadline))
+// force is lease past an open circuit breaker: for the last endpoint there is.
+func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
+	c.use()
+	return c.admit(now, n, c.breaker().Force(now, n.Deadline))
 }
 
-func (c *Candidate) admit(now time.Time, n Need, permit breaker.Permit) (Lease, bool) {
-	at := c.pool.instant(now)
-	c.sweep(now, at)
-	r := c.load.leases.record()
-	r.candidate, r.at, r.need, r.permit = c, at, n, permit
-	deadline := int64(never)
+func (c *candidate) admit(now time.Time, n *need, permit breaker.Permit) (Lease, bool) {
+	p := c.plan.pool
+	at := p.instant(now)
+	own := c.own.entry.Load()
+	own.load.sweep(now, at)
+	r := newRecord()
+	r.candidate, r.own, r.shared, r.key = c, own, c.shared.entry.Load(), nil
+	r.at, r.need, r.permit, r.accepted, r.held = at, *n, permit, false, 0
+	deadline := int64(cooldown.Forever)
 	if !n.Deadline.IsZero() {
-		deadline = c.pool.instant(n.Deadline)
+		deadline = p.instant(n.Deadline)
 	}
-	if !c.rested(at) || !r.reserve(now) || !r.pass(at, deadline) {
-		r.giveBack(now, at, false)
+	if c.cooldownWake(at) > at || !r.reserve(now) || !r.admitAll(at, deadline) {
+		r.undo(now, at, false)
 		r.permit.Ignore(now)
-		c.load.leases.recycle(r)
+		records.Put(r)
 		return Lease{}, false
 	}
-	c.load.tokens.Add(n.Input + n.Output)
-	c.measure(now, at, r.took)
-	return Lease{r, c.load.leases.add(r), c, r.key}, true
+	own.load.tokens.Add(n.Input + n.Output)
+	own.load.begin(at)
+	if c.tier.ring.made.Load() { // else no affinity asks
+		c.tier.tally.begin(at)
+		r.held |= heldTally
+	}
+	if permit.Probe() {
+		r.held |= heldServer
+	}
+	r.checkUsage(now, at)
+	return Lease{r, own.load.leases.add(r), c, r.key}, true
 }
 
-// reserve takes what there is a limit of: all of it or, after giveBack, nothing.
+// reserve takes what there is a limit of: all of it or, after undo, nothing.
 func (r *lease) reserve(now time.Time) bool {
 	c := r.candidate
-	if r.need.Free {
+	if r.need.Unmetered {
 		return true
 	}
 	var ok bool
 	if l := c.ledger(); l != nil {
-		if r.hold, ok = l.Reserve(now, c.cost(r.need)); !ok {
+		if r.hold, ok = l.Reserve(now, c.order.cost(&r.need)); !ok {
 			return false
 		}
-		r.took |= tookHold
+		r.held |= heldOrder
 	}
-	c.shared.refresh(r.at)
-	if c.limited() {
-		if r.reservation, ok = c.shared.quota.Reserve(now, r.need.Input); !ok {
-			return false
+	if l := r.shared.limits; l != nil {
+		if l.due(r.at) {
+			r.shared.grow(c.plan.pool, now, r.at)
 		}
-		r.took |= tookQuota
+		if q := l.inForce(); q != nil {
+			if r.reservation, ok = q.Reserve(now, r.need.Input); !ok {
+				return false
+			}
+			r.held |= heldQuota
+		}
 	}
-	if c.paced() {
-		if !c.place.pacer.Allow(now) {
+	if pacer := r.own.pacer.Load(); pacer != nil {
+		if !pacer.Allow(now) {
 			return false
 		}
-		r.took |= tookPace
+		r.held |= heldPace
 	}
 	return true
 }
 
-// pass goes by everything that may rest, as its probe where it does. The attempt gets its number before it looks: what begins to rest
-// meanwhile began after it.
-func (r *lease) pass(at, deadline int64) bool {
+// admitAll asks every cooldown for admission and takes the probe of an active one. The attempt gets its number
+// before it looks: a cooldown that starts meanwhile began after it.
+func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
-	r.seq = c.pool.seq.Add(1)
-	for _, gate := range r.gates() {
-		if gate.cool == nil {
+	r.seq = c.plan.pool.seq.Add(1)
+	for i, e := range c.gates(nil) {
+		if e == nil {
 			continue
 		}
-		probe, ok := gate.cool.admit(at, deadline, r.seq)
+		probe, ok := e.cool.Admit(at, deadline, r.seq)
 		if !ok {
 			return false
 		}
 		if probe {
-			r.took |= gate.probes
+			r.held |= probes(i)
 		}
 	}
-	k, probe, ok := c.project.key(at, deadline, r.seq)
+	k, probe, ok := c.keys.admit(at, deadline, r.seq)
 	if !ok {
 		return false
 	}
 	r.key = k
 	if probe {
-		r.took |= probesKey
+		r.held |= probes(gateKey)
 	}
 	return true
 }
 
-// gate is something that may rest, with the mark of a lease that probes it.
-type gate struct {
-	cool   *cooldown
-	probes took
-	scope  scope
-}
-
-// gates are all that the call passes. Where there is nothing (no order, no key), cool is nil.
-func (r *lease) gates() [6]gate {
+// undo gives back what reserve and admitAll took. sent says that the call went out, which counts as a probe.
+func (r *lease) undo(now time.Time, at int64, sent bool) {
 	c := r.candidate
-	g := [6]gate{
-		{c.backend, probesBackend, scopeBackend},
-		{c.project.cool, probesProject, scopeProject},
-		{&c.shared.cool, probesShared, scopeProjectModel},
-		{c.place.cool, probesPlace, scopePlace},
-	}
-	if c.order != nil {
-		g[4] = gate{&c.order.cool, probesOrder, scopeOrder}
-	}
-	if r.key != nil {
-		g[5] = gate{&r.key.cool, probesKey, scopeKey}
-	}
-	return g
-}
-
-// giveBack undoes reserve and pass. sent says that the call went out, which counts as a probe.
-func (r *lease) giveBack(now time.Time, at int64, sent bool) {
-	c := r.candidate
-	if r.took&tookHold != 0 {
+	if r.held&heldOrder != 0 {
 		c.order.ledger.Release(now, r.hold)
 	}
-	if r.took&tookQuota != 0 {
-		c.shared.quota.Release(now, r.reservation)
+	if r.held&heldQuota != 0 {
+		r.shared.limits.quota.Release(now, r.reservation)
 	}
-	if r.took&tookPace != 0 && !sent {
-		c.place.pacer.Return(now)
+	if r.held&heldPace != 0 && !sent {
+		r.own.pacer.Load().Return(now)
 	}
-	r.took &^= tookHold | tookQuota | tookPace
-	r.unprobe(at, scopeNone, sent)
+	r.held &^= heldOrder | heldQuota | heldPace
+	r.returnProbes(at, scopeNone, sent)
 }
 
-// unprobe gives the probes back that the call was, but for that of one scope.
-func (r *lease) unprobe(at int64, but scope, sent bool) {
-	if r.took == 0 {
+// returnProbes gives back the probes that the call was, but for that of one scope.
+func (r *lease) returnProbes(at int64, but scope, sent bool) {
+	if r.held&probesAny == 0 {
 		return
 	}
-	for _, gate := range r.gates() {
-		if gate.cool != nil && r.took&gate.probes != 0 && gate.scope != but {
-			gate.cool.unprobe(at, r.seq, sent)
+	for i, e := range r.candidate.gates(r.key) {
+		if r.held&probes(i) != 0 && gateScopes[i] != but {
+			e.cool.ReturnProbe(at, r.seq, sent)
+			r.candidate.plan.pool.wakesEarlier(e)
 		}
 	}
 }
 
-// Candidate returns the endpoint that was leased.
-func (l Lease) Candidate() *Candidate { return l.candidate }
-
-// Keyed reports whether the lease is for an API key, rather than an access token.
-func (l Lease) Keyed() bool { return l.key != nil }
+// Endpoint returns the endpoint that was leased. The caller does not change it. The zero Lease has none.
+func (l Lease) Endpoint() *Endpoint {
+	if l.candidate == nil {
+		return nil
+	}
+	return &l.candidate.Endpoint
+}
 
 // Release ends a lease whose call was never sent: all of it is given back.
 func (l Lease) Release(now time.Time) {
@@ -210,31 +212,82 @@ func (l Lease) Release(now time.Time) {
 	if !ok {
 		return
 	}
-	r.giveBack(now, r.candidate.pool.instant(now), false)
+	r.undo(now, l.candidate.plan.pool.instant(now), false)
 	r.permit.Ignore(now)
-	r.done()
+	r.done(now)
 }
 
 // end takes the lease's record, once.
-func (l Lease) end() (*lease, bool) {
-	if l.record == nil || !l.candidate.load.leases.end(l.record, l.generation) {
+func (l Lease) end() (*record, bool) {
+	if l.record == nil || !l.candidate.own.entry.Load().load.leases.end(l.record, l.generation) {
 		return nil, false
 	}
 	return l.record, true
 }
 
-// done puts an ended record away.
-func (r *lease) done() {
+// done puts an ended record away, and lets the calls that wait have what came free.
+func (r *record) done(now time.Time) {
 	c := r.candidate
-	c.load.tokens.Add(-(r.need.Input + r.need.Output))
-	c.load.leases.recycle(r)
-	c.pool.wake()
+	held := r.held
+	r.putAway()
+	if held&probesAny != 0 { // what it probed may be another call's to probe
+		c.plan.pool.queue.changed(now)
+	} else {
+		c.plan.pool.queue.freed(now, c)
+	}
+	c.plan.pool.outbox.deliver()
 }
 
-// sweep ends what its owner forgot.
-func (c *Candidate) sweep(now time.Time, at int64) {
-	for r := c.load.leases.expired(at - int64(leaseLife)); r != nil; r = c.load.leases.expired(at - int64(leaseLife)) {
-		r.settle(now, at, &Outcome{Class: ClassCancelled})
-		r.done()
+// putAway notes that the endpoint and its tier carry one call less.
+func (r *record) putAway() {
+	r.own.load.tokens.Add(-(r.need.Input + r.need.Output))
+	r.own.load.end()
+	if r.held&heldTally != 0 {
+		r.candidate.tier.tally.end()
 	}
+	records.Put(r)
+}
+
+// sweep ends the leases that their owners forgot.
+func (l *load) sweep(now time.Time, at int64) {
+	if l.underWay.Load() == 0 {
+		return
+	}
+	for r := l.leases.expired(at - int64(leaseLife)); r != nil; r = l.leases.expired(at - int64(leaseLife)) {
+		r.settle(now, at, &Outcome{Class: ClassCancelled})
+		r.putAway()
+	}
+}
+
+// Secrets returns the text of every key of the pool, as it was when the lease was made, to be scrubbed out of
+// what Google echoes. The caller does not change it. The zero Lease has none.
+func (l Lease) Secrets() []string {
+	if l.candidate == nil {
+		return nil
+	}
+	return l.candidate.plan.setup.secrets
+}
+
+// Authorize puts the leased credential into the header of a request: an API key into x-goog-api-key, an
+// access token into Authorization. It fails if there is no access token; ctx bounds the asking for one.
+func (l Lease) Authorize(ctx context.Context, h http.Header) error {
+	if l.key != nil {
+		h["X-Goog-Api-Key"] = []string{l.key.secret.Reveal()}
+		return nil
+	}
+	if l.candidate == nil {
+		return errors.New("pool: the zero Lease has no credential")
+	}
+	return authorize(ctx, l.candidate.project.tokens, h)
+}
+
+func authorize(ctx context.Context, tokens auth.TokenProvider, h http.Header) error {
+	token, err := tokens.Token(ctx)
+	if err != nil {
+		return err
+	}
+	if token.Value != "" {
+		h["Authorization"] = []string{"Bearer " + token.Value}
+	}
+	return nil
 }

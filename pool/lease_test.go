@@ -76,11 +76,11 @@ func TestAHandleIsVoidOnceItsRecordIsUsedAgain(t *testing.T) {
 		old.Accept(b.start)
 		old.Settle(b.start, pool.Outcome{Class: pool.ClassBilling})
 		now := b.start.Add(time.Second)
-		b.leaseFor(now, c, pool.Need{Free: true}).Settle(now, good)
+		b.leaseFor(now, c, pool.Need{Unmetered: true}).Settle(now, good)
 		if old.AnsweredSince() {
 			t.Error("an ended lease was answered")
 		}
-		if e := b.endpoint(b.start, c, flash); e.Calls != 1 || e.Quota.Concurrency.Used != 1 || e.Rest.Class != "" {
+		if e := b.endpoint(b.start, c, flash); e.Calls != 1 || e.Quota.Concurrency.Used != 1 || e.Cooldown.Class != "" {
 			t.Errorf("the old handle ended the new lease: %+v", e)
 		}
 	})
@@ -91,7 +91,7 @@ func TestTheZeroLeaseIsEnded(t *testing.T) {
 	l.Accept(time.Now())
 	l.Settle(time.Now(), good)
 	l.Release(time.Now())
-	if l.AnsweredSince() || l.Candidate() != nil {
+	if l.AnsweredSince() || l.Endpoint() != nil {
 		t.Error("the zero Lease is of something")
 	}
 	if err := l.Authorize(t.Context(), http.Header{}); err == nil {
@@ -143,7 +143,7 @@ func TestAForgottenLeaseIsGivenBackAfterAnHour(t *testing.T) {
 		b.refuses(now, c, "beyond its limit")
 		forgotten.Settle(now, pool.Outcome{Class: pool.ClassBilling})
 		forgotten.Release(now)
-		if e := b.endpoint(now, c, flash); e.Calls != 1 || e.Tokens != 200 || e.Quota.Concurrency.Used != 1 || e.Rest.Class != "" {
+		if e := b.endpoint(now, c, flash); e.Calls != 1 || e.Tokens != 200 || e.Quota.Concurrency.Used != 1 || e.Cooldown.Class != "" {
 			t.Errorf("the forgotten lease ended after all: %+v", e)
 		}
 		second.Release(now)
@@ -217,40 +217,6 @@ func TestAnsweredSinceTellsOfAByteFromTheSameServers(t *testing.T) {
 	})
 }
 
-func TestChangedTellsWhoWaits(t *testing.T) {
-	inBubble(t, scene(), func(t *testing.T, b *bed) {
-		c := b.candidate(flash, "a/global/on_demand")
-		told := func(changed <-chan struct{}) bool {
-			select {
-			case <-changed:
-				return true
-			default:
-				return false
-			}
-		}
-		l := b.lease(b.start, c)
-		first, stop := b.pool.Changed()
-		if told(first) {
-			t.Error("told of nothing")
-		}
-		l.Release(b.start)
-		if !told(first) {
-			t.Error("not told that a lease ended")
-		}
-		stop()
-
-		b.answer(b.start, c, pool.Outcome{Class: pool.ClassMinuteQuota})
-		now := b.next(b.start, c)
-		l = b.lease(now, c)
-		second, stop := b.pool.Changed()
-		defer stop()
-		l.Accept(now)
-		if !told(second) {
-			t.Error("not told that a rest is over")
-		}
-	})
-}
-
 func TestAuthorizeSendsTheLeasedCredential(t *testing.T) {
 	t.Setenv("POOL_TEST_TOKEN", "ya29.token")
 	fromEnv, empty := keyless("env"), keyless("empty")
@@ -308,10 +274,10 @@ func TestNothingIsLeftInFlightWhateverCallsMeet(t *testing.T) {
 	for range 64 {
 		all.Go(func() {
 			for range 400 {
-				candidates := b.pool.Plan(now(), models[rand.IntN(len(models))]).All()
+				candidates := b.pool.View(now(), models[rand.IntN(len(models))]).All()
 				c := candidates[rand.IntN(len(candidates))]
 				at := now()
-				n := pool.Need{Input: rand.Int64N(1000), Output: rand.Int64N(1000), Free: rand.IntN(9) == 0}
+				n := pool.Need{Input: rand.Int64N(1000), Output: rand.Int64N(1000), Unmetered: rand.IntN(9) == 0}
 				if rand.IntN(2) == 0 {
 					n.Deadline = at.Add(time.Duration(rand.IntN(60)) * time.Second)
 				}
@@ -331,7 +297,7 @@ func TestNothingIsLeftInFlightWhateverCallsMeet(t *testing.T) {
 				}
 				l.AnsweredSince()
 				o := pool.Outcome{Class: pool.ClassOK, Counted: rand.IntN(2) == 0, Usage: quota.Usage{Input: 10, Output: 10}}
-				if class := lives[rand.IntN(len(lives))].class; rand.IntN(10) == 0 && (!class.Lasting() || rand.IntN(10) == 0) {
+				if class := lives[rand.IntN(len(lives))].class; rand.IntN(10) == 0 && (!class.NeedsOperator() || rand.IntN(10) == 0) {
 					o = pool.Outcome{Class: class, Hint: time.Duration(rand.IntN(30)) * time.Second} // rare, else all would rest for good
 				}
 				if rand.IntN(8) == 0 {
@@ -370,10 +336,10 @@ func TestAHealthyLeaseAllocatesNothing(t *testing.T) {
 	cfg := pool.Config{Projects: []pool.Project{v, s}}
 	b := newBed(t, cfg)
 	o := pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 100, Output: 100}}
-	for _, c := range b.pool.Plan(b.start, flash).All() {
+	for _, c := range b.pool.View(b.start, flash).All() {
 		for _, accept := range []bool{false, true} {
 			allocs := testing.AllocsPerRun(100, func() {
-				plan := b.pool.Plan(b.start, flash)
+				plan := b.pool.View(b.start, flash)
 				l := b.leaseFor(b.start, c, plan.Need(pool.Estimate{Prompt: pool.Prompt{Text: 100}}, time.Time{}))
 				if !c.Ready(b.start) || c.Load(b.start) <= 0 {
 					t.Error("not ready, or its load is not seen")

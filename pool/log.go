@@ -6,90 +6,122 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
 // consoleQuotas is where a Google Cloud project's quotas are shown and raised.
 const consoleQuotas = "https://console.cloud.google.com/iam-admin/quotas"
 
-// what names the thing that a scope is for a candidate.
-func (c *Candidate) what(s scope, k *key) string {
-	switch s {
-	case scopeKey:
-		return c.project.Name + "/" + k.secret.String()
-	case scopeProject:
-		return c.project.Name
-	case scopeProjectModel:
-		if c.order == nil {
-			return c.project.Name + " " + c.plan.Model
+// Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that an
+// operator has to end are warnings, and those that may come several times a second are at debug level.
+// A cooldown that is extended is not logged. No line shows a key.
+func Log(l *slog.Logger) func(Event) {
+	return func(e Event) {
+		if e.Kind == CooldownExtended {
+			return // it says nothing new
 		}
-		return c.name + " " + c.plan.Model
-	case scopePlace, scopeOrder:
-		return c.name + " " + c.plan.Model
-	default:
-		return string(c.project.Backend)
+		message, level := e.line()
+		l.LogAttrs(context.Background(), level, "spillway: "+message, e.attrs()...)
 	}
 }
 
-// level is how loudly it is said that something rests for the class.
+// line returns the event's message, and how loud it is.
+func (e *Event) line() (message string, level slog.Level) {
+	switch e.Kind {
+	case CooldownStarted:
+		return "cooldown started", e.Class.level()
+	case CooldownEnded:
+		return "cooldown ended", min(e.Class.level(), slog.LevelInfo)
+	case BreakerOpened:
+		return "circuit breaker open", slog.LevelWarn
+	case BreakerClosed:
+		return "circuit breaker closed", slog.LevelInfo
+	case LimitLearned:
+		return "limit learned from Google's response", slog.LevelInfo
+	case LimitForgotten:
+		return "learned limit forgotten", slog.LevelInfo
+	case UsageHigh:
+		if e.Subject.Kind == kindOrder {
+			return "provisioned order nearly used", slog.LevelWarn
+		}
+		return "limit nearly used", slog.LevelWarn
+	case OrderUnused:
+		return "a call for a provisioned order was served on demand; check that the order is active, " +
+			"and is for this model version, project and location", slog.LevelWarn
+	case OrderUnconfirmed:
+		return "a provisioned order has not served a single call yet; check that it is active, " +
+			"and is for this model version, project and location", slog.LevelWarn
+	case MemoryFull:
+		return "the memory is full, so calls for new models are refused; " +
+			"raise memory under [router] if they are meant", slog.LevelWarn
+	case Reloaded:
+		return "configuration reloaded", slog.LevelInfo
+	default:
+		return string(e.Kind), slog.LevelInfo
+	}
+}
+
+// level is how loud a cooldown of the class is.
 func (c Class) level() slog.Level {
-	switch r := rules[c]; {
-	case r.ending == endsProbed: // somebody has to do something
+	switch r := c.rule(); {
+	case r.Ending == cooldown.Probed:
 		return slog.LevelWarn
-	case r.min < time.Second && r.ending == endsTimed: // a full order or location may say so several times a second
+	case r.Min < time.Second && r.Ending == cooldown.Timed:
 		return slog.LevelDebug
 	default:
 		return slog.LevelInfo
 	}
 }
 
-// raise is the page where the project's quotas are raised. The console asks for the project where only its keys are known.
-func (c *Candidate) raise() string {
-	if c.project.Backend == BackendGemini {
+func (e *Event) attrs() []slog.Attr {
+	var attrs []slog.Attr
+	text := func(name, value string) {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	if e.Subject != (Subject{}) {
+		text("subject", e.Subject.String())
+	}
+	text("class", string(e.Class))
+	switch {
+	case e.Kind == CooldownEnded:
+		attrs = append(attrs, slog.Duration("after", e.At.Sub(e.Since)))
+	case !e.Until.IsZero():
+		attrs = append(attrs, slog.Time("until", e.Until))
+	case e.Class != "":
+		text("until", "a probe succeeds")
+	}
+	text("quota", e.Quota)
+	if e.Kind == LimitLearned {
+		limit := func(name string, value int64) {
+			if value > 0 {
+				attrs = append(attrs, slog.Int64(name, value))
+			}
+		}
+		limit("rpm", e.Limits.RPM)
+		limit("tpm", e.Limits.TPM)
+		limit("rpd", e.Limits.RPD)
+	}
+	if e.Share > 0 {
+		attrs = append(attrs, slog.Float64("share", e.Share))
+	}
+	if e.Calls > 0 {
+		attrs = append(attrs, slog.Int64("calls", e.Calls))
+	}
+	text("traffic", e.Traffic)
+	if e.Quota != "" || e.Kind == LimitLearned || e.Kind == UsageHigh && e.Subject.Kind == kindModel {
+		text("raise", e.raise())
+	}
+	text("message", e.Message)
+	return attrs
+}
+
+// raise is the page where the project's quotas are raised. The console asks for the project where only its
+// keys are known.
+func (e *Event) raise() string {
+	if e.ProjectID == "" {
 		return consoleQuotas
 	}
-	return consoleQuotas + "?project=" + url.QueryEscape(c.project.ProjectID)
-}
-
-// logRest says that something begins to rest.
-func (p *Pool) logRest(c *Candidate, k *key, s scope, r Rest) {
-	attrs := []any{slog.String("what", c.what(s, k)), slog.String("scope", s.String()), slog.String("class", string(r.Class))}
-	if r.Until.IsZero() {
-		attrs = append(attrs, slog.String("until", "a probe succeeds"))
-	} else {
-		attrs = append(attrs, slog.Time("until", r.Until))
-	}
-	if r.Quota != "" {
-		attrs = append(attrs, slog.String("quota", r.Quota), slog.String("raise", c.raise()))
-	}
-	if r.Message != "" {
-		attrs = append(attrs, slog.String("message", r.Message))
-	}
-	p.log.Log(context.Background(), r.Class.level(), "spillway: rests", attrs...)
-}
-
-// logBack says that something is back.
-func (p *Pool) logBack(c *Candidate, k *key, s scope, r Rest, now time.Time) {
-	p.log.Log(context.Background(), min(r.Class.level(), slog.LevelInfo), "spillway: back",
-		slog.String("what", c.what(s, k)), slog.String("scope", s.String()), slog.String("class", string(r.Class)),
-		slog.Duration("after", now.Sub(r.Since)))
-}
-
-// logBreaker says that a circuit breaker opened or closed. Probes in between are not worth a line.
-func (p *Pool) logBreaker(model string, id serverID, c breaker.Change) {
-	what := string(id.backend) + "/" + id.location + " " + model
-	switch {
-	case c.To == breaker.StateOpen && c.From == breaker.StateClosed:
-		p.log.Warn("spillway: circuit breaker open", slog.String("what", what), slog.Time("until", c.Until))
-	case c.To == breaker.StateClosed:
-		p.log.Info("spillway: circuit breaker closed", slog.String("what", what))
-		p.wake()
-	}
-}
-
-// logSpill says that an order is not used by calls that were sent for it.
-func (p *Pool) logSpill(c *Candidate, traffic string) {
-	p.log.Warn("spillway: a call for a provisioned order was served on demand; "+
-		"check that the order is active, and is for this model version, project and location",
-		slog.String("what", c.name+" "+c.plan.Model), slog.String("traffic", traffic))
+	return consoleQuotas + "?project=" + url.QueryEscape(e.ProjectID)
 }

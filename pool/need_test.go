@@ -10,7 +10,7 @@ import (
 
 func TestNeedIsBoundedByWhatTheCallerAllows(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
-		plan, deadline := b.pool.Plan(b.start, flash), b.start.Add(time.Minute)
+		plan, deadline := b.pool.View(b.start, flash), b.start.Add(time.Minute)
 		for _, tt := range []struct {
 			name                  string
 			maxOutput, candidates int64
@@ -23,7 +23,7 @@ func TestNeedIsBoundedByWhatTheCallerAllows(t *testing.T) {
 			{"a bound for each", 50, 3, 150},
 		} {
 			n := plan.Need(pool.Estimate{Prompt: pool.Prompt{Text: 100}, MaxOutput: tt.maxOutput, Candidates: tt.candidates}, deadline)
-			if n.Input != 100 || n.Output != tt.output || !n.Deadline.Equal(deadline) || n.Free {
+			if n.Input != 100 || n.Output != tt.output || !n.Deadline.Equal(deadline) || n.Unmetered {
 				t.Errorf("%s: %+v, want 100 and %d tokens", tt.name, n, tt.output)
 			}
 		}
@@ -47,7 +47,7 @@ func TestNeedFollowsWhatGoogleCounts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, scene(), func(t *testing.T, b *bed) {
-				plan, c := b.pool.Plan(b.start, flash), b.candidate(flash, "a/global/on_demand")
+				plan, c := b.pool.View(b.start, flash), b.candidate(flash, "a/global/on_demand")
 				usage := quota.Usage{Input: tt.counted, Output: tt.output}
 				for range 50 {
 					l := b.leaseFor(b.start, c, plan.Need(thousand, time.Time{}))
@@ -56,7 +56,7 @@ func TestNeedFollowsWhatGoogleCounts(t *testing.T) {
 				if n := plan.Need(thousand, time.Time{}); n.Input != tt.wantInput || n.Output != tt.wantOutput {
 					t.Errorf("a call needs %d and %d tokens, want %d and %d", n.Input, n.Output, tt.wantInput, tt.wantOutput)
 				}
-				if n := b.pool.Plan(b.start, pro).Need(thousand, time.Time{}); n.Input != 1000 || n.Output != 256 {
+				if n := b.pool.View(b.start, pro).Need(thousand, time.Time{}); n.Input != 1000 || n.Output != 256 {
 					t.Errorf("another model learned from it: %+v", n)
 				}
 			})

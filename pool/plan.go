@@ -2,68 +2,92 @@ package pool
 
 import (
 	"cmp"
-	"hash/fnv"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/spillway-go/spillway/breaker"
-	"github.com/spillway-go/spillway/internal/tokens"
+	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
-// maxPlans bounds how many models a pool remembers. Callers can misspell a model in endless ways; what was not asked for the longest
-// time goes first.
-const maxPlans = 1000
-
-// Plan is how calls for one model are served: tiers of candidates, in the order they are tried. A Plan is built when its model is
-// first asked for, its tiers never change, and it is safe for concurrent use.
+// Plan is how calls for one model are served.
 type Plan struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
-	// Tiers are tried in order.
-	Tiers []*Tier
-
-	all     []*Candidate
-	speaks  []Backend    // of all
-	gone    []*Candidate // taken away by reloads
-	tokens  *tokens.Estimator
-	secrets []string     // of the whole pool
-	used    atomic.Int64 // instant of the last use
+	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of the
+	// configuration. Without a tier no project takes the model.
+	Tiers [][]Endpoint
 }
 
-// Tier is a set of candidates that are equally preferred.
-type Tier struct {
-	// Candidates of one tier, in the order of the configuration.
-	Candidates []*Candidate
-
-	heaviest float64
-	turn     atomic.Uint64
-	choosing sync.Mutex
+// Plan returns how calls for a model are served. It shares nothing with the pool that changes.
+func (p *Pool) Plan(model string) Plan {
+	defer p.outbox.deliver()
+	m, ok := p.model(time.Now(), model)
+	plan := Plan{Model: model}
+	if !ok {
+		return plan
+	}
+	for _, t := range m.plan.Load().tiers {
+		tier := make([]Endpoint, 0, len(t.candidates))
+		for _, c := range t.candidates {
+			e := c.Endpoint
+			e.Limits = c.limitsInForce()
+			tier = append(tier, e)
+		}
+		plan.Tiers = append(plan.Tiers, tier)
+	}
+	return plan
 }
 
-// Lock makes those who choose by what the candidates carry do so one after the other; see [Candidate.Expect]. It is for no more than that.
-func (t *Tier) Lock() { t.choosing.Lock() }
+// plan is how calls for one model are served: a view of the model's entries in the order of a configuration.
+// It never changes; a reload makes another.
+type plan struct {
+	pool   *Pool
+	model  *model
+	setup  *setup
+	tiers  []*tier
+	all    []*candidate
+	speaks []Backend // of all
 
-// Unlock ends Lock.
-func (t *Tier) Unlock() { t.choosing.Unlock() }
+	changes atomic.Uint64 // counts what may have changed when an endpoint wakes
+	closed  atomic.Pointer[closed]
+}
 
-// MaxWeight returns the greatest weight of the candidates.
-func (t *Tier) MaxWeight() float64 { return t.heaviest }
+// only reports whether all endpoints have that kind of traffic.
+func (p *plan) only(t Traffic) bool { // provisioned ones come first
+	return len(p.tiers) > 0 && p.tiers[0].candidates[0].Traffic == t &&
+		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
+}
 
-// Turn returns 0, 1, 2, … : a counter for policies that take turns.
-func (t *Tier) Turn() uint64 { return t.turn.Add(1) - 1 }
+// closed says that every endpoint is on cooldown until an instant, as long as changes is what it was.
+type closed struct {
+	changes uint64
+	until   int64
+	kept    atomic.Pointer[cooldown.Info] // what Google answered, see Request.kept; nil until it is asked for
+}
 
-// Speaks reports whether any candidate is of a back end.
-func (p *Plan) Speaks(b Backend) bool { return slices.Contains(p.speaks, b) }
+// closedUntil returns the instant before which no endpoint of the plan can be asked; zero if none is known.
+func (p *plan) closedUntil(at int64) int64 {
+	c := p.closed.Load()
+	if c == nil || c.until <= at || c.changes != p.changes.Load() {
+		return 0
+	}
+	return c.until
+}
 
-// All returns the candidates of every tier, in the order of the tiers. The caller does not change it.
-func (p *Plan) All() []*Candidate { return p.all }
+// tier is a set of candidates that are equally preferred.
+type tier struct {
+	candidates []*candidate
+	heaviest   float64 // the greatest weight
+	turn       atomic.Uint64
+	tally      tally
+	ring       ring
+	choosing   choosing
+}
 
-// rank orders candidates into tiers: provisioned first, then by the project's priority, then from the largest capacity pool to the
-// smallest.
+// rank orders candidates into tiers: provisioned first, then by the project's priority, then from the largest
+// capacity pool to the smallest.
 type rank struct {
 	onDemand bool
 	priority int
@@ -71,15 +95,13 @@ type rank struct {
 }
 
 func (r rank) compare(s rank) int {
-	switch {
-	case r.onDemand != s.onDemand:
+	if r.onDemand != s.onDemand {
 		if s.onDemand {
 			return -1
 		}
 		return 1
-	default:
-		return cmp.Or(cmp.Compare(r.priority, s.priority), cmp.Compare(r.reach, s.reach))
 	}
+	return cmp.Or(cmp.Compare(r.priority, s.priority), cmp.Compare(r.reach, s.reach))
 }
 
 // reach is 0 for global, 1 for a multi-region, 2 for a region.
@@ -94,83 +116,83 @@ func reach(location string) int {
 	}
 }
 
-// newPlan finds every endpoint of s that could ever serve model.
-func (p *Pool) newPlan(model string, s *setup) *Plan {
-	plan := &Plan{Model: model, tokens: &tokens.Estimator{}, secrets: s.secrets}
-	servers := make(map[serverID]*server)
-	tiers := make(map[rank]*Tier)
-	var ranks []rank
-	add := func(r rank, c *Candidate) {
-		t := tiers[r]
-		if t == nil {
-			t = &Tier{}
-			tiers[r] = t
-			ranks = append(ranks, r)
-		}
-		t.Candidates = append(t.Candidates, c)
-		t.heaviest = max(t.heaviest, c.Weight())
-	}
-
+// newPlan finds every endpoint of s that could ever serve m.
+func newPlan(p *Pool, m *model, s *setup) *plan {
+	b := planner{plan: &plan{pool: p, model: m, setup: s}, tiers: make(map[rank]*tier), servers: make(map[Subject]*slot)}
 	for _, project := range s.projects {
-		if !project.serves(model) {
+		if !project.serves(m.name) {
 			continue
 		}
-		shared := newProjectModel(project.limits(model))
-		candidate := func(location string, o *order) *Candidate {
-			traffic, shared := TrafficOnDemand, shared
-			if o != nil { // an order may have what pay-as-you-go has run out of: the model rests for each by itself
-				traffic, shared = TrafficProvisioned, newOrderModel()
-			}
-			c := &Candidate{
-				pool: p, plan: plan, project: project, shared: shared, place: newPlace(s.cfg.Pacing), load: &load{},
-				order: o, backend: p.backends[project.Backend],
-				location: location, traffic: traffic,
-				name: project.Name + "/" + location + "/" + string(traffic),
-			}
-			h := fnv.New64a()
-			_, _ = io.WriteString(h, c.name)
-			c.hash = h.Sum64()
-			id := c.serverID()
-			if servers[id] == nil {
-				servers[id] = p.newServer(s.cfg.Breaker, model, id)
-			}
-			c.server = servers[id]
-			return c
-		}
-		if model != "" {
-			for _, o := range project.orders {
-				if sameModel(o.Model, model) {
-					add(rank{}, candidate(o.Location, o))
+		if m.name != "" {
+			for _, e := range project.provisioned {
+				if sameModel(e.order.Model, m.name) {
+					b.add(rank{}, e, nil)
 				}
 			}
 		}
-		for _, location := range project.places(model) {
-			add(rank{true, project.Priority, reach(location)}, candidate(location, nil))
+		shared := b.slot(Subject{Kind: kindModel, Project: project.Name, Model: m.name})
+		for _, e := range project.onDemand {
+			b.add(rank{true, project.Priority, reach(e.Location)}, e, shared)
+		}
+		if m.name == "" {
+			for _, e := range project.others {
+				b.add(rank{true, project.Priority, reach(e.Location)}, e, shared)
+			}
 		}
 	}
-
-	slices.SortStableFunc(ranks, rank.compare)
-	for _, r := range ranks {
-		plan.Tiers = append(plan.Tiers, tiers[r])
-		plan.all = append(plan.all, tiers[r].Candidates...)
-	}
-	for _, c := range plan.all {
-		if !plan.Speaks(c.Backend()) {
-			plan.speaks = append(plan.speaks, c.Backend())
-		}
-	}
-	return plan
+	return b.finish()
 }
 
-// places are the locations where calls for a model may go on demand. What belongs to no model may live wherever the project is asked at all.
-func (p *project) places(model string) []string {
-	places := slices.Clone(p.Locations)
-	for _, o := range p.orders {
-		if model == "" && !slices.Contains(places, o.Location) {
-			places = append(places, o.Location)
+// planner puts a plan together.
+type planner struct {
+	plan    *plan
+	tiers   map[rank]*tier
+	ranks   []rank
+	servers map[Subject]*slot
+}
+
+// slot leads to the entry of a subject, if there is one yet.
+func (b *planner) slot(s Subject) *slot {
+	slot := &slot{}
+	slot.entry.Store(b.plan.model.find(s))
+	return slot
+}
+
+func (b *planner) add(r rank, e *endpoint, shared *slot) {
+	t := b.tiers[r]
+	if t == nil {
+		t = &tier{}
+		b.tiers[r] = t
+		b.ranks = append(b.ranks, r)
+	}
+	name := b.plan.model.name
+	server := e.serverSubject(name)
+	if b.servers[server] == nil {
+		b.servers[server] = b.slot(server)
+	}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server]}
+	c.own.entry.Store(b.plan.model.find(e.subject(name)))
+	if shared == nil {
+		c.shared = &c.own
+	}
+	c.shared.members = append(c.shared.members, c)
+	t.candidates = append(t.candidates, c)
+	t.heaviest = max(t.heaviest, c.Weight)
+}
+
+func (b *planner) finish() *plan {
+	p := b.plan
+	slices.SortStableFunc(b.ranks, rank.compare)
+	for _, r := range b.ranks {
+		p.tiers = append(p.tiers, b.tiers[r])
+		p.all = append(p.all, b.tiers[r].candidates...)
+	}
+	for _, c := range p.all {
+		if !slices.Contains(p.speaks, c.Backend) {
+			p.speaks = append(p.speaks, c.Backend)
 		}
 	}
-	return places
+	return p
 }
 
 // version is the suffix of a stable model version. An order names a version, callers often do not.
@@ -178,26 +200,4 @@ var version = regexp.MustCompile(`-\d{3}$`)
 
 func sameModel(a, b string) bool {
 	return a == b || version.ReplaceAllString(a, "") == version.ReplaceAllString(b, "")
-}
-
-// serverID names the servers that fail together: one model's, in one location, behind one address.
-type serverID struct {
-	backend  Backend
-	base     string
-	location string
-}
-
-// serverID names the servers that the endpoint is asked of.
-func (c *Candidate) serverID() serverID {
-	return serverID{c.project.Backend, c.project.BaseURL, c.location}
-}
-
-// server is the health of a location's servers of one model.
-type server struct {
-	breaker  *breaker.Breaker
-	answered atomic.Int64 // instant of the last byte from there, whoever asked
-}
-
-func (p *Pool) newServer(cfg breaker.Config, model string, id serverID) *server {
-	return &server{breaker: breaker.New(cfg, func(c breaker.Change) { p.logBreaker(model, id, c) })}
 }

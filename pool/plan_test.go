@@ -13,11 +13,11 @@ import (
 )
 
 // names returns the names of a plan's endpoints, tier by tier.
-func names(plan *pool.Plan) [][]string {
+func names(plan *pool.View) [][]string {
 	var tiers [][]string
-	for _, tier := range plan.Tiers {
+	for _, tier := range plan.Tiers() {
 		var one []string
-		for _, c := range tier.Candidates {
+		for _, c := range tier {
 			one = append(one, c.String())
 		}
 		tiers = append(tiers, one)
@@ -36,7 +36,7 @@ func TestPlanTriesOrdersFirstThenByPriorityThenTheLargerCapacityPool(t *testing.
 	cfg := pool.Config{Projects: []pool.Project{late, early, geminiProject("studio", "k"), negative}}
 
 	inBubble(t, cfg, func(t *testing.T, b *bed) {
-		plan := b.pool.Plan(b.start, flash)
+		plan := b.pool.View(b.start, flash)
 		want := [][]string{
 			{"late/us-central1/provisioned", "early/global/provisioned"},
 			{"negative/us-west1/on_demand"},
@@ -90,7 +90,7 @@ func TestPlanHasTheEndpointsThatTakeTheModel(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, cfg, func(t *testing.T, b *bed) {
-				if diff := cmp.Diff(tt.want, names(b.pool.Plan(b.start, tt.model))); diff != "" {
+				if diff := cmp.Diff(tt.want, names(b.pool.View(b.start, tt.model))); diff != "" {
 					t.Errorf("%q (-want +got):\n%s", tt.model, diff)
 				}
 			})
@@ -102,9 +102,9 @@ func TestPlanOfAModelThatNobodyTakesHasNoTiers(t *testing.T) {
 	p := keyless("prod")
 	p.Models = []string{"gemini-*"}
 	inBubble(t, pool.Config{Projects: []pool.Project{p}}, func(t *testing.T, b *bed) {
-		plan := b.pool.Plan(b.start, "claude")
-		if len(plan.Tiers) != 0 || len(plan.All()) != 0 || plan.Model != "claude" {
-			t.Errorf("plan of %q has tiers %v", plan.Model, names(plan))
+		plan := b.pool.View(b.start, "claude")
+		if len(plan.Tiers()) != 0 || len(plan.All()) != 0 || plan.ModelName() != "claude" {
+			t.Errorf("plan of %q has tiers %v", plan.ModelName(), names(plan))
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestWhatBelongsToNoModelMayLiveWhereverTheProjectIsAsked(t *testing.T) {
 	inBubble(t, cfg, func(t *testing.T, b *bed) {
 		want := []string{"first/global/on_demand", "first/eu/on_demand", "second/eu/on_demand", "first/us-central1/on_demand"}
 		var got []string
-		for _, c := range b.pool.Plan(b.start, "").All() {
+		for _, c := range b.pool.View(b.start, "").All() {
 			got = append(got, c.String())
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -125,24 +125,23 @@ func TestWhatBelongsToNoModelMayLiveWhereverTheProjectIsAsked(t *testing.T) {
 	})
 }
 
-func TestTiersKnowTheirGreatestWeightAndTakeTurns(t *testing.T) {
+func TestPlanShowsWeightsLimitsAndOrders(t *testing.T) {
 	heavy := keyless("heavy")
 	heavy.Weight = 2.5
-	light := keyless("light")
-	light.Weight = 0.5
-	cfg := pool.Config{Projects: []pool.Project{keyless("plain"), heavy, light}}
-	inBubble(t, cfg, func(t *testing.T, b *bed) {
-		tier := b.pool.Plan(b.start, flash).Tiers[0]
-		if got := tier.MaxWeight(); got != 2.5 {
-			t.Errorf("greatest weight %v, want 2.5", got)
+	heavy.Limits = []pool.Limit{{RPM: 7}}
+	plain := keyless("plain")
+	plain.Provisioned = []pool.Order{{Model: flash, Location: "eu", GSUs: 2}}
+	inBubble(t, pool.Config{Projects: []pool.Project{plain, heavy}}, func(t *testing.T, b *bed) {
+		plan := b.pool.Plan(flash)
+		if len(plan.Tiers) != 2 || plan.Model != flash {
+			t.Fatalf("the plan is %+v", plan)
 		}
-		if got := tier.Candidates[0].Weight(); got != 1 {
-			t.Errorf("weight left out is %v, want 1", got)
+		order, equals := plan.Tiers[0][0], plan.Tiers[1]
+		if order.Order == nil || order.Order.GSUs != 2 || order.Overflow != pool.OverflowRouter || order.Limits != (quota.Limits{}) {
+			t.Errorf("the order's endpoint is %+v", order)
 		}
-		for want := range uint64(3) {
-			if got := tier.Turn(); got != want {
-				t.Errorf("turn %d, want %d", got, want)
-			}
+		if equals[0].Weight != 1 || equals[1].Weight != 2.5 || equals[1].Limits != (quota.Limits{RPM: 7}) {
+			t.Errorf("the on-demand endpoints are %+v and %+v", equals[0], equals[1])
 		}
 	})
 }
@@ -178,34 +177,6 @@ func TestPlanKeepsToTheStrictestOfTheLimitsThatMatch(t *testing.T) {
 	})
 }
 
-func TestPoolRemembersThe1000ModelsAskedForLast(t *testing.T) {
-	const most = 1000
-	inBubble(t, pool.Config{Projects: []pool.Project{keyless("prod")}}, func(t *testing.T, b *bed) {
-		now := b.start
-		ask := func(model string) *pool.Plan {
-			now = now.Add(time.Millisecond)
-			return b.pool.Plan(now, model)
-		}
-		used, idle := ask("used"), ask("idle")
-		for i := range 2 * most {
-			ask(fmt.Sprintf("misspelt-%d", i))
-			if ask("used") != used {
-				t.Fatalf("a plan in use was forgotten after %d others", i+1)
-			}
-		}
-		if got := len(b.pool.Stat(now).Endpoints); got != most {
-			t.Errorf("%d models are remembered, want %d", got, most)
-		}
-		if ask("idle") == idle {
-			t.Error("a plan not used since 2,000 others is remembered")
-		}
-		newest := fmt.Sprintf("misspelt-%d", 2*most-1)
-		if plan := ask(newest); ask(newest) != plan {
-			t.Error("the newest plan was forgotten first")
-		}
-	})
-}
-
 func TestPlanOf10000ProjectsIsBuiltInAMoment(t *testing.T) {
 	var cfg pool.Config
 	for i := range 10_000 {
@@ -215,12 +186,12 @@ func TestPlanOf10000ProjectsIsBuiltInAMoment(t *testing.T) {
 	}
 	b := newBed(t, cfg)
 	began := time.Now()
-	plan := b.pool.Plan(b.start, flash)
+	plan := b.pool.View(b.start, flash)
 	// It takes about 20 ms; anything that grows with the square of the projects takes many seconds.
 	if took := time.Since(began); took > 3*time.Second {
 		t.Errorf("the plan took %v", took)
 	}
-	if got := len(plan.Tiers[0].Candidates); got != 10_000 {
+	if got := len(plan.Tiers()[0]); got != 10_000 {
 		t.Errorf("%d endpoints, want 10,000", got)
 	}
 }

@@ -4,41 +4,37 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 
 	"cloud.google.com/go/auth"
 
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
 )
 
-// project is one [Project] with what rests in it as a whole.
+// project is one [Project] with its keys, orders and endpoints.
 type project struct {
 	Project
-	base   *url.URL
-	tokens auth.TokenProvider // nil where keys are used
-	keys   []*key             // empty where tokens are used
-	orders []*order
-	cool   *cooldown
-	gone   int64 // instant at which a reload took it away, of those that are in setup.gone
+
+	base    *url.URL
+	tokens  auth.TokenProvider // nil where keys are used
+	keys    keys               // empty where tokens are used
+	orders  []*order
+	entry   *entry
+	backend *entry // of all projects of the back end
+
+	provisioned, onDemand []*endpoint
+	others                []*endpoint // on demand where only an order is: for calls that name no model
 }
 
 // key is one API key.
 type key struct {
 	secret Secret
-	cool   cooldown
-}
-
-// order is one Provisioned Throughput order.
-type order struct {
-	Order
-	ledger *quota.Ledger
-	cool   cooldown
-	proof
-	spill once // it answered ON_DEMAND, which was reported
-	gauge gauge
+	entry  *entry
 }
 
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {
-	p := &project{Project: c, tokens: c.Credentials, cool: &cooldown{}}
+	p := &project{Project: c, tokens: c.Credentials}
 	if p.ProjectID == "" {
 		p.ProjectID = p.Name
 	}
@@ -49,12 +45,12 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 		p.Locations = []string{"global"}
 	}
 	for _, s := range c.Keys {
-		p.keys = append(p.keys, &key{secret: s})
+		p.keys = append(p.keys, key{secret: s})
 	}
 	var err error
 	if c.BaseURL != "" {
 		if p.base, err = url.Parse(c.BaseURL); err != nil {
-			return nil, fmt.Errorf("pool: project %q: base_url is no URL", c.Name)
+			return nil, fmt.Errorf("pool: project %q: base_url is not a valid URL", c.Name)
 		}
 	}
 	if p.tokens == nil && len(p.keys) == 0 {
@@ -64,18 +60,50 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 		}
 	}
 	for _, o := range c.Provisioned {
-		ledger, err := quota.NewLedger(quota.Order{
-			Model: o.Model, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Burndown: o.Burndown, Window: o.Window,
-		})
+		order, err := newOrder(o)
 		if err != nil {
 			return nil, fmt.Errorf("pool: project %q: %w", c.Name, err)
 		}
-		p.orders = append(p.orders, &order{Order: o, ledger: ledger})
+		p.orders = append(p.orders, order)
 	}
 	return p, nil
 }
 
-// serves reports whether the project may be asked for model. Calls that name no model are always welcome.
+// connect gives the project its entries, and makes its endpoints. It adds to replaced
+// the orders in whose place the memory had another.
+func (p *project) connect(memory *entries, replaced map[*order]bool) {
+	none := func(*entry) {}
+	p.entry = memory.entry(Subject{Kind: kindProject, Project: p.Name}, none)
+	p.backend = memory.entry(Subject{Kind: kindBackend, Backend: p.Backend}, none)
+	for i := range p.keys {
+		k := &p.keys[i]
+		k.entry = memory.entry(Subject{Kind: kindKey, Project: p.Name, Credential: k.secret.hash()}, none)
+	}
+	for i, o := range p.orders {
+		s := Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}
+		if known := memory.find(s); known != nil && known.order != nil && !known.order.same(&o.Order) {
+			memory.drop(func(e *entry) bool { return e == known })
+			replaced[o] = true
+		}
+		e := memory.entry(s, none)
+		if e.order == nil {
+			e.order, o.entry = o, e
+		}
+		p.orders[i] = e.order
+		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, e.order))
+	}
+	for _, l := range p.Locations {
+		p.onDemand = append(p.onDemand, newEndpoint(p, l, nil))
+	}
+	for _, o := range p.orders {
+		at := func(e *endpoint) bool { return e.Location == o.Location }
+		if !slices.ContainsFunc(p.onDemand, at) && !slices.ContainsFunc(p.others, at) {
+			p.others = append(p.others, newEndpoint(p, o.Location, nil))
+		}
+	}
+}
+
+// serves reports whether the project may be asked for a model. Calls that name no model are always welcome.
 func (p *Project) serves(model string) bool {
 	return model == "" || len(p.Models) == 0 || matches(p.Models, model)
 }
@@ -111,25 +139,41 @@ func (p *Project) limits(model string) quota.Limits {
 	return l
 }
 
-// key leases a key: the first that does not rest. probe says that it rests and is only tried. nil, true means that the project
-// uses tokens; nil, false that every key rests.
-func (p *project) key(at, deadline int64, seq uint64) (k *key, probe, ok bool) {
-	for _, k := range p.keys {
-		if probe, ok := k.cool.admit(at, deadline, seq); ok {
-			return k, probe, true
+// keys are the keys of one project.
+type keys []key
+
+// admit leases a key: the first that is not on cooldown. probe says that it is, and only tried.
+// nil, true means that the project uses tokens; nil, false that every key is on cooldown.
+func (ks keys) admit(at, deadline int64, seq uint64) (k *key, probe, ok bool) {
+	for i := range ks {
+		if probe, ok := ks[i].entry.cool.Admit(at, deadline, seq); ok {
+			return &ks[i], probe, true
 		}
 	}
-	return nil, false, len(p.keys) == 0
+	return nil, false, len(ks) == 0
 }
 
-// keyWake is when the first key may be asked.
-func (p *project) keyWake(at int64) int64 {
-	if len(p.keys) == 0 {
+// ended returns when the last time ended at which every key was on cooldown; zero if there was
+// none.
+func (ks keys) ended(at int64) int64 {
+	if len(ks) == 0 {
+		return 0
+	}
+	ended := int64(cooldown.Forever)
+	for i := range ks {
+		ended = min(ended, ks[i].entry.cool.Ended(at))
+	}
+	return ended
+}
+
+// wake returns when the first key may be asked.
+func (ks keys) wake(at int64) int64 {
+	if len(ks) == 0 {
 		return at
 	}
-	wake := int64(never)
-	for _, k := range p.keys {
-		wake = min(wake, k.cool.wake(at))
+	wake := int64(cooldown.Forever)
+	for i := range ks {
+		wake = min(wake, ks[i].entry.cool.Wake(at))
 	}
 	return wake
 }

@@ -1,51 +1,99 @@
 package pool
 
 import (
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/spillway-go/spillway/quota"
 )
 
-// goneFor is how long the pool remembers what a reload has taken away, in case another one brings it back: as long as a day's quota counts.
-const goneFor = longestDay
+// goneFor is how long the pool remembers what a reload has taken away, in case another one brings it back: as
+// long as a day's quota counts, on the longest day of the year.
+const goneFor = 25 * time.Hour
 
-// Reload puts cfg in the place of the configuration that the pool was made with. It checks cfg as [New] does; if it fails, all stays as it was.
+// Reload replaces the configuration that the pool was made with. It checks cfg as [New] does; if it fails, all
+// stays as it was.
 //
-// What is the same in both goes on as if nothing had happened: minute windows, day counters, learned limits, cooldowns, circuit breakers,
-// ledgers, paces, and the leases that are out. A project is the same if its name, back end, project id and address are; a key if its text
-// is; an order if nothing of it has changed; an endpoint if its project, location and order are. What is gone gets no new leases, and those
-// that are out end as they would have; if it comes back within a day, it goes on where it was. Changed limits hold from now on, for what was
-// used before as well. Plans are made anew: a [Plan] that was asked for earlier still works, but is of the old configuration.
+// What is the same in both goes on as if nothing had happened: minute windows, day counters, learned limits,
+// cooldowns, circuit breakers, ledgers, paces, and leases. A project is the same if its name, back end,
+// project id and address are; a key if its text is; an order if nothing of it has changed. A project that is
+// gone gets no new leases, and its leases end as they would have; if it comes back within a day, it goes on
+// where it was. Changed limits hold from now on, for what was used before as well.
 func (p *Pool) Reload(now time.Time, cfg Config) error {
+	defer p.outbox.deliver()
+	p.reload.Lock()
+	defer p.reload.Unlock()
+	old := p.setup.Load()
 	adc := sync.OnceValues(detect)
-	if old := p.setup.Load(); old.usesADC() {
+	if old.usesADC() {
 		adc = old.adc
 	}
 	s, err := newSetup(cfg, adc)
 	if err != nil {
 		return err
 	}
-	p.replan(now, s)
-	p.wake()
+	at := p.instant(now)
+	p.roster.update(at, s)
+	known := p.memory.all()
+	replaced := s.connect(&p.memory)
+	for _, e := range known {
+		if p.memory.find(e.subject) != e { // of an order in whose place there is another
+			p.forgotten(now, at, e)
+		}
+	}
+	p.owners.SetBound(ownerBytes(cfg.memory()))
+	p.models.mu.Lock()
+	p.models.bound = modelBytesBound(cfg.memory())
+	p.setup.Store(s)
+	for _, m := range p.models.all() {
+		m.reload(p, now, old, s, replaced)
+		if m.plan.Load() != nil {
+			m.plan.Store(newPlan(p, m, s))
+		}
+	}
+	p.models.mu.Unlock()
+	p.outbox.reloaded(now)
+	p.queue.changed(now)
 	return nil
 }
 
-// replan puts s in force, and makes every plan that is known anew from it.
-func (p *Pool) replan(now time.Time, s *setup) {
-	p.planMu.Lock()
-	defer p.planMu.Unlock()
-	at, old := p.instant(now), p.setup.Load()
-	s.inherit(old, at)
-	p.setup.Store(s)
-	for _, known := range p.everyPlan() {
-		plan := p.newPlan(known.Model, s)
-		h := newHeritage(known, at, s.cfg.Breaker == old.cfg.Breaker, s.cfg.Pacing == old.cfg.Pacing)
-		for _, c := range plan.all {
-			h.leave(c, at)
+// reload adapts the model's entries to another configuration.
+func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*order]bool) {
+	at := p.instant(now)
+	if s.cfg.Breaker != old.cfg.Breaker {
+		p.outbox.breakersForgotten(now, m.drop(func(e *entry) bool { return e.breaker != nil }))
+	}
+	for _, project := range s.projects {
+		if e := m.find(Subject{Kind: kindModel, Project: project.Name, Model: m.name}); e != nil && e.limits != nil {
+			e.limits.declare(at, project.limits(m.name))
 		}
-		plan.used.Store(known.used.Load())
-		plan.tokens, plan.gone = known.tokens, h.left(at)
-		p.recall(now, plan)
-		p.plans.Store(plan.Model, plan)
+		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
+			e := m.find(end.subject(m.name))
+			if e == nil {
+				continue
+			}
+			if s.cfg.Pacing != old.cfg.Pacing && e.pacer.Load() != nil {
+				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
+			}
+			if replaced[end.order] { // what is known was said of another order
+				p.forgotten(now, at, e)
+				e.cool.Clear(at)
+			}
+		}
+	}
+}
+
+// catchUp adapts entries that were made for a plan of the configuration made, which a reload may have
+// replaced.
+func (m *model) catchUp(p *Pool, made *setup) {
+	for {
+		inForce := p.setup.Load()
+		if inForce == made {
+			return
+		}
+		m.reload(p, time.Now(), made, inForce, nil)
+		made = inForce
 	}
 }
 
@@ -59,130 +107,92 @@ type identity struct {
 
 func (p *project) identity() identity { return identity{p.Name, p.Backend, p.ProjectID, p.BaseURL} }
 
-// inherit gives the projects of s what the same projects of old know: what rests as a whole, and the ledgers of orders that are the same.
-func (s *setup) inherit(old *setup, at int64) {
-	known := make(map[identity]*project)
-	for _, o := range old.gone {
-		if at-o.gone < int64(goneFor) {
-			known[o.identity()] = o
-		}
-	}
-	for _, o := range old.projects {
-		o.gone = at
-		known[o.identity()] = o
-	}
-	for _, p := range s.projects {
-		if o := known[p.identity()]; o != nil {
-			p.inherit(o)
-			delete(known, p.identity())
-		}
-	}
-	for _, o := range known {
-		s.gone = append(s.gone, o)
-	}
+// roster knows the projects of the configurations that were in force, by name.
+type roster struct {
+	pool    *Pool
+	known   map[string]*member
+	retired map[identity]*member
 }
 
-func (p *project) inherit(o *project) {
-	p.cool = o.cool
-	for i, k := range p.keys {
-		for _, known := range o.keys {
-			if k.secret.Equal(known.secret) {
-				p.keys[i] = known
+// member is a project of the roster. The entries of a retired one, in whose place there is another of the
+// same name, are kept aside.
+type member struct {
+	identity identity
+	gone     int64 // instant at which a reload took it away; zero: it is in force
+	entries  []*entry
+}
+
+// update follows a new setup: it forgets projects that have been gone for long, and puts the entries of
+// projects that change their identity aside.
+func (r *roster) update(at int64, s *setup) {
+	for name, m := range r.known {
+		if m.gone > 0 && at-m.gone >= int64(goneFor) {
+			r.take(name)
+			delete(r.known, name)
+		}
+	}
+	for id, m := range r.retired {
+		if at-m.gone >= int64(goneFor) {
+			delete(r.retired, id)
+		}
+	}
+	inForce := make(map[string]bool)
+	for _, project := range s.projects {
+		id := project.identity()
+		inForce[id.name] = true
+		was := r.known[id.name]
+		if was == nil || was.identity != id {
+			if was != nil {
+				was.entries, was.gone = r.take(id.name), max(at, 1)
+				r.retired[was.identity] = was
 			}
-		}
-	}
-	for i, order := range p.orders {
-		for _, known := range o.orders {
-			if order.same(known.Order) {
-				p.orders[i] = known
+			if back := r.retired[id]; back != nil {
+				r.put(back.entries)
+				delete(r.retired, id)
 			}
+			r.known[id.name] = &member{identity: id}
+		}
+		r.known[id.name].gone = 0
+	}
+	for name, m := range r.known {
+		if !inForce[name] && m.gone == 0 {
+			m.gone = max(at, 1)
 		}
 	}
 }
 
-// same reports whether nothing of an order has changed.
-func (o *order) same(known Order) bool {
-	mine := o.Order
-	if mine.Burndown != nil && known.Burndown != nil && *mine.Burndown == *known.Burndown {
-		mine.Burndown = known.Burndown
+// take removes the entries of a project from the memory.
+func (r *roster) take(name string) []*entry {
+	p := r.pool
+	its := func(e *entry) bool { return e.subject.Project == name }
+	taken := p.memory.drop(its)
+	for _, m := range p.models.all() {
+		taken = append(taken, m.drop(its)...)
 	}
-	return mine == known
+	now := time.Now()
+	at := p.instant(now)
+	for _, e := range taken {
+		p.forgotten(now, at, e)
+	}
+	return taken
 }
 
-// heritage is what a plan leaves to the one that takes its place.
-type heritage struct {
-	endpoints map[endpointID]*Candidate
-	shared    map[identity]*projectModel // on demand
-	servers   map[serverID]*server       // empty if breakers are set otherwise now
-	paces     bool                       // they go on
-}
-
-// endpointID names an endpoint, whatever the configuration.
-type endpointID struct {
-	project  identity
-	location string
-	order    *order
-}
-
-func (c *Candidate) endpointID() endpointID {
-	return endpointID{c.project.identity(), c.location, c.order}
-}
-
-func newHeritage(old *Plan, at int64, breakers, paces bool) *heritage {
-	h := &heritage{
-		endpoints: make(map[endpointID]*Candidate), shared: make(map[identity]*projectModel), servers: make(map[serverID]*server), paces: paces,
-	}
-	for _, c := range old.gone {
-		h.add(c, breakers)
-	}
-	for _, c := range old.all {
-		c.gone = at
-		h.add(c, breakers)
-	}
-	return h
-}
-
-func (h *heritage) add(c *Candidate, breaker bool) {
-	h.endpoints[c.endpointID()] = c
-	if c.order == nil {
-		h.shared[c.project.identity()] = c.shared
-	}
-	if breaker {
-		h.servers[c.serverID()] = c.server
-	}
-}
-
-// leave gives a candidate of the new plan what the old one's knew.
-func (h *heritage) leave(c *Candidate, at int64) {
-	if server := h.servers[c.serverID()]; server != nil {
-		c.server = server
-	}
-	if shared := h.shared[c.project.identity()]; shared != nil && c.order == nil {
-		shared.declare(at, c.project.limits(c.plan.Model))
-		c.shared = shared
-	}
-	id := c.endpointID()
-	known := h.endpoints[id]
-	if known == nil {
-		return
-	}
-	delete(h.endpoints, id)
-	c.load = known.load
-	c.place.cool = known.place.cool
-	if h.paces {
-		c.place = known.place
-	}
-	if c.order != nil {
-		c.shared = known.shared
-	}
-}
-
-// left are the candidates that nobody took over and that may come back.
-func (h *heritage) left(at int64) (gone []*Candidate) {
-	for _, c := range h.endpoints {
-		if at-c.gone < int64(goneFor) {
-			gone = append(gone, c)
+// put brings entries back that were taken.
+func (r *roster) put(list []*entry) {
+	p := r.pool
+	now := time.Now()
+	at := p.instant(now)
+	for _, e := range list {
+		into := &p.memory
+		if e.subject.Kind == kindModel {
+			m := p.models.find(e.subject.Model)
+			if m == nil {
+				m = &model{name: e.subject.Model}
+				p.models.byName.Store(m.name, m)
+			}
+			into = &m.entries
 		}
+		into.put(e)
+		p.recalled(now, at, e)
 	}
-	return gone
 }

@@ -1,6 +1,9 @@
 package pool_test
 
 import (
+	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,7 +54,7 @@ func TestReloadKeepsWhatIsTheSame(t *testing.T) {
 		after := b.pool.Stat(now)
 		for i, was := range before.Endpoints {
 			is := after.Endpoints[i]
-			if is.Endpoint != was.Endpoint || is.Calls != was.Calls || is.Tokens != was.Tokens || is.Rest.Class != was.Rest.Class ||
+			if is.Endpoint != was.Endpoint || is.Calls != was.Calls || is.Tokens != was.Tokens || is.Cooldown.Class != was.Cooldown.Class ||
 				is.Breaker.State != was.Breaker.State {
 				t.Errorf("endpoint was %+v\nand is %+v", was, is)
 			}
@@ -62,7 +65,7 @@ func TestReloadKeepsWhatIsTheSame(t *testing.T) {
 				t.Errorf("order of %s was %+v, is %+v", was.Endpoint, *was.Order, *is.Order)
 			}
 		}
-		if got := after.Projects[0].Keys[0].Rest.Class; got != pool.ClassKeyDead {
+		if got := after.Projects[0].Keys[0].Cooldown.Class; got != pool.ClassKeyDead {
 			t.Errorf("the dead key's rest is %q after the reload", got)
 		}
 
@@ -94,7 +97,7 @@ func TestReloadTakesChangesOver(t *testing.T) {
 		cfg.Projects[0].Keys = []pool.Secret{pool.NewSecret("third-key")}
 		b.reload(now, cfg)
 
-		plan := b.pool.Plan(now, flash)
+		plan := b.pool.View(now, flash)
 		if len(plan.All()) != 1 {
 			t.Fatalf("%d endpoints are left, want one", len(plan.All()))
 		}
@@ -114,13 +117,13 @@ func TestReloadTakesChangesOver(t *testing.T) {
 
 func TestReloadWithMistakesChangesNothing(t *testing.T) {
 	inBubble(t, twoProjects(), func(t *testing.T, b *bed) {
-		plan := b.pool.Plan(b.start, flash)
+		plan := b.pool.View(b.start, flash)
 		cfg := twoProjects()
 		cfg.Projects[1].Name = "studio"
 		if err := b.pool.Reload(b.start, cfg); err == nil {
 			t.Error("two projects of one name are taken")
 		}
-		if b.pool.Plan(b.start, flash) != plan {
+		if b.pool.View(b.start, flash) != plan {
 			t.Error("the plan is another one")
 		}
 	})
@@ -181,4 +184,68 @@ func TestWhatComesBackWithinADayGoesOnWhereItWas(t *testing.T) {
 			t.Errorf("after two days away the project still rests for %q", got)
 		}
 	})
+}
+
+func TestAnOrderThatGoesAndComesBackKeepsItsCooldown(t *testing.T) {
+	p, other := keyless("a", "us"), keyless("o", "us")
+	p.Provisioned = []pool.Order{{Model: flash, Location: "us", GSUs: 10}}
+	with, without := pool.Config{Projects: []pool.Project{p, other}}, pool.Config{Projects: []pool.Project{other}}
+	inBubble(t, with, func(t *testing.T, b *bed) {
+		names := []string{"a/us/provisioned", "a/us/on_demand"}
+		for _, name := range names {
+			b.answer(b.start, b.candidate(flash, name), pool.Outcome{Class: pool.ClassDayQuota})
+		}
+		b.reload(b.start, without)
+		b.reload(b.start, with)
+		for _, name := range names {
+			if got := b.candidate(flash, name).Resting(b.start).Class; got != pool.ClassDayQuota {
+				t.Errorf("%s is on cooldown for %q", name, got)
+			}
+		}
+		changed := p
+		changed.Provisioned = []pool.Order{{Model: flash, Location: "us", GSUs: 20}}
+		b.reload(b.start, without)
+		b.reload(b.start, pool.Config{Projects: []pool.Project{changed, other}})
+		if got := b.candidate(flash, names[0]).Resting(b.start).Class; got != "" {
+			t.Errorf("another order in its place is on cooldown for %q", got)
+		}
+	})
+}
+
+func TestFirstUseWhileAReloadGoesOnKeepsToTheNewLimits(t *testing.T) {
+	cfg := func(rpm int64) pool.Config {
+		p := keyless("a", "us")
+		p.Limits = []pool.Limit{{RPM: rpm}}
+		return pool.Config{Projects: []pool.Project{p}}
+	}
+	p, err := pool.New(cfg(1_000), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for round := range int64(500) {
+		model := fmt.Sprintf("m%d", round)
+		p.View(time.Now(), model)
+		start := make(chan struct{})
+		var done sync.WaitGroup
+		for range 3 {
+			done.Go(func() {
+				<-start
+				if l, err := p.Acquire(context.Background(), &pool.Request{Model: model}); err == nil {
+					l.Release(time.Now())
+				}
+			})
+		}
+		want := 1_001 + round
+		done.Go(func() {
+			<-start
+			if err := p.Reload(time.Now(), cfg(want)); err != nil {
+				t.Error(err)
+			}
+		})
+		close(start)
+		done.Wait()
+		if got := p.View(time.Now(), model).All()[0].Limits().RPM; got != want {
+			t.Fatalf("round %d: the limit in force is %d, that of the configuration %d", round, got, want)
+		}
+	}
 }

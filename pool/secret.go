@@ -8,13 +8,15 @@ import (
 	"log/slog"
 )
 
-// Secret is a credential that does not show itself. Whatever prints it (any fmt verb, slog, JSON, an error, also from inside another
-// value) shows a short hash, enough to tell two keys apart; only [Secret.Reveal] gives the text.
+// Secret is a credential that does not show itself. In every fmt verb, slog, JSON and error, also
+// inside another value, it prints as a short hash. The hash is enough to tell two keys apart. Only
+// [Secret.Reveal] returns the text.
 //
-// The zero value is the empty secret and prints as "key-none". A Secret is immutable and safe for concurrent use.
+// The zero value is the empty secret and prints as "key-none". A Secret is immutable and safe for
+// concurrent use.
 type Secret struct {
-	// A pointer, because fmt prints the fields of unexported struct fields raw, without asking their methods: of a pointer it
-	// shows an address.
+	// A pointer, because fmt prints unexported fields raw, without calling their methods. Of a
+	// pointer it prints an address.
 	text *string
 }
 
@@ -26,7 +28,7 @@ func NewSecret(text string) Secret {
 	return Secret{text: &text}
 }
 
-// Reveal returns the text. It is meant for the moment a request is signed.
+// Reveal returns the text. It is meant for signing a request.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -34,26 +36,28 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Equal reports whether two secrets hold the same text.
-func (s Secret) Equal(t Secret) bool { return s.Reveal() == t.Reveal() }
-
 // String returns "key-" and the first eight hex digits of the text's SHA-256.
 func (s Secret) String() string {
 	if s.text == nil {
 		return "key-none"
 	}
-	sum := sha256.Sum256([]byte(*s.text))
-	return "key-" + hex.EncodeToString(sum[:4])
+	return "key-" + s.hash()[:8]
+}
+
+// hash returns the first 16 hex digits of the text's SHA-256, for subjects.
+func (s Secret) hash() string {
+	sum := sha256.Sum256([]byte(s.Reveal()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // Format writes [Secret.String] for every verb and flag.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// GoString is [Secret.String].
+// GoString returns [Secret.String].
 func (s Secret) GoString() string { return s.String() }
 
-// LogValue is [Secret.String] as a slog value.
+// LogValue returns [Secret.String] as a slog value.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText is [Secret.String]; JSON and TOML encoders use it.
+// MarshalText returns [Secret.String]; JSON and TOML encoders use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

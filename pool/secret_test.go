@@ -82,16 +82,16 @@ func TestSecretGivesItsTextOnlyToReveal(t *testing.T) {
 	if s.Reveal() != secretText {
 		t.Error("Reveal differs from what NewSecret was given")
 	}
-	if !s.Equal(pool.NewSecret(strings.Clone(secretText))) {
+	if s.String() != pool.NewSecret(strings.Clone(secretText)).String() {
 		t.Error("secrets of the same text are not equal")
 	}
-	if s.Equal(pool.Secret{}) || s.Equal(pool.NewSecret("other")) {
+	if s.String() == (pool.Secret{}).String() || s.String() == pool.NewSecret("other").String() {
 		t.Error("different secrets are equal")
 	}
 }
 
 func TestEmptySecretsAreAllTheZeroValue(t *testing.T) {
-	if s := pool.NewSecret(""); s != (pool.Secret{}) || s.Reveal() != "" || s.String() != "key-none" || !s.Equal(pool.Secret{}) {
+	if s := pool.NewSecret(""); s != (pool.Secret{}) || s.Reveal() != "" || s.String() != "key-none" {
 		t.Errorf("NewSecret of nothing is %v", s)
 	}
 }

@@ -2,11 +2,10 @@ package pool
 
 import "cloud.google.com/go/auth"
 
-// setup is a configuration at work. Reload puts another in its place.
+// setup is a configuration at work. Reload replaces it.
 type setup struct {
 	cfg      Config
 	projects []*project
-	gone     []*project                         // taken away by reloads
 	secrets  []string                           // the text of every key
 	adc      func() (auth.TokenProvider, error) // application default credentials, found once
 }
@@ -28,6 +27,25 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error)) (*setup, error
 		}
 	}
 	return s, nil
+}
+
+// connect gives the setup its entries. It returns the orders in whose place the memory had another.
+func (s *setup) connect(memory *entries) (replaced map[*order]bool) {
+	replaced = make(map[*order]bool)
+	for _, p := range s.projects {
+		p.connect(memory, replaced)
+	}
+	return replaced
+}
+
+// projectID returns the Google Cloud project id of a project on Vertex AI; "" of others.
+func (s *setup) projectID(name string) string {
+	for _, project := range s.projects {
+		if project.Name == name && project.Backend == BackendVertex {
+			return project.ProjectID
+		}
+	}
+	return ""
 }
 
 // usesADC reports whether a project has application default credentials.

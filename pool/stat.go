@@ -1,35 +1,91 @@
 package pool
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
 )
 
-// Stat is a snapshot of a pool. It shares nothing with the pool.
+// Cooldown says why something is not asked, and until when. The zero value means that it is ready.
+type Cooldown struct {
+	// Class is the class of the answer that started it.
+	Class Class
+	// Since is its start.
+	Since time.Time
+	// Until is its end. Zero means that only a successful probe ends it.
+	Until time.Time
+	// Probe is when a caller's call may be tried all the same. Zero means not before Until.
+	Probe time.Time
+	// Quota is Google's name of the quota that is used up, if the answer gave one.
+	Quota string
+	// Message is the first line of what Google said, without any key.
+	Message string
+	// Answer is Google's whole answer, for classes that callers get to see again while everything is on
+	// cooldown; else nil.
+	Answer *Answer
+}
+
+// Answer is an answer of Google's that is kept.
+type Answer struct {
+	Status int
+	// Body is Google's error body, without any key.
+	Body []byte
+}
+
+// String says the cooldown in a few words: class, end, quota.
+func (c Cooldown) String() string {
+	if c.Class == "" {
+		return "ready"
+	}
+	s := string(c.Class)
+	if c.Until.IsZero() {
+		s += " until a probe succeeds"
+	} else {
+		s += " until " + stamp(c.Until)
+	}
+	if c.Quota != "" {
+		s += " (" + c.Quota + ")"
+	}
+	return s
+}
+
+func newCooldown(i cooldown.Info) Cooldown {
+	c := Cooldown{
+		Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
+	}
+	if i.Status > 0 {
+		c.Answer = &Answer{Status: i.Status, Body: i.Body}
+	}
+	return c
+}
+
+// Stat is a snapshot of a pool. It shares nothing with the pool. Counts are cumulative.
 type Stat struct {
 	At       time.Time
 	Projects []ProjectStat
 	// Endpoints are in the order of their model's tiers, models in the order of their names.
 	Endpoints []EndpointStat
+	// Models are the models that were asked for, in the order of their names.
+	Models []ModelStat
+	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
+	QueueCount int
 }
 
 // ProjectStat is a project as a whole.
 type ProjectStat struct {
 	Name    string
 	Backend Backend
-	// Rest is what keeps all of the project from being asked; the zero Rest means nothing does.
-	Rest Rest
-	Keys []KeyStat
+	// Cooldown is what keeps all of the project from being asked; the zero Cooldown means nothing does.
+	Cooldown Cooldown
+	Keys     []KeyStat
 }
 
 // KeyStat is one API key. Its text is not shown.
 type KeyStat struct {
-	Key  Secret
-	Rest Rest
+	Key      Secret
+	Cooldown Cooldown
 }
 
 // EndpointStat is an endpoint as it stands for one model that was asked for.
@@ -37,16 +93,24 @@ type EndpointStat struct {
 	// Endpoint is "project/location/traffic".
 	Endpoint string
 	Model    string
-	Tier     int
+	// Tier is 0 for the endpoints that are tried first.
+	Tier int
 	// Calls and Tokens are in flight now.
 	Calls  int
 	Tokens int64
-	// Rest is the longest of what keeps the endpoint from being asked; the zero Rest means nothing does.
-	Rest    Rest
-	Breaker breaker.Stat
-	// Quota is what the project has of its limits for the model, declared or learned; nil where there is none, and for orders.
+	// AttemptCounts counts the attempts that ended, by the class of their answer, and TokenCounts the tokens
+	// that Google counted for them.
+	AttemptCounts map[Class]int64
+	TokenCounts   TokenCounts
+	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means nothing
+	// does.
+	Cooldown Cooldown
+	Breaker  breaker.Stat
+	// Quota is what the project has of its limits for the model, declared or learned; nil where there is none,
+	// and for orders.
 	Quota *quota.Stat
-	// Learned are the limits that Google's refusals named, as far as they are not forgotten: a day after the last time they begin to grow.
+	// Learned are the limits that Google's refusals named. A limit begins to grow a day after it was named
+	// last, until it is forgotten.
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
@@ -56,20 +120,26 @@ type EndpointStat struct {
 
 // Stat returns a snapshot of every project and key, and of every endpoint for every model that was asked for.
 func (p *Pool) Stat(now time.Time) Stat {
+	defer p.outbox.deliver()
 	at := p.instant(now)
-	s := Stat{At: now}
+	s := Stat{At: now, QueueCount: p.queue.count()}
 	for _, project := range p.setup.Load().projects {
-		ps := ProjectStat{Name: project.Name, Backend: project.Backend, Rest: project.cool.stat(at, p.epoch)}
+		ps := ProjectStat{
+			Name: project.Name, Backend: project.Backend, Cooldown: newCooldown(project.entry.cool.Info(now, at)),
+		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Rest: k.cool.stat(at, p.epoch)})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: newCooldown(k.entry.cool.Info(now, at))})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
-	plans := p.everyPlan()
-	slices.SortFunc(plans, func(a, b *Plan) int { return cmp.Compare(a.Model, b.Model) })
-	for _, plan := range plans {
-		for i, tier := range plan.Tiers {
-			for _, c := range tier.Candidates {
+	for _, m := range p.models.sorted() {
+		plan := m.plan.Load()
+		if plan == nil {
+			continue
+		}
+		s.Models = append(s.Models, m.stat())
+		for i, tier := range plan.tiers {
+			for _, c := range tier.candidates {
 				s.Endpoints = append(s.Endpoints, c.stat(now, at, i))
 			}
 		}
@@ -77,25 +147,66 @@ func (p *Pool) Stat(now time.Time) Stat {
 	return s
 }
 
-func (c *Candidate) stat(now time.Time, at int64, tier int) EndpointStat {
-	c.sweep(now, at)
-	e := EndpointStat{
-		Endpoint: c.name, Model: c.plan.Model, Tier: tier,
-		Calls: c.load.leases.carried(), Tokens: c.load.tokens.Load(),
-		Rest: c.Resting(now), Breaker: c.server.breaker.Stat(now),
+func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
+	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Tier: tier, Cooldown: newCooldown(c.info(now, at))}
+	if own := c.own.entry.Load(); own != nil {
+		own.load.sweep(now, at)
+		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
+		e.AttemptCounts, e.TokenCounts = own.load.counts.stat()
 	}
-	if c.limited() {
-		q := c.shared.quota.Stat(now)
-		e.Quota = &q
-		e.Learned = c.shared.known(at)
+	e.Breaker = breaker.Stat{Weight: 1}
+	if b := c.breaker(); b != nil {
+		e.Breaker = b.Stat(now)
+	}
+	if shared := c.shared.entry.Load(); shared != nil && shared.limits != nil && shared.limits.due(at) {
+		shared.grow(c.plan.pool, now, at)
+	}
+	if q := c.quota(); q != nil {
+		stat := q.Stat(now)
+		e.Quota = &stat
+		e.Learned = c.shared.entry.Load().limits.known(at)
+	} else if l := c.limitsInForce(); l != (quota.Limits{}) { // before the first call
+		stat := quota.New(l).Stat(now)
+		e.Quota = &stat
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
 		e.Order = &l
 	}
 	if c.paced() {
-		p := c.place.pacer.Stat(now)
-		e.Pacing = &p
+		pacer := c.pacer()
+		if pacer == nil { // before the first call
+			pacer = quota.NewPacer(c.plan.setup.cfg.Pacing)
+		}
+		stat := pacer.Stat(now)
+		e.Pacing = &stat
 	}
 	return e
+}
+
+// info returns what keeps the endpoint from being asked: the longest of its cooldowns.
+func (c *candidate) info(now time.Time, at int64) cooldown.Info {
+	var longest *entry
+	wake := at
+	consider := func(e *entry, w int64) {
+		if w > wake {
+			longest, wake = e, w
+		}
+	}
+	for _, e := range c.gates(nil) {
+		if e != nil {
+			consider(e, e.cool.Wake(at))
+		}
+	}
+	if w := c.keys.wake(at); w > wake {
+		for _, k := range c.keys {
+			if k.entry.cool.Wake(at) == w {
+				consider(k.entry, w)
+			}
+		}
+	}
+	if longest == nil {
+		return cooldown.Info{}
+	}
+	return longest.cool.Info(now, at)
 }

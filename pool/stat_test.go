@@ -22,8 +22,8 @@ func TestStatShowsEveryProjectKeyAndEndpoint(t *testing.T) {
 		if s := b.pool.Stat(b.start); len(s.Projects) != 4 || len(s.Endpoints) != 0 || !s.At.Equal(b.start) {
 			t.Errorf("before a model was asked for: %+v", s)
 		}
-		b.pool.Plan(b.start, pro)
-		b.pool.Plan(b.start, flash)
+		b.pool.View(b.start, pro)
+		b.pool.View(b.start, flash)
 		s := b.pool.Stat(b.start)
 		type row struct {
 			Model, Endpoint      string
@@ -33,7 +33,7 @@ func TestStatShowsEveryProjectKeyAndEndpoint(t *testing.T) {
 		var got []row
 		for _, e := range s.Endpoints {
 			got = append(got, row{e.Model, e.Endpoint, e.Tier, e.Quota != nil, e.Order != nil, e.Pacing != nil})
-			if e.Calls != 0 || e.Tokens != 0 || e.Rest != (pool.Rest{}) || e.Breaker.State != breaker.StateClosed || e.Breaker.Weight != 1 {
+			if e.Calls != 0 || e.Tokens != 0 || e.Cooldown != (pool.Cooldown{}) || e.Breaker.State != breaker.StateClosed || e.Breaker.Weight != 1 {
 				t.Errorf("%s has a past: %+v", e.Endpoint, e)
 			}
 		}
@@ -93,23 +93,23 @@ func TestStatFollowsWhatHappens(t *testing.T) {
 		b.answer(now, eu, pool.Outcome{Class: pool.ClassServerFault})
 		b.answer(now, eu, pool.Outcome{Class: pool.ClassContention, Hint: 2 * time.Second})
 		e := b.endpoint(now, eu, flash)
-		if e.Breaker.Run != 1 || e.Breaker.Failures != 1 || e.Pacing.RejectedCount != 1 || e.Rest.Class != pool.ClassContention {
+		if e.Breaker.Run != 1 || e.Breaker.Failures != 1 || e.Pacing.RejectedCount != 1 || e.Cooldown.Class != pool.ClassContention {
 			t.Errorf("the endpoint is %+v", e)
 		}
 
 		b.answer(now, a, pool.Outcome{Class: pool.ClassKeyDead, Message: "API key expired."})
 		b.answer(now, order, pool.Outcome{Class: pool.ClassBilling, Message: "No money."})
 		s := b.pool.Stat(now)
-		if r := s.Projects[0].Keys[0].Rest; r.Class != pool.ClassKeyDead || r.Message != "API key expired." || !r.Probe.Equal(now.Add(time.Minute)) {
+		if r := s.Projects[0].Keys[0].Cooldown; r.Class != pool.ClassKeyDead || r.Message != "API key expired." || !r.Probe.Equal(now.Add(time.Minute)) {
 			t.Errorf("the dead key's rest is %+v", r)
 		}
-		if r := s.Projects[0].Keys[1].Rest; r != (pool.Rest{}) {
+		if r := s.Projects[0].Keys[1].Cooldown; r != (pool.Cooldown{}) {
 			t.Errorf("the other key's rest is %+v", r)
 		}
-		if r := s.Projects[2].Rest; r.Class != pool.ClassBilling || r.Message != "No money." || !r.Since.Equal(now) || !r.Until.IsZero() {
+		if r := s.Projects[2].Cooldown; r.Class != pool.ClassBilling || r.Message != "No money." || !r.Since.Equal(now) || !r.Until.IsZero() {
 			t.Errorf("the project's rest is %+v", r)
 		}
-		if r := b.endpoint(now, eu, flash).Rest; r.Class != pool.ClassBilling {
+		if r := b.endpoint(now, eu, flash).Cooldown; r.Class != pool.ClassBilling {
 			t.Errorf("the longest of the endpoint's rests is %+v", r)
 		}
 	})
@@ -145,11 +145,11 @@ func TestStatSharesNothingWithThePool(t *testing.T) {
 		answers := 0
 		for i := range mine.Endpoints {
 			e := &mine.Endpoints[i]
-			if e.Rest.Answer != nil {
+			if e.Cooldown.Answer != nil {
 				answers++
-				e.Rest.Answer.Status = 999
-				for k := range e.Rest.Answer.Body {
-					e.Rest.Answer.Body[k] = 'x'
+				e.Cooldown.Answer.Status = 999
+				for k := range e.Cooldown.Answer.Body {
+					e.Cooldown.Answer.Body[k] = 'x'
 				}
 			}
 			if e.Quota != nil {
@@ -222,13 +222,13 @@ func TestARestKeepsGooglesAnswerForTheClassesThatCallersGetToSeeAgain(t *testing
 func TestARestSaysItselfInAFewWords(t *testing.T) {
 	until := time.Date(2026, 11, 22, 9, 30, 0, 250e6, time.FixedZone("", 3600))
 	for _, tt := range []struct {
-		rest pool.Rest
+		rest pool.Cooldown
 		want string
 	}{
-		{pool.Rest{}, "ready"},
-		{pool.Rest{Class: pool.ClassMinuteQuota, Until: until}, "minute_quota until 2026-11-22T08:30:00.250Z"},
-		{pool.Rest{Class: pool.ClassDayQuota, Until: until, Quota: "PerDay"}, "day_quota until 2026-11-22T08:30:00.250Z (PerDay)"},
-		{pool.Rest{Class: pool.ClassBilling}, "billing until a probe succeeds"},
+		{pool.Cooldown{}, "ready"},
+		{pool.Cooldown{Class: pool.ClassMinuteQuota, Until: until}, "minute_quota until 2026-11-22T08:30:00.250Z"},
+		{pool.Cooldown{Class: pool.ClassDayQuota, Until: until, Quota: "PerDay"}, "day_quota until 2026-11-22T08:30:00.250Z (PerDay)"},
+		{pool.Cooldown{Class: pool.ClassBilling}, "billing until a probe succeeds"},
 	} {
 		if got := tt.rest.String(); got != tt.want {
 			t.Errorf("got %q, want %q", got, tt.want)

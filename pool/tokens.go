@@ -6,37 +6,34 @@ import (
 	"github.com/spillway-go/spillway/internal/tokens"
 )
 
-// Need returns what a call with this estimate needs. The call has to end by the deadline; the zero
-// deadline means any time. What the model's earlier calls cost corrects the estimate.
-func (p *Plan) Need(e Estimate, deadline time.Time) Need {
-	x := p.tokens.Expect(e.request())
-	return Need{
-		Input: x.Input, InputAudio: x.InputAudio, InputImage: x.InputImage,
-		Cached: x.Cached, CachedAudio: x.CachedAudio,
-		Output: x.Output, OutputImage: x.OutputImage, OutputAudio: x.OutputAudio,
-		Deadline: deadline, estimate: e,
-	}
+// fill says in n what a call with this estimate needs. What the model's earlier calls cost corrects
+// the estimate.
+func (n *need) fill(m *model, e *Estimate, deadline time.Time) {
+	e.request(&n.estimate)
+	x := m.tokens.Expect(&n.estimate)
+	n.Input, n.InputAudio, n.InputImage = x.Input, x.InputAudio, x.InputImage
+	n.Cached, n.CachedAudio = x.Cached, x.CachedAudio
+	n.Output, n.OutputImage, n.OutputAudio = x.Output, x.OutputImage, x.OutputAudio
+	n.Deadline = deadline
 }
 
-// request returns the estimate in the terms of the token estimator.
-func (e *Estimate) request() tokens.Request {
+// request puts the estimate into r, in the terms of the token estimator.
+func (e *Estimate) request(r *tokens.Request) {
 	p := &e.Prompt
-	return tokens.Request{
-		Sizes: tokens.Sizes{
-			tokens.Text: p.Text, tokens.Image: p.Image, tokens.Audio: p.Audio,
-			tokens.Video: p.Video, tokens.Document: p.Document, tokens.AudioFile: p.AudioFiles,
-			tokens.VideoFile: p.VideoFiles, tokens.DocumentFile: p.DocumentFiles,
-		},
-		Cached: p.Cached, Tools: p.Tools, Candidates: e.Candidates,
-		MaxOutput: e.MaxOutput, MaxThoughts: e.MaxThoughts,
-		NoThoughts: e.NoThoughts, NoOutput: e.NoOutput,
-		Input: e.Input, Output: e.Output,
+	r.Sizes = tokens.Sizes{
+		tokens.Text: p.Text, tokens.Image: p.Image, tokens.Audio: p.Audio,
+		tokens.Video: p.Video, tokens.Document: p.Document, tokens.AudioFile: p.AudioFiles,
+		tokens.VideoFile: p.VideoFiles, tokens.DocumentFile: p.DocumentFiles,
 	}
+	r.Cached, r.Tools, r.Candidates = p.Cached, p.Tools, e.Candidates
+	r.MaxOutput, r.MaxThoughts = e.MaxOutput, e.MaxThoughts
+	r.NoThoughts, r.NoOutput = e.NoThoughts, e.NoOutput
+	r.Input, r.Output = e.Input, e.Output
 }
 
 // counted returns what Google counted in the terms of the token estimator.
 func (o *Outcome) counted() tokens.Counted {
-	u, d := &o.Usage, &o.Details
+	u, d := &o.Usage, o
 	return tokens.Counted{
 		Input: u.Input, Cached: u.Cached, CachedAudio: u.CachedAudio, ToolUse: d.ToolUse,
 		Output: u.Output, Thoughts: d.Thoughts, OutputImage: u.OutputImage, OutputAudio: u.OutputAudio,

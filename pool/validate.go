@@ -15,26 +15,30 @@ import (
 )
 
 var (
-	// A name stands in headers, logs and, without a project_id, in Vertex AI's paths: it must not be "..", nor hold a slash.
+	// A name is part of headers, logs and, without a project_id, Vertex AI's paths. It must not be
+	// "..", nor contain a slash.
 	nameSyntax      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 	projectIDSyntax = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.:_-]{0,127}$`)
-	// The locations of facts: "global", the multi-regions "us" and "eu", and regions ("northamerica-northeast1").
+	// Google's locations: "global", the multi-regions "us" and "eu", and regions
+	// ("northamerica-northeast1").
 	locationSyntax = regexp.MustCompile(`^(global|us|eu|[a-z]+-[a-z]+[0-9]{1,2})$`)
 	// API keys ("AIza…", "AQ.…"), access tokens ("ya29.…") and PEM blocks.
 	credentialSyntax = regexp.MustCompile(`AIza[0-9A-Za-z_-]{16}|(^|[^0-9A-Za-z])AQ\.[0-9A-Za-z_-]{16}|ya29\.[0-9A-Za-z_.-]{8}|PRIVATE KEY`)
 	camelHump        = regexp.MustCompile(`([a-z])([A-Z])`)
 )
 
-// LooksLikeCredential reports whether text holds something with the form of a Google API key, access token or private key. It is
-// there to keep a credential that was written in the wrong place out of messages; it does not recognise every credential.
+// LooksLikeCredential reports whether text contains something in the form of a Google API key,
+// access token or private key. It keeps a credential that was written in the wrong field out of
+// messages. It does not recognize every credential.
 func LooksLikeCredential(text string) bool { return credentialSyntax.MatchString(text) }
 
-// Validate reports everything that is wrong with c, as *[FieldError] values joined with [errors.Join], or nil. It reads no file and
-// asks nobody. No error shows a key.
+// Validate returns everything that is wrong with c, as *[FieldError] values joined with
+// [errors.Join], or nil. It reads no files and makes no requests. No error shows a key.
 func (c Config) Validate() error {
 	var f faults
 	if len(c.Projects) == 0 {
-		f.add("project", "there is no project", `write at least one [[project]] with a name and a backend`)
+		f.add("project", "there is no project",
+			`write at least one [[project]] with a name and a backend`)
 	}
 	seen := census{names: map[string]int{}, keys: map[string]keyPlace{}}
 	for i := range c.Projects {
@@ -48,10 +52,11 @@ func (c Config) Validate() error {
 		case BackendVertex:
 			f.vertexOnly(at, p)
 		case "":
-			f.add(at+".backend", "the project has no backend", `write backend = "gemini" (Developer API) or "vertex" (Vertex AI)`)
+			f.add(at+".backend", "the project has no backend",
+				`write backend = "gemini" (Developer API) or "vertex" (Vertex AI)`)
 			f.vertexOnly(at, p)
 		default:
-			f.add(at+".backend", "backend is not one of Google's two", `write "gemini" or "vertex"`)
+			f.add(at+".backend", "backend is not a known back end", `write "gemini" or "vertex"`)
 			f.vertexOnly(at, p)
 		}
 		for j, glob := range p.Models {
@@ -65,8 +70,15 @@ func (c Config) Validate() error {
 	}
 	f.breaker(c.Breaker.Validate())
 	f.pacing(c.Pacing)
+	if c.Memory < 0 || c.Memory > 0 && c.Memory < leastMemory {
+		f.add("router.memory", "memory is too small to remember anything",
+			`write "1MB" or more, or leave it out for 64 MB`)
+	}
 	return errors.Join(f.found...)
 }
+
+// leastMemory is the smallest bound that a pool works with, in bytes.
+const leastMemory = 1_000_000
 
 // faults collects FieldErrors.
 type faults struct{ found []error }
@@ -75,12 +87,12 @@ func (f *faults) add(field, problem, fix string) {
 	f.found = append(f.found, &FieldError{Field: field, Problem: problem, Fix: fix})
 }
 
-// again reports something that other has already.
+// again reports a value that the field other has already.
 func (f *faults) again(field, problem, other, fix string) {
 	f.found = append(f.found, &FieldError{Field: field, Problem: problem, Other: other, Fix: fix})
 }
 
-// breaker adds what package breaker found wrong, each under the key of its field in the TOML file.
+// breaker adds the errors of package breaker, each under the key of its field in the TOML file.
 func (f *faults) breaker(err error) {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -97,20 +109,24 @@ func (f *faults) breaker(err error) {
 func (f *faults) pacing(p quota.Pacing) {
 	f.amount("router.pacing.gain", "gain", p.Gain)
 	if p.Gain > 0 && p.Gain < 1 {
-		f.add("router.pacing.gain", "gain is below 1, so the rate could never recover", "write a number above 1, such as 1.25")
+		f.add("router.pacing.gain", "gain is below 1, so the rate could never recover",
+			"write a number above 1, such as 1.25")
 	}
 	f.amount("router.pacing.tolerance", "tolerance", p.Tolerance)
 	if p.Tolerance > 1 {
-		f.add("router.pacing.tolerance", "tolerance is no share of answers", "write a number between 0 and 1, such as 0.1")
+		f.add("router.pacing.tolerance", "tolerance is not a share of responses",
+			"write a number between 0 and 1, such as 0.1")
 	}
 	f.amount("router.pacing.growth", "growth", p.Growth)
 	f.amount("router.pacing.floor", "floor", p.Floor)
 	if p.Burst < 0 {
-		f.add("router.pacing.burst", "burst is negative", `write a time above 0, such as "250ms", or leave it out`)
+		f.add("router.pacing.burst", "burst is negative",
+			`write a duration above 0, such as "250ms", or leave it out`)
 	}
 }
 
-// census remembers what must be unique in the whole pool: names by project, keys by where they were first seen.
+// census records what must be unique in the whole pool: names by project, keys by the field of
+// their first use.
 type census struct {
 	names map[string]int
 	keys  map[string]keyPlace
@@ -122,13 +138,16 @@ func (f *faults) name(at string, i int, name string, seen census) {
 	const fix = "write letters, digits, '-', '_' and '.', beginning with a letter or digit"
 	switch {
 	case name == "":
-		f.add(at+".name", "the project has no name", `write name = "…", which logs and headers will show`)
+		f.add(at+".name", "the project has no name",
+			`write name = "…", which logs and headers will show`)
 		return
 	case LooksLikeCredential(name):
-		f.add(at+".name", "name looks like a credential, and logs and headers show it", `write a name, and the credential in keys`)
+		f.add(at+".name", "name looks like a credential, and logs and headers show it",
+			`write a name, and the credential in keys`)
 		return
 	case !nameSyntax.MatchString(name):
-		f.add(at+".name", "name has characters that headers and paths do not take, or is too long", fix)
+		f.add(at+".name", "name has characters that headers and paths do not allow, or is too long",
+			fix)
 		return
 	}
 	if first, taken := seen.names[name]; taken {
@@ -157,7 +176,8 @@ func (f *faults) keys(at string, i int, projects []Project, seen census) {
 		case !taken:
 			seen.keys[text] = keyPlace{i, j}
 		case first.project == i:
-			f.again(field, fmt.Sprintf("%s stands in this project already,", key), other, "write each key once")
+			f.again(field, fmt.Sprintf("%s is listed in this project already,", key), other,
+				"write each key once")
 		default:
 			f.again(field, fmt.Sprintf("%s of %s is a key of %s too,", key, title(projects, i), title(projects, first.project)), other,
 				"keep it in the one project whose quota it uses")
@@ -165,7 +185,7 @@ func (f *faults) keys(at string, i int, projects []Project, seen census) {
 	}
 }
 
-// title is how a message speaks of project i.
+// title returns the name of project i in messages.
 func title(projects []Project, i int) string {
 	if name := projects[i].Name; nameSyntax.MatchString(name) && !LooksLikeCredential(name) {
 		return "project " + strconv.Quote(name)
@@ -175,7 +195,8 @@ func title(projects []Project, i int) string {
 
 func (f *faults) geminiOnly(at string, p *Project) {
 	if len(p.Keys) == 0 {
-		f.add(at+".keys", "a gemini project needs at least one key", `write keys = ["env:GEMINI_API_KEY"]`)
+		f.add(at+".keys", "a gemini project needs at least one key",
+			`write keys = ["env:GEMINI_API_KEY"]`)
 	}
 	if p.Credentials != nil {
 		f.add(at+".credentials", "a gemini project takes keys, not credentials",
@@ -183,20 +204,23 @@ func (f *faults) geminiOnly(at string, p *Project) {
 	}
 	const fix = `leave it out, or write backend = "vertex"`
 	if p.ProjectID != "" {
-		f.add(at+".project_id", "project_id is for vertex projects: the Developer API knows a project by its keys", fix)
+		f.add(at+".project_id",
+			"project_id is for vertex projects: the Developer API knows a project by its keys", fix)
 	}
 	if len(p.Locations) > 0 {
 		f.add(at+".locations", "locations are for vertex projects: the Developer API has none", fix)
 	}
 	for j := range p.Provisioned {
-		f.add(index(at+".provisioned", j), "Provisioned Throughput is for vertex projects: the Developer API sells none", fix)
+		f.add(index(at+".provisioned", j),
+			"Provisioned Throughput is for vertex projects: the Developer API sells none", fix)
 	}
 }
 
-// vertexOnly checks what only Vertex AI has, also in a project that does not say whose it is.
+// vertexOnly checks what only Vertex AI has, also in a project without a backend.
 func (f *faults) vertexOnly(at string, p *Project) {
 	if p.ProjectID != "" && (!projectIDSyntax.MatchString(p.ProjectID) || LooksLikeCredential(p.ProjectID)) {
-		f.add(at+".project_id", "project_id is no Google Cloud project id", `write the id as the console shows it, such as "acme-prod"`)
+		f.add(at+".project_id", "project_id is not a Google Cloud project id",
+			`write the id as the console shows it, such as "acme-prod"`)
 	}
 	if len(p.Keys) > 0 && p.Credentials != nil {
 		f.add(at+".credentials", "the project has both keys and credentials", "keep one of them")
@@ -228,13 +252,15 @@ func (f *faults) vertexOnly(at string, p *Project) {
 }
 
 func (f *faults) order(at string, o *Order) {
-	known := f.model(at+".model", "the order's model", o.Model, `write model = "gemini-2.5-flash", or whichever was ordered`)
+	known := f.model(at+".model", "the order's model", o.Model, `write the model that was ordered: model = "gemini-3.5-flash"`)
 	if known && strings.ContainsAny(o.Model, `*?[\`) {
 		known = false
-		f.add(at+".model", "the order's model is a glob, but an order is for one model", "write the model's id")
+		f.add(at+".model", "the order's model is a glob, but an order is for one model",
+			"write the model's id")
 	}
 	if o.Location == "" {
-		f.add(at+".location", "the order has no location", `write the location it was bought for, such as location = "europe-west4"`)
+		f.add(at+".location", "the order has no location",
+			`write the location it was bought for, such as location = "europe-west4"`)
 	} else {
 		f.location(at+".location", "location", o.Location)
 	}
@@ -243,10 +269,12 @@ func (f *faults) order(at string, o *Order) {
 	}
 	f.amount(at+".tokens_per_second", "tokens_per_second", o.TokensPerSecond)
 	if o.GSUs == 0 && o.TokensPerSecond == 0 {
-		f.add(at+".gsus", "the order says neither gsus nor tokens_per_second", "write how many units were bought: gsus = 10")
+		f.add(at+".gsus", "the order has neither gsus nor tokens_per_second",
+			"write how many units were bought: gsus = 10")
 	}
 	if o.Window < 0 {
-		f.add(at+".window", "window is negative", `write a time such as "30s", or leave it out to learn it`)
+		f.add(at+".window", "window is negative",
+			`write a duration such as "30s", or leave it out to learn it`)
 	}
 	if b := o.Burndown; b != nil {
 		for _, rate := range burndownRates(b) {
@@ -276,8 +304,9 @@ func burndownRates(b *quota.Burndown) []namedRate {
 		{"input", b.Input}, {"input_audio", b.InputAudio}, {"input_image", b.InputImage},
 		{"cached", b.Cached}, {"cached_audio", b.CachedAudio},
 		{"output", b.Output}, {"output_image", b.OutputImage}, {"output_audio", b.OutputAudio},
-		{"long_input", b.LongInput}, {"long_input_audio", b.LongInputAudio}, {"long_cached", b.LongCached},
-		{"long_cached_audio", b.LongCachedAudio}, {"long_output", b.LongOutput},
+		{"long_input", b.LongInput}, {"long_input_audio", b.LongInputAudio},
+		{"long_cached", b.LongCached}, {"long_cached_audio", b.LongCachedAudio},
+		{"long_output", b.LongOutput},
 	}
 }
 
@@ -285,27 +314,31 @@ func (f *faults) location(field, what, location string) bool {
 	if locationSyntax.MatchString(location) {
 		return true
 	}
-	f.add(field, what+" is no location of Vertex AI", `write "global", "us", "eu" or a region such as "europe-west4"`)
+	f.add(field, what+" is not a location of Vertex AI",
+		`write "global", "us", "eu" or a region such as "europe-west4"`)
 	return false
 }
 
 func (f *faults) glob(field, what, glob string) {
 	if _, err := path.Match(glob, ""); err != nil {
-		f.add(field, what+" is a malformed glob", `write * for anything and close each [: "gemini-*"`)
+		f.add(field, what+" is a malformed glob",
+			`write * for anything and close each [: "gemini-*"`)
 		return
 	}
 	f.model(field, what, glob, `write "*" for all models, or a glob such as "gemini-*"`)
 }
 
-// model checks what every model name and glob must be; fix is for an empty one.
+// model checks a model name or glob. fix is the fix for an empty one.
 func (f *faults) model(field, what, model, fix string) bool {
 	switch {
 	case model == "":
 		f.add(field, what+" is empty", fix)
 	case strings.ContainsFunc(model, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		f.add(field, what+" holds white space or control characters", `write the model's id, such as "gemini-2.5-flash"`)
+		f.add(field, what+" holds white space or control characters",
+			`write the model's id, such as "gemini-3.5-flash"`)
 	case strings.HasPrefix(model, "models/"), strings.Contains(model, "publishers/"):
-		f.add(field, what+" is written as a path", `write the id after the last slash, such as "gemini-2.5-flash"`)
+		f.add(field, what+" is written as a path",
+			`write the id after the last slash, such as "gemini-3.5-flash"`)
 	default:
 		return true
 	}
@@ -325,7 +358,8 @@ func (f *faults) limit(at string, l *Limit) {
 	}{{"rpm", l.RPM}, {"tpm", l.TPM}, {"rpd", l.RPD}, {"concurrency", l.Concurrency}}
 	for _, d := range dimensions {
 		if d.value < 0 {
-			f.add(at+"."+d.name, d.name+" is negative", "write a limit above 0, or leave it out for no limit")
+			f.add(at+"."+d.name, d.name+" is negative",
+				"write a limit above 0, or leave it out for no limit")
 		}
 	}
 }
@@ -337,20 +371,22 @@ func (f *faults) baseURL(field, text string) {
 	const fix = `write scheme and host, such as "https://vertex.example.com"`
 	u, err := url.Parse(text)
 	switch {
-	// The parser's error quotes the text, where a password may stand.
+	// The parser's error quotes the text, which may contain a password.
 	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		f.add(field, "base_url is no absolute http or https URL", fix)
+		f.add(field, "base_url is not an absolute http or https URL", fix)
 	case u.User != nil:
-		f.add(field, "base_url holds a user name or password", fix+"; credentials go into keys or credentials")
+		f.add(field, "base_url holds a user name or password",
+			fix+"; credentials go into keys or credentials")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		f.add(field, "base_url holds a query or fragment", fix)
 	}
 }
 
-// amount checks a number of which negative, NaN and infinite make no sense.
+// amount checks a number that must not be negative, NaN or infinite.
 func (f *faults) amount(field, name string, value float64) {
 	if value < 0 || math.IsNaN(value) || math.IsInf(value, 0) {
-		f.add(field, name+" is negative, infinite or no number", "write a number above 0, or leave it out")
+		f.add(field, name+" is negative, infinite or not a number",
+			"write a number above 0, or leave it out")
 	}
 }
 

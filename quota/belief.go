@@ -15,7 +15,7 @@ import (
 // close to the edge lower it a little, so that refusals come at the pace the budget allows. Neither unknown can
 // stand in for the other: a wrong window misjudges bursts, a wrong guess misjudges the mean.
 //
-// The constants were chosen by simulation (ledger_simulation_test.go), not derived.
+// The constants were chosen by simulation (internal/quotasim), not derived.
 const (
 	candidates    = 64   // windows, as many as an outlook has bits: one that is 3 % off costs 3 % of the order
 	bucketsPerMin = 200  // buckets in the shortest window
@@ -53,8 +53,8 @@ const (
 
 // charge is what calls weigh, in thousandths of a token.
 type charge struct {
-	known int64             // calls that have ended, and the prompts of those that run
-	open  [estimators]int64 // the answers of those that run, by each estimator
+	known int64             // calls that have ended, and the prompts of running calls
+	open  [estimators]int64 // the responses to running calls, by each estimator
 }
 
 func (c *charge) add(d charge) {
@@ -100,8 +100,8 @@ func (b *belief) empty() bool { return b.known == 0 && b.open[0] == 0 }
 func (b *belief) used(e int) float64 { return float64(b.known) + b.views[e].guess*float64(b.open[e]) }
 
 // room is the share of the capacity that would be left with one more call. A window with nothing in it has
-// room for all that is not larger than the capacity, whatever the guess: else a guess that is too high could
-// never be corrected.
+// room for every call that is not larger than the capacity, whatever the guess. Otherwise a guess that is too
+// high could never be corrected.
 func (b *belief) room(e int, c *charge) float64 {
 	r := 1 - (float64(b.known+c.known)+b.views[e].guess*float64(b.open[e]+c.open[e]))*b.share
 	if r < 0 && b.empty() && float64(c.known+c.open[e]) <= b.capacity {

@@ -55,7 +55,7 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 			o.by[i] += min(max(room, 0), today)
 		}
 		if leaves := q.minute.current - slices + 1 + i; leaves >= 0 {
-			room += q.minute.ring[leaves%slices].requests
+			room += q.minute.slice(leaves).requests
 		}
 	}
 	o.again += min(q.limits.RPM, today)

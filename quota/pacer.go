@@ -147,7 +147,7 @@ func (p *Pacer) Rejected(now, sent time.Time) {
 }
 
 // reviewLocked judges the period if it is over and tells enough: refusals are judged by three requests, their absence by one.
-// Of what was sent in the last moments nobody knows yet whether it is refused, so it does not count.
+// The last moments do not count, because their refusals are still unknown.
 func (p *Pacer) reviewLocked(now time.Time) {
 	elapsed := now.Sub(p.began)
 	known := elapsed - p.lag
@@ -182,7 +182,7 @@ func (p *Pacer) judgeLocked(now time.Time, sent, seconds float64) {
 	switch tolerated := p.pacing.Tolerance * sent; {
 	case refused > tolerated:
 		next := p.pacing.Gain * (sent - refused) / seconds
-		// Not by more than so much at once, but from what was sent: a rate that nobody used says nothing.
+		// The fall is bounded, and starts from what was sent: an unused rate says nothing.
 		least := sent / paceFall / seconds
 		if !limited {
 			least = 0

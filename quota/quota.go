@@ -17,7 +17,7 @@ const largest = int64(1) << 40
 // none, with an estimate of its tokens; when it ends, Settle puts the real number in the estimate's place.
 //
 // At most RPM requests and TPM tokens are admitted in any 60 seconds, whatever their phase. Google counts in
-// windows of its own whose beginning nobody knows, so nothing weaker keeps every one of them. It holds for
+// windows whose beginning is unknown, so nothing weaker keeps within every one of them. It holds for
 // the times of Reserve: reserve when the request is sent, not when it is planned. The price is a window of
 // 60.25 s instead of 60 s.
 //
@@ -29,13 +29,13 @@ const largest = int64(1) << 40
 // counted by the minute. Every reservation must be ended exactly once, by [Quota.Settle] or [Quota.Release]:
 // the caller sees to that.
 //
-// It is safe for concurrent use. The zero value is not usable; call [New].
+// It is safe for concurrent use. The zero value limits nothing.
 type Quota struct {
 	mu       sync.Mutex
 	limits   Limits
 	start    time.Time // what the window's offsets count from: the time of the first call
 	last     time.Time // the latest time seen
-	minute   *minute   // nil until a minute is limited
+	minute   minute    // counts from the first time that a minute is limited
 	day      day
 	inFlight int64
 }
@@ -63,8 +63,8 @@ func (q *Quota) SetLimits(l Limits) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.limits = Limits{RPM: max(l.RPM, 0), TPM: max(l.TPM, 0), RPD: max(l.RPD, 0), Concurrency: max(l.Concurrency, 0)}
-	if q.minute == nil && (l.RPM > 0 || l.TPM > 0) {
-		q.minute = &minute{}
+	if q.minute.ring == nil && (l.RPM > 0 || l.TPM > 0) {
+		q.minute.ring = &[slices]count{}
 		q.minute.advance(q.last.Sub(q.start))
 	}
 }
@@ -89,7 +89,7 @@ func (q *Quota) Reserve(now time.Time, tokens int64) (Reservation, bool) {
 	q.inFlight++
 	q.day.requests++
 	r := Reservation{At: q.last, Tokens: tokens, resets: q.day.resets.Unix()}
-	if q.minute != nil {
+	if q.minute.ring != nil {
 		r.slice, r.counted = q.minute.current, true
 		q.minute.add(r.slice, count{1, tokens})
 	}
@@ -133,7 +133,7 @@ func (q *Quota) Wait(now time.Time, tokens int64) time.Duration {
 		return 0
 	}
 	at := now
-	if q.minute != nil {
+	if q.minute.ring != nil {
 		requests, room := int64(math.MaxInt64), int64(math.MaxInt64)
 		if q.limits.RPM > 0 {
 			requests = q.limits.RPM - 1
@@ -165,7 +165,7 @@ func (q *Quota) Headroom(now time.Time) float64 {
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
 	h := min(free(q.limits.RPD, q.day.requests), free(q.limits.Concurrency, q.inFlight))
-	if q.minute != nil {
+	if q.minute.ring != nil {
 		h = min(h, free(q.limits.RPM, q.minute.total.requests), free(q.limits.TPM, q.minute.total.tokens))
 	}
 	return h
@@ -197,7 +197,7 @@ func (q *Quota) advanceLocked(now time.Time) {
 	if now.After(q.last) {
 		q.last = now
 	}
-	if q.minute != nil {
+	if q.minute.ring != nil {
 		q.minute.advance(q.last.Sub(q.start))
 	}
 	q.day.advance(q.last)
@@ -208,7 +208,7 @@ func (q *Quota) fitsLocked(tokens int64) bool {
 	if l.RPD > 0 && q.day.requests >= l.RPD || l.Concurrency > 0 && q.inFlight >= l.Concurrency {
 		return false
 	}
-	if q.minute == nil {
+	if q.minute.ring == nil {
 		return true
 	}
 	used := q.minute.total

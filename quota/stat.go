@@ -28,7 +28,7 @@ func (q *Quota) Stat(now time.Time) Stat {
 		Day:         Dimension{Used: q.day.requests, Limit: q.limits.RPD, Resets: q.day.resets},
 		Concurrency: Dimension{Used: q.inFlight, Limit: q.limits.Concurrency},
 	}
-	if m := q.minute; m != nil {
+	if m := &q.minute; m.ring != nil {
 		s.Requests.Used, s.Tokens.Used = m.total.requests, m.total.tokens
 		if s.Requests.Used > 0 {
 			s.Requests.Resets = q.start.Add(m.freeAt(0, m.total.tokens))

@@ -17,7 +17,8 @@ type model struct {
 	burndown   Burndown
 }
 
-// models is keyed by model id without its version.
+// models is keyed by model id without its version. The emulator has a table of its own in
+// geminitest/throughput.go.
 var models = map[string]model{
 	"gemini-3.6-flash":      {675, Burndown{Input: 1, Cached: 0.1, Output: 5}},
 	"gemini-3.5-flash":      {675, Burndown{Input: 1, Cached: 0.1, Output: 6}},

@@ -11,29 +11,38 @@ const (
 )
 
 // minute counts requests and tokens over the past 60 s. Its times are offsets from a fixed start and never
-// decrease.
+// decrease. What every call looks at stands apart from the ring, which is large.
 type minute struct {
-	ring    [slices]count
+	ring    *[slices]count // nil: nothing is counted
 	total   count
 	current int64 // number of the slice that now lies in
+	fresh   count // of that slice; its place in the ring is filled when it is over
 }
 
 type count struct{ requests, tokens int64 }
 
-// advance moves to the slice that lies at offset and forgets those that have left.
+// advance moves to the slice at offset and drops the slices that are over.
 func (m *minute) advance(offset time.Duration) {
 	to := int64(offset / slice)
 	if to-m.current >= slices {
-		m.ring, m.total, m.current = [slices]count{}, count{}, to
+		*m.ring, m.total, m.fresh, m.current = [slices]count{}, count{}, count{}, to
 		return
 	}
 	for m.current < to {
+		m.ring[m.current%slices], m.fresh = m.fresh, count{}
 		m.current++
 		left := &m.ring[m.current%slices]
 		m.total.requests -= left.requests
 		m.total.tokens -= left.tokens
-		*left = count{}
 	}
+}
+
+// slice returns the count of a slice that has not left the minute.
+func (m *minute) slice(at int64) *count {
+	if at == m.current {
+		return &m.fresh
+	}
+	return &m.ring[at%slices]
 }
 
 // add counts in the slice numbered at, unless that has left the minute.
@@ -41,7 +50,7 @@ func (m *minute) add(at int64, c count) {
 	if m.current-at >= slices {
 		return
 	}
-	s := &m.ring[at%slices]
+	s := m.slice(at)
 	s.requests += c.requests
 	s.tokens += c.tokens
 	m.total.requests += c.requests
@@ -54,8 +63,9 @@ func (m *minute) freeAt(requests, tokens int64) time.Duration {
 	left := m.total
 	var at time.Duration
 	for s := max(m.current-slices+1, 0); s <= m.current && (left.requests > requests || left.tokens > tokens); s++ {
-		left.requests -= m.ring[s%slices].requests
-		left.tokens -= m.ring[s%slices].tokens
+		c := m.slice(s)
+		left.requests -= c.requests
+		left.tokens -= c.tokens
 		at = time.Duration(s+slices) * slice
 	}
 	return at

@@ -110,8 +110,8 @@ func TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly(t *testing.T) {
 		talk
 		in map[router.Policy]places
 	}{
-		"about documents": {documents, map[router.Policy]places{router.LeastLoaded: projects, "": locations}},
-		"with a helpdesk": {helpdesk, map[router.Policy]places{router.RoundRobin: locations, router.Random: projects}},
+		"about documents": {documents, map[router.Policy]places{router.PolicyLeastLoaded: projects, "": locations}},
+		"with a helpdesk": {helpdesk, map[router.Policy]places{router.PolicyRoundRobin: locations, router.PolicyRandom: projects}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			best, _ := tt.hold(t, places{projects: 1}, "")
@@ -293,9 +293,9 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		home := map[string]string{}
 		used := map[string]bool{}
-		for _, policy := range []router.Policy{router.LeastLoaded, router.RoundRobin, router.Random} {
+		for _, policy := range []router.Policy{router.PolicyLeastLoaded, router.PolicyRoundRobin, router.PolicyRandom} {
 			all := places{projects: 5}.all()
-			if policy == router.Random { // another replica may list them in another order
+			if policy == router.PolicyRandom { // another replica may list them in another order
 				slices.Reverse(all)
 			}
 			c := setup{router: router.Config{Policy: policy}}.bed(t, all...).client(t)

@@ -8,42 +8,49 @@ import (
 	"time"
 )
 
-// Priority orders calls that wait.
+// Priority orders calls that wait for an endpoint.
 type Priority string
 
 const (
-	// Interactive calls go first. The default.
-	Interactive Priority = "interactive"
-	// Batch calls go when no interactive call waits.
-	Batch Priority = "batch"
+	// PriorityInteractive calls go first. The default.
+	PriorityInteractive Priority = "interactive"
+	// PriorityBatch calls go when no interactive call waits.
+	PriorityBatch Priority = "batch"
 )
 
-// Call is what one call asks of the router. The zero value asks for nothing in particular. Set it with [WithCall], or, from other
-// programs, with the Spillway-… headers; where both speak of the same thing, Call holds.
+// Call is what one call asks of the router. The zero value asks for nothing in particular. Set it
+// with [WithCall] or, from other programs, with the Spillway-… headers. Where both set the same
+// thing, Call wins.
 type Call struct {
-	// Affinity is any string; calls with the same one go to the same endpoint of a tier while it is ready and does not carry more than 1.25
-	// times its fair share of the tier's calls. In every process it is the same endpoint. Google then bills less for what its prompts have
-	// in common, and answers sooner. Empty: the calls of a conversation have one of their own, from the second turn on: the bytes of system
-	// instruction, tools and first content; other calls have none. Name one where the conversations of a user, or the questions about one
-	// document, are to stay together. Header: Spillway-Affinity.
+	// Affinity is any string. Calls with the same affinity go to the same endpoint of a tier, in
+	// every process. They leave it while it is not ready, or has more than 1.25 times its fair
+	// share of the tier's calls. Google then bills less for what their prompts have in common, and
+	// responds sooner.
+	//
+	// Empty means that the turns of a conversation share an affinity, from the second turn on, and
+	// other calls have none. A conversation is recognized by the bytes of its system instruction,
+	// tools and first content. Set Affinity to keep together all conversations of a user, or the
+	// questions about one document. Header: Spillway-Affinity.
 	Affinity string
-	// Locations are the only locations that may serve the call, failover included. Empty: all. Header: Spillway-Locations, with commas
-	// between them.
+	// Locations are the only locations that may serve the call, failover included. Empty means all.
+	// Header: Spillway-Locations, separated by commas.
 	Locations []string
-	// MaxWait is the longest the call queues for an endpoint, in place of [Config.MaxWait]. Zero: that one; negative: not at all.
-	// Header: Spillway-Max-Wait, a duration such as "5s"; "0s": not at all.
+	// MaxWait is the longest time that the call queues for an endpoint. Zero means
+	// [Config.MaxWait], negative means that the call never queues. Header: Spillway-Max-Wait, a
+	// duration such as "5s"; "0s" means that the call never queues.
 	MaxWait time.Duration
-	// Priority is Interactive if empty. Header: Spillway-Priority.
+	// Priority is PriorityInteractive if empty. Header: Spillway-Priority.
 	Priority Priority
-	// InputTokens are the tokens of the whole prompt, a cached content included, as countTokens gives them; OutputTokens those expected
-	// of all answers with their thoughts, of which no more are taken than maxOutputTokens allows. They are reserved in place of what the
-	// router estimates, which they do not change for other calls. Zero or less: estimate.
+	// InputTokens are the tokens of the whole prompt, including a cached content, as countTokens
+	// gives them. OutputTokens are the expected tokens of all candidates and their thoughts;
+	// maxOutputTokens bounds them. The router reserves them in place of its own estimate, which
+	// they do not change for other calls. Zero or less means the estimate.
 	InputTokens, OutputTokens int64
 }
 
 type callKey struct{}
 
-// WithCall returns a context whose calls are routed as c asks.
+// WithCall returns a context whose calls are routed as c says.
 func WithCall(ctx context.Context, c Call) context.Context {
 	return context.WithValue(ctx, callKey{}, c)
 }
@@ -61,8 +68,9 @@ const (
 	headerModel    = headerPrefix + "Model"
 )
 
-// locations returns the locations that a call's headers name, and whether they name any: however the header is spelled, and if it is empty
-// too, for a call must not go everywhere because the bound that its caller meant was not understood.
+// locations returns the locations that a call's headers name, and whether the header is there,
+// however it is spelled. An empty header counts: a call must not go everywhere because its bound
+// was misread.
 func locations(h http.Header) (values []string, named bool) {
 	if values, named = h[headerLocations]; named {
 		return values, true
@@ -75,8 +83,8 @@ func locations(h http.Header) (values []string, named bool) {
 	return nil, false
 }
 
-// askedOf reads what a request asks of the router, or says what is wrong with it.
-func askedOf(req *http.Request) (c Call, wrong string) {
+// optionsOf reads what a request asks of the router, or returns what is wrong with it.
+func optionsOf(req *http.Request) (c Call, wrong string) {
 	c, _ = req.Context().Value(callKey{}).(Call)
 	h := req.Header
 	if c.Affinity == "" {
@@ -90,13 +98,15 @@ func askedOf(req *http.Request) (c Call, wrong string) {
 			}
 		}
 		if len(c.Locations) == 0 {
-			return c, fmt.Sprintf("header %s is %q and names no location; write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
+			return c, fmt.Sprintf("header %s is %q and names no location; "+
+				"write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
 		}
 	}
 	if v := h.Get(headerMaxWait); c.MaxWait == 0 && v != "" {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < 0 {
-			return c, fmt.Sprintf("header %s is %q; write a duration with its unit, e.g. \"5s\"", headerMaxWait, v)
+			return c, fmt.Sprintf("header %s is %q; write a duration with its unit, e.g. \"5s\"",
+				headerMaxWait, v)
 		}
 		if c.MaxWait = d; d == 0 {
 			c.MaxWait = -1
@@ -106,9 +116,10 @@ func askedOf(req *http.Request) (c Call, wrong string) {
 		c.Priority = Priority(h.Get(headerPriority))
 	}
 	switch c.Priority {
-	case "", Interactive, Batch:
+	case "", PriorityInteractive, PriorityBatch:
 		return c, ""
 	default:
-		return c, fmt.Sprintf("priority is %q; write %q or %q", c.Priority, Interactive, Batch)
+		return c, fmt.Sprintf("priority is %q; write %q or %q",
+			c.Priority, PriorityInteractive, PriorityBatch)
 	}
 }

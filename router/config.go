@@ -7,65 +7,78 @@ import (
 )
 
 // Policy says how the router chooses among the ready endpoints of one tier.
-type Policy string
+type Policy = pool.Policy
 
+// The policies, see [pool.Policy].
 const (
-	// LeastLoaded draws two endpoints at random, by weight, and takes the one with fewer tokens in flight per unit of headroom.
-	// The default.
-	LeastLoaded Policy = "least_loaded"
-	// RoundRobin takes the endpoints in turn, by weight.
-	RoundRobin Policy = "round_robin"
-	// Random takes an endpoint at random, by weight.
-	Random Policy = "random"
+	PolicyLeastLoaded = pool.PolicyLeastLoaded
+	PolicyRoundRobin  = pool.PolicyRoundRobin
+	PolicyRandom      = pool.PolicyRandom
 )
 
-// Config says how calls are routed. The zero value is the defaults named at each field.
+// Config sets how calls are routed. The zero value is the defaults named at each field.
 type Config struct {
-	// Policy chooses within a tier. Empty means LeastLoaded.
+	// Policy chooses within a tier. Empty means PolicyLeastLoaded.
 	Policy Policy
-	// MaxAttempts is how many requests to Google one call may cost. Zero means 4.
+	// MaxAttempts is the largest number of requests to Google for one call. Zero means 4.
 	MaxAttempts int
-	// MaxWait is the longest a call queues for an endpoint. Zero means 10 s, negative means it never waits.
+	// MaxWait is the longest time that a call queues for an endpoint. Zero means 10 s, negative
+	// means that calls never queue.
 	MaxWait time.Duration
-	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that back end, else Gemini. Projects of the
-	// other one serve the calls that can be said in its dialect too: generating, counting tokens and embedding, unless a call has a field
-	// that it does not take, or names what lives in a project. Calls and answers are translated, and nothing is left out of them.
+	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that
+	// back end, else Gemini.
+	//
+	// Projects of the other back end serve calls that its dialect can express too: generating,
+	// counting tokens and embedding. A call with a field that it does not take, or that names a
+	// resource of a project, does not go there. The router translates requests and responses and
+	// leaves nothing out.
 	Backend pool.Backend
-	// State is a file that carries over a restart what is used up of the day, what rests, and which limits Google named. It is read once, by
-	// [New]; it is written every 5 seconds while there is news, and by [Router.Close]. Without one, or if it cannot be read, the router starts
-	// knowing nothing, as it does by default. Each program needs a file of its own. It holds no key. Empty means none.
+	// State is a file that carries used day quota, cooldowns and learned limits over a restart.
+	// Each program needs a file of its own. The file holds no key. Empty means none.
+	//
+	// [New] reads the file once. The router writes it every 5 seconds while something changes, and
+	// in [Router.Close]. If the file is missing or cannot be read, the router starts without it.
 	State string
-	// FirstByteTimeout is how long one attempt may stay without a byte from Google. Zero means 10 min: thinking takes minutes.
+	// FirstByteTimeout is how long one attempt waits for the first byte from Google. Zero means 10
+	// min, because thinking takes minutes.
 	FirstByteTimeout time.Duration
-	// Retry sets attempts after faults of Google's.
+	// Retry sets how attempts that ended in a fault are retried.
 	Retry Retry
-	// Models are aliases: name in the call -> model that is asked.
+	// Models are aliases: the name in a call -> the model that serves it.
 	Models map[string]string
-	// Fallbacks are tried when a model is exhausted everywhere: when no endpoint that may serve the call can do so within MaxWait and the
-	// caller's deadline. MaxWait and MaxAttempts are for all models of one call together.
+	// Fallbacks are the models to try when a model is exhausted: when no endpoint can serve the
+	// call within MaxWait and the caller's deadline. MaxWait and MaxAttempts bound all models of
+	// one call together.
 	Fallbacks []Fallback
 }
 
-// Retry sets the attempts that follow a server's fault or a broken connection. Moving on from a quota is no retry and is not limited here.
-// There is none for a call that makes something each time that it is sent (a batch, a tuning, a video, a cached content, a store): after such
-// a failure nobody knows whether it was made, and Google's answer goes to the caller. Answers of models and uploads are asked for again.
+// Retry sets the attempts that follow a server fault or a broken connection. Moving on from a
+// used-up quota is not a retry and has no bound here.
+//
+// A call that creates something (a batch, a tuning job, a video, a cached content, a store) is not
+// retried after such a failure. Google may have created it already; sending again could create a
+// second one. Google's response goes to the caller. Generation and uploads are retried.
 type Retry struct {
-	// Initial is the first backoff before the same endpoint is asked again. Zero means 1 s.
+	// Initial is the first backoff before an attempt on the same endpoint. Zero means 1 s.
 	Initial time.Duration
 	// Max is the longest backoff. Zero means 60 s.
 	Max time.Duration
-	// Budget is the share of calls, over the last 10 s, that may be retried, beside one a second. Zero means 0.2.
+	// Budget is the share of the calls of the last 10 s that may be retried, beside one retry a
+	// second. Zero means 0.2.
 	Budget float64
 }
 
-// Fallback names the models that stand in for one that is exhausted. Spillway-Model in the answer tells which of them gave it; when none
-// could, the answer speaks of the model that was asked for. Nothing stands in for a call that names what lives in one project (a file, a
-// cached content, a tuned model), that continues an answer, that asks about a model (countTokens, models.get), or whose body is too long to be
-// sent twice (64 MB).
+// Fallback names the models that stand in for an exhausted one. The response header Spillway-Model
+// names the model that served the call. If no model can, the response is about the model of the
+// call.
+//
+// A call has no fallback if it names a resource of one project (a file, a cached content, a tuned
+// model) or continues an earlier response. Nor has a call that asks about a model (countTokens,
+// models.get), or whose body is too long to send twice (64 MB).
 type Fallback struct {
-	// Model is the model asked for.
+	// Model is the model of the call.
 	Model string
-	// To are the models tried in its place, in order.
+	// To are the models to try in its place, in order.
 	To []string
 }
 
@@ -85,7 +98,7 @@ func (c Config) effective(projects []pool.Project) Config {
 		}
 	}
 	if c.Policy == "" {
-		c.Policy = LeastLoaded
+		c.Policy = PolicyLeastLoaded
 	}
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 4

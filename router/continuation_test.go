@@ -29,7 +29,7 @@ func TestContinuationStaysWithWhoGaveIt(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stream %v", stream), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := weighted(t, router.RoundRobin, 1, 1, 1, 1, 1)
+				b := weighted(t, router.PolicyRoundRobin, 1, 1, 1, 1, 1)
 				c := b.client(t)
 				first := map[string]bool{}
 				for i := range 10 {
@@ -56,7 +56,7 @@ func TestContinuationStaysWithWhoGaveIt(t *testing.T) {
 // TestContinuationWaitsForWhoGaveIt lets the endpoint rest, and the caller come back with the token later, more than once.
 func TestContinuationWaitsForWhoGaveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := weighted(t, router.RoundRobin, 1, 1, 1)
+		b := weighted(t, router.PolicyRoundRobin, 1, 1, 1)
 		c := b.client(t)
 		once := func(token string) *genai.GenerateContentConfig {
 			return &genai.GenerateContentConfig{AutomaticContinuation: new(false), ContinuationToken: []byte(token)}

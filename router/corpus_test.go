@@ -163,14 +163,14 @@ func (s specimen) resting(b *bed) (pool.Class, time.Time) {
 	stat := b.router.Stat()
 	for _, p := range stat.Projects {
 		for _, k := range p.Keys {
-			if k.Rest.Class != "" {
-				return k.Rest.Class, k.Rest.Until
+			if k.Cooldown.Class != "" {
+				return k.Cooldown.Class, k.Cooldown.Until
 			}
 		}
 	}
 	for _, e := range stat.Endpoints {
-		if e.Rest.Class != "" {
-			return e.Rest.Class, e.Rest.Until
+		if e.Cooldown.Class != "" {
+			return e.Cooldown.Class, e.Cooldown.Until
 		}
 	}
 	for _, e := range stat.Endpoints {

@@ -55,6 +55,16 @@ func TestLeaseComesBackWhateverTheTransportDoes(t *testing.T) {
 		},
 		"nil header": func(*http.Request) (*http.Response, error) { r := answerOf(200, okBody); r.Header = nil; return r, nil },
 		"panic":      func(*http.Request) (*http.Response, error) { panic(http.ErrAbortHandler) },
+		"panic in the body": func(*http.Request) (*http.Response, error) {
+			r := answerOf(200, "")
+			r.Body = panickyBody{}
+			return r, nil
+		},
+		"panic in an error's body": func(*http.Request) (*http.Response, error) {
+			r := answerOf(429, "")
+			r.Body = panickyBody{}
+			return r, nil
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -67,7 +77,7 @@ func TestLeaseComesBackWhateverTheTransportDoes(t *testing.T) {
 				}, router.Config{MaxWait: -1}, limited("a", pool.Limit{Concurrency: 1}))
 				func() {
 					defer func() {
-						if p := recover(); p != nil && name != "panic" {
+						if p := recover(); p != nil && !strings.HasPrefix(name, "panic") {
 							t.Errorf("panic %v", p)
 						}
 					}()
@@ -135,4 +145,59 @@ func TestCallersCredentialIsNotSentHoweverItIsSpelled(t *testing.T) {
 	req.Header["x-goog-api-key"] = []string{"callers-own"}
 	req.Header["authorization"] = []string{"Bearer callers-own"}
 	_, _ = r.RoundTrip(req)
+}
+
+type panickyBody struct{}
+
+func (panickyBody) Read([]byte) (int, error) { panic("a body of somebody else's") }
+func (panickyBody) Close() error             { return nil }
+
+func TestABodyOfNothingButAByteOrderMarkIsHandedOn(t *testing.T) {
+	for _, body := range []string{"\ufeff", " \ufeff ", "\ufeff\n", "", " "} {
+		r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, body), nil }, router.Config{})
+		resp, err := r.RoundTrip(gen(t.Context(), genPath, `{"contents":[]}`))
+		if err != nil {
+			t.Errorf("%q: %v", body, err)
+			continue
+		}
+		if got, err := io.ReadAll(resp.Body); err != nil || string(got) != body {
+			t.Errorf("%q becomes %q, %v", body, got, err)
+		}
+	}
+}
+
+// A proxy's error may show what was sent to it.
+func TestNoErrorOfAnotherPackageShowsAKey(t *testing.T) {
+	const key = "AIzaSyAKeyThatNobodyMaySee"
+	var ended []error
+	keyless := pool.Project{Name: "v", Backend: pool.BackendVertex, Credentials: &failingToken{err: errors.New("no token for " + key), times: -1}}
+	for name, project := range map[string]pool.Project{"transport": keyed("a", key).pool, "token": keyless} {
+		cfg := pool.Config{Projects: []pool.Project{project}}
+		if name == "token" {
+			other := keyed("a", key).pool
+			other.Priority = 1
+			cfg.Projects = append(cfg.Projects, other)
+		}
+		var said []string
+		r := newRouter(t, cfg, router.Config{MaxAttempts: 1, MaxWait: -1},
+			router.WithTransport(transport(func(q *http.Request) (*http.Response, error) {
+				return nil, errors.New("proxy: malformed header " + q.Header.Get("X-Goog-Api-Key"))
+			})),
+			router.WithEvents(func(e pool.Event) { said = append(said, e.Message) }),
+			router.WithTrace(&router.Trace{
+				AttemptEnd: func(_ context.Context, a router.AttemptEnd) { said = append(said, a.Outcome.Message) },
+				CallEnd:    func(_ context.Context, c router.CallEnd) { ended = append(ended, c.Err) },
+			}))
+		if _, err := r.RoundTrip(gen(t.Context(), genPath, `{"contents":[]}`)); err != nil {
+			said = append(said, err.Error())
+		}
+		for _, err := range ended {
+			if err != nil {
+				said = append(said, err.Error())
+			}
+		}
+		if text := strings.Join(said, "\n"); text == "" || strings.Contains(text, key) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
 }

@@ -4,10 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,33 +14,28 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// maxReasons bounds how many endpoints an exhausted answer speaks of.
-const maxReasons = 64
-
-// metadataRetryAt is the metadata of an exhausted answer that is no endpoint: the moment that RetryInfo counts to.
+// metadataRetryAt is the metadata key of an exhausted response that names no endpoint. Its value is
+// the time that RetryInfo counts to.
 const metadataRetryAt = "retry_at"
 
-// ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back, and why. See [Exhausted].
+// ExhaustedError means that no endpoint of the pool could serve a call in time. It says why, and
+// when to retry. See [Exhausted].
 type ExhaustedError struct {
-	// RetryAt is the earliest moment at which the router knew that an endpoint could serve the call. The zero time means that it knew none:
-	// every endpoint waits for somebody to do something.
+	// RetryAt is when an endpoint may next be asked for the call, as far as the router knew. That may
+	// be a probe only. Zero means that the router knew no such time.
 	RetryAt time.Time
-	// Reasons say why each endpoint could not, sorted by endpoint. Of very large pools it is the first 64 endpoints.
+	// Reasons say why each endpoint could not, sorted by endpoint. Of very large pools it lists the
+	// first 64 endpoints.
 	Reasons []Reason
 
 	err genai.APIError
 }
 
 // Reason is why one endpoint could not serve a call.
-type Reason struct {
-	// Endpoint is "project/location/traffic".
-	Endpoint string
-	// Why is a few words for people: "day_quota until 2026-11-23T08:00:00.000Z (GenerateRequestsPerDayPerProjectPerModel)".
-	Why string
-}
+type Reason = pool.Reason
 
-// Exhausted returns what an error of the SDK's says if it is the router's own answer that the pool is exhausted; ok is false for every
-// other error, Google's 429s among them.
+// Exhausted returns the details of an SDK error if it is the router's own response that the pool is
+// exhausted. For every other error, including Google's own 429s, ok is false.
 //
 //	if e, ok := router.Exhausted(err); ok {
 //		requeue(job, e.RetryAt)
@@ -68,15 +60,17 @@ func Exhausted(err error) (e *ExhaustedError, ok bool) {
 				e.RetryAt, _ = time.Parse(time.RFC3339Nano, text)
 				continue
 			}
-			e.Reasons = append(e.Reasons, Reason{name, text})
+			e.Reasons = append(e.Reasons, Reason{Endpoint: name, Why: text})
 		}
-		slices.SortFunc(e.Reasons, func(a, b Reason) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+		slices.SortFunc(e.Reasons, func(a, b Reason) int {
+			return cmp.Compare(a.Endpoint, b.Endpoint)
+		})
 		return e, true
 	}
 	return nil, false
 }
 
-// Error says when to come back, and why each endpoint could not serve the call.
+// Error says when to retry, and why each endpoint could not serve the call.
 func (e *ExhaustedError) Error() string {
 	var b strings.Builder
 	b.WriteString("router: exhausted")
@@ -93,67 +87,5 @@ func (e *ExhaustedError) Error() string {
 	return b.String()
 }
 
-// Unwrap returns the genai.APIError (a value) that the SDK made of the answer.
+// Unwrap returns the genai.APIError (a value) that the SDK made of the response.
 func (e *ExhaustedError) Unwrap() error { return e.err }
-
-// exhausted is the answer when the call cannot be served in time, in Google's own shape, so that code that knows Google's knows ours.
-func (s *session) exhausted() *http.Response {
-	reasons := make(map[string]string)
-	eligible := false
-	for _, c := range s.plan.All() {
-		eligible = eligible || s.eligible(c)
-		if len(reasons) < maxReasons {
-			reasons[c.String()] = s.reason(c)
-		}
-	}
-	if !eligible && s.fallen.soonest.IsZero() {
-		return s.nowhere(reasons)
-	}
-
-	why := "none of the endpoints can be asked"
-	if s.attempts >= s.cfg.MaxAttempts {
-		why = "max_attempts is used up"
-	}
-	e := verdict.Exhausted{
-		Message:  "spillway: no endpoint can serve " + s.name() + " in time: " + why + "; see the details for each",
-		Metadata: reasons,
-	}
-	wake, ok := s.comeBack()
-	if s.fallen.any {
-		wake, ok = s.fallen.soonest, !s.fallen.soonest.IsZero()
-	}
-	if ok {
-		e.Retry = max(wake.Sub(s.now), time.Millisecond)
-		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
-	}
-	resp := s.reply(http.StatusTooManyRequests, e.Body())
-	if e.Retry > 0 {
-		resp.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(e.Retry.Seconds())), 10))
-	}
-	return resp
-}
-
-// reason says why a candidate cannot serve the call.
-func (s *session) reason(c *pool.Candidate) string {
-	switch s.bar(c) {
-	case barBackend:
-		return s.inexpressible()
-	case barHome:
-		return "is not where " + cmp.Or(s.wire.Resource, "the answer that the call continues") + " lives"
-	case barTraffic:
-		return "carries " + string(c.Traffic()) + " traffic"
-	case barLocation:
-		return "location not allowed by the call"
-	default:
-		return cmp.Or(c.Reason(s.now, s.need), "failed for this call")
-	}
-}
-
-// nowhere is the answer to a call that the pool has no endpoint for, whatever the time.
-func (s *session) nowhere(reasons map[string]string) *http.Response {
-	message := "spillway: no endpoint of the pool may serve " + s.name() + "; see the details for each"
-	if len(reasons) == 0 {
-		message = "spillway: no project of the pool takes " + s.name() + "; add it to a [[project]]'s models"
-	}
-	return s.reply(http.StatusBadRequest, verdict.NoEndpoint(message, reasons))
-}

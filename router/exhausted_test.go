@@ -141,9 +141,9 @@ func TestWaitingCallsAreServedInTheirOrderAndInteractiveOnesFirst(t *testing.T) 
 			time.Sleep(10 * time.Millisecond)
 		}
 		send("first", "")
-		send("batch 1", router.Batch)
-		send("batch 2", router.Batch)
-		send("second", router.Interactive)
+		send("batch 1", router.PriorityBatch)
+		send("batch 2", router.PriorityBatch)
+		send("second", router.PriorityInteractive)
 		send("third", "")
 		wg.Wait()
 		want := "first, second, third, batch 1, batch 2"
@@ -230,4 +230,20 @@ func TestExhaustedErrorSaysWhenAndWhy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What Google said of a key is for the operator: its caller comes back when the other project has quota.
+func TestCallThatMeetsADeadKeyLastIsToldWhenToComeBack(t *testing.T) {
+	for _, order := range [][2]string{{"a", "b"}, {"b", "a"}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup{router: router.Config{MaxWait: -1, Policy: router.PolicyRoundRobin}}.bed(t, keyed(order[0], "k-"+order[0]), keyed(order[1], "k-"+order[1]))
+			b.Script(geminitest.Match{Project: "a"}, geminitest.PaidMinuteQuota(flash, 100, 20*time.Second))
+			b.Revoke("k-b")
+			_, err := ask(t.Context(), b.client(t), flash)
+			e, ok := router.Exhausted(err)
+			if !ok || time.Until(e.RetryAt) < 20*time.Second || time.Until(e.RetryAt) > 23*time.Second {
+				t.Errorf("order %v: the error is %v, want the pool's own with the moment of a's quota", order, err)
+			}
+		})
+	}
 }

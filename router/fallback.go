@@ -1,49 +1,55 @@
 package router
 
-import "time"
+import (
+	"time"
 
-// fallen is what became of the models that a call was for, of which none could serve it in time.
-type fallen struct {
+	"github.com/spillway-go/spillway/pool"
+)
+
+// fallback records the models of a call that could not serve it in time.
+type fallback struct {
 	any     bool
-	soonest time.Time // when the first of them could serve the call, as far as is known; the zero time: none ever
-	hope    bool      // one of them is not refused for good everywhere
+	soonest time.Time // when the first of them could serve the call; zero: unknown
+	hope    bool      // one of them may serve such a call later
 }
 
-// fallBack goes over to the next model that stands in for the one asked for. A call that names what belongs to the first one's project,
-// or continues its answer, stays, as does one that asks about the model, rather than asking it.
-func (s *session) fallBack() bool {
-	if s.belongs || s.wire.Continuation != "" || !s.metered() || s.tail != nil || s.attempts >= s.cfg.MaxAttempts || s.ctx.Err() != nil {
+// add records that a model cannot serve the call in time.
+func (f *fallback) add(e *pool.ExhaustedError) {
+	f.any = true
+	if f.soonest.IsZero() || !e.RetryAt.IsZero() && e.RetryAt.Before(f.soonest) {
+		f.soonest = e.RetryAt
+	}
+	f.hope = f.hope || !e.Never && e.Answer == nil
+}
+
+// fallBack selects the next model that stands in for the one of the call. A call keeps its model if
+// it names a resource of a project, continues a response, or asks about the model.
+func (x *exchange) fallBack(e *pool.ExhaustedError) bool {
+	if x.payload.pinned() || x.payload.call.Continuation != "" || !x.payload.metered() ||
+		x.payload.tail != nil || x.attempts >= x.in.cfg.MaxAttempts || x.in.ctx.Err() != nil {
 		return false
 	}
-	next := s.cfg.standIn(s.cfg.alias(s.model), s.plan.Model)
+	next := x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model)
 	if next == "" {
 		return false
 	}
-	s.fall()
-	s.use(next)
+	x.fallback.add(e)
+	x.faults = 0
+	x.selectModel(next)
 	return true
 }
 
-// fall takes leave of a model that cannot serve the call in time.
-func (s *session) fall() {
-	s.fallen.any = true
-	if t, ok := s.comeBack(); ok {
-		s.fallen.soonest = sooner(s.fallen.soonest, t)
+// goBack makes the response to a call that no model could serve be about the model of the call.
+func (x *exchange) goBack(e *pool.ExhaustedError) *pool.ExhaustedError {
+	if !x.fallback.any {
+		return e
 	}
-	s.fallen.hope = s.fallen.hope || s.anyEligible() && s.remembered() == nil
-	s.faulted, s.faults, s.retryAt, s.ahead = nil, 0, time.Time{}, 0
+	x.fallback.add(e)
+	x.selectModel(x.in.cfg.alias(x.model))
+	return x.in.router.pool.Explain(x.request)
 }
 
-// goBack makes the answer to a call that no model could serve speak of the one that its caller asked for.
-func (s *session) goBack() {
-	if !s.fallen.any {
-		return
-	}
-	s.fall()
-	s.use(s.cfg.alias(s.model))
-}
-
-// standIn returns the model that is asked in place of first after the one that was asked last; "" if there is none.
+// standIn returns the fallback of the model first that follows the model last; "" if there is none.
 func (c *Config) standIn(first, last string) string {
 	for _, f := range c.Fallbacks {
 		if c.alias(f.Model) != first {

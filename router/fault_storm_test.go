@@ -286,14 +286,14 @@ func (s *storm) settled(when string) {
 func (s *storm) wedged() string {
 	stat := s.router.Stat()
 	for _, e := range stat.Endpoints {
-		if e.Rest.Class != "" || !e.Breaker.Until.IsZero() {
-			return fmt.Sprintf("%s: %v, breaker %+v", e.Endpoint, e.Rest, e.Breaker)
+		if e.Cooldown.Class != "" || !e.Breaker.Until.IsZero() {
+			return fmt.Sprintf("%s: %v, breaker %+v", e.Endpoint, e.Cooldown, e.Breaker)
 		}
 	}
 	for _, p := range stat.Projects {
 		for _, k := range p.Keys {
-			if k.Rest.Class != "" {
-				return fmt.Sprintf("%s %v: %v", p.Name, k.Key, k.Rest)
+			if k.Cooldown.Class != "" {
+				return fmt.Sprintf("%s %v: %v", p.Name, k.Key, k.Cooldown)
 			}
 		}
 	}

@@ -12,13 +12,15 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// pageToken is the parameter that asks for a page of a list, and pagePrefix what tells a token of ours.
+// pageToken is the parameter that asks for a page of a list. Tokens of the router begin with
+// pagePrefix.
 const (
 	pageToken  = "pageToken"
 	pagePrefix = "spillway."
 )
 
-// cursor is where a list that runs over several homes has come to: what a page token of ours says.
+// cursor is the position of a list that runs over several homes: the content of a page token of the
+// router.
 type cursor struct {
 	Project  string `json:"p"`
 	Location string `json:"l"`
@@ -27,7 +29,7 @@ type cursor struct {
 
 func (c cursor) home() pool.Home { return pool.Home{Project: c.Project, Location: c.Location} }
 
-// start is where the list of a home begins.
+// start returns the beginning of the list of a home.
 func start(h pool.Home) cursor { return cursor{Project: h.Project, Location: h.Location} }
 
 func (c cursor) token() string {
@@ -35,7 +37,7 @@ func (c cursor) token() string {
 	return pagePrefix + base64.RawURLEncoding.EncodeToString(text)
 }
 
-// parseCursor reads a page token. ok is false for tokens that are not ours.
+// parseCursor reads a page token. ok is false for tokens that are not the router's.
 func parseCursor(token string) (c cursor, ok bool) {
 	text, ours := strings.CutPrefix(token, pagePrefix)
 	if !ours {
@@ -45,33 +47,42 @@ func parseCursor(token string) (c cursor, ok bool) {
 	return c, err == nil && json.Unmarshal(data, &c) == nil
 }
 
-// lists reports whether the call lists things of which every project has its own.
-func (s *session) lists() bool {
-	return s.belongs && len(s.wire.Resources) == 0 && s.req.Method == http.MethodGet && strings.HasSuffix(s.wire.Method, ".list")
+// lists reports whether the call lists resources of which every project has its own.
+func (x *exchange) lists() bool {
+	c := &x.payload.call
+	return x.payload.pinned() && len(c.Resources) == 0 &&
+		x.in.req.Method == http.MethodGet && strings.HasSuffix(c.Method, ".list")
 }
 
-// list asks the homes one after another, a page of one of them at a time, so that nothing is lost or repeated: its tokens say whose page is
-// next. A home that gives no answer ends it: a list with a hole in it is worse than none.
-func (s *session) list() (*http.Response, error) {
-	homes := slices.DeleteFunc(s.router.pool.Homes(s.wire.Backend), func(h pool.Home) bool {
-		return !slices.ContainsFunc(s.plan.All(), func(c *pool.Candidate) bool { return h.Has(c) && s.eligible(c) })
+// lister lists the resources of every project.
+type lister struct{ x *exchange }
+
+// list asks the homes one after another, one page of one home at a time, so that no item is lost or
+// repeated. The page token names the home of the next page. A home that does not respond ends the
+// list, because a list with a gap is worse than none.
+func (l lister) list() (*http.Response, error) {
+	p := l.x.in.router.pool
+	homes := slices.DeleteFunc(p.Homes(l.x.payload.call.Backend), func(h pool.Home) bool {
+		return !l.x.servedIn(h)
 	})
 	if len(homes) == 0 {
-		return s.exhausted(), nil
+		return l.x.exhausted(p.Explain(l.x.request)), nil
 	}
 	at, i := start(homes[0]), 0
-	if token := s.req.URL.Query().Get(pageToken); token != "" {
+	if token := l.x.in.req.URL.Query().Get(pageToken); token != "" {
 		var ok bool
-		if at, ok = parseCursor(token); !ok && len(homes) == 1 { // of before another project was added
+		if at, ok = parseCursor(token); !ok && len(homes) == 1 {
+			// The token is Google's own, because the list has a single home.
 			at, ok = cursor{homes[0].Project, homes[0].Location, token}, true
 		}
 		if i = slices.Index(homes, at.home()); !ok || i < 0 {
-			return s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT",
-				"spillway: the page token is not one of this list; begin the list again, without a token"), nil
+			return l.x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT",
+				"spillway: the page token is not one of this list; "+
+					"begin the list again, without a token"), nil
 		}
 	}
 	for {
-		resp, body, err := s.page(at)
+		resp, body, err := l.page(at)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			return resp, err
 		}
@@ -84,7 +95,7 @@ func (s *session) list() (*http.Response, error) {
 			at = start(homes[i])
 			continue
 		case i+1 < len(homes):
-			next = s.next(homes[i+1:])
+			next = l.next(homes[i+1:])
 		}
 		if len(homes) > 1 {
 			setBody(resp, request.WithNextPage(body, next))
@@ -93,11 +104,12 @@ func (s *session) list() (*http.Response, error) {
 	}
 }
 
-// next is the token of the first of the homes that has something to list, empty if none has: SDKs take a page that is announced for one with
-// items. Of a home that gives no answer the caller hears when asking for its page.
-func (s *session) next(homes []pool.Home) string {
+// next returns the token of the first home that has something to list, empty if none has. SDKs
+// expect items on a page that a token announces. A home that fails here fails again, visibly, when
+// the caller asks for its page.
+func (l lister) next(homes []pool.Home) string {
 	for _, home := range homes {
-		resp, body, err := s.page(start(home))
+		resp, body, err := l.page(start(home))
 		if err != nil || resp.StatusCode != http.StatusOK {
 			if err == nil {
 				closeBody(resp.Body)
@@ -111,22 +123,24 @@ func (s *session) next(homes []pool.Home) string {
 	return ""
 }
 
-// page asks for one page of one home. The body of a good answer is read already.
-func (s *session) page(at cursor) (resp *http.Response, body []byte, err error) {
-	req := s.req.Clone(WithCall(s.ctx, s.asked))
+// page asks one home for one page. The body of a good response is already read.
+func (l lister) page(at cursor) (resp *http.Response, body []byte, err error) {
+	req := l.x.in.req.Clone(WithCall(l.x.trace.context(), l.x.in.options))
 	q := req.URL.Query()
 	q.Del(pageToken)
 	if at.Page != "" {
 		q.Set(pageToken, at.Page)
 	}
 	req.URL.RawQuery = q.Encode()
-	sub, refused, err := s.router.newSession(req)
+	req.Body, req.GetBody, req.ContentLength = nil, nil, 0 // it was read, and a list needs none
+	sub, refused, err := l.x.in.router.newExchange(req)
 	if err != nil || refused != nil {
 		return refused, nil, err
 	}
 	defer sub.close()
-	sub.home = at.home()
-	resp, err = sub.run()
+	sub.request.Home = at.home()
+	res := sub.do(sub.attempt)
+	resp, err = res.resp, res.err
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return resp, nil, err
 	}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -15,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
@@ -23,22 +20,28 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// The SDK dials the sessions of the Live API by itself, past the HTTP client that it was given. So the router does not carry them: it picks
-// the endpoint and gives the SDK what it needs to dial there.
+// The SDK dials the sessions of the Live API itself, past the HTTP client that it was given. The
+// router therefore does not carry them. It picks the endpoint and returns what the SDK needs to
+// dial it.
 
-// Live is a place in the pool for one session of the Live API, see [Router.LiveConfig]. It is safe for concurrent use.
+// Live is an endpoint leased for one session of the Live API, see [Router.LiveConfig]. It is safe
+// for concurrent use.
 type Live struct {
-	// Model is the model to be connected to: what an alias stands for, or what stands in for one that is exhausted.
+	// Model is the model to connect to: the target of an alias, or a fallback.
 	Model string
 	// Endpoint is "project/location/traffic".
 	Endpoint string
 
 	lease     pool.Lease
-	config    func() *genai.ClientConfig // a closure, for it holds a credential, which nothing that prints a Live must show
+	attempt   *attempt                   // for the trace
+	config    func() *genai.ClientConfig // a closure, so that printing a Live shows no credential
+	scrub     func([]byte) []byte
 	connected atomic.Bool
+	ended     atomic.Bool
 }
 
-// LiveConfig finds an endpoint for a session of the Live API with a model, or an alias of one, and keeps the place until [Live.Release]:
+// LiveConfig leases an endpoint for a session of the Live API with a model, or an alias of one,
+// until [Live.Release]:
 //
 //	live, err := r.LiveConfig(ctx, model)
 //	if err != nil { … }
@@ -47,44 +50,57 @@ type Live struct {
 //	session, err := client.Live.Connect(ctx, live.Model, config)
 //	defer func() { live.Release(err) }()
 //
-// [Router.ConnectLive] does that, and goes elsewhere where it fails.
+// [Router.ConnectLive] does that, and tries another endpoint when connecting fails.
 //
-// The endpoint is chosen as for any call, by tiers and policy, in the client's own dialect, also as [WithCall] asks in ctx. The session is
-// one request against limits (rpm, rpd, concurrency) and no tokens, for how many it will take is not known. An order of Provisioned
-// Throughput goes first while it does not rest; the router does not count what the session takes of it, and Vertex AI spills over by
-// itself when it is full.
+// The endpoint is chosen as for any call, by tiers and policy, in the client's own dialect, and as
+// [WithCall] says in ctx. The session counts as one request against limits (rpm, rpd, concurrency).
+// It reserves no tokens, because their number is unknown.
 //
-// It waits for an endpoint as any call does, and fails as any call does: with an [*ExhaustedError], a [genai.APIError] of Google's or the
-// router's, ErrClosed, or ctx's error.
+// An order of Provisioned Throughput goes first unless it is on cooldown. The router does not count
+// what the session takes of it, and Vertex AI spills over by itself when it is full.
+//
+// LiveConfig queues for an endpoint as any call does. It fails with an [*ExhaustedError], a
+// [genai.APIError] of Google's or the router's, ErrClosed, or ctx's error.
 func (r *Router) LiveConfig(ctx context.Context, model string) (*Live, error) {
-	s, err := r.liveSession(ctx, model)
+	x, err := r.liveExchange(ctx, model)
 	if err != nil {
 		return nil, err
 	}
-	return s.live()
+	return x.live(func(*Live) result { return result{served: true} })
 }
 
-// Config returns what [genai.NewClient] needs to make the client whose Live service connects to the endpoint; another one each time. It
-// holds the credential of the pool's project, as a key or as an access token that is good for the next minutes: it is not to be logged, and
-// NewClient's errors show it. Requests of the client other than for Live go by way of the router, like all others.
+// Config returns the configuration of a [genai.NewClient] whose Live service connects to the
+// endpoint, a new copy each time. Other requests of that client go through the router.
+//
+// The configuration holds a credential of the pool: a key, or an access token that is valid for a
+// few minutes. Do not log it, and note that errors of NewClient show it.
 func (l *Live) Config() *genai.ClientConfig { return l.config() }
 
-// Release gives the place back when the session has ended. The error that ended it, of Connect or of a session's Receive, tells the router
-// what must rest: a dead key, a quota that is used up, servers that cannot be reached. nil is a session that went well. Only the first
-// Release counts. A place that is not released is given back after an hour; sessions may last longer.
+// Release ends the lease when the session has ended. The argument is the error of Connect or
+// Receive that ended the session. Nil means that the session went well. The router puts on cooldown
+// what the error is about: a dead key, a quota, servers that cannot be reached. Only the first
+// Release counts. A lease that is not released expires after an hour; sessions may last longer.
 func (l *Live) Release(err error) {
 	if err == nil {
 		o := pool.Outcome{Class: pool.ClassOK}
-		if l.lease.Candidate().Traffic() == pool.TrafficProvisioned {
-			o.Class = pool.ClassCancelled // whether the order has served it is not known
+		if l.lease.Endpoint().Traffic == pool.TrafficProvisioned {
+			o.Class = pool.ClassCancelled // it is unknown whether the order has served it
 		}
-		l.lease.Settle(time.Now(), o)
+		l.end(&o)
 		return
 	}
 	l.settle(err)
 }
 
-// settle ends the place with what an error means.
+// end ends the lease, once, and tells the trace.
+func (l *Live) end(o *pool.Outcome) {
+	if l.ended.CompareAndSwap(false, true) {
+		l.lease.Settle(time.Now(), *o)
+		l.attempt.exchange.trace.attemptEnd(l.attempt, o)
+	}
+}
+
+// settle ends the lease with the outcome that an error stands for.
 func (l *Live) settle(err error) verdict.Verdict {
 	v, body := l.judge(err)
 	o := pool.Outcome{Class: v.Class, Hint: v.Hint, Message: v.Message}
@@ -92,76 +108,15 @@ func (l *Live) settle(err error) verdict.Verdict {
 		o = outcome(v, v.Code, body)
 	}
 	if l.connected.Load() && (o.Class.Fault() || o.Class == pool.ClassCallerFault) {
-		o = pool.Outcome{Class: pool.ClassOK} // sessions end like that all the time
+		o = pool.Outcome{Class: pool.ClassOK} // a common end of sessions
 	}
-	l.lease.Settle(time.Now(), o)
+	l.end(&o)
 	return v
 }
 
-// liveCodes are the HTTP statuses that stand for the codes with which Google closes a session: inferred from how Google words them, no list
-// of them is public; a policy violation (1008) is told by its words.
-var liveCodes = map[int]int{
-	websocket.CloseInvalidFramePayloadData: http.StatusBadRequest,
-	websocket.ClosePolicyViolation:         http.StatusBadRequest,
-	websocket.CloseInternalServerErr:       http.StatusInternalServerError,
-	websocket.CloseServiceRestart:          http.StatusServiceUnavailable,
-	websocket.CloseTryAgainLater:           http.StatusServiceUnavailable,
-}
-
-// judge says what the error of a session means, with the answer of Google's that it stands for, if it is one.
-func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
-	c := l.lease.Candidate()
-	heard := verdict.Answer{Backend: c.Backend(), Keyed: l.lease.Keyed(), Header: http.Header{}, Now: time.Now()}
-	var closed *websocket.CloseError
-	var network *net.OpError
-	_, said, isError := strings.Cut(err.Error(), "received error in response: ")
-	switch {
-	case errors.As(err, &closed):
-	case isError:
-		heard.Body = verdict.Scrub([]byte(said), l.lease.Secrets()...)
-		return verdict.Judge(heard), heard.Body
-	case errors.Is(err, websocket.ErrBadHandshake):
-		// Refused, and the SDK keeps the reason to itself: the project rests for the model, but not for long.
-		return verdict.Verdict{Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused"}, nil
-	case errors.Is(err, errFirstByte):
-		return verdict.Verdict{Class: pool.ClassTransport}, nil
-	case errors.Is(err, net.ErrClosed), !errors.As(err, &network) && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
-		return verdict.Verdict{Class: pool.ClassCancelled}, nil
-	case network != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), strings.HasPrefix(err.Error(), "Connect to "):
-		return verdict.Verdict{Class: pool.ClassTransport}, nil
-	default:
-		return verdict.Verdict{Class: pool.ClassCallerFault}, nil // of the SDK: a field that the back end does not take
-	}
-	code, known := liveCodes[closed.Code]
-	text := strings.ToLower(closed.Text)
-	has := func(words ...string) bool {
-		for _, w := range words {
-			if strings.Contains(text, w) {
-				return true
-			}
-		}
-		return false
-	}
-	switch {
-	case closed.Code == websocket.CloseNormalClosure, closed.Code == websocket.CloseGoingAway:
-		return verdict.Verdict{Class: pool.ClassOK}, nil
-	case !known: // 1006: it broke off
-		return verdict.Verdict{Class: pool.ClassTransport}, nil
-	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests", "rate limit"):
-		code = http.StatusTooManyRequests
-	case code == http.StatusBadRequest && has("is not found", "was not found"):
-		code = http.StatusNotFound
-	case code == http.StatusBadRequest && has("leaked", "permission", "denied", "suspended", "blocked"):
-		code = http.StatusForbidden
-	case has("unavailable", "overloaded", "high demand"):
-		code = http.StatusServiceUnavailable
-	}
-	heard.Status, heard.Body = code, verdict.Scrub(verdict.ErrorBody(code, "", closed.Text), l.lease.Secrets()...)
-	return verdict.Judge(heard), heard.Body
-}
-
-// liveSession is a call for a session with a model. It has no request of its own: one is made up that names the model as the SDK would.
-func (r *Router) liveSession(ctx context.Context, model string) (*session, error) {
+// liveExchange returns the exchange of a session with a model. A session has no request of its own,
+// so liveExchange makes one that names the model as the SDK would.
+func (r *Router) liveExchange(ctx context.Context, model string) (*exchange, error) {
 	if r.isClosed() {
 		return nil, ErrClosed
 	}
@@ -170,87 +125,102 @@ func (r *Router) liveSession(ctx context.Context, model string) (*session, error
 		address = "https://aiplatform.googleapis.com/v1beta1/projects/-/locations/-/"
 	}
 	name := model
-	if i := strings.LastIndexByte(name, '/'); i < 0 || strings.HasSuffix("/"+name[:i], "/models") || name[:i] == "google" {
+	if i := strings.LastIndexByte(name, '/'); i < 0 ||
+		strings.HasSuffix("/"+name[:i], "/models") || name[:i] == "google" {
 		name = "models/" + url.PathEscape(name[i+1:])
 	} else if strings.HasPrefix(name, "projects/") { // a tuned model's endpoint
 		address = strings.TrimSuffix(address, "projects/-/locations/-/")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address+name+":bidiGenerateContent", nil)
+	address += name + ":bidiGenerateContent"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
 	if err != nil {
-		return nil, fmt.Errorf("router: %q is no name of a model", model)
+		return nil, fmt.Errorf("router: %q is not the name of a model", model)
 	}
-	s, refused, err := r.newSession(req)
+	x, refused, err := r.newExchange(req)
 	if err == nil && refused == nil {
-		refused, err = s.bind()
+		if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
+			refused, err = x.ended(refused, err)
+		}
 	}
 	if err == nil && refused != nil {
 		err = errorOf(refused)
 	}
-	return s, err
+	return x, err
 }
 
-// live leases an endpoint for the session.
-func (s *session) live() (*Live, error) {
-	for {
-		lease, err := s.acquire()
-		switch {
-		case errors.Is(err, errExhausted) && s.fallBack():
-			continue
-		case errors.Is(err, errExhausted):
-			resp, err := s.giveUp()
-			if err != nil {
-				return nil, err
+// live leases an endpoint for the session, by the same loop as any call, and connects it.
+func (x *exchange) live(connect func(*Live) result) (*Live, error) {
+	res := x.do(func(lease pool.Lease) result {
+		a := &attempt{exchange: x, lease: lease, endpoint: lease.Endpoint()}
+		x.trace.attemptStart(a)
+		l, err := x.newLive(lease)
+		if err != nil {
+			class := x.authClass(x.in.ctx, err)
+			if class == pool.ClassCancelled {
+				err = x.in.ctx.Err()
 			}
-			return nil, errorOf(resp)
-		case err != nil:
-			return nil, err
+			err = scrubbed(err, x.in.router.scrubbers.of(lease.Secrets()).Scrub)
+			o := pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Unsent: true}
+			lease.Settle(time.Now(), o)
+			x.trace.attemptEnd(a, &o)
+			return result{
+				lease: lease, class: class, unsent: true, noAuth: true,
+				err: fmt.Errorf("router: access token for %s: %w", lease.Endpoint().Name, err),
+			}
 		}
-		s.attempts++
-		l, err := s.place(lease)
-		if err == nil {
-			return l, nil
-		}
-		// No access token.
-		cancelled := s.ctx.Err() != nil
-		class := pool.ClassProjectMisconfigured
-		if cancelled {
-			class = pool.ClassCancelled
-		}
-		lease.Settle(time.Now(), pool.Outcome{Class: class, Message: "no access token: " + err.Error()})
-		s.look()
-		a := answer{candidate: lease.Candidate(), class: class, err: fmt.Errorf("router: access token for %s: %w", lease.Candidate(), err)}
-		if s.last = &a; cancelled || !s.again(&a) {
-			return nil, a.err
-		}
+		l.attempt = a
+		res := connect(l)
+		res.lease, res.live = lease, l
+		a.open, res.open = res.served, res.served // the session goes on
+		return res
+	})
+	switch {
+	case res.err != nil:
+		return nil, res.err
+	case res.served:
+		return res.live, nil
+	default:
+		return nil, errorOf(res.resp)
 	}
 }
 
-// place makes the config for a leased endpoint.
-func (s *session) place(lease pool.Lease) (*Live, error) {
-	c := lease.Candidate()
+// newLive makes the configuration for a leased endpoint.
+func (x *exchange) newLive(lease pool.Lease) (*Live, error) {
+	e := lease.Endpoint()
 	h := http.Header{}
-	if err := lease.Authorize(s.ctx, h); err != nil {
+	ctx, cancel := context.WithTimeoutCause(x.in.ctx, x.in.cfg.FirstByteTimeout, errFirstByte)
+	defer cancel()
+	if err := lease.Authorize(ctx, h); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return nil, err
 	}
-	base := url.URL{Scheme: "https", Host: request.Host(c.Backend(), c.Location())}
-	if b := c.BaseURL(); b != nil {
-		base = *b
+	base := url.URL{Scheme: "https", Host: request.Host(e.Backend, e.Location)}
+	if e.BaseURL != nil {
+		base = *e.BaseURL
 	}
-	// The SDK dials what is neither ws nor wss as wss.
+	// The SDK dials every scheme but ws and wss as wss.
 	base.Scheme = strings.Replace(base.Scheme, "http", "ws", 1)
-	cc := genai.ClientConfig{HTTPClient: &http.Client{Transport: s.router}, HTTPOptions: genai.HTTPOptions{BaseURL: base.String()}}
-	if c.Backend() == pool.BackendGemini {
+	cc := genai.ClientConfig{
+		HTTPClient:  &http.Client{Transport: x.in.router},
+		HTTPOptions: genai.HTTPOptions{BaseURL: base.String()},
+	}
+	if e.Backend == pool.BackendGemini {
 		cc.Backend, cc.APIKey = genai.BackendGeminiAPI, h.Get("X-Goog-Api-Key")
 	} else {
-		cc.Backend, cc.Project, cc.Location = genai.BackendVertexAI, c.ProjectID(), c.Location()
-		if c.Traffic() == pool.TrafficOnDemand {
+		cc.Backend, cc.Project, cc.Location = genai.BackendVertexAI, e.ProjectID, e.Location
+		if e.Traffic == pool.TrafficOnDemand {
 			h[requestType] = []string{shared}
 		}
 		cc.HTTPOptions.Headers = h
 	}
-	l := &Live{Model: s.plan.Model, Endpoint: c.String(), lease: lease}
-	if s.belongs {
-		l.Model = s.model
+	l := &Live{
+		Model: x.request.Model, Endpoint: e.Name, lease: lease,
+		scrub: x.in.router.scrubbers.of(lease.Secrets()).Scrub,
+	}
+	if x.payload.pinned() {
+		l.Model = x.model
 	}
 	l.config = func() *genai.ClientConfig {
 		fresh := cc
@@ -260,7 +230,7 @@ func (s *session) place(lease pool.Lease) (*Live, error) {
 	return l, nil
 }
 
-// errorOf is the error that the SDK would make of an answer of ours.
+// errorOf returns the error that the SDK would make of one of the router's responses.
 func errorOf(resp *http.Response) error {
 	var body struct {
 		Error genai.APIError `json:"error"`
@@ -269,7 +239,9 @@ func errorOf(resp *http.Response) error {
 	_, _ = text.ReadFrom(resp.Body)
 	closeBody(resp.Body)
 	if json.Unmarshal(text.Bytes(), &body) != nil || body.Error.Code == 0 {
-		body.Error = genai.APIError{Code: resp.StatusCode, Status: resp.Status, Message: text.String()}
+		body.Error = genai.APIError{
+			Code: resp.StatusCode, Status: resp.Status, Message: text.String(),
+		}
 	}
 	if e, ok := Exhausted(body.Error); ok {
 		return e
@@ -277,10 +249,11 @@ func errorOf(resp *http.Response) error {
 	return body.Error
 }
 
-// LiveSession is a session of the Live API that holds its place in the pool until it ends: close it.
+// LiveSession is a session of the Live API that holds a lease of its endpoint until it ends. Close
+// it.
 type LiveSession struct {
 	*genai.Session
-	// Model is the model that it is with, Endpoint where: "project/location/traffic".
+	// Model is the model that the session is with. Endpoint is where: "project/location/traffic".
 	Model, Endpoint string
 
 	live *Live
@@ -288,46 +261,49 @@ type LiveSession struct {
 	err  error
 }
 
-// ConnectLive is client.Live.Connect by way of the pool: it connects a session of the Live API with a model, or an alias of one, through
-// whichever endpoint can take it now, and goes on to the next where connecting fails, within [Config.MaxAttempts]. A session that is
-// connected stays where it is. How endpoints are chosen, and the errors when none can be, are those of [Router.LiveConfig]; other errors are
-// the SDK's.
+// ConnectLive is client.Live.Connect through the pool. It connects a session of the Live API with a
+// model, or an alias of one, through an endpoint that is ready. If connecting fails it tries the
+// next endpoint, within [Config.MaxAttempts]. A connected session stays on its endpoint. Endpoints
+// are chosen as in [Router.LiveConfig], with the same errors if there is none; other errors are the
+// SDK's.
 //
-// Cancelling ctx ends the waiting and the connecting, not the session. The SDK does not let go of a connection that hangs while it is made;
-// it is given up after [Config.FirstByteTimeout] or with ctx, and closed if it ever comes to be.
-func (r *Router) ConnectLive(ctx context.Context, model string, config *genai.LiveConnectConfig) (*LiveSession, error) {
-	s, err := r.liveSession(ctx, model)
+// Cancelling ctx ends the waiting and the connecting, not the session. The SDK cannot cancel a
+// connection that hangs while it is made. ConnectLive abandons it after [Config.FirstByteTimeout]
+// or with ctx, and closes it if it completes later.
+func (r *Router) ConnectLive(
+	ctx context.Context, model string, config *genai.LiveConnectConfig,
+) (*LiveSession, error) {
+	x, err := r.liveExchange(ctx, model)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		l, err := s.live()
-		if err != nil {
-			return nil, err
-		}
-		session, err := l.connect(s.ctx, s.cfg.FirstByteTimeout, config)
-		if err == nil {
+	var session *genai.Session
+	l, err := x.live(func(l *Live) result {
+		var err error
+		if session, err = l.connect(x.in.ctx, x.in.cfg.FirstByteTimeout, config); err == nil {
 			l.connected.Store(true)
-			if l.lease.Candidate().Traffic() == pool.TrafficOnDemand {
+			if l.lease.Endpoint().Traffic == pool.TrafficOnDemand {
 				l.lease.Accept(time.Now())
 			}
-			return &LiveSession{Session: session, Model: l.Model, Endpoint: l.Endpoint, live: l}, nil
+			return result{served: true}
 		}
 		v := l.settle(err)
-		s.look()
-		err = l.scrubbed(err)
-		a := answer{candidate: l.lease.Candidate(), class: v.Class, hint: v.Hint, err: err}
-		if s.last = &a; s.ctx.Err() != nil || !a.class.Elsewhere() || !s.again(&a) {
-			return nil, err
-		}
+		return result{class: v.Class, hint: v.Hint, err: scrubbed(err, l.scrub)}
+	})
+	if err != nil {
+		return nil, err
 	}
+	return &LiveSession{Session: session, Model: l.Model, Endpoint: l.Endpoint, live: l}, nil
 }
 
-// connect has the SDK dial, which takes its time whatever becomes of the context.
-func (l *Live) connect(ctx context.Context, timeout time.Duration, config *genai.LiveConnectConfig) (*genai.Session, error) {
+// connect lets the SDK dial. The SDK takes its time even if the context ends.
+func (l *Live) connect(
+	ctx context.Context, timeout time.Duration, config *genai.LiveConnectConfig,
+) (*genai.Session, error) {
 	client, err := genai.NewClient(ctx, l.Config())
 	if err != nil {
-		return nil, errors.New("router: the SDK makes no client for a Live session") // its own words may show the key
+		// err may show the key.
+		return nil, errors.New("router: cannot create the SDK's client for a Live session")
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errFirstByte)
 	type result struct {
@@ -353,29 +329,22 @@ func (l *Live) connect(ctx context.Context, timeout time.Duration, config *genai
 	}
 }
 
-// scrubbed takes the pool's keys out of an error that somebody else has worded.
-func (l *Live) scrubbed(err error) error {
-	text := err.Error()
-	if clean := string(verdict.Scrub([]byte(text), l.lease.Secrets()...)); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
-
-// Receive is the SDK's. The error that ends the session tells the router what must rest.
+// Receive is the SDK's Receive. The error that ends the session ends the lease, as in
+// [Live.Release].
 func (s *LiveSession) Receive() (*genai.LiveServerMessage, error) {
 	m, err := s.Session.Receive()
 	if err != nil {
 		s.live.Release(err)
-		err = s.live.scrubbed(err)
+		err = scrubbed(err, s.live.scrub)
 	}
 	return m, err
 }
 
-// Close ends the session and gives its place back. It may be called more than once; all return what the first did.
+// Close ends the session and its lease. It may be called more than once and returns the same error
+// each time.
 func (s *LiveSession) Close() error {
 	s.once.Do(func() {
-		s.live.Release(nil) // first: what Receive says of a connection that we close is not the router's business
+		s.live.Release(nil) // first: Receive's error after our own Close is not an outcome
 		s.err = s.Session.Close()
 	})
 	return s.err

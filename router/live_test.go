@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"cloud.google.com/go/auth"
 	"github.com/gorilla/websocket"
 	"google.golang.org/genai"
 
@@ -453,4 +454,28 @@ func TestLiveWaitsForAPlace(t *testing.T) {
 			t.Errorf("a closed router gives %v", err)
 		}
 	})
+}
+
+func TestALiveSessionDoesNotWaitForATokenServerThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := pool.Project{Name: "h", Backend: pool.BackendVertex, Credentials: hangingToken{}}
+		works := pool.Project{Name: "w", Backend: pool.BackendVertex, Credentials: token("t"), Priority: 1}
+		r := newRouter(t, pool.Config{Projects: []pool.Project{hangs, works}}, router.Config{FirstByteTimeout: 5 * time.Second})
+		began := time.Now()
+		l, err := r.LiveConfig(t.Context(), flash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Release(nil)
+		if d := time.Since(began); l.Endpoint != "w/global/on_demand" || d > 10*time.Second {
+			t.Errorf("leases %s after %v", l.Endpoint, d)
+		}
+	})
+}
+
+type hangingToken struct{}
+
+func (hangingToken) Token(ctx context.Context) (*auth.Token, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

@@ -126,7 +126,7 @@ func TestErrorsOfTheOtherBackEndAreJudgedAsItsOwn(t *testing.T) {
 				t.Errorf("%q, %v, %v", text, h, err)
 			}
 			want := map[pool.Backend]pool.Class{pool.BackendGemini: pool.ClassQuotaUnknown, pool.BackendVertex: pool.ClassContention}[other]
-			if got := b.router.Plan(flash).All()[0].Resting(time.Now()).Class; got != want {
+			if got := b.router.Stat().Endpoints[0].Cooldown.Class; got != want {
 				t.Errorf("%s rests for %q, want %q", projectOf(other), got, want)
 			}
 		})
@@ -348,7 +348,7 @@ func TestCallsThatWaitGoToTheOtherBackEndThatAReloadBrings(t *testing.T) {
 			})
 		}
 		wg.Go(func() { // a batch call asks what the calls that wait could have
-			ctx := router.WithCall(t.Context(), router.Call{Priority: router.Batch})
+			ctx := router.WithCall(t.Context(), router.Call{Priority: router.PriorityBatch})
 			if _, err := ask(ctx, c, flash); err != nil {
 				t.Error(err)
 			}

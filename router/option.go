@@ -3,33 +3,68 @@ package router
 import (
 	"log/slog"
 	"net/http"
+
+	"github.com/spillway-go/spillway/pool"
 )
 
-// Option sets what a TOML file cannot: how a [Router] is tied into the program around it.
+// Option sets what a TOML file cannot: how a [Router] is tied into its program.
 type Option interface{ apply(o *options) }
 
 type options struct {
 	transport http.RoundTripper
 	log       *slog.Logger
+	silent    bool // no logger was given
+	events    func(pool.Event)
+	trace     *Trace
 }
 
 type optionFunc func(*options)
 
 func (f optionFunc) apply(o *options) { f(o) }
 
-// WithTransport sets what requests finally go through. Absent or nil, it is an [http.Transport] of the router's own, for many
-// connections to a host and HTTP/2. It must be safe for concurrent use and, like every RoundTripper, leave the request as it is.
+// WithTransport sets the transport that carries the requests. Absent or nil, the router makes an
+// [http.Transport] for HTTP/2 and many connections to a host. The transport must be safe for
+// concurrent use and, like every RoundTripper, must not modify the request.
 func WithTransport(t http.RoundTripper) Option {
 	return optionFunc(func(o *options) { o.transport = t })
 }
 
-// WithLogger sets who hears when something begins to rest, is back, or needs a person's attention; never of single calls, and never a
-// key. Absent or nil, the router is silent.
+// WithLogger sets the logger that gets a line for each [pool.Event]: a cooldown that started or
+// ended, or a problem that needs an operator. It gets no lines about single calls and never a key.
+// Absent or nil, the router logs nothing.
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) { o.log = l })
 }
 
-// Logger returns the logger that opts choose; one that is silent if they choose none. It is for code that makes routers for others.
+// WithEvents sets a function that receives every [pool.Event], one at a time, while no lock is
+// held. It must return soon. If it panics, the panic is logged to [slog.Default]. Absent or nil,
+// there is none.
+func WithEvents(f func(pool.Event)) Option {
+	return optionFunc(func(o *options) { o.events = f })
+}
+
+// WithTrace sets functions that receive the steps of each call. Absent or nil, there are none.
+func WithTrace(t *Trace) Option {
+	return optionFunc(func(o *options) { o.trace = t })
+}
+
+// observer returns the function that receives the pool's events, nil if there is none.
+func (o *options) observer() func(pool.Event) {
+	if o.silent {
+		return o.events
+	}
+	log := pool.Log(o.log)
+	if o.events == nil {
+		return log
+	}
+	return func(e pool.Event) {
+		log(e)
+		o.events(e)
+	}
+}
+
+// Logger returns the logger that opts set, or one that discards everything. It is for code that
+// makes routers for others.
 func Logger(opts ...Option) *slog.Logger { return choose(opts).log }
 
 func choose(opts []Option) options {
@@ -38,6 +73,7 @@ func choose(opts []Option) options {
 		opt.apply(&o)
 	}
 	if o.log == nil {
+		o.silent = true
 		o.log = slog.New(slog.DiscardHandler)
 	}
 	return o

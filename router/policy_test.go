@@ -30,13 +30,13 @@ func TestEachPolicyGivesShareByWeight(t *testing.T) {
 		within  float64 // of the whole
 		weights []float64
 	}{
-		{router.Random, 0.06, []float64{1, 1, 1}},
-		{router.Random, 0.06, []float64{1, 2, 5}},
-		{router.RoundRobin, 0.002, []float64{1, 1, 1}},
-		{router.RoundRobin, 0.002, []float64{1, 2, 5}},
-		{router.RoundRobin, 0.002, []float64{0.3, 0.5, 0.7}},
-		{router.LeastLoaded, 0.06, []float64{1, 1, 1}},
-		{router.LeastLoaded, 0.06, []float64{1, 2, 5}},
+		{router.PolicyRandom, 0.06, []float64{1, 1, 1}},
+		{router.PolicyRandom, 0.06, []float64{1, 2, 5}},
+		{router.PolicyRoundRobin, 0.002, []float64{1, 1, 1}},
+		{router.PolicyRoundRobin, 0.002, []float64{1, 2, 5}},
+		{router.PolicyRoundRobin, 0.002, []float64{0.3, 0.5, 0.7}},
+		{router.PolicyLeastLoaded, 0.06, []float64{1, 1, 1}},
+		{router.PolicyLeastLoaded, 0.06, []float64{1, 2, 5}},
 	} {
 		t.Run(fmt.Sprintf("%s %v", tt.policy, tt.weights), func(t *testing.T) {
 			b := weighted(t, tt.policy, tt.weights...)
@@ -77,7 +77,7 @@ func TestEachPolicyGivesShareByWeight(t *testing.T) {
 // TestLeastLoadedSparesWhoIsBusy holds calls at one of three projects: new ones go to the others.
 func TestLeastLoadedSparesWhoIsBusy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := weighted(t, router.LeastLoaded, 1, 1, 1)
+		b := weighted(t, router.PolicyLeastLoaded, 1, 1, 1)
 		c := b.client(t)
 		slow := b.Keep(geminitest.Match{Project: "p0"}, geminitest.Answer{Delay: 10 * time.Second})
 		for range 300 {

@@ -7,16 +7,18 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Reload puts another configuration in the place of the one that the router was made with. Errors are those of [New]; after one, all stays
-// as it was.
+// Reload replaces the configuration of the router. Errors are those of [New]; after an error
+// nothing has changed.
 //
-// Projects, keys, endpoints and orders that are the same in both go on with all that is known of them, see [pool.Pool.Reload]; no call
-// fails, waits longer or is sent twice for it. Calls that are under way keep the settings that they came with (attempts, aliases, waiting
-// times), finish on the endpoint that has them, and go to the new endpoints from then on. What fails a call that waits is that nothing in
-// the new configuration can serve its model.
+// Projects, keys, endpoints and orders that are the same in both keep their state, see
+// [pool.Pool.Reload]. No call fails, waits longer or is sent twice because of a reload. Calls under
+// way keep their settings (attempts, aliases, waiting times) and their endpoint, and use the new
+// endpoints from then on. A waiting call fails only if nothing in the new configuration serves its
+// model.
 //
-// The dialect cannot change, for clients go on speaking it: a configuration that asks for another one is refused. Reload may be called at
-// any time, also concurrently; the last one holds. After [Router.Close] it fails with [ErrClosed].
+// The dialect cannot change, because clients go on speaking it: Reload refuses a configuration with
+// another one. Reload may be called concurrently; the last call wins. After [Router.Close] it fails
+// with [ErrClosed].
 func (r *Router) Reload(p pool.Config, cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
@@ -28,7 +30,8 @@ func (r *Router) Reload(p pool.Config, cfg Config) error {
 		return ErrClosed
 	}
 	if asked, spoken := effective.Backend, r.Backend(); asked != spoken {
-		return fmt.Errorf("router: the new configuration makes clients speak %q, and those there are speak %q: "+
+		return fmt.Errorf("router: the new configuration makes clients speak %q, "+
+			"but the present clients speak %q: "+
 			"write backend = %[2]q under [router], or make a new client", asked, spoken)
 	}
 	if err := r.pool.Reload(time.Now(), p); err != nil {
@@ -38,7 +41,7 @@ func (r *Router) Reload(p pool.Config, cfg Config) error {
 	return nil
 }
 
-// configure puts settings in force.
+// configure makes settings the current ones.
 func (r *Router) configure(cfg Config) {
 	r.budget.allow(cfg.Retry.Budget)
 	r.cfg.Store(&cfg)

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,7 +144,7 @@ func TestReloadRefusesWhatCannotBe(t *testing.T) {
 	pv := vertexed("v", "global")
 	b := setup{}.bed(t, pa)
 	err := b.router.Reload(poolOf(pv), router.Config{})
-	const want = `router: the new configuration makes clients speak "vertex", and those there are speak "gemini": ` +
+	const want = `router: the new configuration makes clients speak "vertex", but the present clients speak "gemini": ` +
 		`write backend = "gemini" under [router], or make a new client`
 	if err == nil || err.Error() != want {
 		t.Errorf("another dialect: %v\nwant %s", err, want)
@@ -154,7 +155,7 @@ func TestReloadRefusesWhatCannotBe(t *testing.T) {
 	if err := b.router.Reload(poolOf(pa), router.Config{MaxAttempts: -1}); err == nil {
 		t.Error("negative attempts are taken")
 	}
-	if got := b.router.Plan(flash).All(); len(got) != 1 || got[0].String() != "a/global/on_demand" {
+	if got := slices.Concat(b.router.Plan(flash).Tiers...); len(got) != 1 || got[0].Name != "a/global/on_demand" {
 		t.Errorf("after all that the plan is %v", got)
 	}
 	if err := b.router.Close(); err != nil {

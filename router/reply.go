@@ -3,83 +3,103 @@ package router
 import (
 	"bytes"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
-// giveUp answers a call that no endpoint can serve.
-func (s *session) giveUp() (*http.Response, error) {
-	last := s.last
-	if last != nil && (last.class.Fault() || s.tail != nil) {
-		return last.resp, last.err
+// giveUp returns the result of a call that no endpoint can serve.
+func (x *exchange) giveUp(e *pool.ExhaustedError) result {
+	last := x.last
+	if last != nil && (last.class.Fault() || x.payload.tail != nil) {
+		return *last
 	}
-	s.goBack()
-	if resp := s.remembered(); resp != nil && !s.fallen.hope {
+	e = x.goBack(e)
+	if e.Answer != nil && !x.fallback.hope {
 		if last != nil && ofModel(last.class) {
-			return last.resp, nil // the same, and said to this very call
+			return *last // the same response, to this very call
 		}
-		return resp, nil
+		return result{resp: x.reply(e.Answer.Status, e.Answer.Body)}
 	}
-	if last != nil && last.class.Lasting() && last.resp != nil && !s.fallen.hope {
-		return last.resp, nil
+	if last != nil && ofModel(last.class) && last.resp != nil && !x.fallback.hope {
+		return *last // a misspelled model is one whatever else is on cooldown
 	}
-	return s.exhausted(), nil
+	return result{resp: x.exhausted(e)}
 }
 
-// remembered is the answer that Google gave when everything eligible was refused for good: a caller who misspelled a model is told so
-// every time, not to come back later. What was said of the model is for its caller; what was said of a key or a project is for whoever keeps
-// the pool, and is given only where there is nothing else.
-func (s *session) remembered() *http.Response {
-	var best pool.Rest
-	for _, c := range s.plan.All() {
-		if !s.eligible(c) {
-			continue
-		}
-		r := c.Resting(s.now)
-		if r.Answer == nil {
-			return nil
-		}
-		if best.Answer == nil || ofModel(r.Class) && !ofModel(best.Class) {
-			best = r
-		}
-	}
-	if best.Answer == nil {
-		return nil
-	}
-	return s.reply(best.Answer.Status, best.Answer.Body)
+// ofModel reports whether a response of the class is about the model of the call.
+func ofModel(c pool.Class) bool {
+	return c == pool.ClassModelMissing || c == pool.ClassModelForbidden
 }
 
-// ofModel reports whether an answer of the class speaks of the model that was asked for.
-func ofModel(c pool.Class) bool { return c == pool.ClassModelMissing || c == pool.ClassModelForbidden }
-
-func (s *session) name() string {
-	if s.plan.Model == "" {
-		return "the call"
+// exhausted returns the response to a call that cannot be served in time. It has Google's own
+// shape, so that code that handles Google's 429 handles it too.
+func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
+	reasons := make(map[string]string)
+	for _, r := range e.Reasons {
+		reasons[r.Endpoint] = r.Why
 	}
-	if s.fallen.any {
-		return s.plan.Model + ", or what stands in for it,"
+	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
+		return x.nowhere(reasons)
 	}
-	return s.plan.Model
+	why := "no endpoint is ready"
+	switch {
+	case e.MemoryFull:
+		why = "the router's memory is full of other models (raise memory under [router])"
+	case x.attempts >= x.in.cfg.MaxAttempts:
+		why = "max_attempts is used up"
+	}
+	answer := verdict.Exhausted{
+		Message: "spillway: no endpoint can serve " + x.name() + " in time: " + why +
+			"; see the details for each",
+		Metadata: reasons,
+	}
+	wake := e.RetryAt
+	if x.fallback.any {
+		wake = x.fallback.soonest
+	}
+	if !wake.IsZero() {
+		answer.Retry = max(time.Until(wake), time.Millisecond)
+		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
+	}
+	resp := x.reply(http.StatusTooManyRequests, answer.Body())
+	if answer.Retry > 0 {
+		seconds := int64(math.Ceil(answer.Retry.Seconds()))
+		resp.Header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	return resp
 }
 
-// refuse answers a request that cannot be understood.
-func (s *session) refuse(status int, code, message string) *http.Response {
-	return s.reply(status, verdict.ErrorBody(status, code, message))
+// nowhere returns the response to a call that no endpoint of the pool may ever serve.
+func (x *exchange) nowhere(reasons map[string]string) *http.Response {
+	message := "spillway: no endpoint of the pool may serve " + x.name() +
+		"; see the details for each"
+	if len(reasons) == 0 {
+		message = "spillway: no project of the pool takes " + x.name() +
+			"; add it to a [[project]]'s models"
+	}
+	return x.reply(http.StatusBadRequest, verdict.NoEndpoint(message, reasons))
 }
 
-// reply is an answer of the router's own.
-func (s *session) reply(status int, body []byte) *http.Response {
+// refuse returns the response to a request that is not understood.
+func (x *exchange) refuse(status int, code, message string) *http.Response {
+	return x.reply(status, verdict.ErrorBody(status, code, message))
+}
+
+// reply returns a response of the router's own.
+func (x *exchange) reply(status int, body []byte) *http.Response {
 	return &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
-			headerAttempts: {strconv.Itoa(s.attempts)},
+			headerAttempts: {strconv.Itoa(x.attempts)},
 		},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		Request: s.req,
+		Request: x.in.req,
 	}
 }

@@ -4,128 +4,131 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
+	"time"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
-	"github.com/spillway-go/spillway/internal/wire/stream"
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Files, caches, tuned models, batches, stores, operations and the like live in the project that made them, on Vertex AI in one location of
-// it. Who owns what is learned from the answers that speak of it, and the calls that name it go there: never elsewhere, for there it does
-// not exist. What was made before this program started is found by asking every project once.
+// Files, caches, tuned models, batches, stores and operations live in the project that
+// created them, on Vertex AI in one of its locations: their home. The router learns homes from
+// responses. A call that names a resource goes to its home and never elsewhere, because the
+// resource does not exist there. The home of a resource from before this program started is found
+// by asking every project once.
 
-// uploadURL is the header in which Google tells where the chunks of a resumable upload go, as net/http spells it. Source:
-// https://ai.google.dev/gemini-api/docs/files.
+// uploadURL is the header in which Google names the address for the chunks of a resumable upload,
+// as net/http spells it. Source: https://ai.google.dev/gemini-api/docs/files.
 const uploadURL = "X-Goog-Upload-Url"
 
-// uploads is the collection, a name of ours, of uploads that have begun.
+// uploads is our name for the collection of uploads that have begun.
 const uploads = "uploads/"
 
-// caches reports whether the call makes a cached content. That is free of limits, and it has to be where the model will be asked: by the
-// same tiers, a provisioned order first.
-func (s *session) caches() bool { return s.wire.Method == "cachedContents.create" }
+// resolver finds the homes of the resources that a call names.
+type resolver struct{ x *exchange }
 
-// bind keeps the call to where what it names lives. A call that cannot be served for it is answered.
-func (s *session) bind() (*http.Response, error) {
+// resolve pins the call to the home of the resources that it names. It returns the response for a
+// call that cannot be served.
+func (r resolver) resolve() (*http.Response, error) {
 	first := ""
-	for _, res := range s.wire.Resources {
-		home, refused, err := s.find(res)
+	for _, res := range r.x.payload.call.Resources {
+		home, refused, err := r.find(res)
 		switch {
 		case refused != nil && res.Ambiguous && err == nil:
-			continue // Google's own, or whoever is asked says what is wrong
+			continue // Google's own resource, or the endpoint says what is wrong
 		case refused != nil || err != nil:
 			return refused, err
-		case first != "" && home != s.home:
-			return s.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", fmt.Sprintf(
-				"spillway: the call names %s, which lives in %s, and %s, which lives in %s; a call can use what lives in one place",
-				first, where(s.home), res.Name, where(home))), nil
+		case first != "" && home != r.x.request.Home:
+			return r.x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", fmt.Sprintf(
+				"spillway: the call names %s, which lives in %s, and %s, which lives in %s; "+
+					"the resources of a call must live in one project and location",
+				first, where(r.x.request.Home), res.Name, where(home))), nil
 		}
-		s.home, first = home, res.Name
+		r.x.request.Home, first = home, res.Name
 	}
 	if first == "" {
-		s.proceed()
+		r.proceed()
 	}
 	return nil, nil //nolint:nilnil // nothing is in the way
 }
 
-// proceed keeps a call that continues an answer to where that was begun. Of a continuation that is not known, from before a restart, nobody
-// can say where that is, and any place may do.
-func (s *session) proceed() {
-	if s.wire.Continuation == "" {
+// proceed pins a call that continues an earlier response to that response's home. The home of a
+// response from before a restart is unknown, and any endpoint may serve it.
+func (r resolver) proceed() {
+	if r.x.payload.call.Continuation == "" {
 		return
 	}
-	home, known, _ := s.router.pool.Owner(s.now, s.wire.Continuation)
-	if known && slices.ContainsFunc(s.plan.All(), home.Has) { // else its project has been taken out of the pool
-		s.home = home
+	home, known, _ := r.x.in.router.pool.Owner(time.Now(), r.x.payload.call.Continuation)
+	if !known {
+		return
+	}
+	// Otherwise a reload has removed its project.
+	q := &pool.Request{Model: r.x.request.Model, Home: home}
+	if ever, _ := r.x.in.router.pool.Serves(q); ever {
+		r.x.request.Home = home
 	}
 }
 
 func where(h pool.Home) string { return "project " + h.Project + " (" + h.Location + ")" }
 
-// find returns where a resource lives.
-func (s *session) find(res request.Resource) (pool.Home, *http.Response, error) {
-	p := s.router.pool
-	switch home, known, missing := p.Owner(s.now, res.Name); {
+// find returns the home of a resource.
+func (r resolver) find(res request.Resource) (pool.Home, *http.Response, error) {
+	p := r.x.in.router.pool
+	switch home, known, missing := p.Owner(time.Now(), res.Name); {
 	case known:
 		return home, nil, nil
 	case missing:
-		return pool.Home{}, s.missing(res.Name), nil
+		return pool.Home{}, r.missing(res.Name), nil
 	}
 	if home, ok := p.HomeIn(res.Project, res.Location); ok {
 		return home, nil, nil
 	}
-	homes := p.Homes(s.wire.Backend)
+	homes := p.Homes(r.x.payload.call.Backend)
 	switch {
-	case len(homes) == 1: // Google says whether it is there
+	case len(homes) == 1: // Google says whether it exists
 		return homes[0], nil, nil
 	case len(homes) == 0:
-		return pool.Home{}, s.exhausted(), nil
+		return pool.Home{}, r.x.exhausted(p.Explain(r.x.request)), nil
 	case strings.HasPrefix(res.Name, uploads):
-		return pool.Home{}, s.refuse(http.StatusNotFound, "NOT_FOUND",
-			"spillway: no project is known for this upload: it began before this program did; begin it again"), nil
+		return pool.Home{}, r.x.refuse(http.StatusNotFound, "NOT_FOUND",
+			"spillway: cannot determine which project owns this upload: "+
+				"it began before this program started; begin it again"), nil
 	}
-	return s.seek(res, homes)
+	return r.resolveShared(res, homes)
 }
 
-// missing is the answer to a call that names what no project has.
-func (s *session) missing(name string) *http.Response {
+// missing returns the response to a call that names a resource that no project has.
+func (r resolver) missing(name string) *http.Response {
 	message := "spillway: no project of the pool has " + name
-	if len(s.asked.Locations) > 0 {
+	if len(r.x.in.options.Locations) > 0 {
 		message += " in the locations that the call allows"
 	}
-	return s.refuse(http.StatusNotFound, "NOT_FOUND", message)
+	return r.x.refuse(http.StatusNotFound, "NOT_FOUND", message)
 }
 
-// learn notes the owners of what a good answer speaks of.
-func (s *session) learn(c *pool.Candidate, h http.Header, body []byte) {
-	p := s.router.pool
-	if s.wire.Generates {
-		if token := stream.Continuation(body); token != "" {
-			p.Own(token, c.Home())
-		}
-		return
-	}
-	if !s.belongs {
+// learn records the home of the resources that a good response names.
+func (x *exchange) learn(e *pool.Endpoint, h http.Header, body []byte) {
+	p := x.in.router.pool
+	if !x.payload.pinned() || x.payload.call.Generates {
 		return
 	}
 	if text := h.Get(uploadURL); text != "" {
 		if u, err := url.Parse(text); err == nil && u.Query().Get("upload_id") != "" {
-			p.Own(uploads+u.Query().Get("upload_id"), c.Home())
+			p.Own(uploads+u.Query().Get("upload_id"), e.Home())
 		}
 	}
-	collection, id, _ := strings.Cut(s.wire.Resource, "/")
-	if s.req.Method == http.MethodDelete {
-		if id != "" && strings.HasPrefix(s.wire.Method, collection+".") { // not something below it
-			p.Disown(s.wire.Resource)
+	collection, id, _ := strings.Cut(x.payload.call.Resource, "/")
+	if x.in.req.Method == http.MethodDelete {
+		// The method of a resource below it has another prefix.
+		if id != "" && strings.HasPrefix(x.payload.call.Method, collection+".") {
+			p.Disown(x.payload.call.Resource)
 		}
 		return
 	}
-	if made, _, ok := strings.Cut(s.wire.Method, "."); ok {
-		collection = made // what the call names may be something else
+	if made, _, ok := strings.Cut(x.payload.call.Method, "."); ok {
+		collection = made // the resource of the call may be of another collection
 	}
 	for _, name := range request.NamesIn(body, collection) {
-		p.Own(name, c.Home())
+		p.Own(name, e.Home())
 	}
 }

@@ -1,8 +1,11 @@
-// Package router is an [http.RoundTripper] that sends requests for Gemini to whichever of a pool's endpoints can serve them now.
+// Package router provides an [http.RoundTripper] that sends requests for Gemini to an endpoint of a
+// pool that is ready to serve them.
 //
-// A client (google.golang.org/genai, or anything that speaks the Gemini API over HTTP) makes a request for a placeholder key or
-// project. The router picks an endpoint, puts that one's host, path and credential into the request, sends it, judges the answer, and
-// tries elsewhere where that helps. So every method of the client is routed, and nothing of the client is replaced.
+// A client (google.golang.org/genai, or anything that speaks the Gemini API over HTTP) makes a
+// request for a placeholder key or project. The router picks an endpoint and puts its host, path
+// and credential into the request. It sends the request, judges the response, and tries another
+// endpoint where that helps. Every method of the client is routed this way, and nothing of the
+// client is replaced.
 //
 // Most programs use package spillway, which makes the client as well.
 package router
@@ -22,37 +25,42 @@ import (
 // ErrClosed is returned for calls that begin, or still wait for an endpoint, after [Router.Close].
 var ErrClosed = errors.New("router: closed")
 
-// Router is an [http.RoundTripper] over a pool of endpoints. Make one with [New]. It is safe for concurrent use.
+// Router is an [http.RoundTripper] over a pool of endpoints. Create one with [New]. It is safe for
+// concurrent use.
 type Router struct {
 	cfg       atomic.Pointer[Config]
 	pool      *pool.Pool
 	transport http.RoundTripper
 	own       *http.Transport // the transport if it is the router's, to be closed
 	budget    budget
-	queues    queues
 	log       *slog.Logger
+	trace     *Trace
 	saver     saver
 	lookups   lookups
+	scrubbers scrubbers
 
 	reloading sync.Mutex
 	closing   sync.Once
 	closed    chan struct{}
 }
 
-// New makes a router over the pool that p describes. Errors are those of [pool.New] and [Config.Validate].
+// New returns a router over the pool that p describes. Errors are those of [pool.New] and
+// [Config.Validate].
 func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	o := choose(opts)
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	made, err := pool.New(p, o.log)
+	made, err := pool.New(p, o.observer())
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{pool: made, transport: o.transport, log: o.log, closed: make(chan struct{})}
-	r.recall(cfg.State)
+	r := &Router{
+		pool: made, transport: o.transport, log: o.log, trace: o.trace,
+		closed: make(chan struct{}),
+	}
+	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
-	r.queues.byKey = make(map[queueKey]*queue)
 	if r.transport == nil {
 		r.own = newTransport()
 		r.transport = r.own
@@ -63,54 +71,76 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 // Backend returns the dialect that clients of the router speak.
 func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 
-// RoundTrip sends one request by way of the pool, as an [http.RoundTripper] does. It returns when the answer, or of a stream its first
-// piece, is there. Failures of Google's come back as Google's own answers; an error means that the request's context ended, that no
-// answer came from anywhere, or [ErrClosed].
+// RoundTrip sends one request through the pool, as an [http.RoundTripper] does. It returns when the
+// response, or the first piece of a stream, is there. Google's failures are returned as Google's
+// own responses. An error means that the request's context ended, that no endpoint responded, or
+// [ErrClosed].
 //
-// When no endpoint can serve the call in time, the answer is HTTP 429 in Google's shape: status RESOURCE_EXHAUSTED, with a RetryInfo for
-// the earliest moment that any endpoint could, and an ErrorInfo {reason: "POOL_EXHAUSTED", domain: "spillway"} whose metadata says why,
+// When no endpoint can serve the call in time, the response is HTTP 429 in Google's shape, with
+// status RESOURCE_EXHAUSTED. Its RetryInfo holds the earliest time at which an endpoint could serve
+// the call. Its ErrorInfo {reason: "POOL_EXHAUSTED", domain: "spillway"} says in its metadata why,
 // endpoint by endpoint.
 //
-// Answers carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and Spillway-Traffic, and Spillway-Model where another
-// model than the one asked for has answered. The request's own credential, and its Spillway-… headers (see [Call]), are not sent on.
+// Responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
+// Spillway-Traffic. Spillway-Model names the model if another one than the call's responded. The
+// router removes the request's own credential and its Spillway-… headers (see [Call]).
 //
-// Cancelling the request's context ends waiting, attempts and the reading of the answer at once.
+// Cancelling the request's context ends waiting, attempts and the reading of the response at once.
 func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.isClosed() {
 		closeBody(req.Body)
 		return nil, ErrClosed
 	}
-	s, refused, err := r.newSession(req)
+	x, refused, err := r.newExchange(req)
 	switch {
 	case err != nil:
 		return nil, err
 	case refused != nil:
 		return refused, nil
 	}
-	defer s.close()
-	if s.lists() {
-		return s.list()
+	defer x.close()
+	if x.lists() {
+		return x.ended(lister{x}.list())
 	}
-	if refused, err = s.bind(); refused != nil || err != nil {
-		return refused, err
+	if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
+		return x.ended(refused, err)
 	}
-	return s.run()
+	res := x.do(x.attempt)
+	return res.resp, res.err
 }
 
-// Stat returns a snapshot of every project, key and endpoint: what rests, what is in flight, what is left of limits and orders.
-func (r *Router) Stat() pool.Stat { return r.pool.Stat(time.Now()) }
-
-// Plan returns how calls for a model (or an alias) are served, tier by tier.
-func (r *Router) Plan(model string) *pool.Plan {
-	return r.pool.Plan(time.Now(), r.cfg.Load().alias(model))
+// Stat returns a snapshot of every project, key and endpoint: cooldowns, calls in flight, and what
+// is left of limits and orders.
+func (r *Router) Stat() Stat {
+	retries := r.budget.stat(time.Now())
+	retries.Stat, retries.LookupCount = r.pool.Stat(time.Now()), r.lookups.made.Load()
+	return retries
 }
 
-// Close ends the router: calls that wait for an endpoint fail with [ErrClosed], as do later ones. Calls that are under way go on to
-// their end. It closes idle connections of the default transport, not of one given by [WithTransport], and writes [Config.State] a last
-// time, of which it returns the error. It may be called more than once.
+// Stat is a snapshot of a router. Counts are cumulative.
+type Stat struct {
+	pool.Stat
+
+	// RetryCount counts the retries after a fault that the retry budget granted, RetryRefusedCount
+	// those that it refused. A granted retry that finds no endpoint in time is not made.
+	// RetryBudget is how many retries it allows now.
+	RetryCount, RetryRefusedCount int64
+	RetryBudget                   int
+	// LookupCount counts the searches for the owner of a resource.
+	LookupCount int64
+}
+
+// Plan returns how calls for a model, or an alias, are served, tier by tier.
+func (r *Router) Plan(model string) pool.Plan { return r.pool.Plan(r.cfg.Load().alias(model)) }
+
+// Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.
+// Calls under way run to their end. Close writes [Config.State] a last time and returns the error
+// of that. It closes idle connections of the default transport, not of one set by [WithTransport].
+// It may be called more than once.
 func (r *Router) Close() (err error) {
 	r.closing.Do(func() {
 		close(r.closed)
+		r.pool.Close()
 		err = r.saver.stop()
 	})
 	if r.own != nil {

@@ -11,23 +11,25 @@ import (
 	"time"
 )
 
-// saveEvery is how often the state file is written while there is news: what a program that is killed may forget.
+// saveEvery is how often the state file is written while something changes. A program that is
+// killed loses at most this much.
 const saveEvery = 5 * time.Second
 
-// saver writes what the pool knows into the state file, as long as one is configured.
+// saver writes the pool's state to the state file, if one is configured.
 type saver struct {
 	once    sync.Once
-	stopped chan struct{} // closed when the last word is written; nil if there never was a file
+	stopped chan struct{} // closed after the last write; nil if there never was a file
 
-	// Of the goroutine that writes.
+	// Used by the writing goroutine only.
 	file    string // written last
-	written []byte // what it holds
-	failed  bool   // which was said
+	written []byte // its content
+	failed  bool   // the failure was logged
 	err     error
 }
 
-// recall takes over what an earlier program wrote. A file that is missing or broken is no reason not to start.
-func (r *Router) recall(file string) {
+// restore reads what an earlier program wrote. The router starts even if the file is missing or
+// damaged.
+func (r *Router) restore(file string) {
 	if file == "" {
 		return
 	}
@@ -39,11 +41,12 @@ func (r *Router) recall(file string) {
 		err = r.pool.Restore(time.Now(), data)
 	}
 	if err != nil {
-		r.log.Warn("spillway: the state file cannot be used; starting without it", slog.String("file", file), slog.Any("error", err))
+		r.log.Warn("spillway: the state file cannot be used; starting without it",
+			slog.String("file", file), slog.Any("error", err))
 	}
 }
 
-// start begins to write, if there is a file to write.
+// start starts the writing goroutine if there is a file to write.
 func (s *saver) start(r *Router) {
 	if r.cfg.Load().State == "" {
 		return
@@ -54,9 +57,9 @@ func (s *saver) start(r *Router) {
 	})
 }
 
-// stop waits for the last writing, and returns its error. The router is closed already.
+// stop waits for the last write and returns its error. The router is closed already.
 func (s *saver) stop() error {
-	s.once.Do(func() {}) // from here on none begins
+	s.once.Do(func() {}) // start does nothing from now on
 	if s.stopped == nil {
 		return nil
 	}
@@ -78,10 +81,10 @@ func (s *saver) run(r *Router) {
 	}
 }
 
-// save writes the file if there is news.
+// save writes the file if something has changed.
 func (s *saver) save(r *Router) {
 	file := r.cfg.Load().State
-	if file == "" { // a reload took it away
+	if file == "" { // a reload has removed it
 		return
 	}
 	data, err := r.pool.Save(time.Now())
@@ -97,13 +100,14 @@ func (s *saver) save(r *Router) {
 	}
 	if !s.failed {
 		s.failed = true
-		r.log.Warn("spillway: the state file cannot be written; a restart would forget what rests and what is used up",
+		r.log.Warn("spillway: the state file cannot be written; "+
+			"a restart would forget cooldowns and used quota",
 			slog.String("file", file), slog.Any("error", err))
 	}
 }
 
-// replaceFile puts data in the place of what the file holds, whole or not at all: readers, and the next start after a crash, see the old or
-// the new.
+// replaceFile replaces the content of a file by data atomically. Readers, and the next start after
+// a crash, see the old content or the new.
 func replaceFile(file string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*.tmp")
 	if err != nil {

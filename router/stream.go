@@ -12,32 +12,38 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// maxHeld bounds what of a stream is held back while it has no content yet. More than that is handed on.
-const maxHeld = 1 << 20
+const (
+	// maxHeld bounds what of a stream is held back while it has no content yet. More than that is
+	// handed on.
+	maxHeld = 1 << 20
+	// firstBuffer is the size of a stream's buffer. It grows when there is no room for leastRead
+	// bytes.
+	firstBuffer = 4 << 10
+	// leastRead is the least room that is given to a read.
+	leastRead = 512
+)
 
-// streamChunk is how much of a stream is read at once.
-const streamChunk = 32 << 10
-
-// stream holds an answer that comes in pieces until the first one with content: until then an error in it is an answer like any
-// other, and another endpoint can take the call.
-func (t *transfer) stream() answer {
-	if t.translation != nil {
-		t.upstream = translated{t.translation.Events(t.upstream), t.upstream}
+// stream holds a response that comes in pieces until the first one with content. Until then an
+// error in it is a response like any other, and another endpoint can take the call.
+func (a *attempt) stream() result {
+	if a.translation != nil {
+		a.upstream = translated{a.translation.Events(a.upstream), a.upstream}
 	}
-	b := &streaming{transfer: t, events: stream.New(t.session.wire.SSE)}
+	b := &streamBody{attempt: a, events: stream.New(a.exchange.payload.call.SSE)}
 	for {
-		err := b.more()
+		b.more()
 		switch {
 		case b.events.FailureFirst():
-			return t.judged(0, b.events.Failure())
+			return a.judged(0, b.events.Failure())
 		case b.events.Content(), b.ready > maxHeld:
-			t.accept(b.events.Usage())
-			t.resp.Body = b
-			return answer{candidate: t.lease.Candidate(), class: pool.ClassOK, served: true, resp: t.resp}
-		case errors.Is(err, io.EOF):
-			return t.broken(io.ErrUnexpectedEOF)
-		case err != nil:
-			return t.broken(err)
+			a.accept(b.events.Usage())
+			a.open = true
+			a.resp.Body = b
+			return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
+		case errors.Is(b.err, io.EOF):
+			return a.failTransport(io.ErrUnexpectedEOF)
+		case b.err != nil:
+			return a.failTransport(b.err)
 		}
 	}
 }
@@ -48,111 +54,142 @@ type translated struct {
 	io.Closer
 }
 
-// streaming is the body of an answer that comes in pieces. The bytes are Google's, or their translation, handed on event by event; only after an end before
-// its time there is an error event of ours, in place of the event that was cut.
-type streaming struct {
-	*transfer
-
-	mu      sync.Mutex // Close may come while Read waits
-	events  *stream.Stream
-	held    []byte   // read, but not handed on
-	ready   int      // so much of held is whole events
+// streamBody is the body of a response that comes in pieces. Its bytes are Google's, or their
+// translation, handed on event by event. A stream that ends too early gets an error event of the
+// router's, in place of the event that was cut.
+//
+// Read alone uses the fields above the mutex. It may look at what the mutex guards without holding
+// it, for Read alone changes the events.
+type streamBody struct {
+	attempt *attempt
+	buffer  []byte   // read from the upstream
+	at      int      // so much of the buffer is handed on
+	ready   int      // so much of the buffer after at can be handed on
 	err     error    // how the upstream ended
-	done    bool     // the lease is settled
 	faulted bool     // an error event of ours was added
 	tokens  []string // the last continuations that were learned of it
+
+	mu     sync.Mutex // Close may come while Read waits
+	events *stream.Stream
+	done   bool // the lease is settled
 }
 
-// more reads on, and returns how the upstream ended once it has. It waits for the upstream without holding b.mu.
-func (b *streaming) more() error {
-	var chunk [streamChunk]byte
-	n, err := b.upstream.Read(chunk[:])
+func (b *streamBody) Read(p []byte) (int, error) {
+	for {
+		switch {
+		case b.ready > 0 || len(p) == 0:
+			n := copy(p, b.buffer[b.at:b.at+b.ready])
+			b.at, b.ready = b.at+n, b.ready-n
+			return n, nil
+		case b.err != nil:
+			if !b.finish() {
+				return 0, b.end()
+			}
+		case b.at == len(b.buffer) && len(p) >= leastRead:
+			if n := b.pass(p); n > 0 {
+				return n, nil
+			}
+		default:
+			b.more()
+		}
+	}
+}
 
+// more reads on into the buffer.
+func (b *streamBody) more() {
+	b.makeRoom()
+	old := len(b.buffer)
+	n, err := b.attempt.upstream.Read(b.buffer[old:cap(b.buffer)])
+	b.buffer = b.buffer[:old+n]
+	held := len(b.buffer) - b.at
+	left, ready := b.follow(b.buffer[old:], held, err)
+	b.buffer, b.ready = b.buffer[:b.at+left], ready
+}
+
+// pass reads on into p, and returns how much of p can be handed on. It holds an incomplete event
+// back. The buffer is empty.
+func (b *streamBody) pass(p []byte) int {
+	n, err := b.attempt.upstream.Read(p)
+	left, ready := b.follow(p[:n], n, err)
+	b.buffer, b.at = append(b.buffer[:0], p[ready:left]...), 0
+	return ready
+}
+
+// makeRoom makes room in the buffer for a read.
+func (b *streamBody) makeRoom() {
+	if cap(b.buffer)-len(b.buffer) >= leastRead {
+		return
+	}
+	held := b.buffer[b.at:]
+	if size := cap(b.buffer); len(held) > size/2 || size-len(held) < leastRead {
+		b.buffer = make([]byte, 0, max(2*size, firstBuffer))
+	}
+	b.buffer, b.at = append(b.buffer[:0], held...), 0
+}
+
+// follow takes note of the bytes that were read, and of the upstream's end. held is the number of
+// bytes that are read and not handed on. It returns how many of them are left, and how many of
+// these can be handed on.
+func (b *streamBody) follow(read []byte, held int, err error) (left, ready int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.held = append(b.held, chunk[:n]...)
-	_, _ = b.events.Write(chunk[:n])
-	b.ready = max(len(b.held)-b.events.Pending(), 0)
-	if len(b.held)-b.ready > maxHeld {
-		b.ready = len(b.held) // an event as large as that is handed on as it comes
-	}
+	_, _ = b.events.Write(read)
 	if err != nil {
-		b.endLocked(err)
+		held = b.endLocked(held, err)
 	}
-	b.learnLocked()
-	return b.err
+	b.learn()
+	pending := b.events.Pending()
+	switch {
+	case err != nil:
+		return held, held
+	case pending > maxHeld: // the event is too large to be held
+		return held, held
+	case pending > held: // a part of the event was handed on
+		return held, held
+	default:
+		return held, held - pending
+	}
 }
 
-// mostTokens is how many continuations of one stream are remembered: Google gives checkpoints all along it, of which the last counts, but
-// its caller may not have read so far.
+// mostTokens is how many continuations of one stream are remembered. Google gives checkpoints all
+// along a stream. The last one counts, but the caller may not have read so far.
 const mostTokens = 16
 
-// learnLocked notes where the answer can be continued, before the caller reads how. The caller holds b.mu.
-func (b *streaming) learnLocked() {
+// learn notes where the response can be continued, before the caller reads how.
+func (b *streamBody) learn() {
 	token := b.events.Continuation()
 	if token == "" || len(b.tokens) > 0 && b.tokens[len(b.tokens)-1] == token {
 		return
 	}
-	p := b.session.router.pool
-	p.Own(token, b.lease.Candidate().Home())
+	p := b.attempt.exchange.in.router.pool
+	p.Own(token, b.attempt.endpoint.Home())
 	if b.tokens = append(b.tokens, token); len(b.tokens) > mostTokens {
 		p.Disown(b.tokens[0])
 		b.tokens = b.tokens[1:]
 	}
 }
 
-// endLocked takes note of the upstream's end. The caller holds b.mu.
-func (b *streaming) endLocked(err error) {
+// endLocked takes note of the upstream's end. It returns how many of the held bytes are left. The
+// caller holds b.mu.
+func (b *streamBody) endLocked(held int, err error) int {
 	b.err = err
 	last := *b.events
 	if last.Close(); errors.Is(err, io.EOF) && !last.Cut() {
-		*b.events, b.ready = last, len(b.held)
-		return
+		*b.events = last
+		return held
 	}
-	// Half an event would fail its reader before whatever follows is read.
-	if cut := b.events.Pending(); cut <= len(b.held) { // else a part of it was handed on already
+	// Half an event would fail its reader before the reader comes to what follows.
+	if cut := b.events.Pending(); cut <= held { // else a part of it was handed on already
 		b.events.Drop()
-		b.held = b.held[:len(b.held)-cut]
+		held -= cut
 	}
-	b.ready = len(b.held)
 	b.events.Close()
+	return held
 }
 
-func (b *streaming) Read(p []byte) (int, error) {
-	for {
-		if n := b.hand(p); n > 0 || len(p) == 0 {
-			return n, nil
-		}
-		if b.ended() {
-			if b.finish() {
-				continue
-			}
-			return 0, b.end()
-		}
-		_ = b.more()
-	}
-}
-
-// hand hands on what is ready.
-func (b *streaming) hand(p []byte) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := copy(p, b.held[:b.ready])
-	b.held, b.ready = b.held[n:], b.ready-n
-	return n
-}
-
-func (b *streaming) ended() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err != nil
-}
-
-// end is the error that the caller reads at last.
-func (b *streaming) end() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if err := b.session.ctx.Err(); err != nil && !b.events.Finished() {
+// end returns the error that the caller reads at last.
+func (b *streamBody) end() error {
+	if err := b.attempt.exchange.in.ctx.Err(); err != nil && !b.events.Finished() {
 		return err
 	}
 	if b.faulted || errors.Is(b.err, io.EOF) || b.events.Finished() {
@@ -161,9 +198,10 @@ func (b *streaming) end() error {
 	return b.err
 }
 
-// finish settles the call at the stream's end. One that ended before its time gets an error event, so that the caller does not take a
-// part for the whole; it reports whether there is one to hand on.
-func (b *streaming) finish() bool {
+// finish settles the call at the stream's end. A stream that ended too early gets an error event,
+// so that the caller does not take a part for the whole. It reports whether there is one to hand
+// on.
+func (b *streamBody) finish() bool {
 	b.mu.Lock()
 	if b.done {
 		b.mu.Unlock()
@@ -171,39 +209,42 @@ func (b *streaming) finish() bool {
 	}
 	b.done = true
 	o := b.outcomeLocked()
+	b.mu.Unlock()
 	if o.Class == pool.ClassTransport {
-		b.held = append(b.held, b.events.ErrorEvent(verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE",
-			"spillway: the stream broke off before its end; "+b.lease.Candidate().String()+" gave no finishReason"))...)
-		b.ready = len(b.held)
+		body := verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE", "spillway: the stream "+
+			"broke off before its end; "+b.attempt.endpoint.Name+" gave no finishReason")
+		b.buffer = append(b.buffer[:0], b.events.ErrorEvent(body)...)
+		b.at, b.ready = 0, len(b.buffer)
 		b.faulted = b.ready > 0
 		if !b.faulted {
 			b.err = io.ErrUnexpectedEOF
 		}
 	}
-	faulted := b.faulted
-	b.mu.Unlock()
-	b.settle(o)
-	return faulted
+	b.attempt.settle(&o)
+	return b.faulted
 }
 
-// outcomeLocked is how the stream ended. The caller holds b.mu.
-func (b *streaming) outcomeLocked() pool.Outcome {
+// outcomeLocked returns how the stream ended. The caller holds b.mu.
+func (b *streamBody) outcomeLocked() pool.Outcome {
 	o := pool.Outcome{Class: pool.ClassOK}
 	switch failure := b.events.Failure(); {
 	case failure != nil:
-		body := verdict.Scrub(failure, b.lease.Secrets()...)
-		v := verdict.Judge(verdict.Answer{Backend: b.lease.Candidate().Backend(), Keyed: b.lease.Keyed(), Body: body, Now: time.Now()})
+		body := b.attempt.scrub(failure)
+		v := verdict.Judge(verdict.Answer{
+			Backend: b.attempt.endpoint.Backend, Keyed: b.attempt.endpoint.Keyed,
+			Body: body, Now: time.Now(),
+		})
 		o = outcome(v, v.Code, body)
 	case !b.events.Finished():
-		o.Class = b.breach()
+		o.Class = b.attempt.transportClass()
 	}
 	use(&o, b.events.Usage())
 	return o
 }
 
-// Close ends the call. A caller who leaves before the end is held against nobody, but one who leaves because of an error of Google's has
-// read it: the SDK reads no further.
-func (b *streaming) Close() error {
+// Close ends the call. A caller who leaves before the end says nothing about the endpoint. A caller
+// who leaves because of an error of Google's has read it: the SDK reads no further.
+func (b *streamBody) Close() error {
 	b.mu.Lock()
 	if b.done {
 		b.mu.Unlock()
@@ -217,6 +258,6 @@ func (b *streaming) Close() error {
 		use(&o, b.events.Usage())
 	}
 	b.mu.Unlock()
-	b.settle(o)
+	b.attempt.settle(&o)
 	return nil
 }

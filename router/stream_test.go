@@ -167,7 +167,7 @@ func TestCallerWhoLeavesIsHeldAgainstNobody(t *testing.T) {
 			t.Errorf("%d requests are still under way at Google", n)
 		}
 		for _, e := range b.router.Stat().Endpoints {
-			if e.Calls != 0 || e.Tokens != 0 || e.Rest.Class != "" || e.Breaker.Failures != 0 {
+			if e.Calls != 0 || e.Tokens != 0 || e.Cooldown.Class != "" || e.Breaker.Failures != 0 {
 				t.Errorf("%s: %+v", e.Endpoint, e)
 			}
 		}

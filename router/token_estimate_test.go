@@ -97,9 +97,11 @@ func TestEstimatesLearnFromAnswers(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				n := b.router.Plan(flash).Need(pool.Estimate{Prompt: pool.Prompt{Text: 1000, Audio: 1000}}, time.Time{})
-				if math.Abs(float64(n.InputAudio)-2000) > 50 || math.Abs(float64(n.Input-n.InputAudio)-1000) > 10 || n.Output != 77 {
-					t.Errorf("1,000 of text and of audio are taken for %+v, want 1,000 and 2,000, and 77 of output", n)
+				audio := expected(t, b, flash, pool.Estimate{Prompt: pool.Prompt{Audio: 1000}, NoOutput: true})
+				text := expected(t, b, flash, pool.Estimate{Prompt: pool.Prompt{Text: 1000}, NoOutput: true})
+				both := expected(t, b, flash, pool.Estimate{Prompt: pool.Prompt{Text: 1000}})
+				if math.Abs(float64(audio)-2000) > 50 || math.Abs(float64(text)-1000) > 10 || both-text != 77 {
+					t.Errorf("1,000 of audio are taken for %d, of text for %d, and %d of output; want 2,000, 1,000 and 77", audio, text, both-text)
 				}
 			})
 		})
@@ -133,10 +135,21 @@ func TestEstimatesLearnNothingFromAnswersWithoutUsage(t *testing.T) {
 			}
 		}
 		for _, model := range []string{flash, "gemini-embedding-001"} {
-			n := b.router.Plan(model).Need(pool.Estimate{Prompt: pool.Prompt{Text: 1000}}, time.Time{})
-			if n.Input != 1000 || n.Output != 256 {
-				t.Errorf("%s: 1,000 of text are taken for %d and %d, want 1,000 and 256 as at first", model, n.Input, n.Output)
+			input := expected(t, b, model, pool.Estimate{Prompt: pool.Prompt{Text: 1000}, NoOutput: true})
+			all := expected(t, b, model, pool.Estimate{Prompt: pool.Prompt{Text: 1000}})
+			if input != 1000 || all-input != 256 {
+				t.Errorf("%s: 1,000 of text are taken for %d and %d, want 1,000 and 256 as at first", model, input, all-input)
 			}
 		}
 	})
+}
+
+// expected returns how many tokens the router reserves for a call of that estimate.
+func expected(t *testing.T, b *bed, model string, e pool.Estimate) int64 {
+	t.Helper()
+	tokens, err := b.router.Expected(t.Context(), model, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tokens
 }

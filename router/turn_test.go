@@ -1,8 +1,10 @@
 package router_test
 
 import (
+	"cmp"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +26,11 @@ func TestQueueOfAWholeMinuteIsReleasedSpreadAndInItsOrder(t *testing.T) {
 		if n := l.most(600); n > 32 { // of the 600: ten at once, then twenty a second
 			t.Errorf("%d calls of those that waited went in one second, want at most 32", n)
 		}
-		for i, s := range l.requests() {
+		requests := l.requests()
+		slices.SortStableFunc(requests, func(a, b sending) int { // those of one moment go side by side
+			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
+		})
+		for i, s := range requests {
 			if s.name != strconv.Itoa(i) {
 				t.Fatalf("call %s went as number %d", s.name, i)
 			}
@@ -102,7 +108,7 @@ func TestQueueBeginsSlowlyAfterARestOfUnknownCause(t *testing.T) {
 func TestTurnsOfABatchDoNotDelayInteractiveCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(t, router.Config{MaxWait: 5 * time.Minute}, limited("a", pool.Limit{RPM: 60}))
-		l.numbered(0, 100, router.Call{Priority: router.Batch}) // 60 go at once, 40 when the minute is over: ten at once, then two a second
+		l.numbered(0, 100, router.Call{Priority: router.PriorityBatch}) // 60 go at once, 40 when the minute is over: ten at once, then two a second
 		l.at(65100 * time.Millisecond)
 		for i := range 5 {
 			l.call("interactive"+strconv.Itoa(i), router.Call{})

@@ -14,24 +14,28 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Validate reports everything that is wrong with c, as *[pool.FieldError] values joined with [errors.Join], or nil. No error shows a key.
+// Validate returns everything that is wrong with c, as *[pool.FieldError] values joined with
+// [errors.Join], or nil. No error shows a key.
 func (c Config) Validate() error {
 	var f faults
 	switch c.Policy {
-	case "", LeastLoaded, RoundRobin, Random:
+	case "", PolicyLeastLoaded, PolicyRoundRobin, PolicyRandom:
 	default:
-		f.add("router.policy", "policy is not one that the router has", `write "least_loaded", "round_robin" or "random"`)
+		f.add("router.policy", "policy is not a known policy",
+			`write "least_loaded", "round_robin" or "random"`)
 	}
 	switch c.Backend {
 	case "", pool.BackendGemini, pool.BackendVertex:
 	default:
-		f.add("router.backend", "backend is not one of Google's two", `write "gemini" or "vertex"`)
+		f.add("router.backend", "backend is not a known back end", `write "gemini" or "vertex"`)
 	}
 	if c.MaxAttempts < 0 {
-		f.add("router.max_attempts", "max_attempts is negative", "write 1 or more, or leave it out for 4")
+		f.add("router.max_attempts", "max_attempts is negative",
+			"write 1 or more, or leave it out for 4")
 	}
 	if strings.HasSuffix(c.State, "/") || strings.HasSuffix(c.State, string(os.PathSeparator)) {
-		f.add("router.state", "state names a folder", `write the name of a file in it, such as "spillway.state"`)
+		f.add("router.state", "state names a folder",
+			`write the name of a file in it, such as "spillway.state"`)
 	}
 	f.duration("router.first_byte_timeout", "first_byte_timeout", c.FirstByteTimeout)
 	f.retry(c.Retry)
@@ -49,7 +53,8 @@ func (f *faults) add(field, problem, fix string) {
 
 func (f *faults) duration(field, name string, d time.Duration) {
 	if d < 0 {
-		f.add(field, name+" is negative", "write a time above 0, or leave it out for the default")
+		f.add(field, name+" is negative",
+			"write a duration above 0, or leave it out for the default")
 	}
 }
 
@@ -64,15 +69,18 @@ func (f *faults) retry(r Retry) {
 		longest = time.Minute
 	}
 	if initial > longest && longest > 0 {
-		f.add("router.retry.max", fmt.Sprintf("the longest backoff, %v, is shorter than the first, %v", longest, initial),
+		f.add("router.retry.max",
+			fmt.Sprintf("the longest backoff, %v, is shorter than the first, %v", longest, initial),
 			"write a max above initial")
 	}
 	if r.Budget < 0 || r.Budget > 1 || math.IsNaN(r.Budget) {
-		f.add("router.retry.budget", "budget is no share of calls", "write a number between 0 and 1, such as 0.2")
+		f.add("router.retry.budget", "budget is not a share of calls",
+			"write a number between 0 and 1, such as 0.2")
 	}
 }
 
-// aliases lets an alias stand for a model only, never for another alias: then one step resolves it, whoever resolves it.
+// aliases checks that each alias stands for a model and never for another alias, so that one step
+// resolves it.
 func (f *faults) aliases(models map[string]string) {
 	for _, alias := range slices.Sorted(maps.Keys(models)) {
 		field := "models." + strconv.Quote(alias)
@@ -90,16 +98,17 @@ func (f *faults) aliases(models map[string]string) {
 		}
 		switch end, ok := resolve(models, alias); {
 		case !ok:
-			f.add(field, "the alias leads back to itself", "write the model that is to be asked")
+			f.add(field, "the alias leads back to itself", "write the model's id")
 		case pool.LooksLikeCredential(end):
-			f.add(field, "the alias stands for another alias", "write the model that is to be asked")
+			f.add(field, "the alias stands for another alias", "write the model's id")
 		default:
-			f.add(field, "the alias stands for another alias", "write the model itself: "+strconv.Quote(end))
+			f.add(field, "the alias stands for another alias",
+				"write the model itself: "+strconv.Quote(end))
 		}
 	}
 }
 
-// resolve follows aliases to the model at their end; not ok if there is none.
+// resolve follows aliases to the model at their end. ok is false if they form a cycle.
 func resolve(models map[string]string, name string) (model string, ok bool) {
 	for range len(models) + 1 {
 		next, alias := models[name]
@@ -117,14 +126,17 @@ func (f *faults) fallbacks(list []Fallback, aliases map[string]string) {
 		at := fmt.Sprintf("fallback[%d]", i)
 		if f.fallbackModel(at+".model", "the fallback's model", fb.Model, aliases) {
 			if j, twice := first[fb.Model]; twice {
-				f.found = append(f.found, &pool.FieldError{Field: at + ".model", Problem: "the model has a list of fallbacks",
-					Other: fmt.Sprintf("fallback[%d].model", j), Fix: "write one list for it"})
+				f.found = append(f.found, &pool.FieldError{
+					Field: at + ".model", Problem: "the model has a list of fallbacks",
+					Other: fmt.Sprintf("fallback[%d].model", j), Fix: "write one list for it",
+				})
 			} else {
 				first[fb.Model] = i
 			}
 		}
 		if len(fb.To) == 0 {
-			f.add(at+".to", "the fallback leads nowhere", `write to = ["…"] with the models to try in its place`)
+			f.add(at+".to", "the fallback names no models",
+				`write to = ["…"] with the models to try in its place`)
 		}
 		for j, to := range fb.To {
 			what := fmt.Sprintf("to[%d]", j)
@@ -152,13 +164,15 @@ func (f *faults) fallbackModel(field, what, model string, aliases map[string]str
 }
 
 func (f *faults) model(field, what, model string) bool {
+	const fix = `write a model's id, such as "gemini-3.5-flash"`
 	switch {
 	case model == "":
-		f.add(field, what+" is empty", `write a model's id, such as "gemini-2.5-flash"`)
+		f.add(field, what+" is empty", fix)
 	case strings.ContainsFunc(model, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		f.add(field, what+" holds white space or control characters", `write a model's id, such as "gemini-2.5-flash"`)
+		f.add(field, what+" holds white space or control characters", fix)
 	case strings.HasPrefix(model, "models/"), strings.Contains(model, "publishers/"):
-		f.add(field, what+" is written as a path", `write the id after the last slash, such as "gemini-2.5-flash"`)
+		f.add(field, what+" is written as a path",
+			`write the id after the last slash, such as "gemini-3.5-flash"`)
 	default:
 		return true
 	}

@@ -30,7 +30,7 @@ func TestValidateNamesTheFieldOfEveryMistake(t *testing.T) {
 		want []string
 	}{
 		{"the zero value is right", router.Config{}, nil},
-		{"policies", router.Config{Policy: router.Random, Backend: pool.BackendVertex, MaxAttempts: 1, MaxWait: -1}, nil},
+		{"policies", router.Config{Policy: router.PolicyRandom, Backend: pool.BackendVertex, MaxAttempts: 1, MaxWait: -1}, nil},
 		{"unknown policy", router.Config{Policy: "fastest"}, []string{"router.policy"}},
 		{"unknown backend", router.Config{Backend: "openai"}, []string{"router.backend"}},
 		{"negative attempts", router.Config{MaxAttempts: -1}, []string{"router.max_attempts"}},

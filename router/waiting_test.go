@@ -224,7 +224,7 @@ func TestBatchCallsFailWhenInteractiveOnesTakeTheirPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(t, router.Config{MaxWait: 90 * time.Second}, limited("a", pool.Limit{RPM: 10}))
 		l.numbered(0, 10, router.Call{})
-		l.numbered(100, 10, router.Call{Priority: router.Batch})
+		l.numbered(100, 10, router.Call{Priority: router.PriorityBatch})
 		l.at(time.Second)
 		if len(l.failed()) != 0 {
 			t.Fatalf("%+v failed, though the next window has room for all", l.failed())
@@ -310,7 +310,7 @@ func TestBatchStandsBackOnlyWhileInteractiveCallsWait(t *testing.T) {
 		l.at(time.Second)
 		l.callWith(ctx, "interactive", router.Call{InputTokens: 900, Locations: []string{"global", "us"}}, genPath)
 		l.at(2 * time.Second)
-		l.call("batch", router.Call{InputTokens: 100, Priority: router.Batch}) // there is room for it
+		l.call("batch", router.Call{InputTokens: 100, Priority: router.PriorityBatch}) // there is room for it
 		l.at(10 * time.Second)
 		if got := l.names(); got != "first" {
 			t.Errorf("sent: %s; want no batch call while an interactive one waits for the endpoint", got)
@@ -341,7 +341,7 @@ func TestBatchStandsBackForInteractiveCallsOfOtherLines(t *testing.T) {
 		l := newLine(t, router.Config{MaxWait: time.Minute}, limited("a", pool.Limit{Concurrency: 1}))
 		l.answer = func(string) *http.Response { time.Sleep(time.Second); return answerOf(200, okBody) }
 		elsewhere := router.Call{Locations: []string{"global", "us"}} // another line for the same endpoint
-		batch := router.Call{Priority: router.Batch}
+		batch := router.Call{Priority: router.PriorityBatch}
 		l.call("first", router.Call{})
 		l.at(100 * time.Millisecond)
 		l.call("batch", batch)
@@ -351,7 +351,7 @@ func TestBatchStandsBackForInteractiveCallsOfOtherLines(t *testing.T) {
 		for i := range 40 { // batch calls that come just when the endpoint is free
 			l.at(time.Duration(i+3) * 100 * time.Millisecond)
 			if i < 25 {
-				l.call("late", router.Call{Priority: router.Batch, Locations: []string{"global", "eu", strconv.Itoa(i)}, MaxWait: -1})
+				l.call("late", router.Call{Priority: router.PriorityBatch, Locations: []string{"global", "eu", strconv.Itoa(i)}, MaxWait: -1})
 			}
 		}
 		l.wg.Wait()

@@ -15,21 +15,20 @@ import (
 
 const checkHelp = `Usage: spillway check FILE [MODEL…]
 
-Check reads a file as a service would, and shows for each model how its calls
-are served: tiers, which are tried in order, with their endpoints, the limits
-that they keep to and the throughput that was bought. Without MODEL it shows
-every model that the file names: in orders, limits, aliases and fallbacks, and
-in the models of a project.
+Check reads a file as a service would, and shows how calls for each model are
+served: the tiers in order, with their endpoints, limits and provisioned
+throughput. Without MODEL it shows every model that the file names: in orders,
+limits, aliases and fallbacks, and in the models of a project.
 
-The variables and files that the file names must be there, as for the service.
-Google is not asked: application default credentials need not be there, and
-keys may be made up. What is wrong with the file goes to standard error, all of
-it at once. No key is ever printed.
+The variables and files that the file names must exist, as for the service.
+Check makes no requests: application default credentials may be missing, and
+keys may be made up. It prints all mistakes in the file at once, to standard
+error. It never prints a key.
 
-Exit status: 1 if the file is wrong, or if nobody serves one of the models.
+Exit status: 1 if the file is wrong, or if no project serves one of the models.
 `
 
-// check is the command "check".
+// check runs the command "check".
 func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	rest, status, ok := parse(flags, args, checkHelp, stdout, stderr)
@@ -44,7 +43,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 		writef(stderr, "%s\n", err)
 		return statusFailed
 	}
-	// To show a plan nobody is asked: application default credentials need not be there.
+	// A plan needs no requests, so application default credentials may be missing.
 	asked := cfg.Pool
 	asked.Projects = slices.Clone(asked.Projects)
 	for i := range asked.Projects {
@@ -72,7 +71,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 		page.model(m) //nolint:contextcheck // nothing in a plan waits
 	}
 	if len(models) == 0 {
-		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-2.5-flash\n", rest[0])
+		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-3.5-flash\n", rest[0])
 	}
 	if len(page.unserved) > 0 {
 		writef(stderr, "%s: no project takes %s; add it to the models of one, or do not name it\n",
@@ -128,7 +127,7 @@ func aliases(cfg *config.Config, model string) []string {
 	return names
 }
 
-// fallbacks returns what stands in for a model that is exhausted, in order.
+// fallbacks returns the fallbacks of a model, in order.
 func fallbacks(cfg *config.Config, model string) []string {
 	for _, f := range cfg.Router.Fallbacks {
 		if f.Model == model {

@@ -12,37 +12,37 @@ import (
 const emulateHelp = `Usage: spillway emulate [--listen 127.0.0.1:9090]
 
 Emulate serves both of Google's back ends for Gemini on this machine until it is
-interrupted: for trying Spillway, or any other client, without keys and without
-costs. What it prints is a file for Spillway that uses it:
+interrupted. It lets you try Spillway, or any other client, without keys or
+costs. It prints a file for Spillway that uses it:
 
   spillway emulate > spillway.toml &
-  spillway check spillway.toml gemini-2.5-flash
+  spillway check spillway.toml gemini-3.5-flash
 
 Project "small" has a quota of 10 requests a minute and, on Vertex AI, 1 GSU of
-Provisioned Throughput for gemini-2.5-flash in europe-west4. Project "large" has
-no limits. There are no models behind it: answers are made-up words.
+Provisioned Throughput for gemini-3.5-flash in europe-west4. Project "large" has
+no limits. The emulator runs no models: its responses are made-up words.
 `
 
-// emulated is what the emulator has.
+// emulated is the emulator's configuration.
 var emulated = geminitest.Config{
 	Projects: []geminitest.Project{
 		{
 			ID: "small", Keys: []string{"small-key"},
 			Limits: []geminitest.Limit{{RPM: 10}},
-			Orders: []geminitest.Order{{Model: "gemini-2.5-flash", Location: "europe-west4", GSUs: 1}},
+			Orders: []geminitest.Order{{Model: "gemini-3.5-flash", Location: "europe-west4", GSUs: 1}},
 		},
 		{ID: "large", Keys: []string{"large-key"}},
 	},
 	Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond, PerToken: 2 * time.Millisecond, Jitter: 0.3},
 }
 
-// snippet is a file that uses the emulator; %[1]s is its address.
+// snippet is a file for Spillway that uses the emulator; %[1]s is its address.
 const snippet = `# Google's back ends are emulated at %[1]s until you press Ctrl-C. A file for Spillway:
 
 [[project]]
 name     = "small"
 backend  = "gemini"
-keys     = ["small-key"]    # the emulator's own: no secret
+keys     = ["small-key"]    # the emulator's own, not a secret
 base_url = "%[1]s"
 
 [[project]]
@@ -55,12 +55,12 @@ priority = 1
 # For Vertex AI, write backend = "vertex" in both and add to the first:
 #
 #   [[project.provisioned]]
-#   model    = "gemini-2.5-flash"
+#   model    = "gemini-3.5-flash"
 #   location = "europe-west4"
 #   gsus     = 1
 `
 
-// emulate is the command "emulate".
+// emulate runs the command "emulate".
 func emulate(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("emulate", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:9090", "")

@@ -1,5 +1,5 @@
-// Command spillway checks Spillway's configuration, serves the Gemini API by way of it to programs in any language, and emulates Google's
-// back ends.
+// Command spillway checks Spillway's configuration, serves the Gemini API to programs in any
+// language, and emulates Google's back ends.
 //
 //	spillway check spillway.toml
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
@@ -8,22 +8,27 @@
 //
 // # The sidecar
 //
-// "spillway serve" is the library behind an HTTP server. It speaks the Gemini API: the dialect of the Developer API or of Vertex AI,
-// whichever [router] backend says. Official SDKs of every language take its address as their base URL, and any API key:
+// "spillway serve" is the library behind an HTTP server. It speaks the Gemini API in the dialect
+// that [router] backend says: the Developer API's or Vertex AI's. Official SDKs of every language
+// take its address as their base URL, and any API key:
 //
-//	client = genai.Client(api_key="any", http_options={"base_url": "http://127.0.0.1:8080"})               # Python
-//	const client = new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: "http://127.0.0.1:8080"}})       // JavaScript
+//	# Python
+//	client = genai.Client(api_key="any", http_options={"base_url": "http://127.0.0.1:8080"})
+//	// JavaScript
+//	const client = new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: "http://127.0.0.1:8080"}})
 //
-// Streams are sent on event by event, errors are Google's, and when a client leaves, its call to Google ends. There is no password:
-// who can reach the address spends the pool's quota, so it is this machine alone unless --listen says otherwise. SIGTERM lets running
-// calls end (--drain), SIGHUP makes it read the file again. To try it without keys:
+// It passes streams on event by event, and errors are Google's. When a client disconnects, its call
+// to Google ends. There is no password: everyone who can reach the address can spend the pool's
+// quota. By default only this machine can reach it; see --listen. SIGTERM lets calls under way end
+// (--drain), SIGHUP reloads the file. To try it without keys:
 //
 //	spillway emulate > spillway.toml &
 //	spillway serve spillway.toml &
-//	curl http://127.0.0.1:8080/v1beta/models/gemini-2.5-flash:generateContent -d '{"contents":[{"parts":[{"text":"Hi"}]}]}'
+//	curl http://127.0.0.1:8080/v1beta/models/gemini-3.5-flash:generateContent \
+//		-d '{"contents":[{"parts":[{"text":"Hi"}]}]}'
 //	spillway status
 //
-// Its exit status is 0 if all went well, 1 if it failed and 2 if it was used wrongly.
+// The exit status is 0 on success, 1 on failure and 2 on wrong use.
 package main
 
 import (
@@ -53,16 +58,16 @@ func main() {
 	os.Exit(status)
 }
 
-// command is one thing that the program does. Its help is printed by `spillway help NAME`.
+// command is one command of the program. `spillway help NAME` prints its help.
 type command struct {
 	name, summary, help string
 	run                 func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 }
 
 var commands = []command{
-	{"check", "show how each model is served, or what is wrong with a file", checkHelp, check},
+	{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
 	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
-	{"status", "show what a running sidecar knows", statusHelp, status},
+	{"status", "show the state of a running sidecar", statusHelp, status},
 	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 }
 
@@ -72,21 +77,21 @@ Usage:
 
 `
 
-// usage is the help of the program as a whole.
+// usage returns the help of the whole program.
 func usage() string {
 	var b strings.Builder
 	b.WriteString(usageHead)
 	for _, c := range commands {
 		fmt.Fprintf(&b, "  spillway %-9s %s\n", c.name, c.summary)
 	}
-	b.WriteString("  spillway help COMMAND\n\nExit status: 0 well, 1 it failed, 2 wrong use.\n")
+	b.WriteString("  spillway help COMMAND\n\nExit status: 0 success, 1 failure, 2 wrong use.\n")
 	return b.String()
 }
 
 // run does what args say and returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		say(stderr, usage())
+		printText(stderr, usage())
 		return statusUsage
 	}
 	switch args[0] {
@@ -100,10 +105,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return statusUsage
 }
 
-// help prints the help of one command, or of all.
+// help prints the help of one command, or of the program.
 func help(args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
-		say(stdout, usage())
+		printText(stdout, usage())
 		return statusOK
 	}
 	c := find(args[0])
@@ -111,7 +116,7 @@ func help(args []string, stdout, stderr io.Writer) int {
 		writef(stderr, "spillway: no help for %q\n\n%s", strings.Join(args, " "), usage())
 		return statusUsage
 	}
-	say(stdout, c.help)
+	printText(stdout, c.help)
 	return statusOK
 }
 
@@ -124,15 +129,17 @@ func find(name string) *command {
 	return nil
 }
 
-// parse reads a command's flags, which may stand before and after its other arguments; those are returned. With ok false, status is
-// how the command ends.
-func parse(flags *flag.FlagSet, args []string, help string, stdout, stderr io.Writer) (rest []string, status int, ok bool) {
+// parse reads a command's flags, which may stand before and after its other arguments, and returns
+// the latter. If ok is false, the command exits with status.
+func parse(
+	flags *flag.FlagSet, args []string, help string, stdout, stderr io.Writer,
+) (rest []string, status int, ok bool) {
 	flags.SetOutput(io.Discard)
 	for {
 		err := flags.Parse(args)
 		switch {
 		case errors.Is(err, flag.ErrHelp):
-			say(stdout, help)
+			printText(stdout, help)
 			return nil, statusOK, false
 		case err != nil:
 			return nil, misused(flags.Name(), stderr, err.Error()), false
@@ -144,14 +151,14 @@ func parse(flags *flag.FlagSet, args []string, help string, stdout, stderr io.Wr
 	}
 }
 
-// misused tells of wrong use.
+// misused reports wrong use.
 func misused(name string, stderr io.Writer, problem string) int {
 	writef(stderr, "spillway %s: %s; see `spillway help %s`\n", name, problem, name)
 	return statusUsage
 }
 
-// writef prints. What cannot be printed is lost: there is nobody left to tell.
+// writef prints to w. An error has no reader left and is dropped.
 func writef(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) }
 
-// say prints a text as it is.
-func say(w io.Writer, text string) { _, _ = io.WriteString(w, text) }
+// printText prints a text as it is.
+func printText(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

@@ -60,7 +60,7 @@ func startService(t *testing.T, r *router.Router, drain time.Duration) *service 
 	ctx, stop := context.WithCancel(t.Context())
 	l, ended := newMemory(), make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	go func() { ended <- hold(ctx, l, newSidecar(r, log), drain, log) }()
+	go func() { ended <- serveUntil(ctx, l, newSidecar(r, log), drain, log) }()
 	transport := &http.Transport{DialContext: l.dial}
 	t.Cleanup(func() {
 		stop()

@@ -11,17 +11,18 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// page prints what a config comes to.
+// page prints a configuration as the router reads it.
 type page struct {
 	out      io.Writer
 	cfg      *config.Config
 	router   *router.Router
-	unserved []string // models that nobody serves
+	unserved []string // models that no project serves
 }
 
 // head prints the projects.
 func (p *page) head(file string) {
-	writef(p.out, "%s: %s, clients speak to %s\n", file, several(len(p.cfg.Pool.Projects), "project"), p.router.Backend())
+	writef(p.out, "%s: %s, clients speak to %s\n", file,
+		plural(len(p.cfg.Pool.Projects), "project"), p.router.Backend())
 	for _, project := range p.cfg.Pool.Projects {
 		about := []string{string(project.Backend), credential(project)}
 		if project.BaseURL != "" {
@@ -34,11 +35,11 @@ func (p *page) head(file string) {
 	}
 }
 
-// credential says how a project shows who it is, without showing it.
+// credential describes a project's credential without showing it.
 func credential(project pool.Project) string {
 	switch {
 	case len(project.Keys) > 0:
-		return several(len(project.Keys), "key")
+		return plural(len(project.Keys), "key")
 	case project.Credentials == nil:
 		return "application default credentials"
 	case project.Credentials == pool.NoCredentials:
@@ -52,14 +53,14 @@ func credential(project pool.Project) string {
 func (p *page) model(name string) {
 	plan := p.router.Plan(name)
 	writef(p.out, "\n%s\n", title(name, plan.Model, aliases(p.cfg, plan.Model)))
-	if len(plan.All()) == 0 {
+	if len(plan.Tiers) == 0 {
 		p.unserved = append(p.unserved, name)
-		writef(p.out, "  nobody serves it\n")
+		writef(p.out, "  no project serves it\n")
 	}
 	for i, tier := range plan.Tiers {
 		label := fmt.Sprintf("tier %d", i+1)
-		for _, c := range tier.Candidates {
-			line := fmt.Sprintf("  %-8s %-40s %s", label, c, strings.Join(p.notes(plan.Model, c, tier), ", "))
+		for _, c := range tier {
+			line := fmt.Sprintf("  %-8s %-40s %s", label, c.Name, strings.Join(p.notes(plan.Model, c, tier), ", "))
 			writef(p.out, "%s\n", strings.TrimRight(line, " "))
 			label = ""
 		}
@@ -69,7 +70,7 @@ func (p *page) model(name string) {
 	}
 }
 
-// title is a model's name with what else it is called.
+// title returns a model's name with its aliases.
 func title(asked, model string, aliases []string) string {
 	if asked != model {
 		return asked + " = " + model
@@ -80,16 +81,16 @@ func title(asked, model string, aliases []string) string {
 	return model
 }
 
-// notes say what is particular about an endpoint.
-func (p *page) notes(model string, c *pool.Candidate, tier *pool.Tier) []string {
+// notes returns the properties of an endpoint.
+func (p *page) notes(model string, c pool.Endpoint, tier []pool.Endpoint) []string {
 	var notes []string
-	if c.Backend() != p.router.Backend() {
-		notes = append(notes, "translated for "+string(c.Backend()))
+	if c.Backend != p.router.Backend() {
+		notes = append(notes, "translated for "+string(c.Backend))
 	}
-	if o, ok := c.Order(); ok {
-		notes = append(notes, p.order(model, c, o)...)
+	if c.Order != nil {
+		notes = append(notes, p.order(model, c)...)
 	}
-	limits := c.Limits()
+	limits := c.Limits
 	for _, l := range []struct {
 		name  string
 		value int64
@@ -98,34 +99,35 @@ func (p *page) notes(model string, c *pool.Candidate, tier *pool.Tier) []string 
 			notes = append(notes, l.name+" "+thousands(l.value))
 		}
 	}
-	for _, other := range tier.Candidates {
-		if other.Weight() != c.Weight() {
-			notes = append(notes, "weight "+strconv.FormatFloat(c.Weight(), 'g', -1, 64))
+	for _, other := range tier {
+		if other.Weight != c.Weight {
+			notes = append(notes, "weight "+strconv.FormatFloat(c.Weight, 'g', -1, 64))
 			break
 		}
 	}
 	return notes
 }
 
-// order says what was bought.
-func (p *page) order(model string, c *pool.Candidate, o pool.Order) []string {
+// order returns the properties of a provisioned order.
+func (p *page) order(model string, c pool.Endpoint) []string {
+	o := c.Order
 	var notes []string
 	if o.GSUs > 0 {
-		notes = append(notes, several(o.GSUs, "GSU"))
+		notes = append(notes, plural(o.GSUs, "GSU"))
 	}
 	for _, e := range p.router.Stat().Endpoints {
-		if e.Model == model && e.Endpoint == c.String() && e.Order != nil {
+		if e.Model == model && e.Endpoint == c.Name && e.Order != nil {
 			notes = append(notes, thousands(int64(e.Order.TokensPerSecond))+" tokens a second")
 		}
 	}
 	if o.Window > 0 {
 		notes = append(notes, "window "+o.Window.String())
 	}
-	return append(notes, "overflow by "+string(c.Overflow()))
+	return append(notes, "overflow by "+string(c.Overflow))
 }
 
-// several is a number with its noun.
-func several(n int, noun string) string {
+// plural returns a number with its noun.
+func plural(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// reloadOn reads the file again for every signal, until there will be no more. A file that is wrong changes nothing: the sidecar goes on
-// as it was.
+// reloadOn reloads the file for every signal, until the channel is closed. A file with mistakes
+// changes nothing.
 func reloadOn(signals <-chan os.Signal, file string, r *router.Router, log *slog.Logger) {
 	for range signals {
 		cfg, err := config.Load(file)
@@ -17,10 +17,11 @@ func reloadOn(signals <-chan os.Signal, file string, r *router.Router, log *slog
 			err = r.Reload(cfg.Pool, cfg.Router)
 		}
 		if err != nil {
-			log.Error("the file was not taken; all stays as it was", slog.Any("error", err))
+			log.Error("file not reloaded; the old configuration stays in force",
+				slog.Any("error", err))
 			continue
 		}
 		warn(log, cfg)
-		log.Info("the file was read again", slog.String("file", file))
+		log.Info("file reloaded", slog.String("file", file))
 	}
 }

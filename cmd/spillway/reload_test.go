@@ -41,10 +41,10 @@ func TestReloadTakesAGoodFileAndLeavesABadOne(t *testing.T) {
 		want       string // the projects afterwards
 		wantSaid   string
 	}{
-		{"another project's name", strings.Replace(twoProjects, `"spare"`, `"third"`, 1), "main third", "was read again"},
-		{"a mistake", strings.Replace(twoProjects, `"spare"`, `"main"`, 1), "main third", "not taken"},
-		{"another dialect", strings.ReplaceAll(twoProjects, `"gemini"`, `"vertex"`), "main third", "not taken"},
-		{"the first again", twoProjects, "main spare", "was read again"},
+		{"another project's name", strings.Replace(twoProjects, `"spare"`, `"third"`, 1), "main third", "file reloaded"},
+		{"a mistake", strings.Replace(twoProjects, `"spare"`, `"main"`, 1), "main third", "not reloaded"},
+		{"another dialect", strings.ReplaceAll(twoProjects, `"gemini"`, `"vertex"`), "main third", "not reloaded"},
+		{"the first again", twoProjects, "main spare", "file reloaded"},
 	} {
 		write(tt.file)
 		said.Reset()

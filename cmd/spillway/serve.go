@@ -20,54 +20,55 @@ import (
 const serveHelp = `Usage: spillway serve FILE [--listen 127.0.0.1:8080] [--drain 30s]
 
 Serve is Spillway for programs in any language: an HTTP server that speaks the
-Gemini API and sends each request by way of the pool that FILE describes. Give
-its address to an official SDK as the base URL, with any API key:
+Gemini API and routes each request over the pool that FILE describes. Give its
+address to an official SDK as the base URL, with any API key:
 
   Python      genai.Client(api_key="any", http_options={"base_url": URL})
   JavaScript  new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: URL}})
   Go          genai.ClientConfig{APIKey: "any", HTTPOptions: genai.HTTPOptions{BaseURL: URL}}
 
-A client's own credentials are dropped. It may send Spillway-Affinity,
-Spillway-Locations, Spillway-Max-Wait and Spillway-Priority, and finds
-Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic on its answers. Live
-sessions are WebSockets, which are not served.
+A client's own credentials are removed. A client may send Spillway-Affinity,
+Spillway-Locations, Spillway-Max-Wait and Spillway-Priority. Responses carry
+Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic. Live sessions are
+WebSockets, which are not served.
 
 To try it without keys, run the emulator beside it:
 
   spillway emulate > spillway.toml &
   spillway serve spillway.toml
 
-SIGHUP makes it read FILE again. What is the same in both goes on as it was,
-running calls among it; a file with mistakes is not taken.
+SIGHUP reloads FILE. What is the same in both keeps its state, and calls under
+way continue. A file with mistakes changes nothing.
 
 Flags:
 
-  --listen  where to serve. Whoever can reach the address spends the pool's
-            quota: an address that others can reach has to be written out, as
-            0.0.0.0:8080, and is warned of.
-  --drain   how long calls that are under way may still take after SIGINT or
-            SIGTERM; new ones are not taken. A second signal ends it at once.
+  --listen  the address to serve on. Everyone who can reach it can spend the
+            pool's quota. An address that other machines can reach must be
+            written out, such as 0.0.0.0:8080, and logs a warning.
+  --drain   how long calls under way may take after SIGINT or SIGTERM. New
+            calls are refused. A second signal ends the program at once.
 
-Also served are GET /healthz (200 while it serves) and GET /spillway/status,
+It also serves GET /healthz (200 while it serves) and GET /spillway/status,
 which "spillway status" shows.
 
-Exit status: 1 if the file is wrong, the address cannot be had, or calls were
-broken off at the end.
+Exit status: 1 if the file is wrong, the address cannot be used, or calls were
+cut off at the end.
 `
 
 const (
 	defaultListen = "127.0.0.1:8080"
-	// headerTimeout is how long a client may take to send a request's header. Bodies and answers take as long as they take: uploads and
-	// streams are long.
+	// headerTimeout is the time for a request's header. Bodies and responses have no timeout:
+	// uploads and streams take long.
 	headerTimeout = 10 * time.Second
-	// idleTimeout is how long an unused connection is kept; longer than clients keep theirs, so that it is they who close.
+	// idleTimeout is how long an unused connection is kept. It is longer than the timeout of
+	// clients, so that they close first.
 	idleTimeout = 3 * time.Minute
 )
 
-// errBrokenOff says that calls had to be broken off at the end.
-var errBrokenOff = errors.New("calls were still under way and were broken off; see --drain")
+// errBrokenOff means that calls were cut off at the end.
+var errBrokenOff = errors.New("calls were still under way and were cut off; see --drain")
 
-// serve is the command "serve".
+// serve runs the command "serve".
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	listen := flags.String("listen", defaultListen, "")
@@ -80,16 +81,17 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case len(rest) != 1:
 		return misused("serve", stderr, "it needs one FILE")
 	case err != nil:
-		return misused("serve", stderr, "--listen "+*listen+" is no address; write host:port, as "+defaultListen)
-	case host == "": // net.Listen takes it for every interface, which few mean by it
+		return misused("serve", stderr,
+			"--listen "+*listen+" is not an address; write host:port, such as "+defaultListen)
+	case host == "": // net.Listen would use every interface, which is rarely meant
 		return misused("serve", stderr, "--listen "+*listen+" names no host; write 127.0.0.1"+*listen+
-			", or 0.0.0.0"+*listen+" to let everybody in who can reach this machine")
+			", or 0.0.0.0"+*listen+" to serve everyone who can reach this machine")
 	case *drain < 0:
 		return misused("serve", stderr, "--drain is negative")
 	}
 	cfg, err := config.Load(rest[0])
 	if err != nil {
-		writef(stderr, "%s\n", err) // each line of it names the file
+		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
@@ -110,7 +112,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return statusOK
 }
 
-// warn logs what a file says that is likely not meant.
+// warn logs the warnings of a file.
 func warn(log *slog.Logger, cfg *config.Config) {
 	for _, w := range cfg.Warnings {
 		log.Warn(w.String())
@@ -118,20 +120,27 @@ func warn(log *slog.Logger, cfg *config.Config) {
 }
 
 // listenAndServe serves a router at an address until ctx ends.
-func listenAndServe(ctx context.Context, r *router.Router, address string, drain time.Duration, stdout io.Writer, log *slog.Logger) error {
+func listenAndServe(
+	ctx context.Context, r *router.Router, address string, drain time.Duration, stdout io.Writer, log *slog.Logger,
+) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	if at, ok := listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		log.Warn("whoever can reach this address spends the pool's quota", slog.String("address", at.String()))
+		log.Warn("everyone who can reach this address can spend the pool's quota",
+			slog.String("address", at.String()))
 	}
-	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", r.Backend(), listener.Addr())
-	return hold(ctx, listener, newSidecar(r, log), drain, log)
+	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", r.Backend(),
+		listener.Addr())
+	return serveUntil(ctx, listener, newSidecar(r, log), drain, log)
 }
 
-// hold serves on l until ctx ends. Then it takes no more calls, and lets those that are under way end for as long as drain.
-func hold(ctx context.Context, l net.Listener, h http.Handler, drain time.Duration, log *slog.Logger) error {
+// serveUntil serves on l until ctx ends. Then it accepts no more calls, and waits up to drain for
+// the calls under way.
+func serveUntil(
+	ctx context.Context, l net.Listener, h http.Handler, drain time.Duration, log *slog.Logger,
+) error {
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),

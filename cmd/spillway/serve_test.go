@@ -133,7 +133,7 @@ func TestServeWarnsOfAnAddressThatOthersCanReach(t *testing.T) {
 	t.Setenv("SPARE_KEY", "spare-key")
 	for listen, want := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
 		_, stderr, end := startServe(t, twoProjects, "--listen", listen)
-		if code := end(); code != 0 || strings.Contains(stderr.String(), "whoever can reach this address") != want {
+		if code := end(); code != 0 || strings.Contains(stderr.String(), "everyone who can reach this address") != want {
 			t.Errorf("--listen %s ended with %d: %s", listen, code, stderr)
 		}
 	}

@@ -19,50 +19,55 @@ const (
 	statusPath = "/spillway/status"
 )
 
-// versioned finds what every path of Google's has: a version, followed by something. The SDK sends Interactions of Vertex AI with
-// escaped slashes.
+// versioned matches what every path of Google's has: a version, followed by something. The SDK
+// sends Interactions of Vertex AI with escaped slashes.
 var versioned = regexp.MustCompile(`/v[0-9]+(?:(?:alpha|beta)[0-9]*)?(?:/|%2F).`)
 
-// newSidecar serves the Gemini API by way of a router.
+// newSidecar returns a handler that serves the Gemini API through a router.
 func newSidecar(r *router.Router, log *slog.Logger) http.Handler {
-	// ReverseProxy is the plumbing: it takes off what belongs to one connection, ties the call to the client's connection, sends every
-	// piece of a stream on at once, and breaks the client's connection when an answer breaks off.
+	// ReverseProxy removes the headers of one connection and ties the call to the client's
+	// connection. It sends every piece of a stream on at once, and breaks the client's connection
+	// when a response breaks off.
 	proxy := &httputil.ReverseProxy{
-		Transport:      r,
-		Rewrite:        func(p *httputil.ProxyRequest) { p.Out.URL.Scheme = scheme(p.In) }, // for ours; host, path and credentials are the router's
-		ModifyResponse: bringBack,
-		ErrorHandler:   unanswered,
+		Transport: r,
+		// The router sets host, path and credentials.
+		Rewrite:        func(p *httputil.ProxyRequest) { p.Out.URL.Scheme = scheme(p.In) },
+		ModifyResponse: rewriteUploadURLs,
+		ErrorHandler:   badGateway,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 		BufferPool:     &buffers{},
 	}
-	gate := http.NewCrossOriginProtection() // a page in somebody's browser must not spend the quota
+	gate := http.NewCrossOriginProtection() // a web page in a browser must not spend the quota
 	gate.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "PERMISSION_DENIED", "web pages of other origins may not call the sidecar")
+		refuse(w, http.StatusForbidden, "PERMISSION_DENIED",
+			"web pages of other origins may not call the sidecar")
 	}))
-	// A ServeMux would redirect paths that it finds untidy, which makes a GET of a POST.
+	// A ServeMux redirects paths that it finds unclean, which turns a POST into a GET.
 	return gate.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch reads := req.Method == http.MethodGet || req.Method == http.MethodHead; {
 		case reads && req.URL.Path == healthPath:
-			answer(w, http.StatusOK, health{"serving", string(r.Backend())})
+			writeJSON(w, http.StatusOK, health{"serving", string(r.Backend())})
 		case reads && req.URL.Path == statusPath:
-			answer(w, http.StatusOK, snapshotOf(r))
+			writeJSON(w, http.StatusOK, snapshotOf(r))
 		case req.Header.Get("Upgrade") != "":
-			refuse(w, http.StatusNotImplemented, "UNIMPLEMENTED", "Live sessions are WebSockets, which the sidecar does not serve")
+			refuse(w, http.StatusNotImplemented, "UNIMPLEMENTED",
+				"Live sessions are WebSockets, which the sidecar does not serve")
 		case !versioned.MatchString(req.URL.EscapedPath()):
-			refuse(w, http.StatusNotFound, "NOT_FOUND", "this is no path of the Gemini API; those begin with a version, as /v1beta/models")
+			refuse(w, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Gemini API; its paths begin with a version, such as /v1beta/models")
 		default:
 			proxy.ServeHTTP(w, req)
 		}
 	}))
 }
 
-// health is what /healthz answers.
+// health is the body of /healthz.
 type health struct {
 	Status  string `json:"status"`
 	Backend string `json:"backend"`
 }
 
-// scheme is that of the address by which a client reached us, perhaps through something that ends TLS before us.
+// scheme returns the scheme of the address at which a client reached the sidecar, perhaps through a
+// proxy that terminates TLS.
 func scheme(req *http.Request) string {
 	if first, _, _ := strings.Cut(req.Header.Get("X-Forwarded-Proto"), ","); req.TLS != nil || strings.EqualFold(first, "https") {
 		return "https"
@@ -70,9 +75,9 @@ func scheme(req *http.Request) string {
 	return "http"
 }
 
-// bringBack makes the address that Google gives for the pieces of an upload our own. The pieces sent to Google's, with the client's
-// credential in place of the upload's owner's, would be refused.
-func bringBack(resp *http.Response) error {
+// rewriteUploadURLs makes the address that Google gives for the chunks of an upload the sidecar's
+// own. Google would refuse chunks with the client's credential instead of the upload owner's.
+func rewriteUploadURLs(resp *http.Response) error {
 	for _, name := range []string{"X-Goog-Upload-Url", "X-Goog-Upload-Control-Url"} {
 		address, err := url.Parse(resp.Header.Get(name))
 		if err != nil || address.Host == "" {
@@ -84,40 +89,41 @@ func bringBack(resp *http.Response) error {
 	return nil
 }
 
-// statusClientGone is what nginx, and Google with it, calls the end of a call whose client has left. Nobody reads it.
+// statusClientGone is the status that nginx and Google use when the client of a call has
+// disconnected. No client reads it.
 const statusClientGone = 499
 
-// unanswered answers a call to which no answer came from anywhere.
-func unanswered(w http.ResponseWriter, req *http.Request, err error) {
+// badGateway writes the response to a call that no endpoint responded to.
+func badGateway(w http.ResponseWriter, req *http.Request, err error) {
 	if req.Context().Err() != nil {
-		refuse(w, statusClientGone, "CANCELLED", "the client has left")
+		refuse(w, statusClientGone, "CANCELLED", "the client has disconnected")
 		return
 	}
 	refuse(w, http.StatusBadGateway, "UNAVAILABLE", err.Error())
 }
 
-// refuse answers with an error in Google's shape, which every client knows.
+// refuse writes an error in Google's shape, which every client understands.
 func refuse(w http.ResponseWriter, code int, status, message string) {
 	type problem struct {
 		Code    int    `json:"code"`
 		Message string `json:"message"`
 		Status  string `json:"status"`
 	}
-	answer(w, code, map[string]problem{"error": {code, "spillway: " + message, status}})
+	writeJSON(w, code, map[string]problem{"error": {code, "spillway: " + message, status}})
 }
 
-// answer sends JSON.
-func answer(w http.ResponseWriter, code int, v any) {
+// writeJSON writes v as JSON.
+func writeJSON(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v) // who does not read it has left
+	_ = json.NewEncoder(w).Encode(v) // on an error the client has disconnected
 }
 
-// buffers are for copying answers; without them each call would make one of its own.
+// buffers are for copying responses, so that calls share them.
 type buffers struct{ pool sync.Pool }
 
-// bufferSize is that of a piece of a stream, as the router reads it.
+// bufferSize is the size of a piece of a stream, as the router reads it.
 const bufferSize = 32 << 10
 
 func (b *buffers) Get() []byte {

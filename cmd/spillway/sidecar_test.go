@@ -121,8 +121,8 @@ func TestSidecarEndsTheCallOfAClientWhoLeaves(t *testing.T) {
 				}
 				synctest.Wait()
 				for _, e := range r.Stat().Endpoints {
-					if e.Calls != 0 || e.Rest.Class != "" {
-						t.Errorf("%s has %d calls, and is %v", e.Endpoint, e.Calls, e.Rest)
+					if e.Calls != 0 || e.Cooldown.Class != "" {
+						t.Errorf("%s has %d calls, and is %v", e.Endpoint, e.Calls, e.Cooldown)
 					}
 				}
 				if n := len(google.Requests()); n != 1 {
@@ -186,7 +186,7 @@ func TestSidecarCutsSlowHeadersButNotSlowBodies(t *testing.T) {
 		r := newRouter(t, newGoogle(geminitest.Latency{}))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- hold(ctx, l, newSidecar(r, log), time.Second, log) }()
+		go func() { ended <- serveUntil(ctx, l, newSidecar(r, log), time.Second, log) }()
 
 		slow, _ := l.dial(ctx, "", "")
 		began := time.Now()

@@ -14,19 +14,18 @@ import (
 
 const statusHelp = `Usage: spillway status [URL]
 
-Status shows what a running "spillway serve" knows: projects and their keys (as
-short hashes), and the endpoints of every model that was asked for, in the order
-in which they are tried, with the calls in flight and what keeps them from being
-asked. URL is http://127.0.0.1:8080 if it is left out. The same as JSON is at
-URL/spillway/status.
+Status shows the state of a running "spillway serve": projects and their keys (as
+short hashes), and the endpoints of every model called so far, in the order of
+their tiers, with calls in flight, cooldowns, limits and orders. The default URL
+is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
-Exit status: 1 if nothing answers there.
+Exit status: 1 if no sidecar responds there.
 `
 
-// statusTimeout is for one answer from nearby.
+// statusTimeout is for one response from this machine or nearby.
 const statusTimeout = 5 * time.Second
 
-// status is the command "status".
+// status runs the command "status".
 func status(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("status", flag.ContinueOnError)
 	rest, code, ok := parse(flags, args, statusHelp, stdout, stderr)
@@ -53,60 +52,62 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return statusOK
 }
 
-// fetchStatus asks a sidecar.
+// fetchStatus fetches the snapshot of a sidecar.
 func fetchStatus(ctx context.Context, address string) (s snapshot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+statusPath, nil) //nolint:gosec // whoever runs the command says where
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+statusPath, nil) //nolint:gosec // the user of the command gives the address
 	if err != nil {
 		return s, err
 	}
 	resp, err := http.DefaultClient.Do(req) //nolint:gosec // as above
 	if err != nil {
-		return s, fmt.Errorf("no sidecar answers: %w", err)
+		return s, fmt.Errorf("no sidecar responds: %w", err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("%s is no sidecar: it answers %s", address, resp.Status)
+		return s, fmt.Errorf("%s is not a sidecar: it responds with %s", address, resp.Status)
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("%s is no sidecar: %w", address, err)
+		return s, fmt.Errorf("%s is not a sidecar: %w", address, err)
 	}
 	return s, nil
 }
 
 // print prints a snapshot as tables.
 func (s snapshot) print(out io.Writer, address string) {
-	writef(out, "%s: %s, clients speak %s, at %s\n\n", address, several(len(s.Projects), "project"), s.Backend, instant(s.At))
+	writef(out, "%s: %s, clients speak %s, at %s\n\n", address, plural(len(s.Projects), "project"),
+		s.Backend, instant(s.At))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "PROJECT\tBACK END\tKEY\tSTATE\n")
 	for _, p := range s.Projects {
-		if len(p.Keys) == 0 || p.Rest != nil {
-			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Rest)
+		if len(p.Keys) == 0 || p.Cooldown != nil {
+			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown)
 		}
 		for _, k := range p.Keys {
-			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Rest)
+			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown)
 		}
 	}
 	_ = table.Flush()
 	if len(s.Endpoints) == 0 {
-		writef(out, "\nNo model was asked for yet.\n")
+		writef(out, "\nNo model was called yet.\n")
 		return
 	}
 	writef(out, "\n")
 	table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
-		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", e.Model, e.Tier, e.Endpoint, e.Calls, thousands(e.Tokens), strings.Join(e.notes(), ", "))
+		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", e.Model, e.Tier, e.Endpoint, e.Calls,
+			thousands(e.Tokens), strings.Join(e.notes(), ", "))
 	}
 	_ = table.Flush()
 }
 
-// notes say how an endpoint is.
+// notes returns the state of an endpoint, in words.
 func (e endpointSnapshot) notes() []string {
 	var notes []string
-	if e.Rest != nil || e.Breaker == nil {
-		notes = append(notes, e.Rest.String())
+	if e.Cooldown != nil || e.Breaker == nil {
+		notes = append(notes, e.Cooldown.String())
 	}
 	if e.Breaker != nil {
 		note := "breaker " + e.Breaker.State
@@ -128,20 +129,20 @@ func (e endpointSnapshot) notes() []string {
 	return notes
 }
 
-// String says what rests and for how long; of nil that it does not.
-func (r *restSnapshot) String() string {
-	if r == nil {
+// String returns the cooldown in words; of nil "ready".
+func (c *cooldownSnapshot) String() string {
+	if c == nil {
 		return "ready"
 	}
-	text := r.Class
+	text := c.Class
 	switch {
-	case !r.Until.IsZero():
-		text += " until " + instant(r.Until)
-	case !r.Probe.IsZero():
-		text += ", tried again at " + instant(r.Probe)
+	case !c.Until.IsZero():
+		text += " until " + instant(c.Until)
+	case !c.Probe.IsZero():
+		text += ", tried again at " + instant(c.Probe)
 	}
-	if r.Quota != "" {
-		text += " (" + r.Quota + ")"
+	if c.Quota != "" {
+		text += " (" + c.Quota + ")"
 	}
 	return text
 }

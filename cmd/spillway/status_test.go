@@ -89,7 +89,7 @@ rpm = 1_000
 		}
 		var printed strings.Builder
 		read.print(&printed, "http://127.0.0.1:8080")
-		got := regexp.MustCompile(`2000-01-01 00:0\d:\d\dZ`).ReplaceAllString(printed.String(), "(time)") // rests end at random within bounds
+		got := regexp.MustCompile(`2000-01-01 00:0\d:\d\dZ`).ReplaceAllString(printed.String(), "(time)") // cooldowns end at random within bounds
 		golden := filepath.Join("testdata", "status.want")
 		if *update {
 			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
@@ -114,7 +114,7 @@ func TestStatusSaysThatItFoundNoSidecar(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(h)
 			defer server.Close()
-			if code, text := transcript(t.Context(), "status", server.URL); code != statusFailed || !strings.Contains(text, "is no sidecar") {
+			if code, text := transcript(t.Context(), "status", server.URL); code != statusFailed || !strings.Contains(text, "is not a sidecar") {
 				t.Error(text)
 			}
 		})

@@ -16,7 +16,8 @@ import (
 	"google.golang.org/genai"
 )
 
-// question and level are what the function takes and gives. ADK makes its schema of them.
+// question and level are the argument and the result of the function. ADK derives its schema from
+// them.
 type question struct {
 	Dam string `json:"dam"`
 }
@@ -25,7 +26,7 @@ type level struct {
 	Metres float64 `json:"metres"`
 }
 
-// ask has an agent with one function answer a question. Nothing here knows of Spillway.
+// ask lets an agent with one function answer a question. Nothing here knows of Spillway.
 func ask(ctx context.Context, llm model.LLM, function tool.Tool, question string) (string, error) {
 	keeper, err := llmagent.New(llmagent.Config{
 		Name: "keeper", Description: "Knows the dams.", Instruction: "Answer with the water level.", Model: llm, Tools: []tool.Tool{function},
@@ -54,11 +55,11 @@ func ask(ctx context.Context, llm model.LLM, function tool.Tool, question string
 	return answer.String(), nil
 }
 
-// witness notes which endpoint has answered.
+// witness records which endpoint responded.
 type witness struct {
 	http.RoundTripper
 	out       io.Writer
-	endpoints []string // calls of one agent come one after the other
+	endpoints []string // an agent makes one call after the other
 }
 
 func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {

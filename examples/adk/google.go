@@ -2,14 +2,14 @@ package main
 
 import "github.com/spillway-go/spillway/geminitest"
 
-// What the model says: first that it wants the function called, then the answer.
+// The model's responses: first a call of the function, then the text.
 const (
 	callsFunction = `{"functionCall":{"name":"water_level","args":{"dam":"Upper Dam"}}}`
 	answers       = `{"text":"The water stands at 512.5 m."}`
 )
 
-// emulated is Google, with two projects and a model that has two lines to say. The second is for spare alone: main's key will be revoked
-// by then.
+// emulated returns an emulator with two projects and a model that has two scripted responses. The
+// second is for spare alone, because main's key is revoked by then.
 func emulated() *geminitest.Emulator {
 	google := geminitest.New(geminitest.Config{Bodies: true, Projects: []geminitest.Project{
 		{ID: "main", Keys: []string{"main-key"}},
@@ -20,7 +20,7 @@ func emulated() *geminitest.Emulator {
 	return google
 }
 
-// says is an answer of one part.
+// says returns a response of one part.
 func says(part string) geminitest.Answer {
 	body := `{"candidates":[{"content":{"role":"model","parts":[` + part + `]},"finishReason":"STOP"}]}`
 	return geminitest.Answer{Status: 200, Body: []byte(body)}

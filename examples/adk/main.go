@@ -1,6 +1,6 @@
-// ADK is an agent of Google's Agent Development Kit whose model calls go by way of Spillway. It answers a question with the help of a
-// function, and while that runs the key that served the first model call is revoked: the next one is answered by another project, and
-// the agent does not notice.
+// ADK is an agent of Google's Agent Development Kit whose model calls go through Spillway. It
+// answers a question with the help of a function. While the function runs, the key that served the
+// first model call is revoked. Another project serves the next one, and the agent does not notice.
 //
 //	go run .        # without keys, on the emulator
 package main
@@ -30,14 +30,14 @@ func main() {
 	}
 }
 
-// pooled is what a service would read from spillway.toml.
+// pooled is the configuration that a service would read from spillway.toml.
 var pooled = config.Config{Pool: pool.Config{Projects: []pool.Project{
 	{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("main-key")}},
 	{Name: "spare", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("spare-key")}, Priority: 1},
 }}}
 
-// run asks the agent, and fails if its function was not called, the answer is not the one that the function's result leads to, or one
-// project has answered all.
+// run asks the agent. It fails if the function was not called, the answer lacks the function's
+// result, or one project has served all calls.
 func run(ctx context.Context, out io.Writer) error {
 	google := emulated()
 	client, err := spillway.New(ctx, &pooled, router.WithTransport(google))
@@ -46,11 +46,12 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = client.Close() }()
 
-	// All that is Spillway's: ADK makes its model of our ClientConfig. The witness is there to print who answers.
+	// The only lines for Spillway: ADK makes its model from our ClientConfig. The witness prints
+	// which endpoint responds.
 	cc := client.ClientConfig()
 	seen := &witness{RoundTripper: cc.HTTPClient.Transport, out: out}
 	cc.HTTPClient = &http.Client{Transport: seen}
-	model, err := gemini.NewModel(ctx, "gemini-2.5-flash", &cc)
+	model, err := gemini.NewModel(ctx, "gemini-3.5-flash", &cc)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,8 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintf(out, "agent     %s\n", answer)
 
-	// The model behind the emulator only says its lines: whether it heard the function's result is seen in what it was sent.
+	// The emulator's model follows its script. Only its last request shows whether it got the
+	// function's result.
 	requests := google.Requests()
 	heard := string(requests[len(requests)-1].Body)
 	switch {
@@ -83,7 +85,7 @@ func run(ctx context.Context, out io.Writer) error {
 	case !strings.Contains(heard, "functionResponse") || !strings.Contains(heard, "512.5"):
 		return fmt.Errorf("the model did not get the function's result: %s", heard)
 	case strings.Join(seen.endpoints, " ") != "main/global/on_demand spare/global/on_demand":
-		return fmt.Errorf("answered by %v, want main and then spare", seen.endpoints)
+		return fmt.Errorf("served by %v, want main and then spare", seen.endpoints)
 	}
 	return nil
 }

@@ -1,5 +1,6 @@
-// Eino chats by way of Spillway: Eino's Gemini model takes the SDK's client, and a spillway.Client is one. Between an answer and a stream
-// the key that served the first is revoked; the stream comes from another project, and Eino does not notice.
+// Eino chats through Spillway. Eino's Gemini model takes the SDK's client, and a spillway.Client
+// contains one. Between a response and a stream the key that served the first is revoked. Another
+// project serves the stream, and Eino does not notice.
 //
 //	go run .        # without keys, on the emulator
 package main
@@ -30,13 +31,13 @@ func main() {
 	}
 }
 
-// pooled is what a service would read from spillway.toml.
+// pooled is the configuration that a service would read from spillway.toml.
 var pooled = config.Config{Pool: pool.Config{Projects: []pool.Project{
 	{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("main-key")}},
 	{Name: "spare", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("spare-key")}, Priority: 1},
 }}}
 
-// run has a chat of two turns, and fails if one of them was not answered, or not by whom it should.
+// run has a chat of two turns. It fails if one of them got no response, or from the wrong project.
 func run(ctx context.Context, out io.Writer) error {
 	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
 		{ID: "main", Keys: []string{"main-key"}}, {ID: "spare", Keys: []string{"spare-key"}},
@@ -47,8 +48,8 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = client.Close() }()
 
-	// All that is Spillway's: the client inside ours goes where Eino wants one.
-	model, err := gemini.NewChatModel(ctx, &gemini.Config{Client: client.Client, Model: "gemini-2.5-flash"})
+	// The only line for Spillway: Eino gets the client inside spillway.Client.
+	model, err := gemini.NewChatModel(ctx, &gemini.Config{Client: client.Client, Model: "gemini-3.5-flash"})
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func run(ctx context.Context, out io.Writer) error {
 		_, _ = fmt.Fprintf(out, "stream  %s\n", piece.Content)
 	}
 
-	// Eino does not show an answer's headers; the emulator knows who was asked.
+	// Eino does not show a response's headers; the emulator records which project was asked.
 	var asked []string
 	for _, r := range google.Requests() {
 		asked = append(asked, fmt.Sprintf("%s %d", r.Project, r.Status))

@@ -1,4 +1,4 @@
-// Embedded is an HTTP service that embeds the client: POST /ask with a question is answered with text.
+// Embedded is an HTTP service that embeds the client: POST /ask with a question returns text.
 //
 //	go run ./examples/embedded -config spillway.toml
 package main
@@ -17,8 +17,8 @@ import (
 )
 
 func main() {
-	file := flag.String("config", "spillway.toml", "what Spillway may use")
-	address := flag.String("listen", "127.0.0.1:8081", "where to serve")
+	file := flag.String("config", "spillway.toml", "Spillway's configuration file")
+	address := flag.String("listen", "127.0.0.1:8081", "the address to serve on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := serve(ctx, *file, *address)
@@ -29,7 +29,7 @@ func main() {
 	}
 }
 
-// serve serves until ctx ends, and then finishes what is being answered.
+// serve serves until ctx ends, and then finishes the requests under way.
 func serve(ctx context.Context, file, address string) error {
 	client, err := spillway.Open(ctx, file)
 	if err != nil {

@@ -12,22 +12,22 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// marks stand for the endpoints in the chart: one mark is one call that was answered there.
+// marks stand for the endpoints in the chart: one mark is one call that the endpoint served.
 var marks = []string{"█", "▓", "░", "▒"}
 
-// chart tells the story, line by line.
+// chart prints the story, line by line.
 type chart struct {
 	out       io.Writer
-	endpoints []string // in the order in which they are tried
-	refused   int      // answers 429 of Google's so far
-	resting   []string // what rested a second ago
+	endpoints []string // in the order of their tiers
+	refused   int      // Google's responses 429 so far
+	cooldowns []string // of the second before
 }
 
-func newChart(out io.Writer, plan *pool.Plan) *chart {
+func newChart(out io.Writer, plan pool.Plan) *chart {
 	c := &chart{out: out}
-	for i, endpoint := range plan.All() {
-		c.endpoints = append(c.endpoints, endpoint.String())
-		c.printf("  %s %s\n", marks[i%len(marks)], endpoint)
+	for i, endpoint := range slices.Concat(plan.Tiers...) {
+		c.endpoints = append(c.endpoints, endpoint.Name)
+		c.printf("  %s %s\n", marks[i%len(marks)], endpoint.Name)
 	}
 	c.printf("\n      calls  429s\n")
 	return c
@@ -35,46 +35,47 @@ func newChart(out io.Writer, plan *pool.Plan) *chart {
 
 func (c *chart) printf(format string, values ...any) { _, _ = fmt.Fprintf(c.out, format, values...) }
 
-// remark says what happens now.
+// remark prints what happens now.
 func (c *chart) remark(second int, text string) { c.printf("%02ds   %s\n", second, text) }
 
-// second draws the calls of one second, and says what began to rest in it, or is back.
-func (c *chart) second(second int, answered counts, google *geminitest.Emulator, stat pool.Stat) {
+// second draws the calls of one second, and prints the cooldowns that started or ended in it.
+func (c *chart) second(second int, served counts, google *geminitest.Emulator, stat pool.Stat) {
 	refused := google.CountStatus(geminitest.Match{}, http.StatusTooManyRequests)
 	var bar strings.Builder
 	for i, endpoint := range c.endpoints {
-		bar.WriteString(strings.Repeat(marks[i%len(marks)], answered[endpoint]))
+		bar.WriteString(strings.Repeat(marks[i%len(marks)], served[endpoint]))
 	}
-	c.printf("%02ds  %6d  %4d  %s\n", second, answered.sum(), refused-c.refused, bar.String())
+	c.printf("%02ds  %6d  %4d  %s\n", second, served.sum(), refused-c.refused, bar.String())
 	c.refused = refused
 
-	now := resting(stat)
+	now := onCooldown(stat)
 	for _, what := range now {
-		if !slices.Contains(c.resting, what) {
-			c.printf("                   rests: %s\n", what)
+		if !slices.Contains(c.cooldowns, what) {
+			c.printf("                   cooldown: %s\n", what)
 		}
 	}
-	for _, what := range c.resting {
+	for _, what := range c.cooldowns {
 		if !slices.Contains(now, what) {
-			c.printf("                   is back: %s\n", before(what, ","))
+			c.printf("                   cooldown ended: %s\n", before(what, ","))
 		}
 	}
-	c.resting = now
+	c.cooldowns = now
 }
 
-// resting lists what is not asked for longer than an instant. Pauses of a full order are too many to tell.
-func resting(stat pool.Stat) []string {
+// onCooldown lists the longer cooldowns and open breakers. The short cooldowns of a full order are
+// too many to print.
+func onCooldown(stat pool.Stat) []string {
 	var list []string
 	for _, project := range stat.Projects {
 		for _, key := range project.Keys {
-			if key.Rest.Class != "" {
-				list = append(list, fmt.Sprintf("%s of %s, %s", key.Key, project.Name, key.Rest))
+			if key.Cooldown.Class != "" {
+				list = append(list, fmt.Sprintf("%s of %s, %s", key.Key, project.Name, key.Cooldown))
 			}
 		}
 	}
 	for _, e := range stat.Endpoints {
-		if e.Rest.Class == pool.ClassDayQuota {
-			list = append(list, fmt.Sprintf("%s, %s", e.Endpoint, e.Rest))
+		if e.Cooldown.Class == pool.ClassDayQuota {
+			list = append(list, fmt.Sprintf("%s, %s", e.Endpoint, e.Cooldown))
 		}
 		// The endpoints of a location share its circuit breaker.
 		open := strings.Split(e.Endpoint, "/")[1] + ", circuit breaker open"
@@ -90,7 +91,7 @@ func before(s, separator string) string {
 	return head
 }
 
-// summary says what came of it: for the callers by their own counts, for Google by the emulator's.
+// summary prints the result: for the callers by their own counts, for Google by the emulator's.
 func (c *chart) summary(calls *tally, google *geminitest.Emulator) {
 	calls.mu.Lock()
 	defer calls.mu.Unlock()

@@ -18,7 +18,7 @@ func TestStoryIsToldAndEveryCallSucceeds(t *testing.T) {
 		}
 		told := out.String()
 		for _, want := range []string{
-			"the load doubles", "spare, key_dead", "spare/global/on_demand, day_quota", "europe-west4, circuit breaker", "is back: europe-west4",
+			"the load doubles", "spare, key_dead", "spare/global/on_demand, day_quota", "europe-west4, circuit breaker", "cooldown ended: europe-west4",
 			" 0 failed", "1 with 400",
 		} {
 			if !strings.Contains(told, want) {

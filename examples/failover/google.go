@@ -6,7 +6,7 @@ import (
 	"github.com/spillway-go/spillway/geminitest"
 )
 
-// keys are the environment of the story.
+// keys are the environment variables of the story.
 var keys = map[string]string{
 	"PROD_KEY":    "the-key-of-prod",
 	"SPARE_KEY_1": "the-first-key-of-spare",
@@ -18,14 +18,14 @@ func lookup(name string) (string, bool) {
 	return key, ok
 }
 
-// newGoogle returns the Google of the story. It knows what Spillway has to find out: the order is enforced over one second, and takes
-// about 40 of our calls a second.
+// newGoogle returns the Google of the story. The emulator knows what Spillway has to learn: the
+// order is enforced over one second, and serves about 40 of our calls a second.
 func newGoogle() *geminitest.Emulator {
 	return geminitest.New(geminitest.Config{
 		Projects: []geminitest.Project{
 			{
 				ID: "acme-prod", Keys: []string{keys["PROD_KEY"]},
-				Orders: []geminitest.Order{{Model: model, Location: "europe-west4", GSUs: 50, Window: time.Second}},
+				Orders: []geminitest.Order{{Model: model, Location: "europe-west4", GSUs: 170, Window: time.Second}},
 			},
 			{ID: "acme-spare", Keys: []string{keys["SPARE_KEY_1"], keys["SPARE_KEY_2"]}},
 		},

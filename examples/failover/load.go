@@ -15,8 +15,9 @@ import (
 	"github.com/spillway-go/spillway"
 )
 
-// A call of ours is a long document and a short answer. In the terms of Provisioned Throughput, where a token of gemini-2.5-flash that
-// comes out costs as much as 9 that go in, that is about 2,000 + 9 × 150 tokens.
+// A call has a long document and a short response. In the terms of Provisioned Throughput an output
+// token of gemini-3.5-flash costs as much as 6 input tokens. A call costs about 2,000 + 6 × 150
+// tokens.
 const (
 	inputTokens  = 2_000
 	outputTokens = 150
@@ -24,14 +25,15 @@ const (
 
 var document = strings.Repeat("dam ", inputTokens)
 
-// load makes calls at a rate, whether those before are answered or not: users do not wait for each other. Every second call streams.
+// load makes calls at a rate, without waiting for earlier responses, as users do. Every second call
+// streams.
 type load struct {
 	client *spillway.Client
 	tally  *tally
 	rate   atomic.Int64 // calls a second
 }
 
-// run makes calls until ctx ends. It returns when the last one is answered.
+// run makes calls until ctx ends. It returns after the last response.
 func (l *load) run(ctx context.Context) {
 	var underway sync.WaitGroup
 	defer underway.Wait()
@@ -44,7 +46,7 @@ func (l *load) run(ctx context.Context) {
 		}
 		next = next.Add(time.Second / time.Duration(max(l.rate.Load(), 1)))
 		underway.Go(func() {
-			// What was begun is to be answered, also after the end of the story.
+			// Calls under way end normally, also after the end of the story.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
 			ask := l.ask
@@ -57,7 +59,7 @@ func (l *load) run(ctx context.Context) {
 	}
 }
 
-// ask makes a call whose answer comes whole.
+// ask makes a unary call.
 func (l *load) ask(ctx context.Context, prompt string) (http.Header, error) {
 	resp, err := l.client.Models.GenerateContent(ctx, model, genai.Text(prompt), nil)
 	if err != nil {
@@ -66,7 +68,7 @@ func (l *load) ask(ctx context.Context, prompt string) (http.Header, error) {
 	return resp.SDKHTTPResponse.Headers, complete(resp)
 }
 
-// stream makes a call whose answer comes in pieces.
+// stream makes a streaming call.
 func (l *load) stream(ctx context.Context, prompt string) (http.Header, error) {
 	var last *genai.GenerateContentResponse
 	for piece, err := range l.client.Models.GenerateContentStream(ctx, model, genai.Text(prompt), nil) {
@@ -81,10 +83,10 @@ func (l *load) stream(ctx context.Context, prompt string) (http.Header, error) {
 	return last.SDKHTTPResponse.Headers, complete(last)
 }
 
-// complete says whether the answer has an end.
+// complete returns an error if the response has no end.
 func complete(last *genai.GenerateContentResponse) error {
 	if len(last.Candidates) == 0 || last.Candidates[0].FinishReason == "" {
-		return errors.New("the answer was cut off")
+		return errors.New("the response was cut off")
 	}
 	return nil
 }

@@ -1,10 +1,12 @@
-// Failover shows Spillway under load while one thing after another goes wrong at Google: an order of Provisioned Throughput fills up,
-// a key is revoked, a project's day quota ends, a region fails and comes back. Every call succeeds.
+// Failover shows Spillway under load while one thing after another fails at Google. An order of
+// Provisioned Throughput fills up, a key is revoked, a day quota runs out, and a region fails and
+// recovers. Every call succeeds.
 //
 //	go run ./examples/failover
 //
-// It needs neither keys nor a network and takes 14 seconds: Google is package geminitest's emulator, in memory. Everything else is as
-// in a service, the file spillway.toml too. It exits with 1 if a call fails.
+// It needs no keys and no network, and takes 14 seconds. Package geminitest's emulator, in memory,
+// replaces Google. Everything else is as in a service, including the file spillway.toml. It exits
+// with status 1 if a call fails.
 package main
 
 import (
@@ -22,7 +24,7 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-const model = "gemini-2.5-flash"
+const model = "gemini-3.5-flash"
 
 //go:embed spillway.toml
 var file []byte
@@ -37,12 +39,12 @@ func main() {
 	}
 }
 
-// run tells the story on out. The error says which calls failed, if any did.
+// run prints the story to out. The error says which calls failed, if any.
 func run(ctx context.Context, out io.Writer) error {
 	google := newGoogle()
 
-	// A service writes spillway.Open(ctx, "spillway.toml") for these lines. Here the file comes with the program, its keys from a table
-	// in place of the environment, and the emulator takes the place of the network.
+	// A service writes spillway.Open(ctx, "spillway.toml") for these lines. Here the program embeds
+	// the file, a table replaces the environment, and the emulator replaces the network.
 	cfg, err := config.Parse("spillway.toml", file, config.WithEnv(lookup))
 	if err != nil {
 		return err
@@ -79,7 +81,7 @@ func run(ctx context.Context, out io.Writer) error {
 			return errors.New("interrupted")
 		case <-second.C:
 		}
-		show.second(elapsed+1, calls.take(), google, client.Router.Stat()) //nolint:contextcheck // it does not wait
+		show.second(elapsed+1, calls.take(), google, client.Router.Stat().Stat) //nolint:contextcheck // it does not wait
 	}
 	stop()
 	<-done // no further call begins, and those under way have ended

@@ -9,14 +9,14 @@ import (
 // length is how long the story takes.
 const length = 14 * time.Second
 
-// act is a turn of the story.
+// act is an event of the story.
 type act struct {
 	at      time.Duration // whole seconds from the beginning
 	remark  string
 	happens func()
 }
 
-// story is what befalls our service, and Google, in the order of time.
+// story returns what happens to the service and to Google, in the order of time.
 func story(google *geminitest.Emulator, traffic *load) []act {
 	const region = "europe-west4"
 	return []act{
@@ -27,6 +27,6 @@ func story(google *geminitest.Emulator, traffic *load) []act {
 			google.Keep(geminitest.Match{Project: "acme-spare"}, geminitest.PaidDayQuota(model, 10_000, 9*time.Hour))
 		}},
 		{8 * time.Second, region + " fails, and the order with it: all goes to global", func() { google.Outage(region, true) }},
-		{10 * time.Second, region + " is back: so is the order, once a call has tried it", func() { google.Outage(region, false) }},
+		{10 * time.Second, region + " recovers, and the order with it, once a probe succeeds", func() { google.Outage(region, false) }},
 	}
 }

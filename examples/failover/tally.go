@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// counts are calls by the endpoint that answered them.
+// counts are calls by the endpoint that served them.
 type counts map[string]int
 
 func (c counts) sum() (n int) {
@@ -17,7 +17,8 @@ func (c counts) sum() (n int) {
 	return n
 }
 
-// tally counts what the callers got, by the headers that Spillway puts on each answer. It is safe for concurrent use.
+// tally counts what the callers got, by the headers that Spillway adds to each response. It is safe
+// for concurrent use.
 type tally struct {
 	mu     sync.Mutex
 	total  counts
@@ -26,7 +27,7 @@ type tally struct {
 	failed []error
 }
 
-// count notes the end of a call.
+// count records the end of a call.
 func (t *tally) count(header http.Header, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -43,7 +44,7 @@ func (t *tally) count(header http.Header, err error) {
 	}
 }
 
-// take returns what was answered since it was last called.
+// take returns the calls since it was last called.
 func (t *tally) take() counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -55,7 +56,7 @@ func (t *tally) take() counts {
 	return fresh
 }
 
-// err says how many calls failed, and why the first did.
+// err returns how many calls failed, and why the first did.
 func (t *tally) err() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()

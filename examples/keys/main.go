@@ -1,7 +1,7 @@
-// Keys asks questions with three API keys of two projects, and says which project answered.
+// Keys asks questions with three API keys of two projects, and prints which project responded.
 //
 //	go run ./examples/keys -emulator        # without keys
-//	go run ./examples/keys -n 3             # with those in the environment
+//	go run ./examples/keys -n 3             # with the keys in the environment
 package main
 
 import (
@@ -38,7 +38,8 @@ func main() {
 	}
 }
 
-// google makes a client with the keys of the environment. If one is missing, the error names its variable.
+// google makes a client with the keys of the environment. If one is missing, the error names its
+// variable.
 func google(ctx context.Context) (*spillway.Client, error) {
 	cfg, err := config.Parse("spillway.toml", file)
 	if err != nil {
@@ -47,8 +48,8 @@ func google(ctx context.Context) (*spillway.Client, error) {
 	return spillway.New(ctx, cfg)
 }
 
-// emulated makes a client over an emulator, where the first project has a free tier of 5 requests a minute and its first key is
-// revoked.
+// emulated makes a client over an emulator. Its first project has a free tier of 5 requests a
+// minute, and its first key is revoked.
 func emulated(ctx context.Context) (*spillway.Client, error) {
 	keys := map[string]string{"GEMINI_MAIN_KEY_1": "main-1", "GEMINI_MAIN_KEY_2": "main-2", "GEMINI_OTHER_KEY": "other-1"}
 	cfg, err := config.Parse("spillway.toml", file, config.WithEnv(func(name string) (string, bool) {
@@ -75,7 +76,7 @@ func run(ctx context.Context, out io.Writer, open func(context.Context) (*spillw
 	defer func() { _ = client.Close() }()
 	for i := range n {
 		question := fmt.Sprintf("What is the square of %d? Answer with the number alone.", i)
-		resp, err := client.Models.GenerateContent(ctx, "gemini-2.5-flash", genai.Text(question), nil)
+		resp, err := client.Models.GenerateContent(ctx, "gemini-3.5-flash", genai.Text(question), nil)
 		if err != nil {
 			return fmt.Errorf("question %d: %w", i, err)
 		}

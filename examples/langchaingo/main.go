@@ -1,6 +1,7 @@
-// Langchaingo chats by way of Spillway. Its Google AI model stands on an older client of Google's than the official one, but takes an HTTP
-// client; the router is the transport of one. Between an answer and a stream the key that served the first is revoked; the stream comes
-// from another project, and LangChainGo does not notice.
+// Langchaingo chats through Spillway. Its Google AI model uses an older client of Google's than the
+// official one, but takes an HTTP client; the router is its transport. Between a response and a
+// stream the key that served the first is revoked. Another project serves the stream, and
+// LangChainGo does not notice.
 //
 //	go run .        # without keys, on the emulator
 package main
@@ -30,13 +31,13 @@ func main() {
 	}
 }
 
-// pooled is what a service would read from spillway.toml, with config.Load.
+// pooled is the configuration that a service would read from spillway.toml, with config.Load.
 var pooled = pool.Config{Projects: []pool.Project{
 	{Name: "main", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("main-key")}},
 	{Name: "spare", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("spare-key")}, Priority: 1},
 }}
 
-// run has a chat of two turns, and fails if one of them was not answered, or not by whom it should.
+// run has a chat of two turns. It fails if one of them got no response, or from the wrong project.
 func run(ctx context.Context, out io.Writer) error {
 	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{
 		{ID: "main", Keys: []string{"main-key"}}, {ID: "spare", Keys: []string{"spare-key"}},
@@ -47,10 +48,11 @@ func run(ctx context.Context, out io.Writer) error {
 	}
 	defer func() { _ = r.Close() }()
 
-	// All that is Spillway's: the router under an HTTP client, and a key for a model that insists on one. No call carries it.
+	// The only lines for Spillway: the router under an HTTP client, and a key for a model that
+	// requires one. No request carries that key.
 	seen := &witness{RoundTripper: r}
 	model, err := googleai.New(ctx, googleai.WithAPIKey("any"), googleai.WithRest(), googleai.WithHTTPClient(&http.Client{Transport: seen}),
-		googleai.WithDefaultModel("gemini-2.5-flash"))
+		googleai.WithDefaultModel("gemini-3.5-flash"))
 	if err != nil {
 		return err
 	}
@@ -77,20 +79,20 @@ func run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 
-	_, _ = fmt.Fprintf(out, "answered by %s\n", strings.Join(seen.endpoints, ", "))
+	_, _ = fmt.Fprintf(out, "served by %s\n", strings.Join(seen.endpoints, ", "))
 	switch {
 	case first == "" || streamed.Len() == 0:
 		return errors.New("an answer is empty")
 	case !slices.Equal(seen.endpoints, []string{"main/global/on_demand", "spare/global/on_demand"}):
-		return fmt.Errorf("answered by %q, want main and then spare", seen.endpoints)
+		return fmt.Errorf("served by %q, want main and then spare", seen.endpoints)
 	}
 	return nil
 }
 
-// witness notes which endpoint has answered.
+// witness records which endpoint responded.
 type witness struct {
 	http.RoundTripper
-	endpoints []string // this program's calls come one after the other
+	endpoints []string // this program makes one call after the other
 }
 
 func (w *witness) RoundTrip(req *http.Request) (*http.Response, error) {

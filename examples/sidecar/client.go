@@ -16,14 +16,14 @@ import (
 //go:embed client.py client.mjs requirements.txt package.json
 var files embed.FS
 
-// client is a program in another language, and what it needs.
+// client is a program in another language, with its requirements.
 type client struct {
 	name     string
-	program  string     // what is run, in the folder where its SDK is
-	manifest string     // what names the SDK's version
-	tools    []string   // what has to be on this machine; the first runs the program
-	probe    []string   // fails if the first tool is too old or lacks something, and prints its version
-	wants    string     // what the probe looks for, for people
+	program  string     // the program, run in the folder of its SDK
+	manifest string     // the file that pins the SDK's version
+	tools    []string   // commands that this machine needs; the first runs the program
+	probe    []string   // fails if the first tool is too old or incomplete, and prints its version
+	wants    string     // the requirement that probe checks, for messages
 	installs [][]string // commands that install the SDK into the folder
 	run      []string   // the program, in the folder
 }
@@ -43,20 +43,21 @@ var javascript = client{
 	name: "javascript", program: "client.mjs", manifest: "package.json",
 	tools: []string{"node", "npm"}, wants: "Node.js 20 or newer",
 	probe: []string{"node", "-e", "if (parseInt(process.versions.node) < 20) process.exit(1); console.log(process.version)"},
-	// Without a lock file, which would name where each package was fetched; package.json pins the SDK.
+	// No lock file, because it would name where each package was fetched. package.json pins the
+	// SDK.
 	installs: [][]string{{"npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"}},
 	run:      []string{"node", "client.mjs"},
 }
 
-// missingError says what a client needs that this machine does not have.
+// missingError says what a client needs and this machine lacks.
 type missingError string
 
 func (e missingError) Error() string { return string(e) }
 
-// installed marks a folder that holds all that it should.
+// installed marks a folder whose installation is complete.
 const installed = "installed"
 
-// install makes a folder with the SDK and the program, or finds the one that was made before.
+// install makes a folder with the SDK and the program, or returns the one of an earlier run.
 func (c client) install(ctx context.Context, out io.Writer) (dir string, err error) {
 	for _, tool := range c.tools {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -103,7 +104,7 @@ func (c client) install(ctx context.Context, out io.Writer) (dir string, err err
 	return dir, os.WriteFile(mark, nil, 0o600)
 }
 
-// command is a command in the client's folder. A relative program is one of that folder's.
+// command returns a command in the client's folder. A relative program is in that folder.
 func (c client) command(ctx context.Context, dir string, argv []string) *exec.Cmd {
 	program := argv[0]
 	if strings.Contains(program, "/") {

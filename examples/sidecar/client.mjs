@@ -1,7 +1,7 @@
-// What a JavaScript service does with the official SDK, by way of the sidecar: all it knows of it is the address.
+// What a JavaScript service does with the official SDK through the sidecar. It knows only the address.
 import { ApiError, createPartFromUri, GoogleGenAI } from '@google/genai';
 
-const model = 'gemini-2.5-flash';
+const model = 'gemini-3.5-flash';
 const ai = new GoogleGenAI({ apiKey: 'any', httpOptions: { baseUrl: process.env.SPILLWAY_URL } });
 
 function check(what, good, got) {
@@ -35,7 +35,7 @@ check('count tokens', tokens.totalTokens > 0, tokens.totalTokens);
 const { embeddings } = await ai.models.embedContent({ model: 'gemini-embedding-001', contents: ['dam', 'water'] });
 check('embed', embeddings.length === 2 && embeddings[0].values.length > 0, `${embeddings.length} vectors`);
 
-// A file is sent in pieces to an address that the first answer names: it has to be the sidecar's.
+// A file is sent in chunks to an address in the first response, which must be the sidecar's.
 const held = await ai.files.upload({ file: new Blob(['water '.repeat(100_000)]), config: { mimeType: 'text/plain' } });
 const seen = await ai.models.generateContent({
   model,
@@ -49,7 +49,7 @@ check('file', held.sizeBytes === '600000' && seen.text && listed.includes(held.n
 const error = await ai.models.generateContent({ model: 'no-such-model', contents: 'Hello' }).catch((e) => e);
 check('error', error instanceof ApiError && error.status === 404, `${error.name} ${error.status}`);
 
-// The failover: the key that answered so far is revoked, and nothing of it is seen here but another endpoint.
+// The failover: the key used so far is revoked. All that changes here is the endpoint.
 check('revoke', (await fetch(process.env.REVOKE_URL, { method: 'POST' })).ok, 'the key of main');
 answer = await ai.models.generateContent({ model, contents: 'Are you still there?' });
 check('generate, with the key revoked', answer.text && endpoint(answer).startsWith('spare/'), endpoint(answer));

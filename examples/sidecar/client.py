@@ -1,4 +1,4 @@
-"""What a Python service does with the official SDK, by way of the sidecar: all it knows of it is the address."""
+"""What a Python service does with the official SDK through the sidecar. It knows only the address."""
 
 import asyncio
 import io
@@ -8,7 +8,7 @@ import urllib.request
 from google import genai
 from google.genai import errors
 
-MODEL = "gemini-2.5-flash"
+MODEL = "gemini-3.5-flash"
 client = genai.Client(api_key="any", http_options={"base_url": os.environ["SPILLWAY_URL"]})
 
 
@@ -45,7 +45,7 @@ check("count tokens", tokens.total_tokens > 0, tokens.total_tokens)
 vectors = client.models.embed_content(model="gemini-embedding-001", contents=["dam", "water"])
 check("embed", len(vectors.embeddings) == 2 and len(vectors.embeddings[0].values) > 0, f"{len(vectors.embeddings)} vectors")
 
-# A file is sent in pieces to an address that the first answer names: it has to be the sidecar's.
+# A file is sent in chunks to an address in the first response, which must be the sidecar's.
 held = client.files.upload(file=io.BytesIO(b"water " * 100_000), config={"mime_type": "text/plain"})
 seen = client.models.generate_content(model=MODEL, contents=["What is in it?", held])
 listed = [file.name for file in client.files.list()]
@@ -58,7 +58,7 @@ try:
 except errors.ClientError as error:
     check("error", error.code == 404 and error.status == "NOT_FOUND", f"{error.code} {error.status}")
 
-# The failover: the key that answered so far is revoked, and nothing of it is seen here but another endpoint.
+# The failover: the key used so far is revoked. All that changes here is the endpoint.
 urllib.request.urlopen(urllib.request.Request(os.environ["REVOKE_URL"], method="POST")).close()
 answer = client.models.generate_content(model=MODEL, contents="Are you still there?")
 check("generate, with the key revoked", answer.text and endpoint(answer).startswith("spare/"), endpoint(answer))

@@ -18,7 +18,7 @@ import (
 	"github.com/spillway-go/spillway/geminitest"
 )
 
-// file is the sidecar's; %[1]s is the emulator's address.
+// file is the sidecar's configuration; %[1]s is the emulator's address.
 const file = `
 [[project]]
 name     = "main"
@@ -37,7 +37,8 @@ priority = 1
 // patience bounds one client's run, which takes seconds.
 const patience = 2 * time.Minute
 
-// drive runs a client against a sidecar in front of an emulator, and checks what the emulator saw.
+// drive runs a client against a sidecar in front of an emulator, and checks the emulator's
+// requests.
 func (c client) drive(ctx context.Context, out io.Writer, binary, work, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -77,26 +78,27 @@ func (c client) drive(ctx context.Context, out io.Writer, binary, work, dir stri
 	return inspect(google)
 }
 
-// inspect checks that the failover took place, and that the clients' own key went nowhere.
+// inspect checks that the failover took place, and that no request carried the client's own key.
 func inspect(google *geminitest.Server) error {
-	refused, answered := 0, map[string]int{}
+	refused, served := 0, map[string]int{}
 	for _, r := range google.Requests() {
 		switch {
 		case r.Key != "main-key" && r.Key != "spare-key" || r.KeyInURL:
 			return fmt.Errorf("a request carried a credential that is not the pool's, or carried it in its URL: %s %s", r.HTTPMethod, r.Method)
 		case r.Status == http.StatusOK:
-			answered[r.Project]++
+			served[r.Project]++
 		case r.Project == "main" && r.Status == http.StatusBadRequest:
 			refused++
 		}
 	}
-	if refused != 1 || answered["main"] == 0 || answered["spare"] == 0 {
-		return fmt.Errorf("main's revoked key was used %d times (want once), and answers came from %v", refused, answered)
+	if refused != 1 || served["main"] == 0 || served["spare"] == 0 {
+		return fmt.Errorf("main's revoked key was used %d times (want once), and responses came from %v", refused, served)
 	}
 	return nil
 }
 
-// serve starts "spillway serve" and returns its address. stop lets it end as a service manager would, and returns how it ended.
+// serve starts "spillway serve" and returns its address. stop ends it as a service manager would,
+// and returns its error.
 func serve(ctx context.Context, binary, file string) (address string, stop func() error, err error) {
 	cmd := exec.CommandContext(ctx, binary, "serve", file, "--listen", "127.0.0.1:0", "--drain", "5s") //nolint:gosec // built by run
 	cmd.Env = append(os.Environ(), "MAIN_KEY=main-key", "SPARE_KEY=spare-key")
@@ -112,18 +114,18 @@ func serve(ctx context.Context, binary, file string) (address string, stop func(
 	line, _ := bufio.NewReader(output).ReadString('\n')
 	if address = regexp.MustCompile(`http://\S+`).FindString(line); address == "" {
 		_ = cmd.Wait()
-		return "", nil, fmt.Errorf("the sidecar printed %q and said: %s", line, &log)
+		return "", nil, fmt.Errorf("the sidecar printed %q and logged: %s", line, &log)
 	}
 	return address, func() error {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		if err := cmd.Wait(); err != nil {
-			return fmt.Errorf("%w; it said: %s", err, &log)
+			return fmt.Errorf("%w; it logged: %s", err, &log)
 		}
 		return nil
 	}, nil
 }
 
-// onPost does something when its address is posted to.
+// onPost calls do when its address is posted to.
 func onPost(ctx context.Context, do func()) (address string, end func(), err error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

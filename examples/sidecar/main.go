@@ -1,10 +1,12 @@
-// Sidecar runs Google's official Python and JavaScript SDKs through "spillway serve": client.py and client.mjs, each with a sidecar and an
-// emulator of its own. In the middle of each, the key that has served it is revoked.
+// Sidecar runs Google's official Python and JavaScript SDKs through "spillway serve". client.py and
+// client.mjs each get a sidecar and an emulator of their own. In the middle of each run, the key in
+// use is revoked.
 //
-//	go run ./examples/sidecar                     # the first time it installs the SDKs, into the user's cache
+//	go run ./examples/sidecar                     # the first run installs the SDKs, into the user's cache
 //	go run ./examples/sidecar -only javascript
 //
-// It has to be run within this module. A client whose language is not installed here is skipped, and said to be.
+// Run it within this module. It skips a client whose language is not installed on this machine, and
+// says so.
 package main
 
 import (

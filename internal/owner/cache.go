@@ -23,11 +23,11 @@ type Home struct{ Project, Location string }
 // missing. The bytes of its entries are bounded. Missing resources make room first, then the
 // resources that were used least recently. It is safe for concurrent use.
 type Cache struct {
-	bound int64
-
-	mu     sync.Mutex
-	bytes  int64
-	byName map[string]*list.Element // of *entry
+	mu           sync.Mutex
+	bound        int64
+	bytes        int64
+	bytesMissing int64                    // of these, of missing resources
+	byName       map[string]*list.Element // of *entry
 	// The entries, the most recently used ones first.
 	known, missing list.List
 }
@@ -121,13 +121,33 @@ func (c *Cache) put(e entry) {
 	}
 	c.byName[e.name] = entries.PushFront(&e)
 	c.bytes += e.bytes
+	if e.isMissing() {
+		c.bytesMissing += e.bytes
+	}
+	c.trimLocked()
+}
+
+// missingShare is the part of the bound, as a divisor, that missing resources keep however many known ones
+// there are: without it a full cache would forget each at once, and it would be searched for at every call.
+const missingShare = 16
+
+// trimLocked drops what is over the bound. The caller holds c.mu.
+func (c *Cache) trimLocked() {
 	for c.bytes > c.bound {
 		oldest := c.missing.Back()
-		if oldest == nil {
+		if oldest == nil || c.bytesMissing <= c.bound/missingShare && c.known.Len() > 0 {
 			oldest = c.known.Back()
 		}
 		c.dropLocked(oldest)
 	}
+}
+
+// SetBound changes the bound. Over it the cache drops entries at once.
+func (c *Cache) SetBound(bound int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bound = max(bound, 0)
+	c.trimLocked()
 }
 
 // dropLocked drops an entry, if it is not nil. The caller holds c.mu.
@@ -137,6 +157,9 @@ func (c *Cache) dropLocked(el *list.Element) {
 	}
 	e := entryOf(el)
 	c.bytes -= e.bytes
+	if e.isMissing() {
+		c.bytesMissing -= e.bytes
+	}
 	delete(c.byName, e.name)
 	c.known.Remove(el) // a list ignores the elements of others
 	c.missing.Remove(el)

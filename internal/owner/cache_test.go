@@ -77,7 +77,8 @@ func TestMissingNamesMakeRoomForKnownOnes(t *testing.T) {
 	for i := range 100_000 {
 		c.Put(fmt.Sprint("known-", i), home)
 	}
-	wants(t, c, "missing-99999", 0, "unknown")
+	wants(t, c, "missing-97000", 0, "unknown")
+	wants(t, c, "missing-99999", 0, "missing") // they keep a share
 }
 
 func TestTheLeastRecentlyUsedMakesRoom(t *testing.T) {
@@ -174,5 +175,23 @@ func TestCacheIsSafeForConcurrentUse(t *testing.T) {
 	wg.Wait()
 	if c.Len() != 0 || c.Bytes() != 0 {
 		t.Errorf("%d entries of %d bytes are left", c.Len(), c.Bytes())
+	}
+}
+
+func TestMissingResourcesKeepAShareOfAFullCache(t *testing.T) {
+	c := owner.New(1 << 20)
+	for i := range 100_000 {
+		c.Put(fmt.Sprintf("files/known-%d", i), owner.Home{Project: "p", Location: "global"})
+	}
+	c.Miss("files/missing", 10)
+	for i := range 100 {
+		c.Put(fmt.Sprintf("files/later-%d", i), owner.Home{Project: "p", Location: "global"})
+	}
+	if _, _, missing := c.Lookup("files/missing", 5); !missing {
+		t.Error("a cache that is full of known resources forgets the missing ones at once")
+	}
+	c.SetBound(1 << 10)
+	if got := c.Bytes(); got > 1<<10 {
+		t.Errorf("%d bytes are left over a bound of 1,024", got)
 	}
 }

@@ -21,13 +21,15 @@ type Estimator struct {
 }
 
 // Expect returns what a call is expected to cost.
-func (e *Estimator) Expect(r Request) Expectation {
+func (e *Estimator) Expect(r *Request) Expectation {
 	e.mu.Lock()
 	m := e.model
 	if m == nil {
 		m = &model{}
 	}
-	in, out := m.input(&r), m.output(&r)
+	var in input
+	m.input(&in, r)
+	out := m.output(r)
 	e.mu.Unlock()
 
 	var x Expectation
@@ -62,15 +64,15 @@ func (e *Estimator) Expect(r Request) Expectation {
 }
 
 // Observe learns from what Google counted for a call.
-func (e *Estimator) Observe(r Request, c Counted) {
+func (e *Estimator) Observe(r *Request, c *Counted) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.model == nil {
 		e.model = &model{}
 	}
-	e.model.observePrompt(&r, &c)
+	e.model.observePrompt(r, c)
 	if c.Complete && !r.NoOutput {
-		e.model.observeOutput(&r, &c)
+		e.model.observeOutput(r, c)
 	}
 }
 
@@ -99,24 +101,26 @@ func (i *input) audio() float64 {
 	return i.prompt[Audio] + i.prompt[AudioFile] + videoSound*video + i.cachedAudio
 }
 
-func (m *model) input(r *Request) input {
-	in := input{prompt: m.prompt(r.Sizes.amounts())}
+// input puts what is expected of a prompt into in.
+func (m *model) input(in *input, r *Request) {
+	r.Sizes.put(&in.prompt)
+	m.prompt(&in.prompt)
 	if r.Cached {
 		in.cached, in.cachedAudio = m.cached.or(priorCached), m.cachedAudio.or(0)
 	}
 	if r.Tools {
 		in.toolUse = m.toolUse.or(0)
 	}
-	return in
 }
 
-// prompt returns how many tokens Google is expected to count for so much of each kind.
-func (m *model) prompt(a amounts) amounts {
+// prompt turns so much of each kind into the tokens that Google is expected to count for it.
+func (m *model) prompt(a *amounts) {
 	for k := range a {
-		value, _ := m.ratios[k].belief(Kind(k))
-		a[k] *= value
+		if a[k] > 0 {
+			value, _ := m.ratios[k].belief(Kind(k))
+			a[k] *= value
+		}
 	}
-	return a
 }
 
 // output is what the responses to a call are made of, in tokens.
@@ -148,7 +152,7 @@ func (m *model) observePrompt(r *Request, c *Counted) {
 	if r.Tools {
 		m.toolUse.add(float64(c.ToolUse), priorOutput)
 	}
-	fresh, by := c.Input-c.ToolUse, c.PromptSizes
+	fresh, by := c.Input-c.ToolUse, &c.PromptSizes
 	if r.Cached {
 		if c.Cached <= 0 {
 			return // the cached part of the prompt is not known
@@ -156,10 +160,11 @@ func (m *model) observePrompt(r *Request, c *Counted) {
 		m.cached.add(float64(c.Cached), priorCached)
 		m.cachedAudio.add(float64(c.CachedAudio), priorCached)
 		fresh -= c.Cached
-		by = by.without(&c.CachedSizes, fresh)
+		own := by.without(&c.CachedSizes, fresh)
+		by = &own
 	}
 	if fresh > 0 {
-		m.learn(r.Sizes.amounts(), fresh, &by)
+		m.learn(&r.Sizes, fresh, by)
 	}
 }
 
@@ -167,27 +172,34 @@ func (m *model) observePrompt(r *Request, c *Counted) {
 // image, and the sound of a video as audio.
 const families = 3
 
-var familyOf = [Kinds]int{
+var familyOf = [Kinds]uint8{
 	Text: 0, Image: 1, Document: 1, DocumentFile: 1, Audio: 2, Video: 2, AudioFile: 2, VideoFile: 2,
 }
 
 // learn corrects the ratios by the tokens that were counted for a prompt of these sizes. It uses
 // the count of each family if these counts add up and name the families of the prompt. It uses
 // the sum otherwise.
-func (m *model) learn(sizes amounts, tokens int64, by *Sizes) {
-	expected := m.prompt(sizes)
+func (m *model) learn(prompt *Sizes, tokens int64, by *Sizes) {
+	var sizes, expected amounts
+	prompt.put(&sizes)
+	prompt.put(&expected)
+	m.prompt(&expected)
 	family := familyOf
-	counts := m.shared(&expected, &family)
-	for k, n := range by {
-		counts[family[k]].counted += float64(n)
-	}
+	var counts [families]shared
 	usable := by.sum() == tokens
-	for _, c := range counts {
-		usable = usable && (c.expected > 0) == (c.counted > 0)
+	if usable {
+		m.share(&counts, &expected, &family)
+		for k, n := range by {
+			counts[family[k]].counted += float64(n)
+		}
+		for _, c := range counts {
+			usable = usable && (c.expected > 0) == (c.counted > 0)
+		}
 	}
 	if !usable {
-		family = [Kinds]int{}
-		counts = m.shared(&expected, &family)
+		family = [Kinds]uint8{}
+		counts = [families]shared{}
+		m.share(&counts, &expected, &family)
 		counts[0].counted = float64(tokens)
 	}
 	for k, n := range expected {
@@ -197,10 +209,12 @@ func (m *model) learn(sizes amounts, tokens int64, by *Sizes) {
 	}
 }
 
-// shared adds up the expected tokens of each family, and their variance.
-func (m *model) shared(expected *amounts, family *[Kinds]int) [families]shared {
-	var counts [families]shared
+// share adds up the expected tokens of each family, and their variance.
+func (m *model) share(counts *[families]shared, expected *amounts, family *[Kinds]uint8) {
 	for k, tokens := range expected {
+		if tokens == 0 {
+			continue
+		}
 		_, variance := m.ratios[k].belief(Kind(k))
 		c := &counts[family[k]]
 		c.expected += tokens
@@ -211,7 +225,6 @@ func (m *model) shared(expected *amounts, family *[Kinds]int) [families]shared {
 			c.variance /= c.expected * c.expected
 		}
 	}
-	return counts
 }
 
 func (m *model) observeOutput(r *Request, c *Counted) {

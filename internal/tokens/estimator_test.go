@@ -10,8 +10,8 @@ import (
 )
 
 // of is a request with so much of one kind and no output.
-func of(k tokens.Kind, n int64) tokens.Request {
-	r := tokens.Request{NoOutput: true}
+func of(k tokens.Kind, n int64) *tokens.Request {
+	r := &tokens.Request{NoOutput: true}
 	r.Sizes[k] = n
 	return r
 }
@@ -21,18 +21,18 @@ func TestExpectWithoutObservationsUsesPriors(t *testing.T) {
 	cached.Cached = true
 	for _, tt := range []struct {
 		name    string
-		request tokens.Request
+		request *tokens.Request
 		want    tokens.Expectation
 	}{
-		{"nothing", tokens.Request{}, tokens.Expectation{Output: 256}},
+		{"nothing", &tokens.Request{}, tokens.Expectation{Output: 256}},
 		{"text", of(tokens.Text, 100), tokens.Expectation{Input: 100}},
 		{"an image", of(tokens.Image, 258), tokens.Expectation{Input: 258, InputImage: 258}},
 		{"video with its sound", of(tokens.Video, 2950), tokens.Expectation{Input: 2950, InputAudio: 320}},
 		{"a file of sound", of(tokens.AudioFile, 1), tokens.Expectation{Input: 1920, InputAudio: 1920}},
 		{"a cached content", cached, tokens.Expectation{Input: 4196, Cached: 4096}},
-		{"three responses with bounded thoughts", tokens.Request{Candidates: 3, MaxThoughts: 10_000}, tokens.Expectation{Output: 3*256 + 1024}},
-		{"a bound of the output", tokens.Request{Candidates: 3, MaxOutput: 50}, tokens.Expectation{Output: 150}},
-		{"the caller's figures", tokens.Request{Input: 7, Output: 9}, tokens.Expectation{Input: 7, Output: 9}},
+		{"three responses with bounded thoughts", &tokens.Request{Candidates: 3, MaxThoughts: 10_000}, tokens.Expectation{Output: 3*256 + 1024}},
+		{"a bound of the output", &tokens.Request{Candidates: 3, MaxOutput: 50}, tokens.Expectation{Output: 150}},
+		{"the caller's figures", &tokens.Request{Input: 7, Output: 9}, tokens.Expectation{Input: 7, Output: 9}},
 		{"negative sizes", of(tokens.DocumentFile, -1), tokens.Expectation{}},
 	} {
 		var e tokens.Estimator
@@ -43,7 +43,7 @@ func TestExpectWithoutObservationsUsesPriors(t *testing.T) {
 }
 
 func TestExpectationsOfHugeRequestsDoNotOverflow(t *testing.T) {
-	r := tokens.Request{
+	r := &tokens.Request{
 		Cached: true, Tools: true, Candidates: math.MaxInt64, MaxThoughts: math.MaxInt64, MaxOutput: math.MaxInt64,
 	}
 	for k := range r.Sizes {
@@ -57,7 +57,7 @@ func TestExpectationsOfHugeRequestsDoNotOverflow(t *testing.T) {
 		if x := e.Expect(r); x.Input <= 0 || x.Output <= 0 || x.Input+x.Output <= 0 {
 			t.Fatalf("%+v", x)
 		}
-		e.Observe(r, c)
+		e.Observe(r, &c)
 	}
 }
 
@@ -76,7 +76,7 @@ func TestEstimatorLearnsRatiosWithinBounds(t *testing.T) {
 	} {
 		var e tokens.Estimator
 		for range 200 {
-			e.Observe(of(tt.kind, 1000), tokens.Counted{Input: int64(1000 * tt.counted)})
+			e.Observe(of(tt.kind, 1000), &tokens.Counted{Input: int64(1000 * tt.counted)})
 		}
 		got := float64(e.Expect(of(tt.kind, 1000)).Input) / 1000
 		if math.Abs(got-tt.want) > tt.within*tt.want {
@@ -89,11 +89,11 @@ func TestEstimatorLearnsRatiosWithinBounds(t *testing.T) {
 func TestEstimatorCorrectsTheLeastCertainKindMost(t *testing.T) {
 	var e tokens.Estimator
 	for range 100 {
-		e.Observe(of(tokens.Text, 1000), tokens.Counted{Input: 1000})
+		e.Observe(of(tokens.Text, 1000), &tokens.Counted{Input: 1000})
 	}
 	both := of(tokens.Text, 1000)
 	both.Sizes[tokens.Image] = 1000
-	e.Observe(both, tokens.Counted{Input: 4000})
+	e.Observe(both, &tokens.Counted{Input: 4000})
 	text, image := e.Expect(of(tokens.Text, 1000)).Input, e.Expect(of(tokens.Image, 1000)).Input
 	if text > 1010 || image < 2500 {
 		t.Errorf("1,000 of text are %d tokens and 1,000 of images %d, want about 1,000 and 3,000", text, image)
@@ -105,7 +105,7 @@ func TestCountsByKindTellKindsApart(t *testing.T) {
 	r.Sizes[tokens.Audio] = 1000
 	var e tokens.Estimator
 	for range 5 {
-		e.Observe(r, tokens.Counted{Input: 2500, PromptSizes: tokens.Sizes{tokens.Text: 2000, tokens.Audio: 500}})
+		e.Observe(r, &tokens.Counted{Input: 2500, PromptSizes: tokens.Sizes{tokens.Text: 2000, tokens.Audio: 500}})
 	}
 	text, audio := e.Expect(of(tokens.Text, 1000)).Input, e.Expect(of(tokens.Audio, 1000)).Input
 	if text < 1980 || text > 2000 || audio < 500 || audio > 510 {
@@ -116,13 +116,13 @@ func TestCountsByKindTellKindsApart(t *testing.T) {
 func TestIncompleteResponsesTeachNothingAboutOutput(t *testing.T) {
 	var e tokens.Estimator
 	c := tokens.Counted{Input: 2000, Output: 900, Thoughts: 600}
-	r := tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
-	e.Observe(r, c)
+	r := &tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
+	e.Observe(r, &c)
 	if x := e.Expect(r); x.Output != 256 || x.Input == 1000 {
 		t.Errorf("%+v, want more input and as much output as at first", x)
 	}
 	c.Complete = true
-	e.Observe(r, c)
+	e.Observe(r, &c)
 	if x := e.Expect(r); x.Output != 900 {
 		t.Errorf("%+v, want 900 tokens of output", x)
 	}
@@ -137,11 +137,11 @@ func TestEstimatorIsSmallUntilItObserves(t *testing.T) {
 		t.Errorf("an Estimator takes %d bytes", size)
 	}
 	var e tokens.Estimator
-	r := tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
+	r := &tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
 	if n := testing.AllocsPerRun(100, func() { e.Expect(r) }); n != 0 {
 		t.Errorf("Expect allocates %v times", n)
 	}
-	if n := testing.AllocsPerRun(100, func() { e.Observe(r, tokens.Counted{Input: 1000}) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { e.Observe(r, &tokens.Counted{Input: 1000}) }); n != 0 {
 		t.Errorf("Observe allocates %v times beyond the first", n)
 	}
 }
@@ -149,12 +149,12 @@ func TestEstimatorIsSmallUntilItObserves(t *testing.T) {
 func TestEstimatorIsSafeForConcurrentUse(t *testing.T) {
 	var e tokens.Estimator
 	var wg sync.WaitGroup
-	r := tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
+	r := &tokens.Request{Sizes: tokens.Sizes{tokens.Text: 1000}}
 	for range 8 {
 		wg.Go(func() {
 			for range 1000 {
 				e.Expect(r)
-				e.Observe(r, tokens.Counted{Input: 1500, Output: 10, Complete: true})
+				e.Observe(r, &tokens.Counted{Input: 1500, Output: 10, Complete: true})
 			}
 		})
 	}

@@ -88,8 +88,8 @@ func (r *Request) candidates() float64 { return float64(min(max(r.Candidates, 1)
 // amounts are sizes within their bounds.
 type amounts [Kinds]float64
 
-func (s *Sizes) amounts() amounts {
-	var a amounts
+// put puts the sizes into a.
+func (s *Sizes) put(a *amounts) {
 	for k, n := range s {
 		most := int64(maxTokens)
 		if Kind(k) >= AudioFile {
@@ -97,7 +97,6 @@ func (s *Sizes) amounts() amounts {
 		}
 		a[k] = float64(min(max(n, 0), most))
 	}
-	return a
 }
 
 func (s *Sizes) sum() int64 {

@@ -1,0 +1,260 @@
+package pool
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
+)
+
+// Acquire reserves an endpoint for r. It returns at once if one is ready. Otherwise it waits for at most
+// r.MaxWait, and not past r.Deadline or the end of ctx: calls that are not batch first, then first come first
+// served. It does not wait if nothing can open in time.
+//
+// It fails with an [*ExhaustedError] that says why and when to come back, with [ErrClosed], or with the error
+// of ctx. When a deadline passes while the call waits it fails with an *ExhaustedError, which says more. Call
+// it again with the same r for the next attempt.
+func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
+	defer p.outbox.deliver()
+	if err := ctx.Err(); err != nil {
+		return Lease{}, err
+	}
+	now := time.Now()
+	if !r.refresh(p, now) {
+		return Lease{}, &ExhaustedError{MemoryFull: true}
+	}
+	if counts := &r.state.plan.model.counts; !r.state.counted {
+		r.state.counted = true
+		counts.calls.Add(1)
+	}
+	r.state.ahead = 0
+	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: r.limit(now)}
+	if !p.queue.busy(r) {
+		switch l, found := t.try(); {
+		case found.leased:
+			return l, nil
+		case found.hopeless:
+			return Lease{}, r.exhausted()
+		}
+	}
+	return p.queue.wait(ctx, r, now)
+}
+
+// exhausted counts a request that no endpoint can serve in time, and says why.
+func (r *Request) exhausted() *ExhaustedError {
+	r.state.plan.model.counts.exhausted.Add(1)
+	return r.state.plan.pool.Explain(r)
+}
+
+// trial is one look for an endpoint.
+type trial struct {
+	pool  *Pool
+	r     *Request
+	now   time.Time
+	at    int64 // the instant of now
+	limit time.Time
+
+	// Of a request that waits:
+	locked bool      // the queue is locked by the caller
+	spread bool      // the request keeps to the slots of drains
+	due    time.Time // when it no longer does
+}
+
+// finding is what a trial without a lease has found.
+type finding struct {
+	leased   bool
+	hopeless bool  // nothing can open by the limit
+	full     bool  // of a freed candidate: no room is all that keeps the request from it and its siblings
+	ask      int64 // when to try again; Forever if only a change can help
+}
+
+// try leases an endpoint now, or says when to try again.
+func (t *trial) try() (Lease, finding) {
+	plan := t.r.state.plan
+	if until := plan.closedUntil(t.at); until > 0 {
+		return Lease{}, finding{hopeless: t.later(until), ask: until}
+	}
+	for _, tier := range plan.tiers {
+		if l, ok := t.lease(tier); ok {
+			return l, finding{leased: true}
+		}
+	}
+	s := t.survey(plan.all)
+	if s.forced != nil {
+		if l, ok := s.forced.force(t.now, &t.r.state.need); ok {
+			return l, finding{leased: true}
+		}
+	}
+	s.close(plan, t.at)
+	hopeless := s.wake == cooldown.Forever || t.later(s.wake) && t.later(s.earliest)
+	return Lease{}, finding{hopeless: hopeless, ask: t.ask(&s)}
+}
+
+// tryFreed is try among candidates of which one came free.
+func (t *trial) tryFreed(list []*candidate) (Lease, finding) {
+	full := true
+	for _, c := range list {
+		if !t.ready(c) {
+			full = false
+			continue
+		}
+		if l, ok := c.lease(t.now, &t.r.state.need); ok {
+			return l, finding{leased: true}
+		}
+	}
+	s := t.survey(list)
+	return Lease{}, finding{full: full, ask: t.ask(&s)}
+}
+
+// ask returns when a request that found s should try again.
+func (t *trial) ask(s *survey) int64 {
+	ask := s.ask
+	if t.spread {
+		ask = min(ask, t.pool.instant(t.due))
+	}
+	return ask
+}
+
+// later reports whether an instant is after the request's limit.
+func (t *trial) later(at int64) bool {
+	return at == cooldown.Forever || t.pool.timeOf(at).After(t.limit)
+}
+
+// lease takes the first candidate of a tier that there is.
+func (t *trial) lease(tier *tier) (Lease, bool) {
+	if t.r.Affinity != 0 {
+		return t.leaseAffine(tier)
+	}
+	need := &t.r.state.need
+	// No candidate is asked twice: a ledger learns from what it is asked for.
+	picked := t.pick(tier)
+	if picked != nil {
+		if l, ok := picked.lease(t.now, need); ok {
+			return l, true
+		}
+	}
+	// The picked one has no room, or none was picked. Try every other candidate before moving to the next tier.
+	return t.leaseAny(tier, func(c *candidate) bool { return c == picked })
+}
+
+// leaseAny takes any candidate of a tier but those that skip names.
+func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
+	n := len(tier.candidates)
+	start := rand.IntN(n)
+	for i := range n {
+		c := tier.candidates[(start+i)%n]
+		if skip(c) || !t.ready(c) {
+			continue
+		}
+		if l, ok := c.lease(t.now, &t.r.state.need); ok {
+			return l, true
+		}
+	}
+	return Lease{}, false
+}
+
+// ready reports whether a candidate may and can be asked now.
+func (t *trial) ready(c *candidate) bool {
+	return c.ready(t.now, t.at) && t.r.wants(c, t.now) && !t.holdsBack(c)
+}
+
+// holdsBack reports whether the request leaves a candidate alone that it could have: calls that go first want
+// it, or those that waited go in slots.
+func (t *trial) holdsBack(c *candidate) bool {
+	return t.spread && t.slot(c) > t.at || t.defers(c)
+}
+
+// slot returns the instant at which a request that waited may go to a candidate.
+func (t *trial) slot(c *candidate) int64 {
+	d, gap := c.drain(t.at, &t.r.state.need)
+	if d == nil {
+		return t.at
+	}
+	return t.pool.instant(d.nextSlot(t.now, gap, t.r.Batch))
+}
+
+// defers reports whether this is a batch call and a candidate is wanted by an interactive call that waits.
+func (t *trial) defers(c *candidate) bool {
+	q := t.pool.queue
+	if !t.r.Batch || q.interactive.Load() == 0 {
+		return false
+	}
+	if !t.locked {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+	}
+	return q.wantedLocked(c, t.now)
+}
+
+// survey is what one look at candidates shows to one request. Instants are Forever where nothing is known.
+type survey struct {
+	wake     int64      // when the first of them could be asked
+	earliest int64      // the moment before which none certainly can
+	ask      int64      // when this request should ask: later, where it holds back
+	forced   *candidate // the least bad, if open breakers are all that is left
+	until    int64      // of forced: the end of its open period
+	waitable bool       // one that is not open can be had by the limit
+
+	changes uint64
+	closed  int64 // the end of the first cooldown
+	all     bool  // every candidate was looked at
+}
+
+// survey looks at every candidate once.
+func (t *trial) survey(list []*candidate) survey {
+	const never = cooldown.Forever
+	s := survey{wake: never, earliest: never, ask: never, closed: never, all: true, changes: t.r.state.plan.changes.Load()}
+	notBy := t.pool.instant(t.r.state.notBy)
+	for _, c := range list {
+		if !t.r.eligible(c) {
+			s.all = false
+			continue
+		}
+		if wake := c.cooldownWake(t.at); wake > t.at && wake >= max(s.wake, s.earliest, s.ask) {
+			s.closed = min(s.closed, wake)
+			continue // it changes nothing
+		}
+		o := c.opens(t.now, t.at, &t.r.state.need)
+		s.closed = min(s.closed, o.cooldown)
+		wake, earliest := o.wake(), o.earliest(t.at)
+		avoided := t.r.hasFailed(c) && notBy > t.at
+		defers := t.defers(c)
+		if !defers {
+			s.considerForce(t, c, &o, wake, avoided)
+		}
+		if avoided {
+			wake, earliest = max(wake, notBy), max(earliest, notBy)
+		}
+		s.wake, s.earliest = min(s.wake, wake), min(s.earliest, earliest)
+		if defers {
+			continue
+		}
+		if t.spread && wake != never {
+			wake = max(wake, t.slot(c))
+		}
+		s.ask = min(s.ask, wake)
+	}
+	if s.waitable {
+		s.forced = nil
+	}
+	return s
+}
+
+// considerForce finds the least bad endpoint: the last one is never shut out by its breaker.
+func (s *survey) considerForce(t *trial, c *candidate, o *opening, wake int64, avoided bool) {
+	switch {
+	case !o.onlyBreaker(t.at):
+		s.waitable = s.waitable || !t.later(wake)
+	case avoided, o.room > t.at:
+	case s.forced == nil || o.breaker < s.until:
+		s.forced, s.until = c, o.breaker
+	}
+}
+
+// close notes in a plan that every endpoint is on cooldown, so that other calls need not look.
+func (s *survey) close(p *plan, at int64) {
+	if s.all && s.closed > at && s.closed != cooldown.Forever {
+		p.closed.Store(&closed{changes: s.changes, until: s.closed})
+	}
+}

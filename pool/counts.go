@@ -1,0 +1,76 @@
+package pool
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// counts are what became of the attempts at one endpoint for one model.
+type counts struct {
+	input, cached, output, thoughts atomic.Int64
+	attempts                        [classes]atomic.Int64 // by rule.index
+}
+
+// TokenCounts are tokens that Google counted, by kind.
+type TokenCounts struct {
+	// Input includes Cached; Output includes Thoughts.
+	Input, Cached, Output, Thoughts int64
+}
+
+func (c *counts) add(o *Outcome, r *rule) {
+	c.attempts[r.index].Add(1)
+	if !o.Counted {
+		return
+	}
+	c.input.Add(o.Usage.Input)
+	c.output.Add(o.Usage.Output + o.Usage.OutputImage + o.Usage.OutputAudio)
+	if o.Usage.Cached > 0 {
+		c.cached.Add(o.Usage.Cached)
+	}
+	if o.Thoughts > 0 {
+		c.thoughts.Add(o.Thoughts)
+	}
+}
+
+// stat returns what was counted.
+func (c *counts) stat() (map[Class]int64, TokenCounts) {
+	attempts := make(map[Class]int64)
+	for class, r := range rules {
+		if n := c.attempts[r.index].Load(); n > 0 {
+			attempts[class] = n
+		}
+	}
+	return attempts, TokenCounts{
+		Input: c.input.Load(), Cached: c.cached.Load(), Output: c.output.Load(), Thoughts: c.thoughts.Load(),
+	}
+}
+
+// modelCounts are what became of the calls for one model.
+type modelCounts struct {
+	calls, waited, exhausted atomic.Int64
+	waitTime                 atomic.Int64 // nanoseconds
+}
+
+// ModelStat is what became of the calls for one model. Counts are cumulative. They start anew if the pool
+// forgets the model, as it may one that does not exist.
+type ModelStat struct {
+	Model string
+	// CallCount counts the calls that asked for an endpoint. A call counts once, whatever its attempts; one
+	// that a fallback model serves counts for both.
+	CallCount int64
+	// WaitCount counts the waits for an endpoint, of which a call may have several. WaitDuration adds them up.
+	WaitCount    int64
+	WaitDuration time.Duration
+	// ExhaustedCount counts how often a call asked for an endpoint and got none.
+	ExhaustedCount int64
+	// Waiting is how many calls wait now.
+	Waiting int64
+}
+
+func (m *model) stat() ModelStat {
+	c := &m.counts
+	return ModelStat{
+		Model: m.name, CallCount: c.calls.Load(), WaitCount: c.waited.Load(),
+		WaitDuration: time.Duration(c.waitTime.Load()), ExhaustedCount: c.exhausted.Load(), Waiting: m.queued.Load(),
+	}
+}

@@ -1,0 +1,98 @@
+package pool
+
+import (
+	"hash/fnv"
+	"io"
+	"net/url"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Endpoint is a project in one location for one kind of traffic: what a call is sent to.
+type Endpoint struct {
+	// Name is "project/location/traffic".
+	Name string
+	// Project is the project's name in the configuration, ProjectID its Google Cloud project id.
+	Project, ProjectID string
+	Backend            Backend
+	// Location is "global" for the Gemini back end.
+	Location string
+	Traffic  Traffic
+	// Keyed says that calls carry an API key, rather than an access token.
+	Keyed bool
+	// Overflow says how calls beyond an order are routed. Empty on demand.
+	Overflow Overflow
+	// BaseURL replaces Google's address. Nil means Google's.
+	BaseURL *url.URL
+	// Weight is the project's.
+	Weight float64
+	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand.
+	Order *Order
+	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The project's
+	// on-demand endpoints share them.
+	Limits quota.Limits
+}
+
+// Home returns where the resources that the endpoint makes live.
+func (e *Endpoint) Home() Home { return Home{e.Project, e.Location} }
+
+// endpoint is an Endpoint with what belongs to it in the pool.
+type endpoint struct {
+	Endpoint
+
+	// What every call looks at stands together.
+	order   *order // nil on demand
+	backend *entry // of the project's back end, and
+	whole   *entry // of the project itself
+	keys    keys   // of the project
+	project *project
+	hash    uint64 // of the name; the same in every process
+}
+
+func newEndpoint(p *project, location string, o *order) *endpoint {
+	e := &endpoint{project: p, order: o, backend: p.backend, whole: p.entry, keys: p.keys}
+	e.Endpoint = Endpoint{
+		Project: p.Name, ProjectID: p.ProjectID, Backend: p.Backend, Location: location,
+		Traffic: TrafficOnDemand, Keyed: len(p.keys) > 0, BaseURL: p.base, Weight: p.Weight,
+	}
+	if o != nil {
+		e.Traffic, e.Order, e.Overflow = TrafficProvisioned, &o.Order, o.Overflow
+		if e.Overflow == "" {
+			e.Overflow = OverflowRouter
+		}
+	}
+	e.Name = p.Name + "/" + location + "/" + string(e.Traffic)
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, e.Name)
+	e.hash = h.Sum64()
+	return e
+}
+
+// ledger returns the order's ledger if the endpoint is to keep to it.
+func (e *endpoint) ledger() *quota.Ledger {
+	if e.order == nil || e.Overflow == OverflowVertex {
+		return nil
+	}
+	return e.order.ledger
+}
+
+// paced reports whether hidden capacity is behind the endpoint, so that it is paced after contention.
+func (e *endpoint) paced() bool { return e.Backend == BackendVertex && e.ledger() == nil }
+
+// subject names the endpoint's state for a model.
+func (e *endpoint) subject(model string) Subject {
+	s := Subject{Kind: kindModel, Project: e.Project, Location: e.Location, Model: model}
+	if e.order != nil {
+		s.Traffic = e.Traffic
+	}
+	return s
+}
+
+// serverSubject names the servers behind the endpoint for a model.
+func (e *endpoint) serverSubject(model string) Subject {
+	s := Subject{Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: model}
+	if e.BaseURL != nil {
+		s.Host = e.BaseURL.String()
+	}
+	return s
+}

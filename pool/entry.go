@@ -1,0 +1,129 @@
+package pool
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// entry is what the pool remembers of one [Subject]: its cooldown, and the parts that its kind has. An entry
+// is made when its subject is first used, and lives as long as there is something to remember.
+type entry struct {
+	// What every call looks at stands together.
+	limits *limits                     // of a project's model
+	pacer  atomic.Pointer[quota.Pacer] // of a model at an endpoint whose capacity is hidden
+	load   load                        // of a model at an endpoint
+	cool   cooldown.Cooldown
+
+	order    *order
+	breaker  *breaker.Breaker // of the servers of a model in a location
+	answered atomic.Int64     // instant of the last byte from them
+
+	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
+	subject Subject
+}
+
+// start starts the entry's cooldown for what the attempt with number seq was told.
+func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldown.Cause) {
+	e.telling.Lock()
+	info, change := e.cool.Start(now, at, seq, p.seq.Load(), why)
+	p.cooldownStarted(now, e, info, change)
+	e.telling.Unlock()
+	if change != cooldown.Unchanged {
+		p.wakesEarlier(e)
+	}
+}
+
+// succeed ends the entry's cooldown if the attempt with number seq began after it did.
+func (e *entry) succeed(p *Pool, now time.Time, at int64, seq uint64) {
+	e.telling.Lock()
+	ended, active, ok := e.cool.Succeed(at, seq)
+	if ok && p.tells(e) {
+		p.outbox.ended(now, e, ended)
+	}
+	e.telling.Unlock()
+	if active { // it would have gone on
+		p.wakesEarlier(e)
+		p.queue.changed(now)
+	}
+}
+
+// learn takes over the limits that an answer stated.
+func (e *entry) learn(p *Pool, now time.Time, at int64, stated quota.Limits) {
+	if e.limits == nil || stated == (quota.Limits{}) {
+		return
+	}
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.limits.learn(at, stated)
+	p.limitsLearned(now, at, e)
+}
+
+// grow lets learned limits grow by time.
+func (e *entry) grow(p *Pool, now time.Time, at int64) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	e.limits.grow(at)
+	p.limitsLearned(now, at, e)
+}
+
+// slot leads candidates to an entry that is made when it is first used.
+type slot struct {
+	entry   atomic.Pointer[entry]
+	members []*candidate
+}
+
+// cooldown returns the cooldown behind the slot, or nil.
+func (s *slot) cooldown() *cooldown.Cooldown {
+	if e := s.entry.Load(); e != nil {
+		return &e.cool
+	}
+	return nil
+}
+
+// What an entry takes of the memory's bound, in bytes: measured, and rounded up.
+const (
+	entryBytes     = 1_152
+	breakerBytes   = 1_152
+	windowBytes    = 4_608
+	candidateBytes = 384
+	modelBytes     = 1_536
+)
+
+// bytes estimates the memory that the entry takes.
+func (e *entry) bytes() int {
+	n := entryBytes + len(e.subject.Model) + e.cool.Bytes()
+	if e.breaker != nil {
+		n += breakerBytes
+	}
+	if e.limits != nil && e.limits.limited.Load() {
+		n += windowBytes
+	}
+	return n
+}
+
+// clean reports whether the entry can go without loss. What is forgettable may go, too, if the memory is
+// full: a cooldown for a model that is not there costs one request when it is forgotten.
+func (e *entry) clean(p *Pool, at int64, full bool) bool {
+	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
+		return false
+	}
+	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) {
+		return false
+	}
+	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {
+		return false
+	}
+	if e.breaker != nil && !e.breaker.Ready(p.timeOf(at)) {
+		return false
+	}
+	if e.cool.Clean(at) {
+		return true
+	}
+	class := Class(e.cool.Class(at))
+	return full && (class == "" || class == ClassModelMissing || class == ClassModelForbidden)
+}

@@ -1,0 +1,237 @@
+package pool
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// EventKind says what an [Event] tells of.
+type EventKind string
+
+const (
+	// CooldownStarted tells that a cooldown began, or replaced another.
+	CooldownStarted EventKind = "cooldown_started"
+	// CooldownExtended tells that the end of a cooldown has moved.
+	CooldownExtended EventKind = "cooldown_extended"
+	// CooldownEnded tells that a success or a reload ended a cooldown, or that the pool forgot it. A cooldown
+	// that ends by time has no event: CooldownStarted or CooldownExtended told when.
+	CooldownEnded EventKind = "cooldown_ended"
+	// BreakerOpened and BreakerClosed tell of the circuit breaker of a server. Probes have no event.
+	BreakerOpened EventKind = "breaker_opened"
+	BreakerClosed EventKind = "breaker_closed"
+	// LimitLearned tells the limits that Google's answers named, when they change. LimitForgotten tells that
+	// none is left.
+	LimitLearned   EventKind = "limit_learned"
+	LimitForgotten EventKind = "limit_forgotten"
+	// UsageHigh tells, at most once an hour, that a limit or an order is used to Share.
+	UsageHigh EventKind = "usage_high"
+	// OrderUnused tells once that a call that was sent for an order was served on demand.
+	OrderUnused EventKind = "order_unused"
+	// OrderUnconfirmed tells once that an order has never served a call.
+	OrderUnconfirmed EventKind = "order_unconfirmed"
+	// MemoryFull tells that the pool remembers no more models.
+	MemoryFull EventKind = "memory_full"
+	// Reloaded tells that another configuration is in force.
+	Reloaded EventKind = "reloaded"
+)
+
+// Event is a change of what the pool may use. Events are delivered after all locks are released, one at a
+// time and in order for each Subject. No event tells of a single call. Fields that do not apply are zero.
+type Event struct {
+	At      time.Time
+	Kind    EventKind
+	Subject Subject
+	// ProjectID is the Google Cloud project id of the subject's project, where it is known.
+	ProjectID string
+	// Class, Since and Until are of a cooldown, Until also of an open breaker. The zero Until of a cooldown
+	// means that only a successful probe ends it.
+	Class        Class
+	Since, Until time.Time
+	// Quota is Google's name of the quota that is used up, Message the first line of what Google said.
+	Quota, Message string
+	// Limits are the learned limits of the Subject, all of them.
+	Limits quota.Limits
+	// Share is how much of a limit or an order is used, Calls how many an order has refused, Traffic what
+	// served a call in its place.
+	Share   float64
+	Calls   int64
+	Traffic string
+}
+
+// outbox delivers events, one at a time, in the order in which they were posted. Events are made in this file
+// alone.
+type outbox struct {
+	observe   func(Event)         // nil: no one listens
+	projectID func(string) string // of a project's name
+
+	mu         sync.Mutex
+	events     []Event
+	delivering bool
+}
+
+// post puts an event into the outbox. It may be called under a lock.
+func (o *outbox) post(e Event) {
+	if o.observe == nil {
+		return
+	}
+	e.ProjectID = o.projectID(e.Subject.Project)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.events = append(o.events, e)
+}
+
+// deliver hands over what was posted. The caller holds no lock. If another goroutine delivers already, that
+// one goes on to the end.
+func (o *outbox) deliver() {
+	if o.observe == nil {
+		return
+	}
+	for o.deliverSome() {
+	}
+}
+
+// deliverSome hands over what is there now, and reports whether it did.
+func (o *outbox) deliverSome() bool {
+	o.mu.Lock()
+	if o.delivering || len(o.events) == 0 {
+		o.mu.Unlock()
+		return false
+	}
+	events := o.events
+	o.events, o.delivering = nil, true
+	o.mu.Unlock()
+	for _, e := range events {
+		o.hand(e)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.delivering = false
+	return true
+}
+
+// hand gives an event to the observer. An observer that panics must take neither a lease along nor, in a
+// timer, the process.
+func (o *outbox) hand(e Event) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("pool: the observer of events panics", slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+		}
+	}()
+	o.observe(e)
+}
+
+// tells reports whether events are told of an entry: someone listens, and it is the one of its subject. A
+// lease may end after a reload has put another in its place: that says nothing of the subject any more.
+func (p *Pool) tells(e *entry) bool {
+	switch {
+	case p.outbox.observe == nil:
+		return false
+	case e.subject.Kind != kindModel:
+		return p.memory.find(e.subject) == e
+	}
+	m := p.models.find(e.subject.Model)
+	return m != nil && m.find(e.subject) == e
+}
+
+// cooldownStarted tells of a cooldown that started or was extended. The caller holds e.telling.
+func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change cooldown.Change) {
+	if change == cooldown.Unchanged || !p.tells(e) {
+		return
+	}
+	kind := CooldownStarted
+	if change == cooldown.Extended {
+		kind = CooldownExtended
+	}
+	p.outbox.post(Event{
+		At: now, Kind: kind, Subject: e.subject, Class: Class(i.Class), Since: i.Since, Until: i.Until,
+		Quota: i.Quota, Message: i.Message,
+	})
+}
+
+func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
+	o.post(Event{
+		At: now, Kind: CooldownEnded, Subject: e.subject, Class: Class(i.Class), Since: i.Since, Until: i.Until,
+	})
+}
+
+// recalled tells what is known of an entry's subject, which is back.
+func (p *Pool) recalled(now time.Time, at int64, e *entry) {
+	p.wakesEarlier(e)
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	if i := e.cool.Info(now, at); i.Class != "" {
+		p.cooldownStarted(now, e, i, cooldown.Started)
+	}
+	p.limitsLearned(now, at, e)
+}
+
+// forgotten tells that what is known of an entry's subject holds no more.
+func (p *Pool) forgotten(now time.Time, at int64, e *entry) {
+	e.telling.Lock()
+	defer e.telling.Unlock()
+	if i := e.cool.Info(now, at); i.Class != "" {
+		p.outbox.ended(now, e, i)
+	}
+	if e.limits != nil && e.limits.forget() {
+		p.outbox.post(Event{At: now, Kind: LimitForgotten, Subject: e.subject})
+	}
+}
+
+// breakerChanged tells of a breaker that opened or closed.
+func (p *Pool) breakerChanged(s Subject, c breaker.Change) {
+	switch {
+	case c.To == breaker.StateOpen && c.From == breaker.StateClosed:
+		p.outbox.post(Event{At: c.At, Kind: BreakerOpened, Subject: s, Until: c.Until})
+	case c.To == breaker.StateClosed:
+		p.outbox.post(Event{At: c.At, Kind: BreakerClosed, Subject: s})
+		p.queue.changed(c.At)
+	}
+}
+
+// breakersForgotten tells that breakers that were open are so no more.
+func (o *outbox) breakersForgotten(now time.Time, dropped []*entry) {
+	for _, e := range dropped {
+		if e.breaker.Until(now).After(now) {
+			o.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
+		}
+	}
+}
+
+// limitsLearned tells what is known of a project's limits for a model, if that has changed. The caller holds
+// e.telling.
+func (p *Pool) limitsLearned(now time.Time, at int64, e *entry) {
+	if e.limits == nil || !p.tells(e) {
+		return
+	}
+	known, changed := e.limits.tell(at)
+	if !changed {
+		return
+	}
+	kind := LimitLearned
+	if known == (quota.Limits{}) {
+		kind = LimitForgotten
+	}
+	p.outbox.post(Event{At: now, Kind: kind, Subject: e.subject, Limits: known})
+}
+
+func (o *outbox) usageHigh(now time.Time, e *entry, share float64) {
+	o.post(Event{At: now, Kind: UsageHigh, Subject: e.subject, Share: share})
+}
+
+func (o *outbox) orderUnused(now time.Time, order *order, traffic string) {
+	o.post(Event{At: now, Kind: OrderUnused, Subject: order.entry.subject, Traffic: traffic})
+}
+
+func (o *outbox) orderUnconfirmed(now time.Time, order *order) {
+	o.post(Event{At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Calls: order.evidence.calls.Load()})
+}
+
+func (o *outbox) memoryFull(now time.Time) { o.post(Event{At: now, Kind: MemoryFull}) }
+
+func (o *outbox) reloaded(now time.Time) { o.post(Event{At: now, Kind: Reloaded}) }

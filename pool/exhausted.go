@@ -1,0 +1,193 @@
+package pool
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// maxReasons bounds how many endpoints an ExhaustedError speaks of.
+const maxReasons = 64
+
+// ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back, and why.
+type ExhaustedError struct {
+	// RetryAt is the earliest moment at which an endpoint could serve the call, as far as is known. The zero
+	// time means that none is known.
+	RetryAt time.Time
+	// Reasons say why each endpoint could not: of a very large pool the first 64.
+	Reasons []Reason
+	// Never says that no endpoint may serve the call at any time.
+	Never bool
+	// MemoryFull says that the pool remembers too much to take calls for a model that is new to it.
+	MemoryFull bool
+	// Answer is Google's, and Class its class, if every endpoint that may serve the call is on cooldown for an
+	// answer that the pool keeps.
+	Answer *Answer
+	Class  Class
+}
+
+// Reason is why one endpoint could not serve a call: Endpoint is its name.
+type Reason struct {
+	Endpoint string
+	// Why is a few words for people: "day_quota until 2026-11-23T08:00:00.000Z (…)".
+	Why string
+}
+
+// Error says when to come back, and why each endpoint could not serve the call.
+func (e *ExhaustedError) Error() string {
+	var b strings.Builder
+	b.WriteString("pool: exhausted")
+	if e.MemoryFull {
+		b.WriteString(": the memory is full")
+	}
+	if !e.RetryAt.IsZero() {
+		b.WriteString(", retry at " + e.RetryAt.UTC().Format(time.RFC3339))
+	}
+	for _, r := range e.Reasons {
+		_, _ = fmt.Fprintf(&b, "; %s: %s", r.Endpoint, r.Why)
+	}
+	return b.String()
+}
+
+// Explain says why no endpoint can serve a request now, and when one could, without waiting.
+func (p *Pool) Explain(r *Request) *ExhaustedError {
+	now := time.Now()
+	if !r.refresh(p, now) {
+		return &ExhaustedError{MemoryFull: true}
+	}
+	e := &ExhaustedError{Never: true}
+	plan := r.state.plan
+	for _, c := range plan.all {
+		why := r.ineligible(&c.Endpoint)
+		e.Never = e.Never && why != ""
+		if len(e.Reasons) < maxReasons {
+			why = cmp.Or(why, c.reason(now, &r.state.need), "failed for this call")
+			e.Reasons = append(e.Reasons, Reason{c.Name, why})
+		} else if !e.Never {
+			break
+		}
+	}
+	if at, ok := r.retryAt(now); ok {
+		e.RetryAt = at
+	}
+	if info := r.kept(now, p.instant(now)); info.Status > 0 {
+		e.Answer, e.Class = &Answer{Status: info.Status, Body: info.Body}, Class(info.Class)
+	}
+	return e
+}
+
+// reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it can.
+func (c *candidate) reason(now time.Time, n *need) string {
+	at := c.plan.pool.instant(now)
+	if k := newCooldown(c.info(now, at)); k.Class != "" {
+		return k.String()
+	}
+	o := c.opens(now, at, n)
+	if o.breaker > at {
+		return "circuit breaker open until " + stamp(c.plan.pool.timeOf(o.breaker))
+	}
+	for _, w := range []struct {
+		what string
+		wait func() time.Duration
+	}{
+		{"provisioned order full", func() time.Duration {
+			if l := c.ledger(); l != nil {
+				return l.Wait(now, c.order.cost(n))
+			}
+			return 0
+		}},
+		{"limit reached", func() time.Duration {
+			if q := c.quota(); q != nil {
+				return q.Wait(now, n.Input)
+			}
+			return 0
+		}},
+		{"paced after contention", func() time.Duration {
+			if p := c.pacer(); p != nil {
+				return p.Wait(now)
+			}
+			return 0
+		}},
+	} {
+		switch d := w.wait(); {
+		case d == quota.Never:
+			return "the call is larger than the provisioned order"
+		case d > 0:
+			return w.what + " until " + stamp(now.Add(d))
+		}
+	}
+	return ""
+}
+
+// retryAt returns the earliest moment at which the request could be served, behind those that were ahead of
+// it, as far as is known.
+func (r *Request) retryAt(now time.Time) (time.Time, bool) {
+	p := r.state.plan.pool
+	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: now}
+	wake := r.state.plan.closedUntil(t.at)
+	if wake == 0 || r.restricted() {
+		s := t.survey(r.state.plan.all)
+		wake = s.wake
+	}
+	if wake == cooldown.Forever {
+		return time.Time{}, false
+	}
+	at := p.timeOf(wake)
+	if r.state.ahead > 0 {
+		if d, known := t.forecast().When(int64(r.state.ahead) + 1); known && d > at.Sub(now) {
+			at = now.Add(d)
+		}
+	}
+	return at, true
+}
+
+// restricted reports whether some endpoints of the plan may not serve the request.
+func (r *Request) restricted() bool {
+	if r.Home != (Home{}) || len(r.Locations) > 0 || r.Traffic != "" && !r.state.plan.only(r.Traffic) {
+		return true
+	}
+	return slices.ContainsFunc(r.state.plan.speaks, func(b Backend) bool { return r.Speaks != nil && r.Speaks(b) != "" })
+}
+
+// kept returns the answer that Google gave when everything that may serve the request was refused for good: a
+// caller who misspelled a model is told so every time, not to come back later. What was said of the model is
+// for its caller. What was said of a key or a project is for the operator, and is given only where there is
+// nothing else.
+func (r *Request) kept(now time.Time, at int64) cooldown.Info {
+	if r.state.plan.closedUntil(at) == 0 || r.restricted() {
+		return r.findKept(now, at)
+	}
+	closed := r.state.plan.closed.Load()
+	if closed.kept.Load() == nil {
+		info := r.findKept(now, at)
+		closed.kept.Store(&info)
+	}
+	return *closed.kept.Load()
+}
+
+func (r *Request) findKept(now time.Time, at int64) cooldown.Info {
+	var best cooldown.Info
+	for _, c := range r.state.plan.all {
+		if !r.eligible(c) {
+			continue
+		}
+		i := c.info(now, at)
+		if i.Status == 0 {
+			return cooldown.Info{}
+		}
+		if best.Status == 0 || Class(i.Class).ofModel() && !Class(best.Class).ofModel() {
+			best = i
+		}
+	}
+	return best
+}
+
+// ofModel reports whether an answer of the class speaks of the model that was asked for.
+func (c Class) ofModel() bool { return c == ClassModelMissing || c == ClassModelForbidden }
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

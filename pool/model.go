@@ -1,0 +1,186 @@
+package pool
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/spillway-go/spillway/internal/tokens"
+)
+
+// entries are what the pool remembers, by [Subject]. The zero value remembers nothing.
+type entries struct {
+	mu        sync.Mutex
+	bySubject map[Subject]*entry
+}
+
+// entry returns the entry of a subject. fill makes the parts of one that is new.
+func (es *entries) entry(s Subject, fill func(*entry)) *entry {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	e := es.bySubject[s]
+	if e == nil {
+		e = &entry{subject: s}
+		fill(e)
+		es.putLocked(e)
+	}
+	return e
+}
+
+// put puts an entry into the memory.
+func (es *entries) put(e *entry) {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	es.putLocked(e)
+}
+
+func (es *entries) putLocked(e *entry) {
+	if es.bySubject == nil {
+		es.bySubject = make(map[Subject]*entry)
+	}
+	es.bySubject[e.subject] = e
+}
+
+// find returns the entry of a subject, or nil.
+func (es *entries) find(s Subject) *entry {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	return es.bySubject[s]
+}
+
+// all returns every entry.
+func (es *entries) all() []*entry {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	all := make([]*entry, 0, len(es.bySubject))
+	for _, e := range es.bySubject {
+		all = append(all, e)
+	}
+	return all
+}
+
+// drop forgets the entries that which chooses, and returns them.
+func (es *entries) drop(which func(*entry) bool) []*entry {
+	var dropped []*entry
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	for s, e := range es.bySubject {
+		if which(e) {
+			dropped = append(dropped, e)
+			delete(es.bySubject, s)
+		}
+	}
+	return dropped
+}
+
+// model is what the pool knows of one model: the entries of its subjects, which stay, and the plan, a view of
+// them that a reload replaces.
+type model struct {
+	entries
+
+	name   string
+	tokens tokens.Estimator
+	counts modelCounts
+	plan   atomic.Pointer[plan]
+	used   atomic.Int64 // instant of the last use
+	queued atomic.Int64 // calls that wait
+}
+
+// bytes estimates the memory that the model takes.
+func (m *model) bytes() int {
+	n := modelBytes + 2*len(m.name)
+	if plan := m.plan.Load(); plan != nil {
+		n += candidateBytes * len(plan.all)
+	}
+	for _, e := range m.all() {
+		n += e.bytes()
+	}
+	return n
+}
+
+// clean reports whether the model can be forgotten without loss, or if full with little.
+func (m *model) clean(p *Pool, at int64, full bool) bool {
+	if m.queued.Load() > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(m.all(), func(e *entry) bool { return !e.clean(p, at, full) })
+}
+
+// models are the models that the pool remembers, bounded by the bytes that they take.
+type models struct {
+	byName sync.Map // name -> *model
+
+	mu    sync.Mutex
+	bound int
+	bytes int // an estimate, right after each sweep
+	swept int64
+	told  bool // that the memory is full
+}
+
+// find returns the model of that name, or nil.
+func (ms *models) find(name string) *model {
+	v, _ := ms.byName.Load(name)
+	m, _ := v.(*model)
+	return m
+}
+
+// all returns the models.
+func (ms *models) all() []*model {
+	var all []*model
+	ms.byName.Range(func(_, v any) bool {
+		m, _ := v.(*model)
+		all = append(all, m)
+		return true
+	})
+	return all
+}
+
+// sorted returns the models by name.
+func (ms *models) sorted() []*model {
+	all := ms.all()
+	slices.SortFunc(all, func(a, b *model) int { return cmp.Compare(a.name, b.name) })
+	return all
+}
+
+// sweepAgain is the least time between two sweeps that found no room, in nanoseconds.
+const sweepAgain = int64(1e9)
+
+// roomLocked reports whether the memory has room for one more model. Over the bound it forgets those that it
+// can, the least recently used first. The caller holds ms.mu.
+func (ms *models) roomLocked(p *Pool, at int64) bool {
+	if ms.bytes < ms.bound {
+		return true
+	}
+	if ms.swept > 0 && at-ms.swept < sweepAgain && ms.told {
+		return false
+	}
+	ms.swept = at
+	all := ms.all()
+	slices.SortFunc(all, func(a, b *model) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
+	sizes := make([]int, len(all))
+	ms.bytes = 0
+	for i, m := range all {
+		sizes[i] = m.bytes()
+		ms.bytes += sizes[i]
+	}
+	// A quarter at once, or every new model would look through all.
+	for i, m := range all {
+		if ms.bytes < ms.bound/4*3 {
+			break
+		}
+		if m.clean(p, at, true) {
+			ms.byName.Delete(m.name)
+			for _, e := range m.all() {
+				p.forgotten(p.timeOf(at), at, e)
+			}
+			ms.bytes -= sizes[i]
+		}
+	}
+	full := ms.bytes >= ms.bound
+	if full && !ms.told {
+		p.outbox.memoryFull(p.timeOf(at))
+	}
+	ms.told = full
+	return !full
+}

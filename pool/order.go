@@ -1,0 +1,106 @@
+package pool
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+// order is one Provisioned Throughput order.
+type order struct {
+	Order
+
+	entry    *entry
+	ledger   *quota.Ledger
+	evidence orderEvidence
+	bypassed onceFlag // a call for it was served on demand, which was reported
+	alert    usageAlert
+}
+
+func newOrder(o Order) (*order, error) {
+	ledger, err := quota.NewLedger(quota.Order{
+		Model: o.Model, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Burndown: o.Burndown, Window: o.Window,
+	})
+	return &order{Order: o, ledger: ledger}, err
+}
+
+// cost is what a call burns of the order, as estimated.
+func (o *order) cost(n *need) quota.Cost { return o.ledger.Cost(n.usage()) }
+
+// same reports whether nothing of an order has changed.
+func (o *order) same(other *Order) bool {
+	mine := o.Order
+	if mine.Burndown != nil && other.Burndown != nil && *mine.Burndown == *other.Burndown {
+		mine.Burndown = other.Burndown
+	}
+	return mine == *other
+}
+
+const (
+	// orderProven is how long an answer proves that an order exists. Google refuses alike for a full order and
+	// for one that does not exist.
+	orderProven = 5 * time.Minute
+	// An order that has never served is reported once it has refused so many calls over so much time: longer
+	// than the longest enforcement window of text models, in which a real order has room again.
+	unconfirmedCalls = 5
+	unconfirmedAfter = 2 * time.Minute
+)
+
+// orderEvidence is what is known of whether an order exists. Only an answer that it served proves that.
+type orderEvidence struct {
+	served  atomic.Int64 // instant of the last answer by the order, plus one; zero: none yet
+	refused atomic.Int64 // instant of the first call that it did not serve, plus one; zero: none yet
+	calls   atomic.Int64 // calls that it did not serve
+	told    onceFlag
+}
+
+// proven reports whether the order has served a call lately.
+func (o *orderEvidence) proven(at int64) bool {
+	served := o.served.Load()
+	return served > 0 && at-served < int64(orderProven)
+}
+
+// serve notes that the order has served a call.
+func (o *orderEvidence) serve(at int64) { o.served.Store(at + 1) }
+
+// refuse notes that the order has refused a call. It reports the first time that this is enough to doubt that
+// the order exists.
+func (o *orderEvidence) refuse(at int64) bool {
+	if o.served.Load() > 0 {
+		return false
+	}
+	o.refused.CompareAndSwap(0, at+1)
+	return o.calls.Add(1) >= unconfirmedCalls && at-o.refused.Load() >= int64(unconfirmedAfter) && o.told.first()
+}
+
+// onceFlag is true the first time that it is asked.
+type onceFlag struct{ done atomic.Bool }
+
+func (o *onceFlag) first() bool { return !o.done.Load() && o.done.CompareAndSwap(false, true) }
+
+// alertAgain is how long an alert does not repeat: a minute's quota may pass a threshold every minute.
+const alertAgain = time.Hour
+
+// thresholds are the shares of a quota or an order at which an operator should know.
+var thresholds = [...]float64{0.8, 0.9}
+
+// usageAlert tells, at most once an hour, that the use of something has passed a threshold.
+type usageAlert struct {
+	told [len(thresholds)]atomic.Int64 // instant of the last alert, plus one; zero: never
+}
+
+// passed returns the highest threshold that a use has passed and that was not reported lately, or zero.
+func (a *usageAlert) passed(at int64, used float64) float64 {
+	highest := 0.0
+	for i, t := range thresholds {
+		if used < t {
+			break
+		}
+		last := a.told[i].Load()
+		if (last == 0 || at+1-last >= int64(alertAgain)) && a.told[i].CompareAndSwap(last, at+1) {
+			highest = t
+		}
+	}
+	return highest
+}

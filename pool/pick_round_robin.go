@@ -1,0 +1,21 @@
+package pool
+
+// pickNext takes turns. In round r of the tier, a candidate with the share w of the greatest weight is passed
+// over unless r×w crosses a whole number: over many rounds each gets its share, evenly spread.
+func pickNext(t *tier, ready func(*candidate) bool) *candidate {
+	n := uint64(len(t.candidates))
+	for tries := uint64(0); tries < n; {
+		turn := t.turn.Add(1) - 1
+		c := t.candidates[turn%n]
+		round := float64(turn / n)
+		w := c.Weight / t.heaviest
+		if w < 1 && int64((round+1)*w) == int64(round*w) {
+			continue
+		}
+		if ready(c) {
+			return c
+		}
+		tries++
+	}
+	return nil
+}

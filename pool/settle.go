@@ -1,0 +1,308 @@
+package pool
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Outcome is how a leased call ended.
+type Outcome struct {
+	// Class is what the answer means.
+	Class Class
+	// Hint is how long the server asked to wait; zero if it did not.
+	Hint time.Duration
+	// Quota is Google's name of the quota that is used up, Message the first line of what Google said, Answer the whole of it: for
+	// logs, Stat and callers. They hold no key.
+	Quota, Message string
+	Answer         *Answer
+	// Stated are limits that a refusal named; zero where it named none.
+	Stated quota.Limits
+	// Usage is what Google counted, if Counted.
+	Usage   quota.Usage
+	Counted bool
+	// Prompt and Cached are the tokens of the prompt, cached ones included, and of what was cached, by what they
+	// are of. ToolUse are the tokens of the input that tools returned, Thoughts those of the output that were
+	// thoughts. All of it is optional; estimates learn more from a response that has it.
+	Prompt, Cached    Modalities
+	ToolUse, Thoughts int64
+	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
+	Traffic string
+	// Unsent says that there was no credential to send the call with. It says nothing of Google's servers, and
+	// Google has counted nothing.
+	Unsent bool
+}
+
+// The trafficType of an answer that a Provisioned Throughput order served, and the beginning of that of every one that pay-as-you-go did.
+// Source: TrafficType in google.golang.org/genai v1.77.0, types.go.
+const (
+	trafficProvisioned = "PROVISIONED_THROUGHPUT"
+	trafficOnDemand    = "ON_DEMAND"
+)
+
+// Accept notes that Google has begun to answer well: the cooldowns that the call was a probe of end, and its
+// breaker counts a success. A call whose answer comes in pieces is accepted at the first, long before it is
+// settled. The lease goes on.
+func (l Lease) Accept(now time.Time) {
+	if l.record == nil {
+		return
+	}
+	s := &l.candidate.own.entry.Load().load.leases
+	s.mu.Lock()
+	r := l.record
+	if r.generation.Load() != l.generation || r.accepted {
+		s.mu.Unlock()
+		return
+	}
+	r.accepted = true
+	accepted := r.lease
+	r.permit = breaker.Permit{} // it ends now; what comes later is another result
+	s.mu.Unlock()
+	accepted.accept(now)
+	l.candidate.plan.pool.outbox.deliver()
+}
+
+// accept tells everything concerned of a good answer.
+func (r *lease) accept(now time.Time) {
+	c := r.candidate
+	p := c.plan.pool
+	at := p.instant(now)
+	c.server.entry.Load().answered.Store(at)
+	r.permit.Success(now)
+	if pacer := r.own.pacer.Load(); pacer != nil {
+		pacer.Accepted(now)
+	}
+	for _, e := range c.gates(r.key) {
+		if e == nil || !e.cool.Dirty() {
+			continue
+		}
+		e.succeed(p, now, at, r.seq)
+	}
+}
+
+// Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
+func (l Lease) Settle(now time.Time, o Outcome) {
+	r, ok := l.end()
+	if !ok {
+		return
+	}
+	r.settle(now, l.candidate.plan.pool.instant(now), &o)
+	r.done(now)
+}
+
+// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease began;
+// false once it has ended.
+func (l Lease) AnsweredSince() bool {
+	if l.record == nil {
+		return false
+	}
+	s := &l.candidate.own.entry.Load().load.leases
+	s.mu.Lock()
+	at := int64(cooldown.Forever)
+	if l.record.generation.Load() == l.generation { // else the record may be another lease's by now
+		at = l.record.at
+	}
+	s.mu.Unlock()
+	return l.candidate.server.entry.Load().answered.Load() > at
+}
+
+func (r *lease) settle(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	o.Class = r.effectiveClass(o.Class)
+	rule := o.Class.rule()
+	r.judgeServer(now, at, o, rule)
+	pacer := r.own.pacer.Load()
+	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
+	if o.Class == ClassContention && pacer != nil {
+		pacer.Rejected(now, now.Add(-time.Duration(at-r.at)))
+	}
+
+	r.charge(now, at, o)
+	if o.Class != ClassOK {
+		r.returnProbes(at, rule.scope, true)
+		if !paced { // else the pace keeps it from being asked too often; a cooldown would leave capacity unused
+			r.start(now, at, o, rule)
+		}
+	}
+	if rule.scope == scopeModel {
+		r.shared.learn(c.plan.pool, now, at, o.Stated)
+	}
+	if o.Counted {
+		counted := o.counted()
+		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
+	}
+	r.own.load.counts.add(o, rule)
+}
+
+// judgeServer tells the breaker of the servers what the call says of their health.
+func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
+	server := r.candidate.server.entry.Load()
+	switch {
+	case o.Class == ClassOK:
+		if !r.accepted {
+			r.accept(now)
+		}
+	case rule.scope == scopeBreaker && !o.Unsent:
+		if r.accepted { // its success was counted when it began: this is another result of the same servers
+			r.permit = server.breaker.Force(now, time.Time{})
+		}
+		r.permit.Failure(now)
+	default:
+		r.permit.Ignore(now)
+	}
+	if o.Class != ClassTransport && o.Class != ClassCancelled && !o.Unsent {
+		server.answered.Store(at)
+	}
+}
+
+// effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's refusal of a
+// call that was for no order is contention. A dead key where no key is sent is the project's: a proxy adds its
+// own.
+func (r *lease) effectiveClass(class Class) Class {
+	switch {
+	case class == ClassProvisionedFull && r.candidate.order == nil:
+		return ClassContention
+	case class == ClassKeyDead && r.key == nil:
+		return ClassProjectMisconfigured
+	default:
+		return class
+	}
+}
+
+// charge corrects what was reserved to what the call cost.
+func (r *lease) charge(now time.Time, at int64, o *Outcome) {
+	if r.held&heldQuota != 0 {
+		q := &r.shared.limits.quota
+		switch {
+		case o.Counted:
+			q.Settle(now, r.reservation, o.Usage.Input)
+		case r.accepted || charged(o.Class) && !o.Unsent:
+			q.Settle(now, r.reservation, r.need.Input)
+		default:
+			q.Release(now, r.reservation)
+		}
+	}
+	order := r.candidate.order
+	onDemand := strings.HasPrefix(o.Traffic, trafficOnDemand)
+	switch {
+	case order == nil:
+	case r.held&heldOrder != 0:
+		r.chargeOrder(now, at, o, onDemand)
+	case onDemand: // Vertex AI spills over by itself, and says so
+		r.refusedByOrder(now, at)
+	case o.Traffic == trafficProvisioned:
+		order.evidence.serve(at)
+	}
+}
+
+// chargeOrder corrects what was reserved of an order.
+func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) {
+	c := r.candidate
+	ledger := c.order.ledger
+	switch {
+	case o.Class == ClassProvisionedFull:
+		ledger.Refuse(now, r.hold)
+		r.refusedByOrder(now, at)
+	case onDemand:
+		ledger.Release(now, r.hold)
+		if c.order.bypassed.first() {
+			c.plan.pool.outbox.orderUnused(now, c.order, o.Traffic)
+		}
+	case o.Counted || r.accepted || o.Class == ClassOK:
+		cost := c.order.cost(&r.need)
+		if o.Counted {
+			cost = ledger.Cost(o.Usage)
+		}
+		ledger.Settle(now, r.hold, cost)
+		c.order.evidence.serve(at)
+	default:
+		ledger.Release(now, r.hold)
+	}
+}
+
+// refusedByOrder notes that the order did not serve the call.
+func (r *lease) refusedByOrder(now time.Time, at int64) {
+	if order := r.candidate.order; order.evidence.refuse(at) {
+		r.candidate.plan.pool.outbox.orderUnconfirmed(now, order)
+	}
+}
+
+// charged reports whether Google counts a call that ended so against minute and day quotas: answers and its
+// own failures yes, refusals for quota, key or permission no. Source: observed,
+// https://github.com/google-gemini/gemini-cli/issues/15184.
+func charged(c Class) bool {
+	switch c {
+	case ClassOK, ClassCallerFault, ClassServerFault, ClassOverloaded, ClassTransport, ClassCancelled:
+		return true
+	default:
+		return false
+	}
+}
+
+// start starts the cooldown that the outcome asks for.
+func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule) {
+	c := r.candidate
+	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
+	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
+		why.Status, why.Body = a.Status, a.Body
+	}
+	if o.Class == ClassProvisionedFull {
+		if c.order.evidence.proven(at) {
+			why.Rule, why.Least = &provenFull, c.order.ledger.Stat(now).Window/provenShare
+		} else {
+			why.Least = c.order.ledger.Wait(now, c.order.cost(&r.need))
+		}
+	}
+	if e := r.scoped(rule.scope); e != nil {
+		e.start(c.plan.pool, now, at, r.seq, &why)
+	}
+}
+
+// maxRemembered bounds an answer of Google's that is kept for callers of a later time.
+const maxRemembered = 16 << 10
+
+// scoped returns the entry that a scope puts on cooldown. An order and pay-as-you-go of one project have
+// separate quotas, so a model's cooldown is the order's own.
+func (r *lease) scoped(s scope) *entry {
+	c := r.candidate
+	switch s {
+	case scopeKey:
+		if r.key != nil {
+			return r.key.entry
+		}
+	case scopeProject:
+		return c.whole
+	case scopeModel:
+		return r.shared
+	case scopeEndpoint:
+		return r.own
+	case scopeOrder:
+		if c.order != nil {
+			return c.order.entry
+		}
+	case scopeBackend:
+		return c.backend
+	case scopeNone, scopeBreaker:
+	}
+	return nil
+}
+
+// checkUsage reports a limit or an order that the lease has nearly used up.
+func (r *lease) checkUsage(now time.Time, at int64) {
+	p := r.candidate.plan.pool
+	if r.held&heldQuota != 0 {
+		l := r.shared.limits
+		if share := l.alert.passed(at, 1-l.quota.Headroom(now)); share > 0 {
+			p.outbox.usageHigh(now, r.shared, share)
+		}
+	}
+	if r.held&heldOrder != 0 {
+		o := r.candidate.order
+		if share := o.alert.passed(at, o.ledger.Utilisation(now)); share > 0 {
+			p.outbox.usageHigh(now, o.entry, share)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package router
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// incoming is a request as it came, with the settings of that moment.
+type incoming struct {
+	router  *Router
+	cfg     *Config
+	ctx     context.Context //nolint:containedctx // the state of one call holds its context, as http.Request does
+	req     *http.Request
+	options Call
+}
+
+// exchange is one call on its way: from the request, over its attempts, to the response.
+type exchange struct {
+	in       incoming
+	model    string // as the caller named it; the request's differs for aliases and fallbacks
+	payload  payload
+	request  *pool.Request
+	attempts int
+	faults   int     // attempts that ended in a fault
+	last     *result // Google's last, if the caller may get it
+	fallback fallback
+	trace    callTrace
+}
+
+// result is the outcome of one attempt, or of an exchange.
+type result struct {
+	lease  pool.Lease
+	class  pool.Class
+	hint   time.Duration
+	served bool           // a good response, or the beginning of one
+	unsent bool           // the request never left
+	noAuth bool           // for there was no access token
+	open   bool           // the attempt continues while its response is read
+	resp   *http.Response // what the caller would get; nil if there is none
+	live   *Live          // of a Live session, in place of a response
+	err    error          // why there is no response
+}
+
+// newExchange reads the request. It refuses a request that it does not understand with a response
+// in Google's shape.
+func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Response, err error) {
+	x = &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}}
+	if err := x.payload.read(x.in.ctx, req); err != nil {
+		return nil, nil, err
+	}
+	options, wrong := optionsOf(req)
+	if wrong == "" {
+		wrong = x.payload.tooLong()
+	}
+	if wrong != "" {
+		x.close()
+		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
+	}
+	x.in.options = options
+	x.model = x.payload.call.Model
+	x.request = x.newRequest()
+	x.selectModel(x.in.cfg.alias(x.model))
+	r.budget.call(time.Now())
+	x.trace.begin(x)
+	return x, nil, nil
+}
+
+// newRequest returns what the call asks of the pool, independent of its model.
+func (x *exchange) newRequest() *pool.Request {
+	c, o := &x.payload.call, &x.in.options
+	deadline, _ := x.in.ctx.Deadline()
+	r := &pool.Request{
+		MaxWait: max(x.in.cfg.MaxWait, 0), Deadline: deadline,
+		Batch: o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
+		Speaks: x.payload.speaks, InOrder: x.payload.pinned(), Prefix: c.Prefix,
+		Names: cmp.Or(c.Resource, "the response that the call continues"),
+	}
+	if o.MaxWait != 0 {
+		r.MaxWait = max(o.MaxWait, 0)
+	}
+	r.Affinity = x.affinity()
+	switch x.in.req.Header.Get(requestType) {
+	case dedicated:
+		r.Traffic = pool.TrafficProvisioned
+	case shared:
+		r.Traffic = pool.TrafficOnDemand
+	}
+	if !x.payload.metered() && !x.payload.caches() {
+		r.Traffic = pool.TrafficOnDemand
+	}
+	return r
+}
+
+// selectModel makes model the one that the call asks for.
+func (x *exchange) selectModel(model string) {
+	x.payload.rename(model)
+	x.request.Forget(model)
+	e := x.payload.call.Estimate
+	e.NoOutput, e.Unmetered = !x.payload.call.Generates, !x.payload.metered()
+	e.Input, e.Output = x.in.options.InputTokens, x.in.options.OutputTokens
+	x.request.Estimate = e
+}
+
+// affinity returns the caller's affinity, or the conversation's once it has more than one turn. A
+// call that names a resource of a project has its endpoint already.
+func (x *exchange) affinity() uint64 {
+	switch {
+	case x.in.options.Affinity != "":
+		return hash(x.in.options.Affinity)
+	case x.payload.pinned(), x.payload.call.Turns < 2:
+		return 0
+	default:
+		return x.payload.call.Prefix
+	}
+}
+
+// close releases the request's body.
+func (x *exchange) close() { x.payload.close(x.in.req) }
+
+// do makes attempts until there is a result. It is the one loop: calls, lookups, lists and Live
+// sessions all go through it.
+func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
+	defer func() { x.trace.end(&res) }()
+	for {
+		lease, err := x.acquire()
+		if err != nil {
+			exhausted, ok := errors.AsType[*pool.ExhaustedError](err)
+			switch {
+			case !ok:
+				return result{err: err}
+			case x.fallBack(exhausted):
+				continue
+			default:
+				return x.giveUp(exhausted)
+			}
+		}
+		x.attempts++
+		res := attempt(lease)
+		switch {
+		case res.err != nil && x.in.ctx.Err() != nil:
+			return result{err: res.err}
+		case res.served, !res.class.Retryable():
+			return res
+		}
+		if !x.fallback.any || res.class.Fault() {
+			// Other responses of a fallback are about a model that the caller did not ask for.
+			last := res
+			x.last = &last
+		}
+		if !x.shouldRetry(&res) {
+			return x.giveUp(x.in.router.pool.Explain(x.request))
+		}
+	}
+}
+
+// ended tells the trace of a call that ended without an attempt of its own.
+func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error) {
+	x.trace.end(&result{resp: resp, err: err})
+	return resp, err
+}
+
+// acquire leases an endpoint.
+func (x *exchange) acquire() (pool.Lease, error) {
+	began := time.Now()
+	lease, err := x.in.router.pool.Acquire(x.in.ctx, x.request)
+	if errors.Is(err, pool.ErrClosed) {
+		err = ErrClosed
+	}
+	x.trace.waited(began, lease, err)
+	return lease, err
+}
+
+// shouldRetry reports whether another attempt may follow one whose failure another endpoint may not
+// share.
+func (x *exchange) shouldRetry(res *result) bool {
+	if x.payload.tail != nil || x.attempts >= x.in.cfg.MaxAttempts {
+		return false
+	}
+	if !res.class.Fault() {
+		return true // what failed is on cooldown now: moving on is free
+	}
+	if x.payload.call.NonIdempotent() && !res.unsent {
+		return false // Google may have created it already; sending again could create a second one
+	}
+	now := time.Now()
+	if !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
+		return false
+	}
+	x.faults++
+	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(x.faults, res.hint, rand.Float64())))
+	return true
+}
+
+// servedIn reports whether an endpoint of a home may ever serve the call.
+func (x *exchange) servedIn(h pool.Home) bool {
+	r := *x.request
+	r.Home = h
+	ever, _ := x.in.router.pool.Serves(&r)
+	return ever
+}
+
+// name returns the call's model for messages.
+func (x *exchange) name() string {
+	switch {
+	case x.request.Model == "":
+		return "the call"
+	case x.fallback.any:
+		return x.request.Model + ", or what stands in for it,"
+	default:
+		return x.request.Model
+	}
+}
+
+// allowsOnly returns the locations that the call allows, for messages.
+func (x *exchange) allowsOnly() string {
+	return strings.ToLower(strings.Join(x.in.options.Locations, " "))
+}

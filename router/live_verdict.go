@@ -1,0 +1,95 @@
+package router
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// liveCodes are the HTTP statuses that stand for the codes with which Google closes a session. No
+// list of the codes is public; these are inferred from Google's wording. The text of a policy
+// violation (1008) tells more than its code.
+var liveCodes = map[int]int{
+	websocket.CloseInvalidFramePayloadData: http.StatusBadRequest,
+	websocket.ClosePolicyViolation:         http.StatusBadRequest,
+	websocket.CloseInternalServerErr:       http.StatusInternalServerError,
+	websocket.CloseServiceRestart:          http.StatusServiceUnavailable,
+	websocket.CloseTryAgainLater:           http.StatusServiceUnavailable,
+}
+
+// judge returns the verdict on a session's error, and the response of Google's that the error
+// stands for, if any.
+func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
+	heard := verdict.Answer{
+		Backend: l.lease.Endpoint().Backend, Keyed: l.lease.Endpoint().Keyed,
+		Header: http.Header{}, Now: time.Now(),
+	}
+	var closed *websocket.CloseError
+	var network *net.OpError
+	_, said, isError := strings.Cut(err.Error(), "received error in response: ")
+	switch {
+	case errors.As(err, &closed):
+	case isError:
+		heard.Body = l.scrub([]byte(said))
+		return verdict.Judge(heard), heard.Body
+	case errors.Is(err, websocket.ErrBadHandshake):
+		// The handshake was refused, and the SDK does not pass on the reason. The class gives the
+		// project and model a short cooldown.
+		return verdict.Verdict{
+			Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused",
+		}, nil
+	case errors.Is(err, errFirstByte):
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
+	case errors.Is(err, net.ErrClosed), !errors.As(err, &network) &&
+		(errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
+		return verdict.Verdict{Class: pool.ClassCancelled}, nil
+	case network != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		strings.HasPrefix(err.Error(), "Connect to "):
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
+	default:
+		// The SDK's own: the back end does not take a field.
+		return verdict.Verdict{Class: pool.ClassCallerFault}, nil
+	}
+	return l.judgeClose(&heard, closed)
+}
+
+// judgeClose returns the verdict on the code and the text with which Google closed a session.
+func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (verdict.Verdict, []byte) {
+	code, known := liveCodes[closed.Code]
+	text := strings.ToLower(closed.Text)
+	has := func(words ...string) bool {
+		for _, w := range words {
+			if strings.Contains(text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case closed.Code == websocket.CloseNormalClosure, closed.Code == websocket.CloseGoingAway:
+		return verdict.Verdict{Class: pool.ClassOK}, nil
+	case !known: // 1006: the connection broke
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
+	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests",
+		"rate limit"):
+		code = http.StatusTooManyRequests
+	case code == http.StatusBadRequest && has("is not found", "was not found"):
+		code = http.StatusNotFound
+	case code == http.StatusBadRequest &&
+		has("leaked", "permission", "denied", "suspended", "blocked"):
+		code = http.StatusForbidden
+	case has("unavailable", "overloaded", "high demand"):
+		code = http.StatusServiceUnavailable
+	}
+	heard.Status, heard.Body = code, l.scrub(verdict.ErrorBody(code, "", closed.Text))
+	return verdict.Judge(*heard), heard.Body
+}

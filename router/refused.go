@@ -1,0 +1,178 @@
+package router
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// maxError bounds what is read of an error.
+const maxError = 1 << 20
+
+// refused judges a response that is an error.
+func (a *attempt) refused() result {
+	body, err := io.ReadAll(io.LimitReader(a.upstream, maxError))
+	if err != nil && a.exchange.in.ctx.Err() != nil {
+		return a.failTransport(err)
+	}
+	return a.judged(a.resp.StatusCode, unzipped(a.resp.Header, body))
+}
+
+// unzipped is an error's body in plain text, which it has to be for its keys to be found. net/http
+// unzips by itself; a transport that was given to us may not.
+func unzipped(h http.Header, body []byte) []byte {
+	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return body
+	}
+	plain, err := io.ReadAll(io.LimitReader(z, maxError))
+	if err != nil && len(plain) == 0 {
+		return body
+	}
+	h.Del("Content-Encoding")
+	return plain
+}
+
+// judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a
+// good response.
+func (a *attempt) judged(status int, body []byte) result {
+	x := a.exchange
+	body = a.scrub(body)
+	v := verdict.Judge(verdict.Answer{
+		Backend: a.endpoint.Backend, Keyed: a.endpoint.Keyed,
+		Status: status, Header: a.resp.Header, Body: body, Now: time.Now(),
+	})
+	if v.Class == pool.ClassOK { // an error event without anything that names the error
+		v.Class = pool.ClassServerFault
+	}
+	if x.payload.pinned() && ofModel(v.Class) {
+		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
+	}
+	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
+		strings.HasPrefix(v.Reason, "IAM_") {
+		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
+	}
+	if status == 0 { // it was good before Google knew better
+		if status = v.Code; status < http.StatusBadRequest {
+			status = http.StatusInternalServerError
+		}
+	}
+	o := outcome(v, status, body)
+	a.settle(&o)
+	return result{lease: a.lease, class: v.Class, hint: v.Hint, resp: a.reply(status, body)}
+}
+
+// scrub takes the pool's keys out of what Google said.
+func (a *attempt) scrub(body []byte) []byte {
+	return a.exchange.in.router.scrubbers.of(a.lease.Secrets()).Scrub(body)
+}
+
+// scrubbed returns an error of another package without the pool's keys.
+func scrubbed(err error, scrub func([]byte) []byte) error {
+	text := err.Error()
+	if clean := string(scrub([]byte(text))); clean != text {
+		return errors.New(clean)
+	}
+	return err
+}
+
+// scrubbers keeps the scrubber of the last secrets, which are the same from one configuration to
+// the next.
+type scrubbers struct {
+	last atomic.Pointer[scrubber]
+}
+
+type scrubber struct {
+	*verdict.Scrubber
+
+	secrets []string
+}
+
+// of returns the scrubber of secrets, which do not change.
+func (s *scrubbers) of(secrets []string) *verdict.Scrubber {
+	if last := s.last.Load(); last != nil && same(last.secrets, secrets) {
+		return last.Scrubber
+	}
+	made := &scrubber{verdict.NewScrubber(secrets), secrets}
+	s.last.Store(made)
+	return made.Scrubber
+}
+
+// same reports whether two slices are one in memory.
+func same(a, b []string) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+
+// outcome is what the pool needs of a verdict.
+func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
+	o := pool.Outcome{
+		Class: v.Class, Hint: v.Hint, Message: v.Message,
+		Answer: &pool.Answer{Status: status, Body: body},
+	}
+	for _, q := range v.Violations {
+		if o.Quota == "" || q.Per == verdict.Day {
+			if o.Quota = q.ID; o.Quota == "" {
+				o.Quota = q.Metric
+			}
+		}
+		switch {
+		case q.Limit <= 0:
+		case q.Of == verdict.Requests && q.Per == verdict.Minute:
+			o.Stated.RPM = q.Limit
+		case q.Of == verdict.Tokens && q.Per == verdict.Minute:
+			o.Stated.TPM = q.Limit
+		case q.Of == verdict.Requests && q.Per == verdict.Day:
+			o.Stated.RPD = q.Limit
+		}
+	}
+	return o
+}
+
+// reply is Google's response with a body that has been read, and our headers.
+func (a *attempt) reply(status int, body []byte) *http.Response {
+	resp := *a.resp
+	if status != resp.StatusCode {
+		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
+	}
+	setBody(&resp, body)
+	a.exchange.sign(resp.Header, a.endpoint, "")
+	return &resp
+}
+
+// sign puts our headers on a response. traffic is Google's word for what served it, if it said one.
+func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
+	if traffic = trafficName(traffic); traffic == "" {
+		traffic = string(e.Traffic)
+	}
+	values := [3]string{e.Name, strconv.Itoa(x.attempts), traffic}
+	h[headerEndpoint] = values[0:1:1]
+	h[headerAttempts] = values[1:2:2]
+	h[headerTraffic] = values[2:3:3]
+	if x.request.Model != x.in.cfg.alias(x.model) {
+		h[headerModel] = []string{x.request.Model}
+	}
+}
+
+// trafficName is our word for a trafficType of Google's; unknown ones are passed on in lower case.
+func trafficName(t string) string {
+	switch t {
+	case "", "TRAFFIC_TYPE_UNSPECIFIED":
+		return ""
+	case "PROVISIONED_THROUGHPUT":
+		return string(pool.TrafficProvisioned)
+	case "ON_DEMAND":
+		return string(pool.TrafficOnDemand)
+	default:
+		return strings.ToLower(t)
+	}
+}

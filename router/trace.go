@@ -1,0 +1,164 @@
+package router
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Trace is a set of functions that receive the steps of each call, like net/http/httptrace.
+// Functions that are nil are skipped. The goroutine that does the work calls them, concurrently for
+// different calls; they must return soon. The functions of one call get the context that CallStart
+// returned. The requests that search for the owner of a resource, or read a page of a list, are
+// calls of their own, nested: their CallStart gets the context of the outer call, which counts no
+// attempts for them.
+type Trace struct {
+	// CallStart is called when a request has been read. The other functions get the context that it
+	// returns; nil means ctx.
+	CallStart func(ctx context.Context, c CallStart) context.Context
+	// WaitEnd is called when an endpoint was leased, or when none could be.
+	WaitEnd func(ctx context.Context, w WaitEnd)
+	// AttemptStart is called before a request goes to Google. AttemptEnd is called when the caller
+	// has read or closed the response. The attempt of a Live session lasts until it is released.
+	AttemptStart func(ctx context.Context, a AttemptStart)
+	AttemptEnd   func(ctx context.Context, a AttemptEnd)
+	// CallEnd is called once, when the response has been read or the call has failed.
+	CallEnd func(ctx context.Context, c CallEnd)
+}
+
+// CallStart describes a call.
+type CallStart struct {
+	At time.Time
+	// Model is the name in the call. Method is "generateContent" or the like, empty if it is
+	// unknown.
+	Model, Method string
+	Stream        bool
+}
+
+// WaitEnd says how long a call waited for an endpoint.
+type WaitEnd struct {
+	Began, At time.Time
+	// Endpoint is the leased endpoint. Nil means that there is none, because of Err.
+	Endpoint *pool.Endpoint
+	Err      error
+}
+
+// AttemptStart describes one request to Google.
+type AttemptStart struct {
+	At       time.Time
+	Number   int // 1 for the first of a call
+	Model    string
+	Endpoint *pool.Endpoint
+}
+
+// AttemptEnd is the outcome of an attempt. Outcome holds no key; Status is zero if there was no
+// response.
+type AttemptEnd struct {
+	AttemptStart
+
+	Ended   time.Time
+	Status  int
+	Outcome pool.Outcome
+}
+
+// CallEnd is the outcome of a call. Status is zero if there was no response, because of Err.
+type CallEnd struct {
+	Began, At time.Time
+	Attempts  int
+	// Model is the model of the last attempt.
+	Model  string
+	Status int
+	Err    error
+}
+
+// callTrace reports one exchange to a [Trace]. Only this file calls its functions.
+type callTrace struct {
+	x     *exchange
+	trace *Trace          // nil: there is none
+	ctx   context.Context //nolint:containedctx // what CallStart returned, for the functions of one call
+	began time.Time
+	start AttemptStart
+	once  sync.Once // of CallEnd
+}
+
+func (t *callTrace) begin(x *exchange) {
+	t.ctx = x.in.ctx
+	if t.trace = x.in.router.trace; t.trace == nil {
+		return
+	}
+	t.x, t.began = x, time.Now()
+	if t.trace.CallStart == nil {
+		return
+	}
+	c := &x.payload.call
+	start := CallStart{At: t.began, Model: x.model, Method: c.Method, Stream: c.Stream}
+	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {
+		t.ctx = ctx
+	}
+}
+
+// context returns the context of the calls that the call makes: the one that CallStart returned.
+func (t *callTrace) context() context.Context { return t.ctx }
+
+func (t *callTrace) waited(began time.Time, lease pool.Lease, err error) {
+	if t.trace != nil && t.trace.WaitEnd != nil {
+		w := WaitEnd{Began: began, At: time.Now(), Endpoint: lease.Endpoint(), Err: err}
+		t.trace.WaitEnd(t.ctx, w)
+	}
+}
+
+func (t *callTrace) attemptStart(a *attempt) {
+	if t.trace == nil {
+		return
+	}
+	t.start = AttemptStart{
+		At: time.Now(), Number: t.x.attempts, Model: t.x.request.Model, Endpoint: a.endpoint,
+	}
+	if t.trace.AttemptStart != nil {
+		t.trace.AttemptStart(t.ctx, t.start)
+	}
+}
+
+// attemptEnd reports an attempt's end, and the call's if its response was being read.
+func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
+	if t.trace == nil {
+		return
+	}
+	status := 0
+	if a.resp != nil {
+		status = a.resp.StatusCode
+	}
+	if t.trace.AttemptEnd != nil {
+		t.trace.AttemptEnd(t.ctx, AttemptEnd{
+			AttemptStart: t.start, Ended: time.Now(), Status: status, Outcome: *o,
+		})
+	}
+	if a.open {
+		t.callEnd(status, nil)
+	}
+}
+
+// end reports the call's end, unless its response is being read.
+func (t *callTrace) end(res *result) {
+	if t.trace == nil || res.open {
+		return
+	}
+	status := 0
+	if res.resp != nil {
+		status = res.resp.StatusCode
+	}
+	t.callEnd(status, res.err)
+}
+
+func (t *callTrace) callEnd(status int, err error) {
+	t.once.Do(func() {
+		if t.trace.CallEnd != nil {
+			t.trace.CallEnd(t.ctx, CallEnd{
+				Began: t.began, At: time.Now(), Attempts: t.x.attempts,
+				Model: t.x.request.Model, Status: status, Err: err,
+			})
+		}
+	})
+}
