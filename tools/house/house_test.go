@@ -16,9 +16,9 @@ func TestTreeIsCounted(t *testing.T) {
 	}
 	var got strings.Builder
 	printTable(&got, packages)
-	const want = `package        statements  types  functions  files  exports  largest file  largest function
-internal/deep  6           0      1          1      0        deep.go (10)  statements (8)
-pool           2           6      6          1      9        pool.go (47)  Kind.String (1)
+	const want = `package        statements  types  functions  files  exports  constants  largest file  largest function
+internal/deep  6           0      1          1      0        0          deep.go (10)  statements (8)
+pool           2           6      6          1      7        2          pool.go (47)  Kind.String (1)
 `
 	if got.String() != want {
 		t.Errorf("table:\n%swant:\n%s", got.String(), want)
@@ -60,7 +60,7 @@ func TestFindingsNameWhatIsTooLarge(t *testing.T) {
 	write(t, root, "router/long.go", "package router\n\nfunc long() {\n"+repeat(59, "_ = %d\n")+"}\n\nfunc short() {\n"+
 		repeat(58, "_ = %d\n")+"}\n")
 	write(t, root, "router/tall.go", "package router\n"+strings.Repeat("\n", 400))
-	write(t, root, "pool/a.go", "package pool\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
+	write(t, root, "pool/a.go", "package pool\n\nvar (\n"+repeat(81, "V%d = 1\n")+")\n\nconst C = 1\n")
 	write(t, root, "internal/b/b.go", "package b\n\nconst (\n"+repeat(81, "C%d = 1\n")+")\n")
 	packages, err := readTree(root, "router", "pool", "internal")
 	if err != nil {

@@ -19,7 +19,8 @@ type pkg struct {
 	files      []sized
 	functions  []sized
 	types      map[string]*typ
-	exports    int // names at top level; methods are counted with their type
+	exports    int // names at top level, constants apart; methods are counted with their type
+	constants  int // that are exported
 	statements int
 }
 
@@ -92,7 +93,7 @@ func (p *pkg) read(root, name string) error {
 			p.function(files, d)
 		case *ast.GenDecl:
 			for _, spec := range d.Specs {
-				p.spec(files, spec)
+				p.spec(files, spec, d.Tok == token.CONST)
 			}
 		}
 	}
@@ -119,11 +120,15 @@ func (p *pkg) function(files *token.FileSet, d *ast.FuncDecl) {
 	p.functions = append(p.functions, sized{name, at, end.Line - at.Line + 1})
 }
 
-func (p *pkg) spec(files *token.FileSet, spec ast.Spec) {
+func (p *pkg) spec(files *token.FileSet, spec ast.Spec, constant bool) {
 	switch spec := spec.(type) {
 	case *ast.ValueSpec:
 		for _, name := range spec.Names {
-			p.export(name.Name)
+			if constant && ast.IsExported(name.Name) {
+				p.constants++
+			} else {
+				p.export(name.Name)
+			}
 		}
 	case *ast.TypeSpec:
 		p.export(spec.Name.Name)
