@@ -31,9 +31,7 @@ func (c *candidate) use() {
 		c.shared.entry.Store(m.entry(s, func(e *entry) { e.limits = newLimits(c.project.limits(m.name)) }))
 	}
 	if c.server.entry.Load() == nil {
-		s := c.serverSubject(m.name)
-		changed := func(c breaker.Change) { p.breakerChanged(s, c) }
-		c.server.entry.Store(m.entry(s, func(e *entry) { e.breaker = breaker.New(c.plan.setup.cfg.Breaker, changed) }))
+		c.server.entry.Store(m.server(p, c.serverSubject(m.name)))
 	}
 	if c.own.entry.Load() == nil {
 		fill := func(e *entry) { e.fill(&c.endpoint, c.plan.setup.cfg.Pacing) }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -64,19 +65,13 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 	if s.cfg.Breaker != old.cfg.Breaker {
 		p.outbox.breakersForgotten(now, m.drop(func(e *entry) bool { return e.breaker != nil }))
 	}
+	m.adapt(at, old, s)
 	for _, project := range s.projects {
-		if e := m.find(Subject{Kind: kindModel, Project: project.Name, Model: m.name}); e != nil && e.limits != nil {
-			e.limits.declare(at, project.limits(m.name))
-		}
-		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
-			e := m.find(end.subject(m.name))
-			if e == nil {
+		for _, end := range project.provisioned {
+			if !replaced[end.order] {
 				continue
 			}
-			if s.cfg.Pacing != old.cfg.Pacing && e.pacer.Load() != nil {
-				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
-			}
-			if replaced[end.order] { // what is known was said of another order
+			if e := m.find(end.subject(m.name)); e != nil { // what is known was said of another order
 				p.forgotten(now, at, e)
 				e.cool.Clear(at)
 			}
@@ -84,16 +79,48 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 	}
 }
 
-// catchUp adapts entries that were made for a plan of the configuration made, which a reload may have
-// replaced.
-func (m *model) catchUp(p *Pool, made *setup) {
-	for {
-		inForce := p.setup.Load()
-		if inForce == made {
-			return
+// adapt puts the limits and the pacing of a configuration in force.
+func (m *model) adapt(at int64, old, s *setup) {
+	for _, project := range s.projects {
+		if e := m.find(Subject{Kind: kindModel, Project: project.Name, Model: m.name}); e != nil && e.limits != nil {
+			e.limits.declare(at, project.limits(m.name))
 		}
-		m.reload(p, time.Now(), made, inForce, nil)
-		made = inForce
+		if s.cfg.Pacing == old.cfg.Pacing {
+			continue
+		}
+		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
+			if e := m.find(end.subject(m.name)); e != nil && e.pacer.Load() != nil {
+				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
+			}
+		}
+	}
+}
+
+// catchUp adapts entries that were made for a plan of the configuration made, which a reload has replaced, and
+// leads the plan in force to them.
+func (m *model) catchUp(p *Pool, made *setup) {
+	if p.setup.Load() == made {
+		return
+	}
+	p.models.mu.Lock() // no reload goes on
+	defer p.models.mu.Unlock()
+	inForce := p.setup.Load()
+	m.adapt(p.instant(time.Now()), made, inForce)
+	if m.plan.Load() != nil {
+		m.plan.Store(newPlan(p, m, inForce))
+	}
+}
+
+// server returns the entry of servers. Its breaker is one of the configuration in force.
+func (m *model) server(p *Pool, s Subject) *entry {
+	changed := func(c breaker.Change) { p.breakerChanged(s, c) }
+	for {
+		cfg := p.setup.Load().cfg.Breaker
+		e := m.entry(s, func(e *entry) { e.breaker = breaker.New(cfg, changed) })
+		if p.setup.Load().cfg.Breaker == cfg { // else a reload may have dropped others already
+			return e
+		}
+		m.drop(func(other *entry) bool { return other == e })
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -248,4 +249,27 @@ func TestFirstUseWhileAReloadGoesOnKeepsToTheNewLimits(t *testing.T) {
 			t.Fatalf("round %d: the limit in force is %d, that of the configuration %d", round, got, want)
 		}
 	}
+}
+
+func TestAnEndpointThatIsFirstUsedByAnOlderPlanHasTheNewSettings(t *testing.T) {
+	cfg := func(rpm int64, failures int) pool.Config {
+		p := keyless("a", "us")
+		p.Limits = []pool.Limit{{RPM: rpm}}
+		return pool.Config{Projects: []pool.Project{p}, Breaker: breaker.Config{Failures: failures}}
+	}
+	inBubble(t, cfg(10, 5), func(t *testing.T, b *bed) {
+		older := b.candidate(flash, "a/us/on_demand")
+		b.reload(b.start, cfg(20, 2))
+		for range 2 {
+			b.answer(b.start, older, pool.Outcome{Class: pool.ClassServerFault})
+		}
+		if got := b.pool.Stat(b.start).Endpoints[0].Breaker.State; got != breaker.StateOpen {
+			t.Errorf("the breaker is %v", got)
+		}
+		current := b.candidate(flash, "a/us/on_demand")
+		b.refuses(b.start, current, "the breaker opens after 2 faults")
+		if got := current.Limits().RPM; got != 20 {
+			t.Errorf("%d calls are allowed a minute", got)
+		}
+	})
 }
