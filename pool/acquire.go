@@ -211,35 +211,38 @@ func (t *trial) survey(list []*candidate) survey {
 			s.all = false
 			continue
 		}
-		if wake := c.cooldownWake(t.at); wake > t.at && wake >= max(s.wake, s.earliest, s.ask) {
+		if wake := c.cooldownWake(t.at); wake > t.at && s.later(wake) && (s.waitable || t.later(wake)) {
 			s.closed = min(s.closed, wake)
 			continue // it changes nothing
 		}
 		o := c.opens(t.now, t.at, &t.r.state.need)
 		s.closed = min(s.closed, o.cooldown)
-		wake, earliest := o.wake(), o.earliest(t.at)
+		wake, earliest, ask := o.wake(), o.earliest(t.at), o.ask(t.at)
 		avoided := t.r.hasFailed(c) && notBy > t.at
 		defers := t.defers(c)
 		if !defers {
 			s.considerForce(t, c, &o, wake, avoided)
 		}
 		if avoided {
-			wake, earliest = max(wake, notBy), max(earliest, notBy)
+			wake, earliest, ask = max(wake, notBy), max(earliest, notBy), max(ask, notBy)
 		}
 		s.wake, s.earliest = min(s.wake, wake), min(s.earliest, earliest)
 		if defers {
 			continue
 		}
-		if t.spread && wake != never {
-			wake = max(wake, t.slot(c))
+		if t.spread && ask != never {
+			ask = max(ask, t.slot(c))
 		}
-		s.ask = min(s.ask, wake)
+		s.ask = min(s.ask, ask)
 	}
 	if s.waitable {
 		s.forced = nil
 	}
 	return s
 }
+
+// later reports whether what opens at wake comes after all that is found.
+func (s *survey) later(wake int64) bool { return wake >= max(s.wake, s.earliest, s.ask) }
 
 // considerForce finds the least bad endpoint: the last one is never shut out by its breaker.
 func (s *survey) considerForce(t *trial, c *candidate, o *opening, wake int64, avoided bool) {

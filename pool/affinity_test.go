@@ -273,15 +273,11 @@ func TestNothingIsRememberedOfAffinities(t *testing.T) {
 		if len(b.pool.View(b.start, flash).All()) == largeTier {
 			all = all[:20_000] // it takes longer
 		}
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
+		before := heap()
 		for _, a := range all {
 			b.homeOf(a)
 		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
+		if grown := heap() - before; grown > 1<<20 {
 			t.Errorf("%d affinities make the heap grow by %d kB", len(all), grown>>10)
 		}
 		runtime.KeepAlive(all)

@@ -174,6 +174,14 @@ func (o *opening) earliest(at int64) int64 {
 	return wake
 }
 
+// ask returns when to look again. The last endpoint is asked past its breaker as soon as there is room.
+func (o *opening) ask(at int64) int64 {
+	if o.onlyBreaker(at) && o.room > at {
+		return o.room
+	}
+	return o.wake()
+}
+
 // opens answers the one question: can the endpoint take a call with this need now, and if not, when? Forever
 // means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {

@@ -68,14 +68,10 @@ func TestMemoryOfMissingModelsIsBounded(t *testing.T) {
 	cfg := pool.Config{Projects: []pool.Project{keyless("prod", "global", "eu"), geminiProject("studio", "k")}, Memory: bound}
 	inBubble(t, cfg, func(t *testing.T, b *bed) {
 		b.flood(b.start, 0, 100)
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
+		before := heap()
 		b.flood(b.start, 1_000, 20_000)
 		*b.log = bytes.Buffer{} // it grows with every model
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > bound*5/4 {
+		if grown := heap() - before; grown > bound*5/4 {
 			t.Errorf("20,000 models that do not exist take %d MB, want %d at most", grown>>20, bound>>20)
 		}
 		newest := b.candidate("misspelled-20999", "studio/global/on_demand")
@@ -130,15 +126,11 @@ func TestAnEndpointTakesLittleMemoryBeforeItsFirstCall(t *testing.T) {
 		cfg.Projects = append(cfg.Projects, p)
 	}
 	b := newBed(t, cfg)
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	for i := range models {
 		b.pool.View(b.start, fmt.Sprintf("model-%d", i))
 	}
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	if each := (after.HeapAlloc - before.HeapAlloc) / (projects * models); each > 512 {
+	if each := (heap() - before) / (projects * models); each > 512 {
 		t.Errorf("an endpoint takes %d bytes for each model before its first call, want 512 at most", each)
 	}
 	runtime.KeepAlive(b)

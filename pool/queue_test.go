@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -643,6 +644,41 @@ func TestForcePassesOverAnEndpointWithoutRoom(t *testing.T) {
 		l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash})
 		if err != nil || l.Endpoint().Name != "b/us/on_demand" {
 			t.Errorf("%v, %v; a breaker is all that keeps b from the call", l.Endpoint(), err)
+		}
+	})
+}
+
+func TestNoBreakerIsForcedWhileAnotherEndpointOpensInTime(t *testing.T) {
+	for _, order := range [][]string{{"us", "eu"}, {"eu", "us"}} {
+		cfg := pool.Config{Projects: []pool.Project{keyless("a", order...)}}
+		inBubble(t, cfg, func(t *testing.T, b *bed) {
+			for range 5 {
+				b.answer(b.start, b.candidate(flash, "a/us/on_demand"), pool.Outcome{Class: pool.ClassServerFault})
+			}
+			busy := pool.Outcome{Class: pool.ClassContention, Hint: 20 * time.Second}
+			b.answer(b.start, b.candidate(flash, "a/eu/on_demand"), busy)
+			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, MaxWait: time.Minute})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := time.Since(b.start); d < time.Second {
+				t.Errorf("%v: %s is forced after %v", order, l.Endpoint().Name, d)
+			}
+		})
+	}
+}
+
+func TestTheLastEndpointIsAskedPastItsBreakerOnceItHasRoom(t *testing.T) {
+	p := keyless("a", "us")
+	p.Limits = []pool.Limit{{RPM: 5}}
+	cfg := pool.Config{Projects: []pool.Project{p}, Breaker: breaker.Config{Open: 10 * time.Minute}}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		for range 5 {
+			b.answer(b.start, b.candidate(flash, "a/us/on_demand"), pool.Outcome{Class: pool.ClassServerFault})
+		}
+		_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, MaxWait: 2 * time.Minute})
+		if d := time.Since(b.start); err != nil || d > 62*time.Second {
+			t.Errorf("after %v: %v", d, err)
 		}
 	})
 }
