@@ -17,7 +17,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// canned answers everything at once with the same answer: what is measured over it is the client's side alone.
+// canned answers everything at once with the same answer: what is measured over it is the client's
+// side alone.
 type canned struct{}
 
 var cannedAnswer = `{"candidates":[{"content":{"role":"model","parts":[{"text":"` + strings.Repeat("A dam keeps what you bought and lets the rest over the spillway. ", 30) + `"}]},` +
@@ -78,9 +79,9 @@ func pair(tb testing.TB) (bare, routed func()) {
 	return call(sdk), call(client.Client)
 }
 
-// BenchmarkOverhead makes a call with the bare SDK and one through the router in turn, over the same
-// in-memory transport, and reports the ratio of the median times and what the router allocates more. What
-// it reports for an operation is both calls together.
+// BenchmarkOverhead makes a call with the bare SDK and one through the router in turn, over the
+// same in-memory transport, and reports the ratio of the median times and what the router allocates
+// more. What it reports for an operation is both calls together.
 func BenchmarkOverhead(b *testing.B) {
 	bare, routed := pair(b)
 	more := testing.AllocsPerRun(100, routed) - testing.AllocsPerRun(100, bare)

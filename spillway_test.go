@@ -260,7 +260,8 @@ func TestClosedClientAnswersNothing(t *testing.T) {
 	}
 }
 
-// TestProgramInTheReadmeCompiles type-checks the README's Go programs with the module's own dependencies.
+// TestProgramInTheReadmeCompiles type-checks the README's Go programs with the module's own
+// dependencies.
 func TestProgramInTheReadmeCompiles(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
@@ -288,7 +289,8 @@ func TestProgramInTheReadmeCompiles(t *testing.T) {
 	}
 }
 
-// A file that changes while calls run: the state goes on, the warnings are said again, and mistakes change nothing.
+// A file that changes while calls run: the state goes on, the warnings are said again, and mistakes
+// change nothing.
 func TestReloadPutsAChangedFileInForce(t *testing.T) {
 	setKeys(t)
 	google := googleOf("studio")

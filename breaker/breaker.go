@@ -1,13 +1,14 @@
-// Package breaker stops calls to a back end that is failing, and lets them return with care. It is sony/gobreaker made
-// safe for calls that last minutes.
+// Package breaker stops calls to a back end that is failing, and lets them return with care. It is
+// sony/gobreaker made safe for calls that last minutes.
 //
-// gobreaker is the state machine: closed, open, half open. What it leaves open is closed around it. It hears of a call
-// only when the call has ended, and then in one step, so that a call which never ends can hold nothing and a call that
-// outlasts the window still counts. Results come from a [Permit] that ends once. The open period is ours: it doubles
-// and is jittered. Callbacks run after every lock is released.
+// gobreaker is the state machine: closed, open, half open. What it leaves open is closed around it.
+// It hears of a call only when the call has ended, and then in one step, so that a call which never
+// ends can hold nothing and a call that outlasts the window still counts. Results come from a
+// [Permit] that ends once. The open period is ours: it doubles and is jittered. Callbacks run after
+// every lock is released.
 //
-// Times are arguments. They should come from [time.Now], since gobreaker reads that clock too, if only to see that it
-// moved on since the breaker opened.
+// Times are arguments. They should come from [time.Now], since gobreaker reads that clock too, if
+// only to see that it moved on since the breaker opened.
 package breaker
 
 import (
@@ -27,12 +28,13 @@ type instant int64
 const (
 	// always is before every instant: the breaker is closed, or was never slowed.
 	always = instant(math.MinInt64)
-	// horizon keeps instants so far from the ends of int64 that adding any configured duration stays in range.
+	// horizon keeps instants so far from the ends of int64 that adding any configured duration
+	// stays in range.
 	horizon = time.Duration(1) << 61
 )
 
-// Breaker opens when calls fail: [Config].Failures of them in a row, or [Config].Ratio of the recent ones. Make one
-// with [New]. All methods may be used by many goroutines at once.
+// Breaker opens when calls fail: [Config].Failures of them in a row, or [Config].Ratio of the
+// recent ones. Make one with [New]. All methods may be used by many goroutines at once.
 type Breaker struct {
 	cfg      Config
 	onChange func(Change)
@@ -57,9 +59,10 @@ type Breaker struct {
 	changes []Change
 }
 
-// New returns a closed breaker. Fields of cfg that [Config.Validate] refuses get their defaults. onChange may be nil; it
-// is called for each change by the goroutine whose call caused it, after all locks are released, so it may use the
-// breaker. Changes that two goroutines cause at nearly the same time may arrive in either order.
+// New returns a closed breaker. Fields of cfg that [Config.Validate] refuses get their defaults.
+// onChange may be nil; it is called for each change by the goroutine whose call caused it, after
+// all locks are released, so it may use the breaker. Changes that two goroutines cause at nearly
+// the same time may arrive in either order.
 func New(cfg Config, onChange func(Change)) *Breaker {
 	b := &Breaker{cfg: cfg.effective(), onChange: onChange, epoch: time.Now()}
 	b.ring.width = max(b.cfg.Window/slots, 1)
@@ -74,26 +77,28 @@ func New(cfg Config, onChange func(Change)) *Breaker {
 	return b
 }
 
-// Ready reports whether a call at now would be let through: the breaker is closed, or its open period is over and no
-// probe is out. It changes nothing and is a single atomic load while the breaker is closed.
+// Ready reports whether a call at now would be let through: the breaker is closed, or its open
+// period is over and no probe is out. It changes nothing and is a single atomic load while the
+// breaker is closed.
 func (b *Breaker) Ready(now time.Time) bool {
 	ready := b.ready.Load()
 	return ready == always || ready <= b.instant(now)
 }
 
-// Until returns when a call would be let through if nothing else happens: the end of the open period, or that of the
-// lease of the probe that is out. The zero time means now. Of several breakers that are all open, the one with the
-// earliest Until is the least bad.
+// Until returns when a call would be let through if nothing else happens: the end of the open
+// period, or that of the lease of the probe that is out. The zero time means now. Of several
+// breakers that are all open, the one with the earliest Until is the least bad.
 func (b *Breaker) Until(now time.Time) time.Time {
 	return b.timeOf(b.ready.Load(), now)
 }
 
-// Allow asks for leave to make a call that ends by deadline (zero: none), and reports whether it was given. Without
-// leave the permit is the zero Permit. Asking a closed breaker takes no lock and allocates nothing.
+// Allow asks for leave to make a call that ends by deadline (zero: none), and reports whether it
+// was given. Without leave the permit is the zero Permit. Asking a closed breaker takes no lock and
+// allocates nothing.
 //
-// After an open period the first call is the probe, and others are refused until it ends or its lease does: after
-// [Config].Probe or at deadline, whichever is first. A probe that outlives its lease still counts when it ends, unless
-// the breaker has closed or opened meanwhile.
+// After an open period the first call is the probe, and others are refused until it ends or its
+// lease does: after [Config].Probe or at deadline, whichever is first. A probe that outlives its
+// lease still counts when it ends, unless the breaker has closed or opened meanwhile.
 func (b *Breaker) Allow(now, deadline time.Time) (Permit, bool) {
 	generation := b.generation.Load()
 	ready := b.ready.Load()
@@ -117,8 +122,8 @@ func (b *Breaker) Force(now, deadline time.Time) Permit {
 	return Permit{b: b, generation: b.generation.Load()}
 }
 
-// Weight returns the share of its usual traffic that the back end should get at now: from 0.1 rising to 1 over
-// [Config].SlowStart once the breaker has closed again, otherwise 1.
+// Weight returns the share of its usual traffic that the back end should get at now: from 0.1
+// rising to 1 over [Config].SlowStart once the breaker has closed again, otherwise 1.
 func (b *Breaker) Weight(now time.Time) float64 {
 	slow := b.slow.Load()
 	if slow == always {
@@ -157,7 +162,8 @@ func (b *Breaker) allowSlow(now, deadline time.Time) (Permit, bool) {
 	if ready == always {
 		return Permit{b: b, generation: b.generation.Load()}, true
 	}
-	// State moves gobreaker from open to half open; it stays open if its clock stood still since it opened.
+	// State moves gobreaker from open to half open; it stays open if its clock stood still since it
+	// opened.
 	if ready > at || b.machine.State() == gobreaker.StateOpen {
 		return Permit{}, false
 	}
@@ -199,12 +205,13 @@ func (b *Breaker) record(generation uint64, now time.Time, err error) {
 		b.ring.add(at, err != nil)
 		b.failing.Store(err != nil)
 	}
-	// Execute returns err; or that gobreaker is open still because its clock stood still since it opened, and then a
-	// forced success does not close it.
+	// Execute returns err; or that gobreaker is open still because its clock stood still since it
+	// opened, and then a forced success does not close it.
 	_, _ = b.machine.Execute(func() (struct{}, error) { return struct{}{}, err })
 }
 
-// readyToTrip decides whether a failure opens the closed breaker. gobreaker calls it while mu is held.
+// readyToTrip decides whether a failure opens the closed breaker. gobreaker calls it while mu is
+// held.
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {
 	if int64(counts.ConsecutiveFailures) >= int64(b.cfg.Failures) {
 		return true
@@ -240,7 +247,8 @@ func (b *Breaker) enter(_ string, _, to gobreaker.State) {
 	b.changes = append(b.changes, change)
 }
 
-// period draws the length of the open period: doubled for each one before it, then between half of that and all.
+// period draws the length of the open period: doubled for each one before it, then between half of
+// that and all.
 func (b *Breaker) period() time.Duration {
 	d := b.cfg.Open
 	for range b.opens - 1 {

@@ -74,7 +74,8 @@ func TestTripsOnRatioOfRecentCompletions(t *testing.T) {
 	}
 }
 
-// gobreaker credits a result to the time when its call began, and with an Interval drops those that are older.
+// gobreaker credits a result to the time when its call began, and with an Interval drops those that
+// are older.
 func TestCallsLongerThanTheWindowThatAllFailTrip(t *testing.T) {
 	for _, length := range []time.Duration{60 * time.Second, time.Hour} {
 		t.Run(length.String(), func(t *testing.T) {

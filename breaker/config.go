@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// Config says when a [Breaker] opens and how it recovers. The zero value of a field means its default, so the zero
-// Config is the recommended one. Durations are positive and at most a day.
+// Config says when a [Breaker] opens and how it recovers. The zero value of a field means its
+// default, so the zero Config is the recommended one. Durations are positive and at most a day.
 type Config struct {
 	// Failures in a row that open the breaker, in order of completion. Defaults to 5.
 	Failures int
-	// Open is the length of the first open period. Each further one is twice as long, up to MaxOpen, until the
-	// breaker stays closed through a whole slow start. Every period is jittered to between half of its length and
-	// all of it. Defaults to 5 s.
+	// Open is the length of the first open period. Each further one is twice as long, up to
+	// MaxOpen, until the breaker stays closed through a whole slow start. Every period is jittered
+	// to between half of its length and all of it. Defaults to 5 s.
 	Open time.Duration
 	// MaxOpen bounds the doubling. Defaults to 5 min, or to Open where that is longer.
 	MaxOpen time.Duration
-	// Ratio of failures among the calls that completed within Window at which the breaker opens, if there were at
-	// least MinCalls of them. Above 0 and at most 1. Defaults to 0.5.
+	// Ratio of failures among the calls that completed within Window at which the breaker opens, if
+	// there were at least MinCalls of them. Above 0 and at most 1. Defaults to 0.5.
 	Ratio float64
 	// MinCalls is the least number of completed calls for Ratio to mean anything. Defaults to 10.
 	MinCalls int
 	// Window is how far back Ratio looks, in steps of a thirtieth. Defaults to 30 s.
 	Window time.Duration
-	// SlowStart is how long a breaker that closed takes to ask for its full share of traffic, see [Breaker.Weight].
-	// Defaults to 10 s.
+	// SlowStart is how long a breaker that closed takes to ask for its full share of traffic, see
+	// [Breaker.Weight]. Defaults to 10 s.
 	SlowStart time.Duration
-	// Probe is how long a probe keeps others from probing too; its deadline if that is earlier. Defaults to 30 s.
+	// Probe is how long a probe keeps others from probing too; its deadline if that is earlier.
+	// Defaults to 30 s.
 	Probe time.Duration
 }
 

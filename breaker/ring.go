@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// slots is the number of steps in a window. A result counts for at least slots-1 steps and for at most slots.
+// slots is the number of steps in a window. A result counts for at least slots-1 steps and for at
+// most slots.
 const slots = 30
 
-// ring counts calls by the step of time in which they completed, not in which they began: results of calls that
-// outlast the window count like any other. Each slot is one word, so that adding to it needs no lock. It holds, from
-// the low end, failures, calls, and the number of the step that both belong to.
+// ring counts calls by the step of time in which they completed, not in which they began: results
+// of calls that outlast the window count like any other. Each slot is one word, so that adding to
+// it needs no lock. It holds, from the low end, failures, calls, and the number of the step that
+// both belong to.
 type ring struct {
 	width time.Duration
 	slots [slots]atomic.Uint64
@@ -52,8 +54,8 @@ func (r *ring) add(at instant, failed bool) {
 	}
 }
 
-// sum returns the counts of the window that ends at at. Steps just ahead of at count too: another goroutine may have
-// read the clock a little later and got here first.
+// sum returns the counts of the window that ends at at. Steps just ahead of at count too: another
+// goroutine may have read the clock a little later and got here first.
 func (r *ring) sum(at instant) (calls, failures int) {
 	step := r.step(at)
 	for i := range r.slots {

@@ -10,7 +10,8 @@ const (
 	StateClosed State = iota
 	// StateHalfOpen lets one call through at a time, the probe, whose result decides.
 	StateHalfOpen
-	// StateOpen lets no call through until the open period is over; the next call after that is the probe.
+	// StateOpen lets no call through until the open period is over; the next call after that is the
+	// probe.
 	StateOpen
 )
 
@@ -49,7 +50,8 @@ type Stat struct {
 	Weight float64
 	// Run is the number of failures in a row, by completion; 0 unless the breaker is closed.
 	Run int
-	// Calls that completed within the window, and Failures among them. They start anew when the breaker closes.
+	// Calls that completed within the window, and Failures among them. They start anew when the
+	// breaker closes.
 	Calls, Failures int
 	// OpenCount is how often the breaker opened since it was made.
 	OpenCount int64

@@ -80,10 +80,11 @@ func TestNoConfigOrWarningShowsAKey(t *testing.T) {
 	}
 }
 
-// TestNoMisplacedKeyIsShown puts a key into every place of the file, one at a time: as every value, as every name and beside every
-// line's syntax.
+// TestNoMisplacedKeyIsShown puts a key into every place of the file, one at a time: as every value,
+// as every name and beside every line's syntax.
 func TestNoMisplacedKeyIsShown(t *testing.T) {
-	// A name of the user's own is shown, so a project's name is tried only with what can be told from a name.
+	// A name of the user's own is shown, so a project's name is tried only with what can be told
+	// from a name.
 	for _, secret := range []string{canary, plainSecret} {
 		corpus(t, "valid", func(_, name, text string) {
 			lines := strings.Split(text, "\n")

@@ -8,8 +8,8 @@ import (
 	"github.com/spillway-go/spillway/config"
 )
 
-// FuzzParse checks that any input ends in a config or in mistakes that stand within the file, and that none of them shows a key that
-// has the form of one or comes from the environment or a file.
+// FuzzParse checks that any input ends in a config or in mistakes that stand within the file, and
+// that none of them shows a key that has the form of one or comes from the environment or a file.
 func FuzzParse(f *testing.F) {
 	for _, kind := range []string{"valid", "invalid"} {
 		corpus(f, kind, func(_, _, text string) { f.Add(text) })

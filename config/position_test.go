@@ -9,7 +9,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// TestEveryValueOfTheCorpusHasALine compares the scan for lines with what the parser read: whatever the parser found, the scan found.
+// TestEveryValueOfTheCorpusHasALine compares the scan for lines with what the parser read: whatever
+// the parser found, the scan found.
 func TestEveryValueOfTheCorpusHasALine(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*/*.toml")
 	if err != nil || len(paths) == 0 {
@@ -33,7 +34,8 @@ func TestEveryValueOfTheCorpusHasALine(t *testing.T) {
 	}
 }
 
-// haveLines checks that n has a node with a line for everything in value, and returns how many there were.
+// haveLines checks that n has a node with a line for everything in value, and returns how many
+// there were.
 func haveLines(t *testing.T, path string, n *node, value any) int {
 	t.Helper()
 	if n == nil || n.line == 0 {
@@ -96,7 +98,8 @@ func decode(source string, values *map[string]any) (md toml.MetaData, err error)
 	return toml.Decode(source, values)
 }
 
-// plainKey is what all keys of a config's own look like. Others may lack a line if they have escapes that Go does not know.
+// plainKey is what all keys of a config's own look like. Others may lack a line if they have
+// escapes that Go does not know.
 var plainKey = regexp.MustCompile(`^[a-z_]+$`)
 
 // haveKeys checks that every plain key has a line.

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Answer is what a scripted call gets: an answer of its own, or a change to the one that the emulator gives.
-// The zero Answer changes nothing: it lets one call through, which is how a script says "the first two fail,
-// the third is served".
+// Answer is what a scripted call gets: an answer of its own, or a change to the one that the
+// emulator gives. The zero Answer changes nothing: it lets one call through, which is how a script
+// says "the first two fail, the third is served".
 //
 //	geminitest.Overloaded()                        HTTP 503
 //	geminitest.Overloaded().AfterEvents(0)         HTTP 200, and the error as the first event of the stream
@@ -26,8 +26,8 @@ import (
 //	geminitest.Answer{Hang: true}                  nothing, for ever
 //	geminitest.ConnectionReset()                   a connection that is reset
 //
-// An answer with a Status reaches whoever asks: neither credentials nor quotas are looked at, and none is used
-// up.
+// An answer with a Status reaches whoever asks: neither credentials nor quotas are looked at, and
+// none is used up.
 type Answer struct {
 	Status int         // HTTP status; 0: the emulator's own answer
 	Header http.Header // set on the answer, whoever made it
@@ -42,8 +42,8 @@ type Answer struct {
 
 	Truncate int // cut the body after so many bytes; with Event, after so many bytes more than After events
 
-	// What happens at the cut, or, where there is none, instead of an answer. With neither, a cut answer just
-	// ends, as if whole.
+	// What happens at the cut, or, where there is none, instead of an answer. With neither, a cut
+	// answer just ends, as if whole.
 	Err  error // RoundTrip or the read of the body fails with it; a listener drops the connection
 	Hang bool  // nothing more is sent until the caller gives up
 }
@@ -83,8 +83,8 @@ type reply struct {
 	room   int // bytes left until the cut; < 0: no cut by bytes, or not yet
 }
 
-// newReply prepares to answer. An answer whose error stands inside a stream is one of these only for calls that
-// stream.
+// newReply prepares to answer. An answer whose error stands inside a stream is one of these only
+// for calls that stream.
 func newReply(w http.ResponseWriter, r *http.Request, answer Answer, stream bool, note func(int)) *reply {
 	if !stream {
 		answer.Event = false
@@ -111,7 +111,8 @@ func (p *reply) wait(d time.Duration) bool {
 	}
 }
 
-// begin sends status and header, when their time has come. It reports false if the caller is gone before.
+// begin sends status and header, when their time has come. It reports false if the caller is gone
+// before.
 func (p *reply) begin(status int, contentType string) bool {
 	if !p.wait(p.answer.Delay) {
 		return false
@@ -139,7 +140,8 @@ func (p *reply) whole(status int, contentType string, body []byte) {
 	}
 }
 
-// refuse sends an error of Google's. To those who asked for a stream as a JSON array, it is an array of one.
+// refuse sends an error of Google's. To those who asked for a stream as a JSON array, it is an
+// array of one.
 func (p *reply) refuse(a Answer) {
 	maps.Copy(p.w.Header(), a.Header)
 	body, contentType := a.Body, jsonType
@@ -193,8 +195,8 @@ func (p *reply) finish() {
 	}
 }
 
-// reachEvent does what the script says about the place between two events: an error event, a cut, or a cut some
-// bytes later.
+// reachEvent does what the script says about the place between two events: an error event, a cut,
+// or a cut some bytes later.
 func (p *reply) reachEvent() error {
 	if p.answer.Status != 0 {
 		p.events++
@@ -291,7 +293,8 @@ func (p *reply) end() {
 	}
 }
 
-// aborter is a ResponseWriter that can end in an error of our choice. The in-memory transport has one.
+// aborter is a ResponseWriter that can end in an error of our choice. The in-memory transport has
+// one.
 type aborter interface{ abort(err error) }
 
 // abort breaks the connection.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// createBatch keeps a batch of requests to generate or to embed, of the Gemini Developer API. Its answers are
-// made at once, and shown when it is done.
+// createBatch keeps a batch of requests to generate or to embed, of the Gemini Developer API. Its
+// answers are made at once, and shown when it is done.
 func (e *Emulator) createBatch(c call, in object) (any, *Answer) {
 	if refused := e.missing(c); refused != nil {
 		return nil, refused
@@ -147,8 +147,8 @@ func showBatch(_ *Emulator, r record, now time.Time) map[string]any {
 	return shown
 }
 
-// createPredictionJob keeps a batch prediction job of Vertex AI. What it reads and writes lies in buckets, which
-// are not emulated.
+// createPredictionJob keeps a batch prediction job of Vertex AI. What it reads and writes lies in
+// buckets, which are not emulated.
 func (e *Emulator) createPredictionJob(c call, in object) (any, *Answer) {
 	named := in.text("model")
 	of := c

@@ -18,7 +18,8 @@ func (p *prompt) readNames(root object) {
 	}
 }
 
-// lookUp finds the resources that a prompt uses, which must be the caller's, and what of the prompt is cached.
+// lookUp finds the resources that a prompt uses, which must be the caller's, and what of the prompt
+// is cached.
 func (e *Emulator) lookUp(c call, asked *prompt) *Answer {
 	for _, uri := range asked.files {
 		if refused := e.showsFile(c, uri); refused != nil {

@@ -23,7 +23,8 @@ type basin struct {
 	level float64
 }
 
-// burst is how much a basin holds: a quarter of a second's requests, but at least one if there is any capacity.
+// burst is how much a basin holds: a quarter of a second's requests, but at least one if there is
+// any capacity.
 func burst(rate float64) float64 {
 	if rate == 0 {
 		return 0

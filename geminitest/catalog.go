@@ -14,7 +14,8 @@ func (e *Emulator) has(p *Project, location, model string) bool {
 	return location == "" || !restricted || fitsAny(there, model)
 }
 
-// missing is the 404 for a model that the project does not have there, or that does not offer the method.
+// missing is the 404 for a model that the project does not have there, or that does not offer the
+// method.
 func (e *Emulator) missing(c call) *Answer {
 	exists := e.has(c.owner, c.location, c.model)
 	offers := offered(c.model, c.method)
@@ -33,8 +34,8 @@ func (e *Emulator) missing(c call) *Answer {
 	return new(PublisherModelMissing(project, c.location, printable(c.model)))
 }
 
-// offered reports whether a model offers a method: models of words, of vectors, of pictures and of videos each
-// have their own, and all count tokens.
+// offered reports whether a model offers a method: models of words, of vectors, of pictures and of
+// videos each have their own, and all count tokens.
 func offered(model, method string) bool {
 	switch method {
 	case countTokens, "computeTokens":

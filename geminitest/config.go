@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// Config says what there is to emulate: who may call, which models exist, and what stands in their way. The
-// zero value is an emulator that knows every model of [DefaultModels] and nobody who may use them.
+// Config says what there is to emulate: who may call, which models exist, and what stands in their
+// way. The zero value is an emulator that knows every model of [DefaultModels] and nobody who may
+// use them.
 type Config struct {
 	Projects []Project
 	Models   []string   // ids of the models that exist; default [DefaultModels]
@@ -24,8 +25,9 @@ type Config struct {
 	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
 	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
 
-	// Processing is how long an uploaded file is PROCESSING, and a job, a video or another long-running operation
-	// under way; default: no time at all. [Emulator.SetState] ends or undoes it for one of them.
+	// Processing is how long an uploaded file is PROCESSING, and a job, a video or another
+	// long-running operation under way; default: no time at all. [Emulator.SetState] ends or undoes
+	// it for one of them.
 	Processing time.Duration
 }
 
@@ -37,18 +39,20 @@ type Project struct {
 	Tokens []string // OAuth access tokens: good on Vertex hosts, as "Authorization: Bearer"
 	Models []string // globs of the models that it may use; default all of Config.Models
 
-	// Locations names, for a Vertex location, the globs of the models that exist there for this project. A
-	// location that is not named has every model; one named with an empty list has none.
+	// Locations names, for a Vertex location, the globs of the models that exist there for this
+	// project. A location that is not named has every model; one named with an empty list has none.
 	Locations map[string][]string
 
 	Limits []Limit
 	Orders []Order
 }
 
-// Limit is a quota of one project, kept for every model apart. Every limit whose glob fits is enforced.
+// Limit is a quota of one project, kept for every model apart. Every limit whose glob fits is
+// enforced.
 //
-// On the Gemini Developer API all three are enforced. On Vertex AI a limit holds for on-demand traffic,
-// location by location, as the per-base-model quotas of older models do; there is no daily one.
+// On the Gemini Developer API all three are enforced. On Vertex AI a limit holds for on-demand
+// traffic, location by location, as the per-base-model quotas of older models do; there is no daily
+// one.
 type Limit struct {
 	Model string // glob; default "*"
 	RPM   int    // requests in a minute; 0: unlimited, negative: this project has no quota for the model at all ("limit: 0")
@@ -75,10 +79,10 @@ type Burndown struct {
 	Output              float64 // text and thinking
 }
 
-// Capacity is the hidden on-demand capacity of one pool: a location and a model, shared by all projects. It is
-// a token bucket with a quarter of a second of burst (at least one request). Location "" is the Gemini
-// Developer API, which answers 503 "high demand" when it is full; Vertex AI answers 429 "Resource exhausted".
-// Provisioned Throughput does not use it.
+// Capacity is the hidden on-demand capacity of one pool: a location and a model, shared by all
+// projects. It is a token bucket with a quarter of a second of burst (at least one request).
+// Location "" is the Gemini Developer API, which answers 503 "high demand" when it is full; Vertex
+// AI answers 429 "Resource exhausted". Provisioned Throughput does not use it.
 type Capacity struct {
 	Location     string  // "" for the Gemini Developer API, else a glob of Vertex locations
 	Model        string  // glob; default "*". Each model that fits has a pool of its own
@@ -100,8 +104,8 @@ type Latency struct {
 	Jitter     float64 // each answer's latency is scaled by a factor drawn from 1 ± Jitter; 0 to 1
 }
 
-// DefaultModels are the models that exist when Config.Models is empty: current ids of both back ends in autumn
-// 2026.
+// DefaultModels are the models that exist when Config.Models is empty: current ids of both back
+// ends in autumn 2026.
 func DefaultModels() []string {
 	return []string{
 		"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
@@ -113,8 +117,8 @@ func DefaultModels() []string {
 	}
 }
 
-// Validate says what is wrong with a configuration, all of it at once, or nil. [Start] and [NewServer] call it;
-// [New] panics with what it says. It shows no key.
+// Validate says what is wrong with a configuration, all of it at once, or nil. [Start] and
+// [NewServer] call it; [New] panics with what it says. It shows no key.
 func (c Config) Validate() error { //nolint:gocognit // one thing after the other, none depends on another
 	var problems []error
 	wrong := func(format string, args ...any) {

@@ -24,8 +24,8 @@ func credentialOf(r *http.Request) credential {
 	return credential{inURL, false, inURL != ""}
 }
 
-// authorize finds out whether the caller may use the project of the path, which for the Gemini Developer API is
-// the key's.
+// authorize finds out whether the caller may use the project of the path, which for the Gemini
+// Developer API is the key's.
 func (e *Emulator) authorize(c *call) *Answer {
 	e.mu.Lock()
 	valid := c.owner != nil && !e.revoked[c.secret]
@@ -59,8 +59,8 @@ const (
 	sharedRequestType = "X-Vertex-Ai-Llm-Shared-Request-Type"
 )
 
-// traffic is what the caller asks for: "dedicated", "shared", or "" for an order first and on-demand then.
-// Other values of the header are not documented, and count as none.
+// traffic is what the caller asks for: "dedicated", "shared", or "" for an order first and
+// on-demand then. Other values of the header are not documented, and count as none.
 func (c call) traffic() string {
 	if c.backend != vertex {
 		return ""
@@ -71,8 +71,8 @@ func (c call) traffic() string {
 	return ""
 }
 
-// onDemand is the trafficType of a call that is served on demand. Priority exists in global, us and eu, Flex in
-// global only; elsewhere their header is ignored.
+// onDemand is the trafficType of a call that is served on demand. Priority exists in global, us and
+// eu, Flex in global only; elsewhere their header is ignored.
 func (c call) onDemand() string {
 	if c.backend != vertex {
 		return ""

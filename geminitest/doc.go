@@ -1,34 +1,36 @@
-// Package geminitest emulates Google's two back ends for Gemini, the Gemini Developer API and Vertex AI, for
-// tests and demonstrations: what httptest is to HTTP. It knows their quotas, Provisioned Throughput, hidden
-// capacity, streams and errors, and answers with the bodies that Google sends.
+// Package geminitest emulates Google's two back ends for Gemini, the Gemini Developer API and
+// Vertex AI, for tests and demonstrations: what httptest is to HTTP. It knows their quotas,
+// Provisioned Throughput, hidden capacity, streams and errors, and answers with the bodies that
+// Google sends.
 //
-// An [Emulator] is a transport. Under a client of google.golang.org/genai, or any other, it takes the place of
-// the network:
+// An [Emulator] is a transport. Under a client of google.golang.org/genai, or any other, it takes
+// the place of the network:
 //
 //	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"key-1"}}}})
 //	client, err := genai.NewClient(ctx, &genai.ClientConfig{
 //		Backend: genai.BackendGeminiAPI, APIKey: "key-1", HTTPClient: google.Client(),
 //	})
 //
-// Nothing in it uses sockets, so it works in a bubble of testing/synctest, where the minutes, days and retry
-// delays of quotas pass in no time. [NewServer] puts the same emulator on a loopback port, for tests of
-// programs; [Start] does so for programs.
+// Nothing in it uses sockets, so it works in a bubble of testing/synctest, where the minutes, days
+// and retry delays of quotas pass in no time. [NewServer] puts the same emulator on a loopback
+// port, for tests of programs; [Start] does so for programs.
 //
 // # Projects
 //
-// A [Project] owns API keys, access tokens, quotas ([Limit]) and Provisioned Throughput ([Order]). Keys are
-// good on generativelanguage.googleapis.com and, with the project in the path, on the hosts of Vertex AI;
-// tokens on the latter only. Locations of Vertex AI are reached on their own hosts, and on a loopback server by
-// the path alone.
+// A [Project] owns API keys, access tokens, quotas ([Limit]) and Provisioned Throughput ([Order]).
+// Keys are good on generativelanguage.googleapis.com and, with the project in the path, on the
+// hosts of Vertex AI; tokens on the latter only. Locations of Vertex AI are reached on their own
+// hosts, and on a loopback server by the path alone.
 //
 // # What runs out
 //
-// A [Limit] counts requests and input tokens in minutes that begin at an unknown second, and requests in days
-// of California. A refused call uses up nothing; one that is wrong in itself does. The 429 says which quota it
-// was and when to come back, except that the free tier's day lies about the time, as Google's does.
+// A [Limit] counts requests and input tokens in minutes that begin at an unknown second, and
+// requests in days of California. A refused call uses up nothing; one that is wrong in itself does.
+// The 429 says which quota it was and when to come back, except that the free tier's day lies about
+// the time, as Google's does.
 //
-// An [Order] takes calls as long as their estimate fits into its rolling window, and puts the estimate right
-// when they end. Calls that do not fit go on demand, or are refused if they ask for
+// An [Order] takes calls as long as their estimate fits into its rolling window, and puts the
+// estimate right when they end. Calls that do not fit go on demand, or are refused if they ask for
 // X-Vertex-AI-LLM-Request-Type: dedicated; shared never touches the order. On Vertex AI
 // usageMetadata.trafficType tells which it was.
 //
@@ -36,23 +38,24 @@
 //
 // # What is kept
 //
-// Files, with their resumable uploads, cached contents, batches, tuned models and tuning jobs, long-running
-// operations, file search stores, interactions, agents, environments and what else the SDK can make lives in
-// memory, in the project and, on Vertex AI, the location that made it. Names are unique over all projects; others
-// who use one get Google's 403 or 404. A [Project] with a Number has that in its names on Vertex AI, as Google
-// does. What takes Google time takes Config.Processing here, or until [Emulator.SetState]:
+// Files, with their resumable uploads, cached contents, batches, tuned models and tuning jobs,
+// long-running operations, file search stores, interactions, agents, environments and what else the
+// SDK can make lives in memory, in the project and, on Vertex AI, the location that made it. Names
+// are unique over all projects; others who use one get Google's 403 or 404. A [Project] with a
+// Number has that in its names on Vertex AI, as Google does. What takes Google time takes
+// Config.Processing here, or until [Emulator.SetState]:
 //
 //	google.Script(geminitest.Match{Method: "files.upload"}, geminitest.Answer{}, geminitest.ConnectionReset()) // after the first chunk
 //	google.SetState("files/abc", "PROCESSING")
 //	fmt.Println(google.Resources(), google.OpenUploads(), google.CountWrongOwner(geminitest.Match{}))
 //
-// A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are cached without
-// being asked to.
+// A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
+// cached without being asked to.
 //
 // # What goes wrong
 //
-// [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all of them, and
-// [Emulator.SetOutage] takes a part of Google away:
+// [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all
+// of them, and [Emulator.SetOutage] takes a part of Google away:
 //
 //	google.Script(geminitest.Match{Project: "a"}, geminitest.Contention(), geminitest.Overloaded().AfterEvents(2))
 //	google.Keep(geminitest.Match{Key: "key-2"}, geminitest.KeyLeaked())
@@ -62,16 +65,17 @@
 // # What was asked
 //
 // [Emulator.Requests] lists what came in, [Emulator.Count] and [Emulator.CountStatus] count it,
-// [Emulator.OrderUsage] says what an order has served, and [Emulator.KeysInURL] whether a key travelled where
-// it should not. Each [Request] names the resources that it was about, and says whether it went to a wrong
-// owner.
+// [Emulator.OrderUsage] says what an order has served, and [Emulator.KeysInURL] whether a key
+// travelled where it should not. Each [Request] names the resources that it was about, and says
+// whether it went to a wrong owner.
 //
 // # What it is not
 //
-// There are no models in it: answers are words that depend on the prompt alone, of Config.Output tokens, where
-// a token is four bytes of text or a share of an image; pictures are a pixel. Tuned models answer as their base
-// models, agents as any model; file search finds nothing, webhooks are never called, archives are not unpacked,
-// and nothing is read from buckets or written to them. Of uploads only the resumable protocol is understood.
-// Live sessions, OpenAI's dialect and other publishers' models are paths that lead nowhere (404) unless a script
-// answers for them. Where Google's words for a resource that is missing are not known, its usual ones stand in.
+// There are no models in it: answers are words that depend on the prompt alone, of Config.Output
+// tokens, where a token is four bytes of text or a share of an image; pictures are a pixel. Tuned
+// models answer as their base models, agents as any model; file search finds nothing, webhooks are
+// never called, archives are not unpacked, and nothing is read from buckets or written to them. Of
+// uploads only the resumable protocol is understood. Live sessions, OpenAI's dialect and other
+// publishers' models are paths that lead nowhere (404) unless a script answers for them. Where
+// Google's words for a resource that is missing are not known, its usual ones stand in.
 package geminitest

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// Emulator answers as Google's two back ends do. It is an [http.Handler] and an [http.RoundTripper], has no
-// goroutine of its own while nobody asks, and needs no closing. All its methods are safe for concurrent use.
+// Emulator answers as Google's two back ends do. It is an [http.Handler] and an
+// [http.RoundTripper], has no goroutine of its own while nobody asks, and needs no closing. All its
+// methods are safe for concurrent use.
 type Emulator struct {
 	cfg     Config
 	keys    map[string]*Project
@@ -38,8 +39,8 @@ type Emulator struct {
 	serial  uint64     // of answers
 }
 
-// New returns an emulator. Its clock is [time.Now]: made inside a testing/synctest bubble, it lives in the
-// bubble's time. It panics if [Config.Validate] finds something wrong.
+// New returns an emulator. Its clock is [time.Now]: made inside a testing/synctest bubble, it lives
+// in the bubble's time. It panics if [Config.Validate] finds something wrong.
 func New(cfg Config) *Emulator {
 	if err := cfg.Validate(); err != nil {
 		panic(err)
@@ -281,17 +282,17 @@ type grant struct {
 	reservation *reservation // of an order
 }
 
-// admit finds room for a call: in an order, else on demand, within the project's limits. A call that is wrong
-// in itself uses up quota, too, on the Gemini Developer API; there Google was seen to count a refused over-long
-// input with all its tokens.
+// admit finds room for a call: in an order, else on demand, within the project's limits. A call
+// that is wrong in itself uses up quota, too, on the Gemini Developer API; there Google was seen to
+// count a refused over-long input with all its tokens.
 func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (grant, *Answer) {
 	asks := c.traffic()
 	if c.backend == vertex {
 		if wrong != nil {
 			return grant{}, wrong
 		}
-		// Without a project in the path there is no order: Provisioned Throughput wants project, location and
-		// model in the URL.
+		// Without a project in the path there is no order: Provisioned Throughput wants project,
+		// location and model in the URL.
 		if asks != "shared" && c.project != "" {
 			if r := e.orders.reserve(now, account{c.project, c.location, c.model}, asked); r != nil {
 				return grant{"PROVISIONED_THROUGHPUT", r}, nil

@@ -97,8 +97,8 @@ func showEnvironmentFile(path string, f environmentFile) map[string]any {
 	}
 }
 
-// environmentFiles answers with what a file of an environment is, or with its content; of a directory with the
-// files below it, all of them in one page.
+// environmentFiles answers with what a file of an environment is, or with its content; of a
+// directory with the files below it, all of them in one page.
 func (e *Emulator) environmentFiles(p *reply, c call, _ []byte) *Answer {
 	r, refused := e.find(c, c.resource)
 	if refused != nil {

@@ -24,7 +24,8 @@ func fault(code int, status, message string, details ...map[string]any) Answer {
 	return Answer{Status: code, Body: body.Bytes()}
 }
 
-// problem takes an error answer apart; of one that is no google.rpc.Status it returns the HTTP status alone.
+// problem takes an error answer apart; of one that is no google.rpc.Status it returns the HTTP
+// status alone.
 func (a Answer) problem() (code int, status, message string) {
 	var body struct {
 		Error struct {
@@ -65,14 +66,14 @@ func QuotaUnknown() Answer {
 	return fault(429, exhausted, "Resource has been exhausted (e.g. check quota).")
 }
 
-// Contention is the 429 of Vertex AI when the on-demand capacity of a location is in use. It blames no project
-// and gives no delay.
+// Contention is the 429 of Vertex AI when the on-demand capacity of a location is in use. It blames
+// no project and gives no delay.
 func Contention() Answer {
 	return fault(429, exhausted, "Resource exhausted. Please try again later. Please refer to "+error429URL+" for more details.")
 }
 
-// ProvisionedFull is the 429 of Vertex AI for a call with "dedicated" when the Provisioned Throughput order is
-// full, or does not exist.
+// ProvisionedFull is the 429 of Vertex AI for a call with "dedicated" when the Provisioned
+// Throughput order is full, or does not exist.
 func ProvisionedFull() Answer {
 	return fault(429, exhausted, "Too many requests. Exceeded the provisioned throughput. Please refer to "+error429URL+" for more details.")
 }
@@ -104,7 +105,8 @@ func Cancelled() Answer {
 	return fault(499, "CANCELLED", "The operation was cancelled.")
 }
 
-// Fault is an answer with this HTTP status in Google's shape, with Google's text where there is a usual one.
+// Fault is an answer with this HTTP status in Google's shape, with Google's text where there is a
+// usual one.
 func Fault(status int) Answer {
 	switch status {
 	case 429:
@@ -130,8 +132,8 @@ func Fault(status int) Answer {
 	return fault(status, name, message)
 }
 
-// PrepayDepleted is the answer to a project whose prepaid credits are used up: 402 as documented since 2026-09,
-// 429 as captured before.
+// PrepayDepleted is the answer to a project whose prepaid credits are used up: 402 as documented
+// since 2026-09, 429 as captured before.
 func PrepayDepleted(status int) Answer {
 	return fault(status, exhausted, "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects to manage your "+
 		"project and billing. Learn more at https://ai.google.dev/gemini-api/docs/billing#prepay. ")
@@ -200,7 +202,8 @@ func CredentialsMissing() Answer {
 		errorInfo("CREDENTIALS_MISSING", "googleapis.com", map[string]any{"service": vertexService}))
 }
 
-// ScopeInsufficient is the 403 of the Gemini Developer API for an access token that was made for Vertex AI.
+// ScopeInsufficient is the 403 of the Gemini Developer API for an access token that was made for
+// Vertex AI.
 func ScopeInsufficient() Answer {
 	return fault(403, permission, "Request had insufficient authentication scopes.",
 		errorInfo("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", map[string]any{"service": geminiService}))
@@ -219,24 +222,26 @@ func denied(missing, resource string) Answer {
 		errorInfo("IAM_PERMISSION_DENIED", vertexService, map[string]any{"resource": resource, "permission": missing}))
 }
 
-// FileDenied is the 403 of the Gemini Developer API for a file that does not exist, or is another project's.
+// FileDenied is the 403 of the Gemini Developer API for a file that does not exist, or is another
+// project's.
 func FileDenied(id string) Answer {
 	return fault(403, permission, "You do not have permission to access the File "+id+" or it may not exist.")
 }
 
-// FileNotActive is the 400 of the Gemini Developer API for a prompt with a file that is still being processed.
+// FileNotActive is the 400 of the Gemini Developer API for a prompt with a file that is still being
+// processed.
 func FileNotActive(id string) Answer {
 	return fault(400, "FAILED_PRECONDITION", "The File "+id+" is not in an ACTIVE state and usage is not allowed.")
 }
 
-// CachedContentDenied is the 403 of the Gemini Developer API for a cached content that does not exist (any
-// more), or is another project's.
+// CachedContentDenied is the 403 of the Gemini Developer API for a cached content that does not
+// exist (any more), or is another project's.
 func CachedContentDenied() Answer {
 	return fault(403, permission, "CachedContent not found (or permission denied)")
 }
 
-// CachedContentMissing is the 404 of Vertex AI for a cached content that does not exist (any more) in that
-// location.
+// CachedContentMissing is the 404 of Vertex AI for a cached content that does not exist (any more)
+// in that location.
 func CachedContentMissing(id string) Answer {
 	return fault(404, "NOT_FOUND", "Not found: cached content metadata for "+id+".")
 }
@@ -260,13 +265,14 @@ func ServiceDisabled(project string) Answer {
 		errorInfo("SERVICE_DISABLED", "googleapis.com", map[string]any{"service": vertexService, "consumer": "projects/" + project}))
 }
 
-// LocationUnsupported is the 400 of the Gemini Developer API for a caller in a country where it is not offered.
+// LocationUnsupported is the 400 of the Gemini Developer API for a caller in a country where it is
+// not offered.
 func LocationUnsupported() Answer {
 	return fault(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")
 }
 
-// ModelMissing is the 404 of the Gemini Developer API for a model that does not exist, or does not offer the
-// method.
+// ModelMissing is the 404 of the Gemini Developer API for a model that does not exist, or does not
+// offer the method.
 func ModelMissing(model, method string) Answer { return modelMissing(model, "v1beta", method) }
 
 func modelMissing(model, version, method string) Answer {
@@ -274,7 +280,8 @@ func modelMissing(model, version, method string) Answer {
 		"Call ModelService.ListModels to see the list of available models and their supported methods.", model, version, method))
 }
 
-// PublisherModelMissing is the 404 of Vertex AI for a model that a project does not have in a location.
+// PublisherModelMissing is the 404 of Vertex AI for a model that a project does not have in a
+// location.
 func PublisherModelMissing(project, location, model string) Answer {
 	return fault(404, "NOT_FOUND", fmt.Sprintf("Publisher Model `projects/%s/locations/%s/publishers/google/models/%s` was not found or "+
 		"your project does not have access to it. Please ensure you are using a valid model version. For more information, see: "+
@@ -284,8 +291,8 @@ func PublisherModelMissing(project, location, model string) Answer {
 // InvalidArgument is the 400 for a request that is wrong in itself.
 func InvalidArgument(message string) Answer { return fault(400, invalid, message) }
 
-// malformed is the 400 of Google's JSON transcoder. Field is the path of the object that is wrong, "" for the
-// request.
+// malformed is the 400 of Google's JSON transcoder. Field is the path of the object that is wrong,
+// "" for the request.
 func malformed(field, description string) Answer {
 	v := map[string]any{"description": description}
 	if field != "" {

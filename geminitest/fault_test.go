@@ -114,8 +114,8 @@ func shape(v any) any {
 	}
 }
 
-// TestFaultsHaveTheShapeThatUsersMet compares bodies whose texts differ from one year to another, or from one
-// project to another.
+// TestFaultsHaveTheShapeThatUsersMet compares bodies whose texts differ from one year to another,
+// or from one project to another.
 func TestFaultsHaveTheShapeThatUsersMet(t *testing.T) {
 	bodies := observed(t)
 	for id, answer := range map[string]geminitest.Answer{

@@ -13,7 +13,8 @@ import (
 // fileLife is how long the Files API keeps a file (ai.google.dev/gemini-api/docs/files).
 const fileLife = 48 * time.Hour
 
-// fileName is what Google takes as the name of a file: up to 40 lower case letters, digits and dashes.
+// fileName is what Google takes as the name of a file: up to 40 lower case letters, digits and
+// dashes.
 var fileName = regexp.MustCompile(`^files/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // startFile begins the upload of a file.
@@ -107,8 +108,8 @@ func (e *Emulator) registerFiles(c call, in object) (any, *Answer) {
 	return map[string]any{"files": shown}, nil
 }
 
-// downloadFile answers with the content of a generated file. What was uploaded cannot be downloaded, and
-// without alt=media there is nothing to it.
+// downloadFile answers with the content of a generated file. What was uploaded cannot be
+// downloaded, and without alt=media there is nothing to it.
 func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
 	r, refused := e.find(c, c.resource)
 	switch {
@@ -124,8 +125,8 @@ func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
 	return nil
 }
 
-// showsFile checks the URI of a file in a prompt. One of the Files API must be the caller's and ready; on
-// Vertex AI it is a page that cannot be fetched. Others are taken as they are.
+// showsFile checks the URI of a file in a prompt. One of the Files API must be the caller's and
+// ready; on Vertex AI it is a page that cannot be fetched. Others are taken as they are.
 func (e *Emulator) showsFile(c call, uri string) *Answer {
 	parsed, err := url.Parse(uri)
 	if err != nil {

@@ -31,8 +31,8 @@ type textPart struct {
 	Text string `json:"text"`
 }
 
-// usage is usageMetadata. Without counts it has only the traffic type, as in the first events of a stream from
-// Vertex AI.
+// usage is usageMetadata. Without counts it has only the traffic type, as in the first events of a
+// stream from Vertex AI.
 type usage struct {
 	PromptTokenCount        int        `json:"promptTokenCount,omitempty"`
 	CandidatesTokenCount    int        `json:"candidatesTokenCount,omitempty"`
@@ -79,8 +79,9 @@ type saying struct {
 	finish   string
 }
 
-// say decides on the answer: as many tokens as configured, before them as many thoughts if the caller gives a
-// budget for them, all within maxOutputTokens. Where thinking eats up what is allowed, there is no text.
+// say decides on the answer: as many tokens as configured, before them as many thoughts if the
+// caller gives a budget for them, all within maxOutputTokens. Where thinking eats up what is
+// allowed, there is no text.
 func (e *Emulator) say(c call, asked prompt) saying {
 	s := saying{thoughts: min(asked.thoughts, e.cfg.Thoughts), tokens: e.cfg.Output, finish: "STOP"}
 	if limit := asked.maxOutput; limit > 0 && s.thoughts+s.tokens > limit {
@@ -124,7 +125,8 @@ func (s saying) counts(asked prompt, traffic string, tokens int) *usage {
 	return u
 }
 
-// generate answers generateContent and streamGenerateContent. It counts into output what it has sent.
+// generate answers generateContent and streamGenerateContent. It counts into output what it has
+// sent.
 func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, output *int) {
 	said := e.say(c, asked)
 	scale := e.scale()

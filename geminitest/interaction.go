@@ -52,7 +52,8 @@ func (p *prompt) addInput(input any) {
 	}
 }
 
-// readInteraction reads the body of an interaction, whose model is c's. What it follows counts as input, too.
+// readInteraction reads the body of an interaction, whose model is c's. What it follows counts as
+// input, too.
 func (e *Emulator) readInteraction(c call, in object) (prompt, *Answer) {
 	p := prompt{candidates: 1, maxOutput: max(0, in.object("generation_config").number("max_output_tokens"))}
 	p.addInput(in.field("input"))
@@ -119,8 +120,8 @@ func (e *Emulator) whoAnswers(c call, in object) (call, *Answer) {
 	return c, refused
 }
 
-// createInteraction answers an input, as generateContent does, and keeps the answer for those that follow unless
-// store is false.
+// createInteraction answers an input, as generateContent does, and keeps the answer for those that
+// follow unless store is false.
 func (e *Emulator) createInteraction(p *reply, c call, body []byte) *Answer {
 	in, refused := readObject(body)
 	if refused != nil {
@@ -291,10 +292,10 @@ func (c call) worded(a Answer) Answer {
 	return a.Coded()
 }
 
-// Coded returns an error of Google's as those around the Interactions API have it, with a word for a code and no
-// details: {"error": {"code": "rate_limit_exceeded", "message": …}}
-// (ai.google.dev/gemini-api/docs/api-errors). Inside a stream it becomes an event of the type "error". Other
-// answers are returned as they are.
+// Coded returns an error of Google's as those around the Interactions API have it, with a word for
+// a code and no details: {"error": {"code": "rate_limit_exceeded", "message": …}}
+// (ai.google.dev/gemini-api/docs/api-errors). Inside a stream it becomes an event of the type
+// "error". Other answers are returned as they are.
 func (a Answer) Coded() Answer {
 	httpStatus, status, message := a.problem()
 	body := string(a.Body)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Request is what the emulator remembers of one request. It prints without its credential; the fields hold it,
-// for tests to compare.
+// Request is what the emulator remembers of one request. It prints without its credential; the
+// fields hold it, for tests to compare.
 type Request struct {
 	Time       time.Time // of arrival
 	HTTPMethod string
@@ -34,8 +34,9 @@ type Request struct {
 	CachedTokens int // of PromptTokens, what came from a cache
 	OutputTokens int // what was sent, thoughts included
 
-	// Resources are the names of what the request was about, as answers have them: what its path and its body
-	// name, and what it made. An upload's chunks name nothing until the last one makes the file.
+	// Resources are the names of what the request was about, as answers have them: what its path
+	// and its body name, and what it made. An upload's chunks name nothing until the last one makes
+	// the file.
 	Resources  []string
 	WrongOwner bool // it named a resource that lives in another project or location than it asked
 }
@@ -78,7 +79,8 @@ type journal struct {
 	urlKeys    int
 }
 
-// maxOutcomes bounds the memory of the counters against callers who invent models or projects without end.
+// maxOutcomes bounds the memory of the counters against callers who invent models or projects
+// without end.
 const maxOutcomes = 1 << 16
 
 // maxNamed bounds what is remembered of a request that names resources without end.
@@ -179,8 +181,8 @@ func (j *journal) done() {
 	j.inFlight--
 }
 
-// Requests returns what the emulator was asked, in order of arrival: the newest Config.Log requests since the
-// last [Emulator.Reset].
+// Requests returns what the emulator was asked, in order of arrival: the newest Config.Log requests
+// since the last [Emulator.Reset].
 func (e *Emulator) Requests() []Request {
 	e.journal.mu.Lock()
 	defer e.journal.mu.Unlock()
@@ -196,14 +198,15 @@ func (e *Emulator) Count(match Match) int {
 	return e.journal.count(match, func(outcome) bool { return true })
 }
 
-// CountStatus returns how many requests matched and were answered with this HTTP status. An error inside a
-// stream has status 200; a request that was never answered has status 0.
+// CountStatus returns how many requests matched and were answered with this HTTP status. An error
+// inside a stream has status 200; a request that was never answered has status 0.
 func (e *Emulator) CountStatus(match Match, status int) int {
 	return e.journal.count(match, func(o outcome) bool { return o.status == status })
 }
 
-// CountWrongOwner returns how many requests matched and named a resource that lives in another project or
-// location than the one they asked ([Request.WrongOwner]), whether by mistake or to find out.
+// CountWrongOwner returns how many requests matched and named a resource that lives in another
+// project or location than the one they asked ([Request.WrongOwner]), whether by mistake or to find
+// out.
 func (e *Emulator) CountWrongOwner(match Match) int {
 	return e.journal.count(match, func(o outcome) bool { return o.foreign })
 }
@@ -220,7 +223,8 @@ func (j *journal) count(match Match, wanted func(outcome) bool) int {
 	return n
 }
 
-// KeysInURL returns how many requests carried their key as ?key= in the URL, where logs and proxies see it.
+// KeysInURL returns how many requests carried their key as ?key= in the URL, where logs and proxies
+// see it.
 func (e *Emulator) KeysInURL() int {
 	e.journal.mu.Lock()
 	defer e.journal.mu.Unlock()
@@ -234,7 +238,8 @@ func (e *Emulator) InFlight() int {
 	return e.journal.inFlight
 }
 
-// Reset forgets the requests so far and sets the counters to zero. Quotas, orders, scripts and outages stay.
+// Reset forgets the requests so far and sets the counters to zero. Quotas, orders, scripts and
+// outages stay.
 func (e *Emulator) Reset() {
 	j := &e.journal
 	j.mu.Lock()

@@ -120,8 +120,8 @@ func TestRequestsUnderWayAtResetAreNotCountedAfterIt(t *testing.T) {
 	})
 }
 
-// TestEverythingAtOnce runs calls of all kinds against every control, for the race detector, and then checks
-// the sums.
+// TestEverythingAtOnce runs calls of all kinds against every control, for the race detector, and
+// then checks the sums.
 func TestEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		google := geminitest.New(geminitest.Config{

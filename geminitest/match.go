@@ -16,8 +16,9 @@ type Match struct {
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
 	Model    string // glob
 
-	// Method is "generateContent", "streamGenerateContent", "models.list", "files.create", "files.upload" (a
-	// chunk), "cachedContents.get", …, or a collection alone, "files", for all that is done with it.
+	// Method is "generateContent", "streamGenerateContent", "models.list", "files.create",
+	// "files.upload" (a chunk), "cachedContents.get", …, or a collection alone, "files", for all
+	// that is done with it.
 	Method string
 }
 
@@ -58,7 +59,8 @@ func (o Outage) answer(backend string) Answer {
 	}
 }
 
-// stage holds what a test has arranged: scripts, kept answers and outages. It is safe for concurrent use.
+// stage holds what a test has arranged: scripts, kept answers and outages. It is safe for
+// concurrent use.
 type stage struct {
 	mu      sync.Mutex
 	scripts []*script
@@ -72,8 +74,8 @@ type script struct {
 	answers []Answer
 }
 
-// next returns the answer arranged for a call: the oldest script that fits, else the newest kept answer, else
-// an outage, else one that changes nothing.
+// next returns the answer arranged for a call: the oldest script that fits, else the newest kept
+// answer, else an outage, else one that changes nothing.
 func (s *stage) next(c Match) Answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -100,9 +102,9 @@ func (s *stage) next(c Match) Answer {
 	return Answer{}
 }
 
-// Script gives the next calls that match these answers, one each, in order. Several scripts that fit a call are
-// used up in the order in which they were made, and all of them before what [Emulator.Keep] and
-// [Emulator.SetOutage] arrange.
+// Script gives the next calls that match these answers, one each, in order. Several scripts that
+// fit a call are used up in the order in which they were made, and all of them before what
+// [Emulator.Keep] and [Emulator.SetOutage] arrange.
 func (e *Emulator) Script(match Match, answers ...Answer) {
 	if len(answers) == 0 {
 		return
@@ -112,8 +114,8 @@ func (e *Emulator) Script(match Match, answers ...Answer) {
 	e.stage.scripts = append(e.stage.scripts, &script{match, append([]Answer(nil), answers...)})
 }
 
-// Keep gives every call that matches this answer, until remove is called. Of several that fit, the newest
-// holds.
+// Keep gives every call that matches this answer, until remove is called. Of several that fit, the
+// newest holds.
 func (e *Emulator) Keep(match Match, answer Answer) (remove func()) {
 	s := &script{match, []Answer{answer}}
 	e.stage.mu.Lock()
@@ -126,8 +128,8 @@ func (e *Emulator) Keep(match Match, answer Answer) (remove func()) {
 	}
 }
 
-// Outage begins or ends an outage (HTTP 503) of one location, or of the Gemini Developer API if location is "".
-// Ending it also ends what [Emulator.SetOutage] began for that location as a whole.
+// Outage begins or ends an outage (HTTP 503) of one location, or of the Gemini Developer API if
+// location is "". Ending it also ends what [Emulator.SetOutage] began for that location as a whole.
 func (e *Emulator) Outage(location string, on bool) {
 	o := Outage{Backend: vertex, Location: location}
 	if location == "" {

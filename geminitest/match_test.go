@@ -213,8 +213,8 @@ func TestScriptedHeadersReachTheCaller(t *testing.T) {
 	}
 }
 
-// TestSDKSeesErrorsWithinStreams is about what the scripts are for: the unmodified SDK reports the error after
-// the good events.
+// TestSDKSeesErrorsWithinStreams is about what the scripts are for: the unmodified SDK reports the
+// error after the good events.
 func TestSDKSeesErrorsWithinStreams(t *testing.T) {
 	for _, bare := range []bool{false, true} {
 		google := geminitest.New(twoBackends())

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// startOperation keeps a long-running operation below a name, which ends in a slash. Its response is shown when
-// it is done.
+// startOperation keeps a long-running operation below a name, which ends in a slash. Its response
+// is shown when it is done.
 func (e *Emulator) startOperation(c call, name string, metadata, response map[string]any) (record, *Answer) {
 	return e.create(c, record{name: name + "operations/", fields: map[string]any{"metadata": metadata, "response": response}})
 }
@@ -27,7 +27,8 @@ func showOperation(e *Emulator, r record, now time.Time) map[string]any {
 	return shown
 }
 
-// fetchOperation answers with an operation of a model of Vertex AI, which are asked for in this way.
+// fetchOperation answers with an operation of a model of Vertex AI, which are asked for in this
+// way.
 func (e *Emulator) fetchOperation(c call, in object) (any, *Answer) {
 	named := in.text("operationName")
 	if !strings.Contains(named, "publishers/google/models/"+c.model+"/operations/") {

@@ -41,9 +41,9 @@ type spending struct {
 	tokens float64
 }
 
-// newLedger opens the order. The draw, in [0, 1), picks a window from the range that Google documents for so
-// many GSUs: 40 to 120 s up to 3 GSUs, 5 to 30 s below 50, 1 to 5 s from 50 on ("automatic, subject to
-// change").
+// newLedger opens the order. The draw, in [0, 1), picks a window from the range that Google
+// documents for so many GSUs: 40 to 120 s up to 3 GSUs, 5 to 30 s below 50, 1 to 5 s from 50 on
+// ("automatic, subject to change").
 func newLedger(o Order, draw float64, output int) *ledger {
 	table, known := throughput[o.Model]
 	if !known {
@@ -134,9 +134,9 @@ type reservation struct {
 	estimate float64
 }
 
-// reserve admits a call to an order if its estimate fits into what is left: all of it, or not at all. The
-// estimate of the output is the mean of this order's recent answers, at most what the call allows; Google's own
-// way is unpublished. It returns nil if the order is full or there is none.
+// reserve admits a call to an order if its estimate fits into what is left: all of it, or not at
+// all. The estimate of the output is the mean of this order's recent answers, at most what the call
+// allows; Google's own way is unpublished. It returns nil if the order is full or there is none.
 func (o *orders) reserve(now time.Time, who account, p prompt) *reservation {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -161,8 +161,8 @@ func (o *orders) reserve(now time.Time, who account, p prompt) *reservation {
 	return &reservation{orders: o, ledger: l, prompt: p, at: at, estimate: estimate}
 }
 
-// settle replaces the estimate by what the call cost. A difference whose moment has left the window changes
-// nothing any more.
+// settle replaces the estimate by what the call cost. A difference whose moment has left the window
+// changes nothing any more.
 func (r *reservation) settle(now time.Time, output int) {
 	o, l := r.orders, r.ledger
 	o.mu.Lock()
@@ -176,7 +176,8 @@ func (r *reservation) settle(now time.Time, output int) {
 	l.served += actual
 }
 
-// OrderUsage returns how many tokens, burned down, an order has served so far; 0 if there is no such order.
+// OrderUsage returns how many tokens, burned down, an order has served so far; 0 if there is no
+// such order.
 func (e *Emulator) OrderUsage(project, location, model string) float64 {
 	e.orders.mu.Lock()
 	defer e.orders.mu.Unlock()
@@ -186,8 +187,8 @@ func (e *Emulator) OrderUsage(project, location, model string) float64 {
 	return 0
 }
 
-// OrderWindow returns the enforcement window of an order and the tokens that it takes in it, which Google does
-// not tell; 0 if there is no such order.
+// OrderWindow returns the enforcement window of an order and the tokens that it takes in it, which
+// Google does not tell; 0 if there is no such order.
 func (e *Emulator) OrderWindow(project, location, model string) (window time.Duration, tokens float64) {
 	e.orders.mu.Lock()
 	defer e.orders.mu.Unlock()

@@ -91,8 +91,8 @@ func TestOrderWindowRolls(t *testing.T) {
 
 func TestOrderPutsTheEstimateRight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		// The first estimate is 1 + 9 × 20; a call that may say one token costs 1 + 9, and is estimated so,
-		// too.
+		// The first estimate is 1 + 9 × 20; a call that may say one token costs 1 + 9, and is
+		// estimated so, too.
 		google := ordered(geminitest.Order{TokensPerSecond: 10, Window: 40 * time.Second})
 		short := regional
 		short.traffic, short.max = "dedicated", 1
@@ -105,8 +105,8 @@ func TestOrderPutsTheEstimateRight(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
-		// Answers cannot be foreseen: 20 is estimated and 20 comes, unless the caller leaves a stream after its
-		// first event.
+		// Answers cannot be foreseen: 20 is estimated and 20 comes, unless the caller leaves a
+		// stream after its first event.
 		google := ordered(geminitest.Order{TokensPerSecond: 10, Window: 40 * time.Second})
 		a := regional
 		a.method, a.traffic = "streamGenerateContent", "dedicated"
@@ -153,7 +153,8 @@ func TestOrderGivesAllThatWasBought(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				google := ordered(o)
 				window, quota := google.OrderWindow("acme", "europe-west4", o.Model)
-				// Each call costs 1/200 of the window; they come at twice the rate that the order has.
+				// Each call costs 1/200 of the window; they come at twice the rate that the order
+				// has.
 				a := regional
 				a.model, a.max = o.Model, 1
 				rate := map[string]float64{"one unit": 8, "ten units": 6, "eighty units": 5}[name]

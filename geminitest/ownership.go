@@ -42,8 +42,8 @@ func (e *Emulator) projectID(project string) string {
 	return project
 }
 
-// readName takes a name apart that a body or a path gives: where it says that the resource is, and its name
-// there. A name without place is the caller's own.
+// readName takes a name apart that a body or a path gives: where it says that the resource is, and
+// its name there. A name without place is the caller's own.
 func (e *Emulator) readName(c call, name string) (place, string) {
 	parts := strings.SplitN(name, "/", 5)
 	if c.backend == vertex && len(parts) == 5 && parts[0] == "projects" && parts[2] == "locations" {
@@ -52,8 +52,8 @@ func (e *Emulator) readName(c call, name string) (place, string) {
 	return c.place(), name
 }
 
-// find returns a resource that the call names, if it is the caller's. It notes in the journal what was named,
-// and whether that is somebody else's.
+// find returns a resource that the call names, if it is the caller's. It notes in the journal what
+// was named, and whether that is somebody else's.
 func (e *Emulator) find(c call, named string) (record, *Answer) {
 	at, name := e.readName(c, named)
 	if kindOf(name) == nil {
@@ -78,7 +78,8 @@ func (e *Emulator) touch(c call, at place, name string) (record, bool) {
 	return r, exists
 }
 
-// noteNames notes what a call names that gets no further: the resource of its path, and those of its body.
+// noteNames notes what a call names that gets no further: the resource of its path, and those of
+// its body.
 func (e *Emulator) noteNames(c call, body []byte) {
 	if c.resource != "" {
 		at := c.place()
@@ -157,8 +158,8 @@ func (e *Emulator) deleteResource(c call, _ object) (any, *Answer) {
 	if refused != nil {
 		return nil, refused
 	}
-	// A store has documents, and a document chunks; both are deleted with what they have only if the caller
-	// insists (ai.google.dev/api/file-search).
+	// A store has documents, and a document chunks; both are deleted with what they have only if
+	// the caller insists (ai.google.dev/api/file-search).
 	holds := r.kind == kinds["documents"] || r.kind == kinds["fileSearchStores"] && e.holdsDocuments(r)
 	if holds && c.query.Get("force") != "true" {
 		return nil, new(fault(400, "FAILED_PRECONDITION", "Cannot delete non-empty "+r.kind.noun+"."))
@@ -218,8 +219,9 @@ func resourceDenied(at place, name, method string) Answer {
 	return denied("aiplatform."+collection+"."+verb, "projects/"+at.project+"/locations/"+at.location+"/"+name)
 }
 
-// resourceMissing is the answer to who names a resource that does not exist, or is not there, in the words that
-// Google has for the kind where they are known. The Gemini Developer API does not tell the two apart.
+// resourceMissing is the answer to who names a resource that does not exist, or is not there, in
+// the words that Google has for the kind where they are known. The Gemini Developer API does not
+// tell the two apart.
 func resourceMissing(at place, name string) Answer {
 	id := printable(name[strings.LastIndexByte(name, '/')+1:])
 	switch k := kindOf(name); {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// listResources answers with one page of a collection, the newest first. The page token says where it ended, so
-// that nothing is repeated or lost when resources are made and deleted between two pages; it is good for the
-// collection that gave it only.
+// listResources answers with one page of a collection, the newest first. The page token says where
+// it ended, so that nothing is repeated or lost when resources are made and deleted between two
+// pages; it is good for the collection that gave it only.
 func (e *Emulator) listResources(c call, _ object) (any, *Answer) {
 	now, at, k := time.Now(), c.place(), kinds[c.collection]
 	prefix := c.collection + "/"

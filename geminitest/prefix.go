@@ -9,15 +9,17 @@ import (
 
 // Caching is how prompts are cached.
 //
-// A cached content that callers make is always billed as such. Implicit caching is off by default, so that
-// equal prompts cost the same each time. When it is on, a prompt that begins as a recent one did, of the same
-// project, location and model, reports that much as usageMetadata.cachedContentTokenCount. A prompt is compared
-// in the order system instruction, tools, contents; text in steps of 256 tokens and at its end, everything else
-// by whole parts. A prefix is remembered once the answer to it has ended.
+// A cached content that callers make is always billed as such. Implicit caching is off by default,
+// so that equal prompts cost the same each time. When it is on, a prompt that begins as a recent
+// one did, of the same project, location and model, reports that much as
+// usageMetadata.cachedContentTokenCount. A prompt is compared in the order system instruction,
+// tools, contents; text in steps of 256 tokens and at its end, everything else by whole parts. A
+// prefix is remembered once the answer to it has ended.
 //
-// Google publishes no exact rule: that prefixes of recent prompts are reused, per project and place, and the
-// smallest size (1,024 to 4,096 tokens, by model) are documented (ai.google.dev/gemini-api/docs/caching); the
-// rest is this emulator's own, and never misses where Google sometimes does.
+// Google publishes no exact rule: that prefixes of recent prompts are reused, per project and
+// place, and the smallest size (1,024 to 4,096 tokens, by model) are documented
+// (ai.google.dev/gemini-api/docs/caching); the rest is this emulator's own, and never misses where
+// Google sometimes does.
 type Caching struct {
 	Implicit bool          // prefixes of recent prompts are cached
 	TTL      time.Duration // how long a prefix is remembered after its last use; default 5 minutes
@@ -53,7 +55,8 @@ type mark struct {
 // stepBytes is how finely texts are compared.
 const stepBytes = 256 * bytesPerToken
 
-// marksOf returns the prefixes of a prompt, the shortest first. The hash says for whom and where it is.
+// marksOf returns the prefixes of a prompt, the shortest first. The hash says for whom and where it
+// is.
 func marksOf(hash uint64, request object) []mark {
 	var marks []mark
 	var seen prompt

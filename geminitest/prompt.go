@@ -32,8 +32,9 @@ type prompt struct {
 	dimensions int   // embeddings: 0: not said
 }
 
-// The size of things in tokens. Images are documented at 258 (ai.google.dev/gemini-api/docs/tokens), sound at
-// 32 a second; the rest is this emulator's own measure: text in 4 bytes, sound at 16 kB a second.
+// The size of things in tokens. Images are documented at 258
+// (ai.google.dev/gemini-api/docs/tokens), sound at 32 a second; the rest is this emulator's own
+// measure: text in 4 bytes, sound at 16 kB a second.
 const (
 	bytesPerToken      = 4
 	tokensPerImage     = 258
@@ -128,8 +129,8 @@ func snake(name string) string {
 	return b.String()
 }
 
-// The fields of a request to generate that each back end takes; a field of the other's is an error. They are
-// those that the Go SDK v1.77.0 writes for each.
+// The fields of a request to generate that each back end takes; a field of the other's is an error.
+// They are those that the Go SDK v1.77.0 writes for each.
 var (
 	requestFields = map[string][]string{
 		gemini: {"model", "contents", "systemInstruction", "tools", "toolConfig", "safetySettings", "generationConfig", "cachedContent",
@@ -141,8 +142,8 @@ var (
 	onlyVertexConfig = []string{"audioTimestamp", "modelConfig", "routingConfig"}
 )
 
-// readPrompt reads the body of a call. A body that Google would not take gives its 400, beside whatever could
-// be counted.
+// readPrompt reads the body of a call. A body that Google would not take gives its 400, beside
+// whatever could be counted.
 func readPrompt(c route, body []byte) (prompt, *Answer) {
 	guess := prompt{tokens: textTokens(len(body)), candidates: 1}
 	root, refused := readObject(body)

@@ -28,8 +28,8 @@ type allowance struct {
 	rpd  *window
 }
 
-// take uses up one request with its input tokens, or returns the answer that refuses it. A refused request uses
-// nothing up.
+// take uses up one request with its input tokens, or returns the answer that refuses it. A refused
+// request uses nothing up.
 func (q *quotas) take(now time.Time, limits []Limit, who account, tokens int) (Answer, bool) {
 	if len(limits) == 0 {
 		return Answer{}, true
@@ -125,8 +125,8 @@ func (x *excess) check(now time.Time, model string, a *allowance, tokens int) {
 	}
 }
 
-// answer is the 429. For the day the free tier tells to come back within a minute, as if it were a limit of the
-// minute.
+// answer is the 429. For the day the free tier tells to come back within a minute, as if it were a
+// limit of the minute.
 func (x *excess) answer(rng *rand.Rand) Answer {
 	retry := x.retry
 	if x.misleading {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The bodies of this file are those of the Gemini Developer API when a project's quota is used up, as users
-// reported them in 2025 and 2026.
+// The bodies of this file are those of the Gemini Developer API when a project's quota is used up,
+// as users reported them in 2025 and 2026.
 
 const (
 	helpURL     = "https://ai.google.dev/gemini-api/docs/rate-limits"
@@ -36,7 +36,8 @@ type violation struct {
 	limit  int // negative: not said
 }
 
-// requestsPerMinute, tokensPerMinute and requestsPerDay are the three quotas of a project and model.
+// requestsPerMinute, tokensPerMinute and requestsPerDay are the three quotas of a project and
+// model.
 func requestsPerMinute(model string, limit int, paid bool) violation {
 	if paid {
 		return violation{paidPerMinute, requestsMinute, model, limit}
@@ -90,7 +91,8 @@ func quotaExceeded(violations []violation, retry time.Duration, paid bool) Answe
 	return fault(429, exhausted, text.String(), details...)
 }
 
-// durationJSON is a google.protobuf.Duration in JSON: seconds with 0, 3, 6 or 9 digits after the point.
+// durationJSON is a google.protobuf.Duration in JSON: seconds with 0, 3, 6 or 9 digits after the
+// point.
 func durationJSON(d time.Duration) string {
 	d = max(d, 0)
 	seconds, nanos := d/time.Second, d%time.Second
@@ -116,9 +118,9 @@ func TokenQuota(model string, limit int, retry time.Duration) Answer {
 	return quotaExceeded([]violation{tokensPerMinute(model, limit, false)}, retry, false)
 }
 
-// DayQuota is the 429 of a free-tier project that has made its requests of this day. Google's retry is
-// misleading there: 20 to 60 s, though the quota comes back at midnight in California. RetryInfo has it in
-// whole seconds, rounded down; only the message has the fraction, as in Google's.
+// DayQuota is the 429 of a free-tier project that has made its requests of this day. Google's retry
+// is misleading there: 20 to 60 s, though the quota comes back at midnight in California. RetryInfo
+// has it in whole seconds, rounded down; only the message has the fraction, as in Google's.
 func DayQuota(model string, limit int, retry time.Duration) Answer {
 	return wholeSeconds(quotaExceeded([]violation{requestsPerDay(model, limit, false)}, retry, false), retry)
 }
@@ -145,8 +147,8 @@ func wholeSeconds(a Answer, retry time.Duration) Answer {
 	return a
 }
 
-// NoQuota is the 429 of a project that has no quota for a model at all, which waiting does not change: "limit:
-// 0", with a delay nevertheless.
+// NoQuota is the 429 of a project that has no quota for a model at all, which waiting does not
+// change: "limit: 0", with a delay nevertheless.
 func NoQuota(model string) Answer {
 	requests, tokens := requestsPerDay(model, -1, false), tokensPerMinute(model, -1, false)
 	perMinute := requestsPerMinute(model, -1, false)
@@ -170,8 +172,9 @@ func NoQuota(model string) Answer {
 	)
 }
 
-// BaseModelQuota is the 429 of Vertex AI for a project that has used up a per-minute quota of a base model.
-// What is the quota's name, such as "generate_content_requests_per_minute_per_project_per_base_model".
+// BaseModelQuota is the 429 of Vertex AI for a project that has used up a per-minute quota of a
+// base model. What is the quota's name, such as
+// "generate_content_requests_per_minute_per_project_per_base_model".
 func BaseModelQuota(what, model string) Answer {
 	return fault(429, exhausted, fmt.Sprintf("Quota exceeded for aiplatform.googleapis.com/%s with base model: %s. "+
 		"Please submit a quota increase request. https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.", what, model))

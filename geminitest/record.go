@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// place is where a resource lives: a project and, on Vertex AI, a location. Location "" is the Gemini Developer
-// API.
+// place is where a resource lives: a project and, on Vertex AI, a location. Location "" is the
+// Gemini Developer API.
 type place struct{ project, location string }
 
 // record is one resource. Its fields are never changed in place, but replaced.
@@ -37,8 +37,8 @@ type record struct {
 // id is the last part of the name.
 func (r record) id() string { return r.name[strings.LastIndexByte(r.name, '/')+1:] }
 
-// full is the name as answers have it. On Vertex AI it begins with the place, and Google puts the number of the
-// project for its id there.
+// full is the name as answers have it. On Vertex AI it begins with the place, and Google puts the
+// number of the project for its id there.
 func (r record) full(e *Emulator) string { return e.fullName(r.at, r.name) }
 
 // stateAt is the state at a time, of those that the kind has.
@@ -73,8 +73,8 @@ type resources struct {
 	byName map[string]*record // names are unique, whoever they belong to
 }
 
-// add gives a record its serial number and, if the name ends in a slash, an id; it reports false if the name is
-// taken.
+// add gives a record its serial number and, if the name ends in a slash, an id; it reports false if
+// the name is taken.
 func (s *resources) add(now time.Time, r record) (record, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,8 +188,8 @@ const (
 // shortID is an id as the Gemini Developer API gives them to files.
 func shortID(_ place, rng *rand.Rand) string { return letters(rng, 12, lowerAlnum) }
 
-// placeID is an id as each back end gives them to caches and jobs: on Vertex AI 19 digits, which fit into an
-// int64.
+// placeID is an id as each back end gives them to caches and jobs: on Vertex AI 19 digits, which
+// fit into an int64.
 func placeID(at place, rng *rand.Rand) string {
 	if at.location == "" {
 		return letters(rng, 32, lowerAlnum)

@@ -14,8 +14,8 @@ type Resource struct {
 	Created  time.Time
 }
 
-// Resources returns everything that exists, in the order in which it was made. What has expired or was deleted
-// is gone.
+// Resources returns everything that exists, in the order in which it was made. What has expired or
+// was deleted is gone.
 func (e *Emulator) Resources() []Resource {
 	now := time.Now()
 	list := e.resources.list(now, func(*record) bool { return true })
@@ -27,10 +27,11 @@ func (e *Emulator) Resources() []Resource {
 	return all
 }
 
-// SetState puts a resource into a state from now on, whatever the time: a file into PROCESSING, ACTIVE or
-// FAILED, a document into STATE_PENDING, STATE_ACTIVE or STATE_FAILED, a job into JOB_STATE_FAILED, a batch into
-// BATCH_STATE_EXPIRED, an operation into RUNNING, DONE or FAILED, and so on. "" leaves it to Config.Processing
-// again. It reports false if there is no resource of that name, as answers have it, or its kind has no states.
+// SetState puts a resource into a state from now on, whatever the time: a file into PROCESSING,
+// ACTIVE or FAILED, a document into STATE_PENDING, STATE_ACTIVE or STATE_FAILED, a job into
+// JOB_STATE_FAILED, a batch into BATCH_STATE_EXPIRED, an operation into RUNNING, DONE or FAILED,
+// and so on. "" leaves it to Config.Processing again. It reports false if there is no resource of
+// that name, as answers have it, or its kind has no states.
 func (e *Emulator) SetState(name, state string) bool {
 	now := time.Now()
 	kept, ok := e.named(name)
@@ -41,8 +42,8 @@ func (e *Emulator) SetState(name, state string) bool {
 	return ok
 }
 
-// FileContent returns what a file or a document of a file search store holds, which Google lets nobody download
-// who has uploaded it.
+// FileContent returns what a file or a document of a file search store holds, which Google lets
+// nobody download who has uploaded it.
 func (e *Emulator) FileContent(name string) (content []byte, ok bool) {
 	r, ok := e.named(name)
 	if !ok || r.kind != kinds["files"] && r.kind != kinds["documents"] {

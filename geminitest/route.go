@@ -14,7 +14,8 @@ const (
 	vertex = "vertex"
 )
 
-// The methods of base models. Those of resources stand in the table; others are known by their collection.
+// The methods of base models. Those of resources stand in the table; others are known by their
+// collection.
 const (
 	generateContent       = "generateContent"
 	streamGenerateContent = "streamGenerateContent"
@@ -64,7 +65,8 @@ func (c route) embeds() bool {
 	return c.method == embedContent || c.method == batchEmbedContents || c.method == predict
 }
 
-// routeOf reads host and path. What leads nowhere has refused set, and as much of the rest as could be read.
+// routeOf reads host and path. What leads nowhere has refused set, and as much of the rest as could
+// be read.
 func routeOf(r *http.Request) route {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -117,8 +119,8 @@ func (c route) emulated() bool {
 	return c.generates() && !c.upload || c.answer != nil || c.serve != nil || c.session != ""
 }
 
-// hostOf tells what a host of Google's serves. Multi-regions have hosts of their own kind (REP), on which alone
-// they are reached.
+// hostOf tells what a host of Google's serves. Multi-regions have hosts of their own kind (REP), on
+// which alone they are reached.
 func hostOf(host string) (backend, location string, google bool) {
 	const suffix = "." + "googleapis.com"
 	switch name, ok := strings.CutSuffix(host, suffix); {
@@ -146,8 +148,9 @@ func plain(s string) bool {
 	return s != "" && len(s) <= 40 && !strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' })
 }
 
-// readVertex reads "[projects/P/locations/L/]publishers/google/models[/M[:method]]". Without a project it is
-// the key's, in the host's location ("express mode"). It returns what follows the place.
+// readVertex reads "[projects/P/locations/L/]publishers/google/models[/M[:method]]". Without a
+// project it is the key's, in the host's location ("express mode"). It returns what follows the
+// place.
 func (c *route) readVertex(verb string, rest []string, hostLocation string) []string {
 	c.location = hostLocation
 	if len(rest) >= 4 && rest[0] == "projects" && rest[2] == "locations" {
@@ -168,8 +171,8 @@ func (c *route) readVertex(verb string, rest []string, hostLocation string) []st
 	return rest
 }
 
-// readModels reads "models", "models/M" or "models/M:method". Of any other, the method is the collection's
-// name.
+// readModels reads "models", "models/M" or "models/M:method". Of any other, the method is the
+// collection's name.
 func (c *route) readModels(verb string, rest []string) {
 	if len(rest) == 0 {
 		return

@@ -30,7 +30,8 @@ func (t withToken) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(r)
 }
 
-// sdkClients returns an unmodified SDK client for each back end. A base of "" means Google's own hosts.
+// sdkClients returns an unmodified SDK client for each back end. A base of "" means Google's own
+// hosts.
 func sdkClients(t *testing.T, rt http.RoundTripper, base string) map[string]*genai.Client {
 	t.Helper()
 	clients := map[string]*genai.Client{}

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Server is an emulator that listens on loopback. All of Google's hosts are reached there: the path says which
-// back end and, for Vertex AI, which location is meant.
+// Server is an emulator that listens on loopback. All of Google's hosts are reached there: the path
+// says which back end and, for Vertex AI, which location is meant.
 type Server struct {
 	*Emulator
 	URL string // "http://127.0.0.1:port", for base_url
@@ -26,8 +26,8 @@ type Server struct {
 	handlers sync.WaitGroup
 }
 
-// NewServer starts an emulator on a free port of loopback, and closes it when the test ends. It fails the test
-// if it cannot.
+// NewServer starts an emulator on a free port of loopback, and closes it when the test ends. It
+// fails the test if it cannot.
 func NewServer(tb testing.TB, cfg Config) *Server {
 	tb.Helper()
 	s, err := Start(cfg)
@@ -38,8 +38,8 @@ func NewServer(tb testing.TB, cfg Config) *Server {
 	return s
 }
 
-// Start is [NewServer] for programs. The caller closes it. The error is that of [Config.Validate], or of
-// listening.
+// Start is [NewServer] for programs. The caller closes it. The error is that of [Config.Validate],
+// or of listening.
 func Start(cfg Config) (*Server, error) {
 	return Listen(cfg, "127.0.0.1:0")
 }
@@ -80,8 +80,8 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request) {
 	s.ServeHTTP(w, r)
 }
 
-// Close stops listening, breaks off what is being answered, and waits until nothing of the server is left. It
-// may be called twice.
+// Close stops listening, breaks off what is being answered, and waits until nothing of the server
+// is left. It may be called twice.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true

@@ -26,8 +26,8 @@ const (
 	interactionsGet    = "interactions.get"
 )
 
-// table lists the methods that are about resources. Those that generate, count, embed and list base models are
-// read by readModels.
+// table lists the methods that are about resources. Those that generate, count, embed and list base
+// models are read by readModels.
 var table = func() map[string][]apiMethod {
 	const (
 		get, post, patch, del, put = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete, http.MethodPut
@@ -168,7 +168,8 @@ func (c *route) readTable(verb string, rest []string) {
 	}
 }
 
-// matches compares a path with a pattern, and takes out of it the model, the resource, and the tail.
+// matches compares a path with a pattern, and takes out of it the model, the resource, and the
+// tail.
 func (c *route) matches(pattern string, segments []string) bool {
 	wanted := strings.Split(pattern, "/")
 	tail := wanted[len(wanted)-1] == "**"

@@ -10,11 +10,13 @@ type row struct {
 // longInput is the number of input tokens of a request above which the long rates hold.
 const longInput = 200_000
 
-// Package quota has a table of its own, quota/table.go: neither can share the mistakes of the other.
+// Package quota has a table of its own, quota/table.go: neither can share the mistakes of the
+// other.
 
-// throughput is the table of "Supported models" of Google's Provisioned Throughput pages, as of mid 2026
-// (cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/supported-models). Where it gives no
-// rate for cached tokens they cost a tenth, as the page on measuring says for its examples.
+// throughput is the table of "Supported models" of Google's Provisioned Throughput pages, as of mid
+// 2026 (cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/supported-models).
+// Where it gives no rate for cached tokens they cost a tenth, as the page on measuring says for its
+// examples.
 var throughput = map[string]row{
 	"gemini-3.6-flash":       {perGSU: 675, rates: Burndown{1, 1, 0.1, 0.1, 5}},
 	"gemini-3.5-flash":       {perGSU: 675, rates: Burndown{1, 1, 0.1, 0.1, 6}},

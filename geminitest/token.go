@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// createToken makes an ephemeral token for live sessions (ai.google.dev/gemini-api/docs/ephemeral-tokens): good
-// for half an hour and one session, to be begun within a minute, unless the caller says otherwise. There are no
-// live sessions here for it to open.
+// createToken makes an ephemeral token for live sessions
+// (ai.google.dev/gemini-api/docs/ephemeral-tokens): good for half an hour and one session, to be
+// begun within a minute, unless the caller says otherwise. There are no live sessions here for it
+// to open.
 func (e *Emulator) createToken(c call, in object) (any, *Answer) {
 	now := time.Now()
 	expires, refused := expiry(now, object{"expireTime": in.field("expireTime")}, now.Add(30*time.Minute))

@@ -9,10 +9,11 @@ import (
 	"sync"
 )
 
-// RoundTrip answers a request without a network, as an [http.RoundTripper]: the emulator itself is the
-// transport. It reaches every host of Google's, and works inside a testing/synctest bubble. The answer's header
-// arrives with the first byte that is sent, so streams stream; when the request's context ends, so do RoundTrip
-// and reads of the body. Close the body, or read it to its end, as with any transport.
+// RoundTrip answers a request without a network, as an [http.RoundTripper]: the emulator itself is
+// the transport. It reaches every host of Google's, and works inside a testing/synctest bubble. The
+// answer's header arrives with the first byte that is sent, so streams stream; when the request's
+// context ends, so do RoundTrip and reads of the body. Close the body, or read it to its end, as
+// with any transport.
 func (e *Emulator) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if err := ctx.Err(); err != nil {
@@ -33,9 +34,9 @@ func (e *Emulator) RoundTrip(req *http.Request) (*http.Response, error) {
 
 	w := &memory{ctx: ctx, header: http.Header{}, ready: make(chan struct{}), stop: stop}
 	w.changed = sync.NewCond(&w.mu)
-	// As with a real connection, the end of the request's context ends the reading of a body, too, even of one
-	// that the handler has written to its end. It does not matter any more once the body is closed or read to
-	// its end.
+	// As with a real connection, the end of the request's context ends the reading of a body, too,
+	// even of one that the handler has written to its end. It does not matter any more once the
+	// body is closed or read to its end.
 	w.detach = context.AfterFunc(ctx, func() { w.cancel(context.Cause(ctx)) })
 	go func() {
 		defer stop()

@@ -47,7 +47,8 @@ var tuningSpecs = []string{
 	"reinforcementTuningSpec", "labels", "customBaseModel", "outputUri", "encryptionSpec",
 }
 
-// createTuningJob begins to tune a model of Vertex AI. The model and its endpoint are there at once.
+// createTuningJob begins to tune a model of Vertex AI. The model and its endpoint are there at
+// once.
 func (e *Emulator) createTuningJob(c call, in object) (any, *Answer) {
 	base := in.text("baseModel")
 	if from := in.object("preTunedModel").text("tunedModelName"); from != "" {
@@ -140,7 +141,8 @@ func (e *Emulator) keepBaseModel(c call, _ object) (any, *Answer) {
 	return nil, new(denied("aiplatform.models."+verb, "projects/"+at.project+"/locations/"+at.location+"/publishers/google/models/"+c.model))
 }
 
-// useTuned lets a tuned model or an endpoint answer as the model that it was made of, if it is ready.
+// useTuned lets a tuned model or an endpoint answer as the model that it was made of, if it is
+// ready.
 func (e *Emulator) useTuned(c *call) *Answer {
 	r, refused := e.find(*c, c.tuned)
 	switch {

@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// The limits of uploads: a file's size is documented (ai.google.dev/gemini-api/docs/files), chunks but the last
-// are multiples of what the server says, and sessions live for a week (cloud.google.com/storage/docs/resumable-uploads).
+// The limits of uploads: a file's size is documented (ai.google.dev/gemini-api/docs/files), chunks
+// but the last are multiples of what the server says, and sessions live for a week
+// (cloud.google.com/storage/docs/resumable-uploads).
 const (
 	maxFile     = 2 << 30
 	granularity = 256 << 10
 	sessionLife = 7 * 24 * time.Hour
 )
 
-// session is a resumable upload that has begun. It belongs to the project that began it. Nothing exists yet of
-// what is uploaded.
+// session is a resumable upload that has begun. It belongs to the project that began it. Nothing
+// exists yet of what is uploaded.
 type session struct {
 	at       place
 	began    time.Time
@@ -103,8 +104,8 @@ func tooLarge() Answer {
 	return InvalidArgument("The file size exceeds the limit: 2147483648 bytes.")
 }
 
-// continueUpload answers a request to the URL of a session. The URL is a secret of its own, so a request without
-// a credential will do; one with another project's will not.
+// continueUpload answers a request to the URL of a session. The URL is a secret of its own, so a
+// request without a credential will do; one with another project's will not.
 func (e *Emulator) continueUpload(p *reply, c call, body []byte) {
 	s := e.uploads.get(c.session)
 	switch {
@@ -180,8 +181,8 @@ func (s *session) wrong(format string, args ...any) progress {
 	return progress{state: "active", size: s.size, status: 400, body: InvalidArgument(fmt.Sprintf(format, args...)).Body}
 }
 
-// take appends a chunk, which must begin where the last one ended, and finishes the upload with the last. s.mu
-// is held.
+// take appends a chunk, which must begin where the last one ended, and finishes the upload with the
+// last. s.mu is held.
 func (s *session) take(c call, chunk []byte, last bool) progress {
 	offset, err := strconv.Atoi(c.header.Get(uploadHeader + "Offset"))
 	size := s.size + len(chunk)
@@ -209,7 +210,8 @@ func (s *session) take(c call, chunk []byte, last bool) progress {
 	return progress{state: "final", status: 200, body: s.answer}
 }
 
-// endUpload refuses a request for good: a status tells clients that it would not help to send it again.
+// endUpload refuses a request for good: a status tells clients that it would not help to send it
+// again.
 func (e *Emulator) endUpload(p *reply, refused Answer) {
 	if refused.Header == nil {
 		refused.Header = http.Header{}
@@ -228,8 +230,8 @@ func (e *Emulator) project(id string) *Project {
 	return nil
 }
 
-// OpenUploads returns how many resumable uploads have begun and are neither finished nor cancelled: what they
-// were to make does not exist.
+// OpenUploads returns how many resumable uploads have begun and are neither finished nor cancelled:
+// what they were to make does not exist.
 func (e *Emulator) OpenUploads() int {
 	e.uploads.mu.Lock()
 	defer e.uploads.mu.Unlock()

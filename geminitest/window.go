@@ -8,8 +8,8 @@ import (
 	_ "time/tzdata" // the day of quotas is California's, whatever the machine knows about time zones
 )
 
-// pacific is where the day of a quota begins (ai.google.dev/gemini-api/docs/rate-limits: "RPD quotas reset at
-// midnight Pacific time").
+// pacific is where the day of a quota begins (ai.google.dev/gemini-api/docs/rate-limits: "RPD
+// quotas reset at midnight Pacific time").
 var pacific = func() *time.Location {
 	loc, err := time.LoadLocation("America/Los_Angeles")
 	if err != nil {

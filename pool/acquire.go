@@ -8,13 +8,13 @@ import (
 	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
-// Acquire reserves an endpoint for r. It returns at once if one is ready. Otherwise it waits for at most
-// r.MaxWait, and not past r.Deadline or the end of ctx: calls that are not batch first, then first come first
-// served. It does not wait if nothing can open in time.
+// Acquire reserves an endpoint for r. It returns at once if one is ready. Otherwise it waits for at
+// most r.MaxWait, and not past r.Deadline or the end of ctx: calls that are not batch first, then
+// first come first served. It does not wait if nothing can open in time.
 //
-// It fails with an [*ExhaustedError] that says why and when to come back, with [ErrClosed], or with the error
-// of ctx. When a deadline passes while the call waits it fails with an *ExhaustedError, which says more. Call
-// it again with the same r for the next attempt.
+// It fails with an [*ExhaustedError] that says why and when to come back, with [ErrClosed], or with
+// the error of ctx. When a deadline passes while the call waits it fails with an *ExhaustedError,
+// which says more. Call it again with the same r for the next attempt.
 func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 	defer p.outbox.deliver()
 	if err := ctx.Err(); err != nil {
@@ -134,7 +134,8 @@ func (t *trial) lease(tier *tier) (Lease, bool) {
 			return l, true
 		}
 	}
-	// The picked one has no room, or none was picked. Try every other candidate before moving to the next tier.
+	// The picked one has no room, or none was picked. Try every other candidate before moving to
+	// the next tier.
 	return t.leaseAny(tier, func(c *candidate) bool { return c == picked })
 }
 
@@ -159,8 +160,8 @@ func (t *trial) ready(c *candidate) bool {
 	return c.ready(t.now, t.at) && t.r.wants(c, t.now) && !t.holdsBack(c)
 }
 
-// holdsBack reports whether the request leaves a candidate alone that it could have: calls that go first want
-// it, or those that waited go in slots.
+// holdsBack reports whether the request leaves a candidate alone that it could have: calls that go
+// first want it, or those that waited go in slots.
 func (t *trial) holdsBack(c *candidate) bool {
 	return t.spread && t.slot(c) > t.at || t.defers(c)
 }
@@ -174,7 +175,8 @@ func (t *trial) slot(c *candidate) int64 {
 	return t.pool.instant(d.nextSlot(t.now, gap, t.r.Batch))
 }
 
-// defers reports whether this is a batch call and a candidate is wanted by an interactive call that waits.
+// defers reports whether this is a batch call and a candidate is wanted by an interactive call that
+// waits.
 func (t *trial) defers(c *candidate) bool {
 	q := t.pool.queue
 	if !t.r.Batch || q.interactive.Load() == 0 {
@@ -187,7 +189,8 @@ func (t *trial) defers(c *candidate) bool {
 	return q.wantedLocked(c, t.now)
 }
 
-// survey is what one look at candidates shows to one request. Instants are Forever where nothing is known.
+// survey is what one look at candidates shows to one request. Instants are Forever where nothing is
+// known.
 type survey struct {
 	wake     int64      // when the first of them could be asked
 	earliest int64      // the moment before which none certainly can

@@ -5,27 +5,28 @@ import (
 	"time"
 )
 
-// Google bills less for what a prompt begins with as a recent one did, if that one was answered in the same
-// project and location (implicit caching: https://ai.google.dev/gemini-api/docs/caching). So the calls of one
-// conversation prefer one endpoint, which is found by hashing: every replica of a service finds the same, and
-// nothing is remembered of any user.
+// Google bills less for what a prompt begins with as a recent one did, if that one was answered in
+// the same project and location (implicit caching: https://ai.google.dev/gemini-api/docs/caching).
+// So the calls of one conversation prefer one endpoint, which is found by hashing: every replica of
+// a service finds the same, and nothing is remembered of any user.
 //
-// Load comes first: an endpoint that carries more than its share passes calls on to the next in their order.
-// For as long as that lasts they are calls of the same conversations, because each has a bound of its own: a
-// conversation that went back and forth would find its prefix cold time and again.
+// Load comes first: an endpoint that carries more than its share passes calls on to the next in
+// their order. For as long as that lasts they are calls of the same conversations, because each has
+// a bound of its own: a conversation that went back and forth would find its prefix cold time and
+// again.
 
 const (
-	// What an affinity may load an endpoint with is between these many fair shares, by weight, of what the
-	// ready endpoints carry. Each call counts twice: while it is under way, and for half a minute from its
-	// beginning. The first alone shifts with chance from moment to moment; the second does not see that an
-	// endpoint is slow.
+	// What an affinity may load an endpoint with is between these many fair shares, by weight, of
+	// what the ready endpoints carry. Each call counts twice: while it is under way, and for half a
+	// minute from its beginning. The first alone shifts with chance from moment to moment; the
+	// second does not see that an endpoint is slow.
 	leastBound = 1.15
 	mostBound  = 1.25
 	// A load of fewer calls is not worth moving one for.
 	fewCalls  = 8  // under way
 	fewRecent = 48 // begun within half a minute
-	// fewTokens are too few to be cached, whatever the model: half of 1,024, the fewest by the source above,
-	// because they are estimated.
+	// fewTokens are too few to be cached, whatever the model: half of 1,024, the fewest by the
+	// source above, because they are estimated.
 	fewTokens = 512
 	// aCall is what one more call adds to a load: it is under way, and recent.
 	aCall = 2
@@ -54,8 +55,8 @@ func (p *preference) before(q *preference) bool {
 	return p.score > q.score
 }
 
-// choosing makes the calls that choose by load do so one after the other, and keeps the weight of a large
-// tier for a while.
+// choosing makes the calls that choose by load do so one after the other, and keeps the weight of a
+// large tier for a while.
 type choosing struct {
 	sync.Mutex
 
@@ -64,12 +65,12 @@ type choosing struct {
 	until   int64
 }
 
-// surveyEach is how long, for each candidate, the weight of a large tier is believed: it keeps the survey
-// under a thousandth of a processor.
+// surveyEach is how long, for each candidate, the weight of a large tier is believed: it keeps the
+// survey under a thousandth of a processor.
 const surveyEach = 100 * time.Microsecond
 
-// leaseAffine leases the first candidate of a tier that there is, in the order in which the request's affinity
-// prefers them. Those that carry more than their share come last.
+// leaseAffine leases the first candidate of a tier that there is, in the order in which the
+// request's affinity prefers them. Those that carry more than their share come last.
 func (t *trial) leaseAffine(tier *tier) (Lease, bool) {
 	var room [near]preference
 	list := t.nearest(tier, t.r.Affinity, room[:0])
@@ -104,7 +105,8 @@ func (t *trial) leaseAffine(tier *tier) (Lease, bool) {
 	})
 }
 
-// nearest appends the ready candidates that an affinity prefers: all of a small tier, near of a large one.
+// nearest appends the ready candidates that an affinity prefers: all of a small tier, near of a
+// large one.
 func (t *trial) nearest(tier *tier, affinity uint64, list []preference) []preference {
 	if len(tier.candidates) > near {
 		return tier.ring.walk(tier, affinity, t.ready, list)
@@ -117,8 +119,9 @@ func (t *trial) nearest(tier *tier, affinity uint64, list []preference) []prefer
 	return list
 }
 
-// choose looks at what the candidates carry and returns the foremost, which from now on expects the call.
-// Calls that come at once choose one after the other, or all would find room where there is room for one.
+// choose looks at what the candidates carry and returns the foremost, which from now on expects the
+// call. Calls that come at once choose one after the other, or all would find room where there is
+// room for one.
 func (t *trial) choose(tier *tier, list []preference) int {
 	tier.choosing.Lock()
 	defer tier.choosing.Unlock()
@@ -138,8 +141,8 @@ func foremost(list []preference) int {
 	return best
 }
 
-// judgeLoad finds the candidates that would carry more than they may with one call more. An idle one may
-// always: a caller who makes one call after the other stays.
+// judgeLoad finds the candidates that would carry more than they may with one call more. An idle
+// one may always: a caller who makes one call after the other stays.
 func (t *trial) judgeLoad(tier *tier, list []preference) {
 	sum, weights := 0.0, 0.0
 	for i := range list {
@@ -161,8 +164,8 @@ func (t *trial) judgeLoad(tier *tier, list []preference) {
 	}
 }
 
-// readyWeight returns the weight of a large tier's ready candidates, as of a moment ago. The caller holds the
-// lock of tier.choosing.
+// readyWeight returns the weight of a large tier's ready candidates, as of a moment ago. The caller
+// holds the lock of tier.choosing.
 func (t *trial) readyWeight(tier *tier) float64 {
 	k := &tier.choosing
 	changes := t.r.state.plan.changes.Load()
@@ -179,8 +182,8 @@ func (t *trial) readyWeight(tier *tier) float64 {
 	return k.weight
 }
 
-// home returns the candidate that further turns of the call will prefer; nil if there will be none, or the
-// call is too small to be cached.
+// home returns the candidate that further turns of the call will prefer; nil if there will be none,
+// or the call is too small to be cached.
 func (t *trial) home(tier *tier) *candidate {
 	if t.r.Prefix == 0 || t.r.state.need.Input < fewTokens {
 		return nil

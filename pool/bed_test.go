@@ -20,7 +20,8 @@ const (
 // small is a call of a few tokens.
 var small = pool.Need{Input: 100, Output: 100}
 
-// bed is a pool on a time line of its own: nothing passes but what is passed as an argument, unless a test sleeps.
+// bed is a pool on a time line of its own: nothing passes but what is passed as an argument, unless
+// a test sleeps.
 type bed struct {
 	t     *testing.T
 	pool  *pool.Pool
@@ -28,7 +29,8 @@ type bed struct {
 	log   *bytes.Buffer
 }
 
-// inBubble runs a test on a bed. The time line starts with the year 2000 in UTC, which is four in the afternoon in Los Angeles.
+// inBubble runs a test on a bed. The time line starts with the year 2000 in UTC, which is four in
+// the afternoon in Los Angeles.
 func inBubble(t *testing.T, cfg pool.Config, test func(t *testing.T, b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) { test(t, newBed(t, cfg)) })

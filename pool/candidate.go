@@ -8,8 +8,8 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// candidate is an endpoint as it stands for one model. It holds no state: its slots lead to the entries of
-// the model's memory, which are made when the candidate is first used.
+// candidate is an endpoint as it stands for one model. It holds no state: its slots lead to the
+// entries of the model's memory, which are made when the candidate is first used.
 type candidate struct {
 	endpoint
 
@@ -137,8 +137,8 @@ func (c *candidate) sharedWake(at int64) int64 {
 	return wake
 }
 
-// ready reports, without side effect, whether no cooldown and no breaker keeps the endpoint from a call. A
-// limit or an order may still refuse it.
+// ready reports, without side effect, whether no cooldown and no breaker keeps the endpoint from a
+// call. A limit or an order may still refuse it.
 func (c *candidate) ready(now time.Time, at int64) bool {
 	if c.cooldownWake(at) > at {
 		return false
@@ -158,11 +158,13 @@ type opening struct {
 // wake returns the earliest moment at which the endpoint could be asked.
 func (o *opening) wake() int64 { return max(o.cooldown, o.breaker, o.room) }
 
-// onlyBreaker reports whether the breaker is all that keeps the endpoint from being asked, but for limits.
+// onlyBreaker reports whether the breaker is all that keeps the endpoint from being asked, but for
+// limits.
 func (o *opening) onlyBreaker(at int64) bool { return o.cooldown <= at && o.breaker > at }
 
-// earliest returns the moment before which the endpoint certainly cannot be asked. It is wake but for what
-// may change before: a concurrent call may end, and the last endpoint is asked past its breaker.
+// earliest returns the moment before which the endpoint certainly cannot be asked. It is wake but
+// for what may change before: a concurrent call may end, and the last endpoint is asked past its
+// breaker.
 func (o *opening) earliest(at int64) int64 {
 	wake := o.wake()
 	if o.onlyBreaker(at) {
@@ -174,7 +176,8 @@ func (o *opening) earliest(at int64) int64 {
 	return wake
 }
 
-// ask returns when to look again. The last endpoint is asked past its breaker as soon as there is room.
+// ask returns when to look again. The last endpoint is asked past its breaker as soon as there is
+// room.
 func (o *opening) ask(at int64) int64 {
 	if o.onlyBreaker(at) && o.room > at {
 		return o.room
@@ -182,8 +185,8 @@ func (o *opening) ask(at int64) int64 {
 	return o.wake()
 }
 
-// opens answers the one question: can the endpoint take a call with this need now, and if not, when? Forever
-// means that nothing is known to end what keeps it.
+// opens answers the one question: can the endpoint take a call with this need now, and if not,
+// when? Forever means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	o := opening{cooldown: c.cooldownWake(at), breaker: at, room: at}
 	if b := c.breaker(); b != nil {
@@ -221,7 +224,8 @@ func (c *candidate) weightAt(now time.Time) float64 {
 	return c.Weight
 }
 
-// loadAt returns the tokens in flight per unit of weight and of headroom that is left; lower is better.
+// loadAt returns the tokens in flight per unit of weight and of headroom that is left; lower is
+// better.
 func (c *candidate) loadAt(now time.Time) float64 {
 	e := c.own.entry.Load()
 	if e == nil {
@@ -240,8 +244,8 @@ func (c *candidate) loadAt(now time.Time) float64 {
 	return float64(tokens) / max(headroom, 1e-6)
 }
 
-// carries returns how many calls are under way, and how many began recently. Those that are expected count
-// in both.
+// carries returns how many calls are under way, and how many began recently. Those that are
+// expected count in both.
 func (c *candidate) carries(at int64) (calls int, recent float64) {
 	e := c.own.entry.Load()
 	if e == nil {
@@ -252,8 +256,8 @@ func (c *candidate) carries(at int64) (calls int, recent float64) {
 	return int(underWay + coming), recent + float64(coming)
 }
 
-// expect notes that n more calls have chosen the endpoint and will ask it for a lease or, with a negative n,
-// that they have asked.
+// expect notes that n more calls have chosen the endpoint and will ask it for a lease or, with a
+// negative n, that they have asked.
 func (c *candidate) expect(n int64) {
 	c.use()
 	c.own.entry.Load().load.coming.Add(n)

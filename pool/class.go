@@ -14,24 +14,25 @@ type Class string
 const (
 	// ClassOK is a good answer. It ends the cooldowns that its call passed as a probe.
 	ClassOK Class = "ok"
-	// ClassMinuteQuota means that the project's quota for the model is used up for this minute. The project's
-	// model is on cooldown for the server's hint.
+	// ClassMinuteQuota means that the project's quota for the model is used up for this minute. The
+	// project's model is on cooldown for the server's hint.
 	ClassMinuteQuota Class = "minute_quota"
-	// ClassDayQuota means that it is used up for the day. The project's model is on cooldown until midnight in
-	// Los Angeles, but for a few probes.
+	// ClassDayQuota means that it is used up for the day. The project's model is on cooldown until
+	// midnight in Los Angeles, but for a few probes.
 	ClassDayQuota Class = "day_quota"
-	// ClassNoQuota means that the project has no quota at all for the model. The project's model is probed
-	// once an hour.
+	// ClassNoQuota means that the project has no quota at all for the model. The project's model is
+	// probed once an hour.
 	ClassNoQuota Class = "no_quota"
-	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is on cooldown
-	// for 1 s, doubling to 30 min while it repeats.
+	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is
+	// on cooldown for 1 s, doubling to 30 min while it repeats.
 	ClassQuotaUnknown Class = "quota_unknown"
-	// ClassContention means that the location has no room for pay-as-you-go now. The project's model there is
-	// on cooldown for 400 ms, then paced.
+	// ClassContention means that the location has no room for pay-as-you-go now. The project's
+	// model there is on cooldown for 400 ms, then paced.
 	ClassContention Class = "contention"
-	// ClassProvisionedFull means that the Provisioned Throughput order is full, or absent. It is on cooldown
-	// until its ledger has room: at least 250 ms, doubling to 30 s while it repeats. If the order served lately,
-	// the cooldown is only 1/64 of its window, because the ledger tells which calls fit.
+	// ClassProvisionedFull means that the Provisioned Throughput order is full, or absent. It is on
+	// cooldown until its ledger has room: at least 250 ms, doubling to 30 s while it repeats. If
+	// the order served lately, the cooldown is only 1/64 of its window, because the ledger tells
+	// which calls fit.
 	ClassProvisionedFull Class = "provisioned_full"
 	// ClassOverloaded means that the model has too few servers now. The breaker counts it.
 	ClassOverloaded Class = "overloaded"
@@ -39,22 +40,23 @@ const (
 	ClassServerFault Class = "server_fault"
 	// ClassTransport means that no whole answer came. The breaker counts it.
 	ClassTransport Class = "transport"
-	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed. The key is on cooldown; its
-	// project goes on with the other keys. It is probed after 1 min, doubling to 1 h, as are the next three.
+	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed. The key is on
+	// cooldown; its project goes on with the other keys. It is probed after 1 min, doubling to 1 h,
+	// as are the next three.
 	ClassKeyDead Class = "key_dead"
-	// ClassProjectMisconfigured means that an API is off or a permission is missing. The project is on
-	// cooldown.
+	// ClassProjectMisconfigured means that an API is off or a permission is missing. The project is
+	// on cooldown.
 	ClassProjectMisconfigured Class = "project_misconfigured"
 	// ClassBilling means that the account has no money. The project is on cooldown.
 	ClassBilling Class = "billing"
-	// ClassEgressBlocked means that Google does not serve the place this program runs in. The back end is on
-	// cooldown.
+	// ClassEgressBlocked means that Google does not serve the place this program runs in. The back
+	// end is on cooldown.
 	ClassEgressBlocked Class = "egress_blocked"
-	// ClassModelForbidden means that the project may not use the model. The project's model is probed once an
-	// hour.
+	// ClassModelForbidden means that the project may not use the model. The project's model is
+	// probed once an hour.
 	ClassModelForbidden Class = "model_forbidden"
-	// ClassModelMissing means that the model does not exist. The project's model in the location is probed
-	// once an hour.
+	// ClassModelMissing means that the model does not exist. The project's model in the location is
+	// probed once an hour.
 	ClassModelMissing Class = "model_missing"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
@@ -100,8 +102,8 @@ func probed(first time.Duration, remember bool) cooldown.Rule {
 	return cooldown.Rule{Ending: cooldown.Probed, Probe: first, ProbeMax: time.Hour, Remember: remember}
 }
 
-// rules has a rule for every class: see the comments of the classes. The clamp of 65 s is the longest wait of
-// a minute's quota and some slack.
+// rules has a rule for every class: see the comments of the classes. The clamp of 65 s is the
+// longest wait of a minute's quota and some slack.
 var rules = indexed(map[Class]*rule{
 	ClassOK:          {},
 	ClassCallerFault: {},
@@ -155,9 +157,9 @@ func (c Class) rule() *rule {
 	return rules[ClassCancelled]
 }
 
-// provenFull is the rule for a full order that is known to exist. Its cooldown is a share of its window, 25 ms
-// at least: the ledger says of every call whether it fits, and small calls may where a large one was refused.
-// But where the ledger is wrong it does not find out at every call.
+// provenFull is the rule for a full order that is known to exist. Its cooldown is a share of its
+// window, 25 ms at least: the ledger says of every call whether it fits, and small calls may where
+// a large one was refused. But where the ledger is wrong it does not find out at every call.
 var provenFull = cooldown.Rule{Ending: cooldown.Timed, Min: 25 * time.Millisecond, Max: 30 * time.Second, Jitter: 0.1, Flat: true}
 
 // provenShare is that share, as a divisor.
@@ -169,6 +171,6 @@ func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
 func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
 
-// NeedsOperator reports whether only a successful probe ends the class's cooldown: an operator has to do
-// something, or the call is wrong for the endpoint.
+// NeedsOperator reports whether only a successful probe ends the class's cooldown: an operator has
+// to do something, or the call is wrong for the endpoint.
 func (c Class) NeedsOperator() bool { return c.rule().Ending == cooldown.Probed }

@@ -18,12 +18,13 @@ type life struct {
 	from string
 	// rests is everything that rests then; all that is not named does not. See scene.resting.
 	rests []string
-	// lengths are those of rests that end after a time, one after the other, while no hint is given; jitter is the share that may be
-	// added. hints are lengths for a hint.
+	// lengths are those of rests that end after a time, one after the other, while no hint is
+	// given; jitter is the share that may be added. hints are lengths for a hint.
 	lengths []time.Duration
 	jitter  float64
 	hints   map[time.Duration]time.Duration
-	// gaps are those between probes that are refused again. last says that there are no more of them.
+	// gaps are those between probes that are refused again. last says that there are no more of
+	// them.
 	gaps []time.Duration
 	last bool
 	// lasting says that only a probe ends it.
@@ -135,7 +136,8 @@ func doubling(first, most time.Duration) []time.Duration {
 	return append(all, most, most)
 }
 
-// scene has a sibling of every kind: keys, locations, models, model versions, orders, projects, back ends.
+// scene has a sibling of every kind: keys, locations, models, model versions, orders, projects,
+// back ends.
 func scene() pool.Config {
 	v := keyless("v", "global", "eu")
 	v.Provisioned = []pool.Order{{Model: flash, Location: "global", GSUs: 1000}}

@@ -51,14 +51,15 @@ type modelCounts struct {
 	waitTime                 atomic.Int64 // nanoseconds
 }
 
-// ModelStat is what became of the calls for one model. Counts are cumulative. They start anew if the pool
-// forgets the model, as it may one that does not exist.
+// ModelStat is what became of the calls for one model. Counts are cumulative. They start anew if
+// the pool forgets the model, as it may one that does not exist.
 type ModelStat struct {
 	Model string
-	// CallCount counts the calls that asked for an endpoint. A call counts once, whatever its attempts; one
-	// that a fallback model serves counts for both.
+	// CallCount counts the calls that asked for an endpoint. A call counts once, whatever its
+	// attempts; one that a fallback model serves counts for both.
 	CallCount int64
-	// WaitCount counts the waits for an endpoint, of which a call may have several. WaitDuration adds them up.
+	// WaitCount counts the waits for an endpoint, of which a call may have several. WaitDuration
+	// adds them up.
 	WaitCount    int64
 	WaitDuration time.Duration
 	// ExhaustedCount counts how often a call asked for an endpoint and got none.

@@ -8,32 +8,35 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// Calls that waited together become free to go together: when a burst leaves the window of a minute, or a
-// cooldown ends. Sent at once they would be a burst again. Google asks for traffic that is smooth over the
-// minute, and names spikes of seconds and sharp increases as reasons for refusals
-// (https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on 2026-11-22). So a queue
-// drains in slots.
+// Calls that waited together become free to go together: when a burst leaves the window of a
+// minute, or a cooldown ends. Sent at once they would be a burst again. Google asks for traffic
+// that is smooth over the minute, and names spikes of seconds and sharp increases as reasons for
+// refusals (https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on
+// 2026-11-22). So a queue drains in slots.
 const (
-	// drainRate is how fast, as a multiple of what the limits allow in the mean. What a minute allows is spread
-	// over 30 s, and a queue still becomes shorter while calls keep coming as fast as the limits allow.
+	// drainRate is how fast, as a multiple of what the limits allow in the mean. What a minute
+	// allows is spread over 30 s, and a queue still becomes shorter while calls keep coming as fast
+	// as the limits allow.
 	drainRate = 2
 	// drainBurst calls go at once, so that a short queue notices nothing.
 	drainBurst = 10
-	// drainStart is how many calls a second begin where a cooldown has ended and no limit is known. It doubles
-	// every second: an endpoint that still refuses has refused few, and one that takes everything gets it soon.
+	// drainStart is how many calls a second begin where a cooldown has ended and no limit is known.
+	// It doubles every second: an endpoint that still refuses has refused few, and one that takes
+	// everything gets it soon.
 	drainStart = 20
 	// drainFree is how long that takes: at 20,000 a second nothing needs to wait for a slot.
 	drainFree = 10 * time.Second
 )
 
-// drain gives the calls that waited slots at one project for one model. The zero value gives slots at once.
+// drain gives the calls that waited slots at one project for one model. The zero value gives slots
+// at once.
 type drain struct {
 	mu   sync.Mutex
 	next [2]time.Time // the slots given add up to here; [0]: to all calls, [1]: to those that are not batch
 }
 
-// nextSlot returns the moment, from now on, at which a call that waited should go, if slots are gap apart.
-// Slots that batch calls took delay only batch calls.
+// nextSlot returns the moment, from now on, at which a call that waited should go, if slots are gap
+// apart. Slots that batch calls took delay only batch calls.
 func (d *drain) nextSlot(now time.Time, gap time.Duration, batch bool) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,8 +66,8 @@ func (d *drain) takeSlot(now time.Time, gap time.Duration, batch bool) {
 	}
 }
 
-// drainGap returns how far apart the slots of such calls are. late is how long ago the last cooldown ended;
-// negative if there was none.
+// drainGap returns how far apart the slots of such calls are. late is how long ago the last
+// cooldown ended; negative if there was none.
 func drainGap(l quota.Limits, tokens int64, late time.Duration) time.Duration {
 	if l.RPM == 0 && l.TPM == 0 {
 		if late < 0 || late >= drainFree {
@@ -82,8 +85,8 @@ func drainGap(l quota.Limits, tokens int64, late time.Duration) time.Duration {
 	return time.Duration(float64(time.Minute) / drainRate * share)
 }
 
-// drain returns what gives slots at the candidate, and the gap between them; nil if none are needed: orders,
-// and capacity that is paced, see to it themselves.
+// drain returns what gives slots at the candidate, and the gap between them; nil if none are
+// needed: orders, and capacity that is paced, see to it themselves.
 func (c *candidate) drain(at int64, n *need) (*drain, time.Duration) {
 	e := c.shared.entry.Load()
 	if n.Unmetered || c.order != nil || e == nil {

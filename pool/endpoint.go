@@ -28,8 +28,8 @@ type Endpoint struct {
 	Weight float64
 	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand.
 	Order *Order
-	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The project's
-	// on-demand endpoints share them.
+	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The
+	// project's on-demand endpoints share them.
 	Limits quota.Limits
 }
 
@@ -76,7 +76,8 @@ func (e *endpoint) ledger() *quota.Ledger {
 	return e.order.ledger
 }
 
-// paced reports whether hidden capacity is behind the endpoint, so that it is paced after contention.
+// paced reports whether hidden capacity is behind the endpoint, so that it is paced after
+// contention.
 func (e *endpoint) paced() bool { return e.Backend == BackendVertex && e.ledger() == nil }
 
 // subject names the endpoint's state for a model.

@@ -10,8 +10,9 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// entry is what the pool remembers of one [Subject]: its cooldown, and the parts that its kind has. An entry
-// is made when its subject is first used, and lives as long as there is something to remember.
+// entry is what the pool remembers of one [Subject]: its cooldown, and the parts that its kind has.
+// An entry is made when its subject is first used, and lives as long as there is something to
+// remember.
 type entry struct {
 	// What every call looks at stands together.
 	limits *limits                     // of a project's model
@@ -106,8 +107,8 @@ func (e *entry) bytes() int {
 	return n
 }
 
-// clean reports whether the entry can go without loss. What is forgettable may go, too, if the memory is
-// full: a cooldown for a model that is not there costs one request when it is forgotten.
+// clean reports whether the entry can go without loss. What is forgettable may go, too, if the
+// memory is full: a cooldown for a model that is not there costs one request when it is forgotten.
 func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
 		return false

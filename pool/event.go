@@ -19,14 +19,15 @@ const (
 	CooldownStarted EventKind = "cooldown_started"
 	// CooldownExtended tells that the end of a cooldown has moved.
 	CooldownExtended EventKind = "cooldown_extended"
-	// CooldownEnded tells that a success or a reload ended a cooldown, or that the pool forgot it. A cooldown
-	// that ends by time has no event: CooldownStarted or CooldownExtended told when.
+	// CooldownEnded tells that a success or a reload ended a cooldown, or that the pool forgot it.
+	// A cooldown that ends by time has no event: CooldownStarted or CooldownExtended told when.
 	CooldownEnded EventKind = "cooldown_ended"
-	// BreakerOpened and BreakerClosed tell of the circuit breaker of a server. Probes have no event.
+	// BreakerOpened and BreakerClosed tell of the circuit breaker of a server. Probes have no
+	// event.
 	BreakerOpened EventKind = "breaker_opened"
 	BreakerClosed EventKind = "breaker_closed"
-	// LimitLearned tells the limits that Google's answers named, when they change. LimitForgotten tells that
-	// none is left.
+	// LimitLearned tells the limits that Google's answers named, when they change. LimitForgotten
+	// tells that none is left.
 	LimitLearned   EventKind = "limit_learned"
 	LimitForgotten EventKind = "limit_forgotten"
 	// UsageHigh tells, at most once an hour, that a limit or an order is used to Share.
@@ -41,31 +42,33 @@ const (
 	Reloaded EventKind = "reloaded"
 )
 
-// Event is a change of what the pool may use. Events are delivered after all locks are released, one at a
-// time and in order for each Subject. No event tells of a single call. Fields that do not apply are zero.
+// Event is a change of what the pool may use. Events are delivered after all locks are released,
+// one at a time and in order for each Subject. No event tells of a single call. Fields that do not
+// apply are zero.
 type Event struct {
 	At      time.Time
 	Kind    EventKind
 	Subject Subject
 	// ProjectID is the Google Cloud project id of the subject's project, where it is known.
 	ProjectID string
-	// Class, Since and Until are of a cooldown, Until also of an open breaker. The zero Until of a cooldown
-	// means that only a successful probe ends it.
+	// Class, Since and Until are of a cooldown, Until also of an open breaker. The zero Until of a
+	// cooldown means that only a successful probe ends it.
 	Class        Class
 	Since, Until time.Time
-	// Quota is Google's name of the quota that is used up, Message the first line of what Google said.
+	// Quota is Google's name of the quota that is used up, Message the first line of what Google
+	// said.
 	Quota, Message string
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
-	// Share is how much of a limit or an order is used, Calls how many an order has refused, Traffic what
-	// served a call in its place.
+	// Share is how much of a limit or an order is used, Calls how many an order has refused,
+	// Traffic what served a call in its place.
 	Share   float64
 	Calls   int64
 	Traffic string
 }
 
-// outbox delivers events, one at a time, in the order in which they were posted. Events are made in this file
-// alone.
+// outbox delivers events, one at a time, in the order in which they were posted. Events are made in
+// this file alone.
 type outbox struct {
 	observe   func(Event)         // nil: no one listens
 	projectID func(string) string // of a project's name
@@ -86,8 +89,8 @@ func (o *outbox) post(e Event) {
 	o.events = append(o.events, e)
 }
 
-// deliver hands over what was posted. The caller holds no lock. If another goroutine delivers already, that
-// one goes on to the end.
+// deliver hands over what was posted. The caller holds no lock. If another goroutine delivers
+// already, that one goes on to the end.
 func (o *outbox) deliver() {
 	if o.observe == nil {
 		return
@@ -115,8 +118,8 @@ func (o *outbox) deliverSome() bool {
 	return true
 }
 
-// hand gives an event to the observer. An observer that panics must take neither a lease along nor, in a
-// timer, the process.
+// hand gives an event to the observer. An observer that panics must take neither a lease along nor,
+// in a timer, the process.
 func (o *outbox) hand(e Event) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -126,8 +129,9 @@ func (o *outbox) hand(e Event) {
 	o.observe(e)
 }
 
-// tells reports whether events are told of an entry: someone listens, and it is the one of its subject. A
-// lease may end after a reload has put another in its place: that says nothing of the subject any more.
+// tells reports whether events are told of an entry: someone listens, and it is the one of its
+// subject. A lease may end after a reload has put another in its place: that says nothing of the
+// subject any more.
 func (p *Pool) tells(e *entry) bool {
 	switch {
 	case p.outbox.observe == nil:
@@ -203,8 +207,8 @@ func (o *outbox) breakersForgotten(now time.Time, dropped []*entry) {
 	}
 }
 
-// limitsLearned tells what is known of a project's limits for a model, if that has changed. The caller holds
-// e.telling.
+// limitsLearned tells what is known of a project's limits for a model, if that has changed. The
+// caller holds e.telling.
 func (p *Pool) limitsLearned(now time.Time, at int64, e *entry) {
 	if e.limits == nil || !p.tells(e) {
 		return

@@ -14,10 +14,11 @@ import (
 // maxReasons bounds how many endpoints an ExhaustedError speaks of.
 const maxReasons = 64
 
-// ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back, and why.
+// ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back,
+// and why.
 type ExhaustedError struct {
-	// RetryAt is the earliest moment at which an endpoint could serve the call, as far as is known. The zero
-	// time means that none is known.
+	// RetryAt is the earliest moment at which an endpoint could serve the call, as far as is known.
+	// The zero time means that none is known.
 	RetryAt time.Time
 	// Reasons say why each endpoint could not: of a very large pool the first 64.
 	Reasons []Reason
@@ -25,8 +26,8 @@ type ExhaustedError struct {
 	Never bool
 	// MemoryFull says that the pool remembers too much to take calls for a model that is new to it.
 	MemoryFull bool
-	// Answer is Google's, and Class its class, if every endpoint that may serve the call is on cooldown for an
-	// answer that the pool keeps.
+	// Answer is Google's, and Class its class, if every endpoint that may serve the call is on
+	// cooldown for an answer that the pool keeps.
 	Answer *Answer
 	Class  Class
 }
@@ -81,7 +82,8 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	return e
 }
 
-// reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it can.
+// reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it
+// can.
 func (c *candidate) reason(now time.Time, n *need) string {
 	at := c.plan.pool.instant(now)
 	if k := newCooldown(c.info(now, at)); k.Class != "" {
@@ -124,8 +126,8 @@ func (c *candidate) reason(now time.Time, n *need) string {
 	return ""
 }
 
-// retryAt returns the earliest moment at which the request could be served, behind those that were ahead of
-// it, as far as is known.
+// retryAt returns the earliest moment at which the request could be served, behind those that were
+// ahead of it, as far as is known.
 func (r *Request) retryAt(now time.Time) (time.Time, bool) {
 	p := r.state.plan.pool
 	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: now}
@@ -154,10 +156,10 @@ func (r *Request) restricted() bool {
 	return slices.ContainsFunc(r.state.plan.speaks, func(b Backend) bool { return r.Speaks != nil && r.Speaks(b) != "" })
 }
 
-// kept returns the answer that Google gave when everything that may serve the request was refused for good: a
-// caller who misspelled a model is told so every time, not to come back later. What was said of the model is
-// for its caller. What was said of a key or a project is for the operator, and is given only where there is
-// nothing else.
+// kept returns the answer that Google gave when everything that may serve the request was refused
+// for good: a caller who misspelled a model is told so every time, not to come back later. What was
+// said of the model is for its caller. What was said of a key or a project is for the operator, and
+// is given only where there is nothing else.
 func (r *Request) kept(now time.Time, at int64) cooldown.Info {
 	if r.state.plan.closedUntil(at) == 0 || r.restricted() {
 		return r.findKept(now, at)

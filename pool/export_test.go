@@ -9,7 +9,8 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// The inside of the pool, for tests: endpoints as they stand for one model, without requests and queues.
+// The inside of the pool, for tests: endpoints as they stand for one model, without requests and
+// queues.
 
 // RuledClasses are the classes that have a rule.
 func RuledClasses() []Class { return slices.Sorted(maps.Keys(rules)) }

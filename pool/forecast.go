@@ -7,8 +7,9 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// forecast foresees how many calls the endpoints take by and by that the request may go to, at most: of the
-// smallest calls, because it is a bound. Endpoints of one project share its limits, so they count once.
+// forecast foresees how many calls the endpoints take by and by that the request may go to, at
+// most: of the smallest calls, because it is a bound. Endpoints of one project share its limits, so
+// they count once.
 func (t *trial) forecast() *quota.Outlook {
 	o := &quota.Outlook{}
 	n := need{Unmetered: t.r.state.need.Unmetered}
@@ -39,7 +40,8 @@ func (t *trial) forecast() *quota.Outlook {
 	return o
 }
 
-// earliest returns the instant before which a candidate certainly takes no such call of the request's.
+// earliest returns the instant before which a candidate certainly takes no such call of the
+// request's.
 func (t *trial) earliest(c *candidate, n *need) int64 {
 	if !t.r.eligible(c) {
 		return cooldown.Forever

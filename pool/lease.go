@@ -13,14 +13,14 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// leaseLife is when a lease that was never ended is taken for lost and given back: longer than any call of
-// Google's lasts. Flex, the slowest, has at most 30 minutes:
+// leaseLife is when a lease that was never ended is taken for lost and given back: longer than any
+// call of Google's lasts. Flex, the slowest, has at most 30 minutes:
 // https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
 const leaseLife = time.Hour
 
-// Lease is one admitted call on one endpoint. Its quota is reserved until the lease is ended, once, by
-// [Lease.Settle] or [Lease.Release]; further ends do nothing. A lease that is not ended expires after an hour.
-// The zero Lease is ended. A Lease is a small value; copies are the same lease.
+// Lease is one admitted call on one endpoint. Its quota is reserved until the lease is ended, once,
+// by [Lease.Settle] or [Lease.Release]; further ends do nothing. A lease that is not ended expires
+// after an hour. The zero Lease is ended. A Lease is a small value; copies are the same lease.
 type Lease struct {
 	record     *record
 	generation uint64
@@ -61,7 +61,8 @@ const probesAny = held(1<<gates-1)*heldProbe | heldServer
 // probes is the mark of a lease that is the probe of a gate.
 func probes(gate int) held { return heldProbe << gate }
 
-// lease admits a call, or says no: something is on cooldown, or a limit, the order or the pace has no room.
+// lease admits a call, or says no: something is on cooldown, or a limit, the order or the pace has
+// no room.
 func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	c.use()
 	permit, ok := c.breaker().Allow(now, n.Deadline)
@@ -141,8 +142,8 @@ func (r *lease) reserve(now time.Time) bool {
 	return true
 }
 
-// admitAll asks every cooldown for admission and takes the probe of an active one. The attempt gets its number
-// before it looks: a cooldown that starts meanwhile began after it.
+// admitAll asks every cooldown for admission and takes the probe of an active one. The attempt gets
+// its number before it looks: a cooldown that starts meanwhile began after it.
 func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
 	r.seq = c.plan.pool.seq.Add(1)
@@ -169,7 +170,8 @@ func (r *lease) admitAll(at, deadline int64) bool {
 	return true
 }
 
-// undo gives back what reserve and admitAll took. sent says that the call went out, which counts as a probe.
+// undo gives back what reserve and admitAll took. sent says that the call went out, which counts as
+// a probe.
 func (r *lease) undo(now time.Time, at int64, sent bool) {
 	c := r.candidate
 	if r.held&heldOrder != 0 {
@@ -198,7 +200,8 @@ func (r *lease) returnProbes(at int64, but scope, sent bool) {
 	}
 }
 
-// Endpoint returns the endpoint that was leased. The caller does not change it. The zero Lease has none.
+// Endpoint returns the endpoint that was leased. The caller does not change it. The zero Lease has
+// none.
 func (l Lease) Endpoint() *Endpoint {
 	if l.candidate == nil {
 		return nil
@@ -259,8 +262,8 @@ func (l *load) sweep(now time.Time, at int64) {
 	}
 }
 
-// Secrets returns the text of every key of the pool, as it was when the lease was made, to be scrubbed out of
-// what Google echoes. The caller does not change it. The zero Lease has none.
+// Secrets returns the text of every key of the pool, as it was when the lease was made, to be
+// scrubbed out of what Google echoes. The caller does not change it. The zero Lease has none.
 func (l Lease) Secrets() []string {
 	if l.candidate == nil {
 		return nil
@@ -268,8 +271,9 @@ func (l Lease) Secrets() []string {
 	return l.candidate.plan.setup.secrets
 }
 
-// Authorize puts the leased credential into the header of a request: an API key into x-goog-api-key, an
-// access token into Authorization. It fails if there is no access token; ctx bounds the asking for one.
+// Authorize puts the leased credential into the header of a request: an API key into
+// x-goog-api-key, an access token into Authorization. It fails if there is no access token; ctx
+// bounds the asking for one.
 func (l Lease) Authorize(ctx context.Context, h http.Header) error {
 	if l.key != nil {
 		h["X-Goog-Api-Key"] = []string{l.key.secret.Reveal()}

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// learnedFor is how long a limit that Google named holds without being named again. After that it grows by
-	// learnedGrowth every learnedStep, so that a limit that was raised is found without a rush. It is forgotten
-	// at learnedMost times its value.
+	// learnedFor is how long a limit that Google named holds without being named again. After that
+	// it grows by learnedGrowth every learnedStep, so that a limit that was raised is found without
+	// a rush. It is forgotten at learnedMost times its value.
 	learnedFor    = 24 * time.Hour
 	learnedGrowth = 1.25
 	learnedStep   = time.Hour
 	learnedMost   = 16
 )
 
-// limits are what one project promises for one model on demand, whatever the location: the declared limits
-// and those that Google named.
+// limits are what one project promises for one model on demand, whatever the location: the declared
+// limits and those that Google named.
 type limits struct {
 	limited atomic.Bool  // a limit is declared or learned
 	review  atomic.Int64 // instant at which the learned limits are looked at again
@@ -49,8 +49,8 @@ type learnedLimit struct {
 	at    int64 // instant at which it was named last
 }
 
-// now returns what is left of the limit: it grows once it was not named for a day, and is zero when it is
-// forgotten.
+// now returns what is left of the limit: it grows once it was not named for a day, and is zero when
+// it is forgotten.
 func (l learnedLimit) now(at int64) int64 {
 	late := at - l.at - int64(learnedFor)
 	if l.limit == 0 || late < 0 {
@@ -75,8 +75,8 @@ func (l learnedLimit) next(at int64) int64 {
 	return next
 }
 
-// learn takes over the limits that an answer stated. Usage before the refusal is covered by its cooldown. The
-// window counts only what follows, so that probes find room.
+// learn takes over the limits that an answer stated. Usage before the refusal is covered by its
+// cooldown. The window counts only what follows, so that probes find room.
 func (l *limits) learn(at int64, stated quota.Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,8 +101,8 @@ func (l *limits) grow(at int64) {
 // due reports whether it is time for learned limits to grow.
 func (l *limits) due(at int64) bool { return l.review.Load() <= at }
 
-// tell returns what is known of the learned limits, and whether it differs from what was told of them. The
-// caller tells.
+// tell returns what is known of the learned limits, and whether it differs from what was told of
+// them. The caller tells.
 func (l *limits) tell(at int64) (known quota.Limits, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,8 +128,8 @@ func (l *limits) declare(at int64, declared quota.Limits) {
 	l.applyLocked(at)
 }
 
-// applyLocked puts the limits in force: of each dimension the smaller of declared and learned. The caller
-// holds l.mu.
+// applyLocked puts the limits in force: of each dimension the smaller of declared and learned. The
+// caller holds l.mu.
 func (l *limits) applyLocked(at int64) {
 	inForce := l.knownLocked(at)
 	smaller := func(limit *int64, declared int64) {

@@ -64,7 +64,8 @@ func TestLearnedLimitLowersADeclaredOneAndNeverRaisesIt(t *testing.T) {
 	}
 }
 
-// TestLearnedLimitIsForgottenByAndBy lets two days pass without a refusal: a day it holds, then it grows by the hour, and is gone.
+// TestLearnedLimitIsForgottenByAndBy lets two days pass without a refusal: a day it holds, then it
+// grows by the hour, and is gone.
 func TestLearnedLimitIsForgottenByAndBy(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		c := b.candidate(flash, "v/global/on_demand")
@@ -99,7 +100,8 @@ func TestLearnedLimitThatIsNamedAgainHoldsForAnotherDay(t *testing.T) {
 	})
 }
 
-// TestEachDimensionIsLearnedByItself checks that a limit of tokens or of the day leaves the others alone.
+// TestEachDimensionIsLearnedByItself checks that a limit of tokens or of the day leaves the others
+// alone.
 func TestEachDimensionIsLearnedByItself(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		c := b.candidate(flash, "v/global/on_demand")

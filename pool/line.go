@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	// A line is looked through for calls that cannot be served in time at most so often, and less often the
-	// more endpoints there are: it keeps that under one percent of a processor.
+	// A line is looked through for calls that cannot be served in time at most so often, and less
+	// often the more endpoints there are: it keeps that under one percent of a processor.
 	scanPeriod   = 250 * time.Millisecond
 	scanEndpoint = 250 * time.Microsecond
 )
 
-// line is the calls that the same endpoints can serve, the next one first. It is guarded by the queue's lock.
+// line is the calls that the same endpoints can serve, the next one first. It is guarded by the
+// queue's lock.
 type line struct {
 	key     lineKey
 	waiters []*waiter
@@ -51,8 +52,8 @@ func (ln *line) insert(w *waiter, now time.Time) {
 	ln.stale = true
 }
 
-// requiredRate is the rate at which n calls go in half of the time until a limit. The other half is for what
-// comes between.
+// requiredRate is the rate at which n calls go in half of the time until a limit. The other half is
+// for what comes between.
 func requiredRate(n int, now, limit time.Time) float64 {
 	return 2 * float64(n) / max(limit.Sub(now), time.Millisecond).Seconds()
 }
@@ -73,8 +74,8 @@ func (ln *line) period() time.Duration {
 	return scanPeriod + time.Duration(endpoints)*scanEndpoint
 }
 
-// serveLocked gives endpoints to the heads of the lines that may have some, the call that goes first at first.
-// The caller holds q.mu.
+// serveLocked gives endpoints to the heads of the lines that may have some, the call that goes
+// first at first. The caller holds q.mu.
 func (q *queue) serveLocked(now time.Time, may func(*line) bool) {
 	q.serveWithLocked(now, may, func(t *trial, _ *line) (Lease, finding) { return t.try() })
 }
@@ -123,7 +124,8 @@ func (q *queue) serveHeadLocked(ln *line, now time.Time, try tryFunc) bool {
 	}
 }
 
-// changed tries every head: a cooldown ended early, a breaker closed, or the configuration is another.
+// changed tries every head: a cooldown ended early, a breaker closed, or the configuration is
+// another.
 func (q *queue) changed(now time.Time) {
 	if q.waiting.Load() == 0 {
 		return
@@ -133,8 +135,8 @@ func (q *queue) changed(now time.Time) {
 	q.serveLocked(now, func(*line) bool { return true })
 }
 
-// freed tries the heads that may use what a lease on a candidate gave back: its own and what its project or
-// order has for the model.
+// freed tries the heads that may use what a lease on a candidate gave back: its own and what its
+// project or order has for the model.
 func (q *queue) freed(now time.Time, c *candidate) {
 	if q.waiting.Load() == 0 {
 		return
@@ -190,8 +192,8 @@ func (q *queue) tick() {
 	q.scheduleLocked(now)
 }
 
-// scheduleLocked sets the timer for the next moment at which a head is to be tried or a line looked through.
-// The caller holds q.mu.
+// scheduleLocked sets the timer for the next moment at which a head is to be tried or a line looked
+// through. The caller holds q.mu.
 func (q *queue) scheduleLocked(now time.Time) {
 	due := int64(cooldown.Forever)
 	for _, ln := range q.order {
@@ -218,9 +220,9 @@ func (q *queue) scheduleLocked(now time.Time) {
 	}
 }
 
-// hopefulLocked reports whether a call that joins a line as the i-th may be served in time, as far as that is
-// quickly known: the larger a pool, the less often its line is looked through, and in a large one only then.
-// The caller holds q.mu.
+// hopefulLocked reports whether a call that joins a line as the i-th may be served in time, as far
+// as that is quickly known: the larger a pool, the less often its line is looked through, and in a
+// large one only then. The caller holds q.mu.
 func (q *queue) hopefulLocked(w *waiter, i int, now time.Time) bool {
 	if len(w.request.state.plan.all) > quickScan {
 		return true
@@ -238,9 +240,9 @@ const quickScan = 64
 // size is a measure of the call: it needs at least 2^(size-1) tokens, or none.
 func (w *waiter) size() int { return bits.Len64(uint64(w.request.state.need.Input)) }
 
-// scanLocked takes the calls out of a line that cannot be served by their limits, once a period: too many are
-// ahead of them by the forecast, or nothing takes a call of that size before. Those behind them move up. The
-// caller holds q.mu.
+// scanLocked takes the calls out of a line that cannot be served by their limits, once a period:
+// too many are ahead of them by the forecast, or nothing takes a call of that size before. Those
+// behind them move up. The caller holds q.mu.
 func (q *queue) scanLocked(ln *line, now time.Time) {
 	if len(ln.waiters) == 1 {
 		ln.pace = requiredRate(1, now, ln.waiters[0].limit)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// recently is how long a call that has begun counts as recent: long enough that chance evens out between
-// endpoints, and that callers are seen who think between their calls.
+// recently is how long a call that has begun counts as recent: long enough that chance evens out
+// between endpoints, and that callers are seen who think between their calls.
 const recently = 30 * time.Second
 
 // tally counts the calls under way and those that began recently. The zero value counts none.
@@ -40,8 +40,8 @@ func (t *tally) turn(at int64) {
 	t.before.Store(begun)
 }
 
-// recent returns how many calls are under way, and how many began recently. Those of the last period count
-// for the part of it that is not past, as if they had come evenly.
+// recent returns how many calls are under way, and how many began recently. Those of the last
+// period count for the part of it that is not past, as if they had come evenly.
 func (t *tally) recent(at int64) (underWay int64, begun float64) {
 	t.turn(at)
 	past := max(float64(at)/float64(recently)-float64(t.period.Load()), 0)

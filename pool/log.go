@@ -12,9 +12,9 @@ import (
 // consoleQuotas is where a Google Cloud project's quotas are shown and raised.
 const consoleQuotas = "https://console.cloud.google.com/iam-admin/quotas"
 
-// Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that an
-// operator has to end are warnings, and those that may come several times a second are at debug level.
-// A cooldown that is extended is not logged. No line shows a key.
+// Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that
+// an operator has to end are warnings, and those that may come several times a second are at debug
+// level. A cooldown that is extended is not logged. No line shows a key.
 func Log(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		if e.Kind == CooldownExtended {
@@ -117,8 +117,8 @@ func (e *Event) attrs() []slog.Attr {
 	return attrs
 }
 
-// raise is the page where the project's quotas are raised. The console asks for the project where only its
-// keys are known.
+// raise is the page where the project's quotas are raised. The console asks for the project where
+// only its keys are known.
 func (e *Event) raise() string {
 	if e.ProjectID == "" {
 		return consoleQuotas

@@ -74,8 +74,8 @@ func (es *entries) drop(which func(*entry) bool) []*entry {
 	return dropped
 }
 
-// model is what the pool knows of one model: the entries of its subjects, which stay, and the plan, a view of
-// them that a reload replaces.
+// model is what the pool knows of one model: the entries of its subjects, which stay, and the plan,
+// a view of them that a reload replaces.
 type model struct {
 	entries
 
@@ -146,8 +146,8 @@ func (ms *models) sorted() []*model {
 // sweepAgain is the least time between two sweeps that found no room, in nanoseconds.
 const sweepAgain = int64(1e9)
 
-// roomLocked reports whether the memory has room for one more model. Over the bound it forgets those that it
-// can, the least recently used first. The caller holds ms.mu.
+// roomLocked reports whether the memory has room for one more model. Over the bound it forgets
+// those that it can, the least recently used first. The caller holds ms.mu.
 func (ms *models) roomLocked(p *Pool, at int64) bool {
 	if ms.bytes < ms.bound {
 		return true

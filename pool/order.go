@@ -38,16 +38,18 @@ func (o *order) same(other *Order) bool {
 }
 
 const (
-	// orderProven is how long an answer proves that an order exists. Google refuses alike for a full order and
-	// for one that does not exist.
+	// orderProven is how long an answer proves that an order exists. Google refuses alike for a
+	// full order and for one that does not exist.
 	orderProven = 5 * time.Minute
-	// An order that has never served is reported once it has refused so many calls over so much time: longer
-	// than the longest enforcement window of text models, in which a real order has room again.
+	// An order that has never served is reported once it has refused so many calls over so much
+	// time: longer than the longest enforcement window of text models, in which a real order has
+	// room again.
 	unconfirmedCalls = 5
 	unconfirmedAfter = 2 * time.Minute
 )
 
-// orderEvidence is what is known of whether an order exists. Only an answer that it served proves that.
+// orderEvidence is what is known of whether an order exists. Only an answer that it served proves
+// that.
 type orderEvidence struct {
 	served  atomic.Int64 // instant of the last answer by the order, plus one; zero: none yet
 	refused atomic.Int64 // instant of the first call that it did not serve, plus one; zero: none yet
@@ -64,8 +66,8 @@ func (o *orderEvidence) proven(at int64) bool {
 // serve notes that the order has served a call.
 func (o *orderEvidence) serve(at int64) { o.served.Store(at + 1) }
 
-// refuse notes that the order has refused a call. It reports the first time that this is enough to doubt that
-// the order exists.
+// refuse notes that the order has refused a call. It reports the first time that this is enough to
+// doubt that the order exists.
 func (o *orderEvidence) refuse(at int64) bool {
 	if o.served.Load() > 0 {
 		return false
@@ -79,7 +81,8 @@ type onceFlag struct{ done atomic.Bool }
 
 func (o *onceFlag) first() bool { return !o.done.Load() && o.done.CompareAndSwap(false, true) }
 
-// alertAgain is how long an alert does not repeat: a minute's quota may pass a threshold every minute.
+// alertAgain is how long an alert does not repeat: a minute's quota may pass a threshold every
+// minute.
 const alertAgain = time.Hour
 
 // thresholds are the shares of a quota or an order at which an operator should know.
@@ -90,7 +93,8 @@ type usageAlert struct {
 	told [len(thresholds)]atomic.Int64 // instant of the last alert, plus one; zero: never
 }
 
-// passed returns the highest threshold that a use has passed and that was not reported lately, or zero.
+// passed returns the highest threshold that a use has passed and that was not reported lately, or
+// zero.
 func (a *usageAlert) passed(at int64, used float64) float64 {
 	highest := 0.0
 	for i, t := range thresholds {

@@ -1,9 +1,10 @@
 package pool
 
-// pickLeastLoaded draws two candidates and takes the one with fewer tokens in flight per unit of headroom:
-// nearly as even as looking at all of them, at the price of two, and without a herd that follows the best one.
-// home, if it is not nil, is the first of the two: the candidate that further turns of the call will prefer,
-// which is as good as drawn, because each conversation begins in its own way.
+// pickLeastLoaded draws two candidates and takes the one with fewer tokens in flight per unit of
+// headroom: nearly as even as looking at all of them, at the price of two, and without a herd that
+// follows the best one. home, if it is not nil, is the first of the two: the candidate that further
+// turns of the call will prefer, which is as good as drawn, because each conversation begins in its
+// own way.
 func pickLeastLoaded(t *tier, home *candidate, ready func(*candidate) bool, load func(*candidate) float64) *candidate {
 	a := home
 	if a == nil {

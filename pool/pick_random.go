@@ -5,8 +5,8 @@ import "math/rand/v2"
 // draws is how many candidates pickRandom draws that are not ready before it gives up.
 const draws = 4
 
-// pickRandom draws by weight: it keeps a candidate drawn evenly with the probability of its share of the
-// greatest weight.
+// pickRandom draws by weight: it keeps a candidate drawn evenly with the probability of its share
+// of the greatest weight.
 func pickRandom(t *tier, ready func(*candidate) bool) *candidate {
 	n := len(t.candidates)
 	for tries := 0; tries < draws; {

@@ -1,7 +1,8 @@
 package pool
 
-// pickNext takes turns. In round r of the tier, a candidate with the share w of the greatest weight is passed
-// over unless r×w crosses a whole number: over many rounds each gets its share, evenly spread.
+// pickNext takes turns. In round r of the tier, a candidate with the share w of the greatest weight
+// is passed over unless r×w crosses a whole number: over many rounds each gets its share, evenly
+// spread.
 func pickNext(t *tier, ready func(*candidate) bool) *candidate {
 	n := uint64(len(t.candidates))
 	for tries := uint64(0); tries < n; {

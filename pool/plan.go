@@ -15,8 +15,8 @@ import (
 type Plan struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
-	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of the
-	// configuration. Without a tier no project takes the model.
+	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of
+	// the configuration. Without a tier no project takes the model.
 	Tiers [][]Endpoint
 }
 
@@ -40,8 +40,8 @@ func (p *Pool) Plan(model string) Plan {
 	return plan
 }
 
-// plan is how calls for one model are served: a view of the model's entries in the order of a configuration.
-// It never changes; a reload makes another.
+// plan is how calls for one model are served: a view of the model's entries in the order of a
+// configuration. It never changes; a reload makes another.
 type plan struct {
 	pool   *Pool
 	model  *model
@@ -60,14 +60,16 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
 }
 
-// closed says that every endpoint is on cooldown until an instant, as long as changes is what it was.
+// closed says that every endpoint is on cooldown until an instant, as long as changes is what it
+// was.
 type closed struct {
 	changes uint64
 	until   int64
 	kept    atomic.Pointer[cooldown.Info] // what Google answered, see Request.kept; nil until it is asked for
 }
 
-// closedUntil returns the instant before which no endpoint of the plan can be asked; zero if none is known.
+// closedUntil returns the instant before which no endpoint of the plan can be asked; zero if none
+// is known.
 func (p *plan) closedUntil(at int64) int64 {
 	c := p.closed.Load()
 	if c == nil || c.until <= at || c.changes != p.changes.Load() {
@@ -86,8 +88,8 @@ type tier struct {
 	choosing   choosing
 }
 
-// rank orders candidates into tiers: provisioned first, then by the project's priority, then from the largest
-// capacity pool to the smallest.
+// rank orders candidates into tiers: provisioned first, then by the project's priority, then from
+// the largest capacity pool to the smallest.
 type rank struct {
 	onDemand bool
 	priority int

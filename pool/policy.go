@@ -4,8 +4,8 @@ package pool
 type Policy string
 
 const (
-	// PolicyLeastLoaded draws two endpoints at random, by weight, and takes the one with fewer tokens in flight
-	// per unit of headroom. The default.
+	// PolicyLeastLoaded draws two endpoints at random, by weight, and takes the one with fewer
+	// tokens in flight per unit of headroom. The default.
 	PolicyLeastLoaded Policy = "least_loaded"
 	// PolicyRoundRobin takes the endpoints in turn, by weight.
 	PolicyRoundRobin Policy = "round_robin"
@@ -13,8 +13,8 @@ const (
 	PolicyRandom Policy = "random"
 )
 
-// pick chooses a candidate of the tier that may and can take the call now, as far as can be seen without
-// reserving anything. Nil means that it found none, not that there is none.
+// pick chooses a candidate of the tier that may and can take the call now, as far as can be seen
+// without reserving anything. Nil means that it found none, not that there is none.
 func (t *trial) pick(tier *tier) *candidate {
 	switch {
 	case t.r.InOrder:

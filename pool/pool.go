@@ -1,12 +1,14 @@
 // Package pool keeps projects, keys and endpoints, and knows which of them may serve a call now.
 //
-// A [Pool] is built from a [Config]. A caller describes its call in a [Request]. [Pool.Acquire] chooses an
-// endpoint, or waits for one, and returns a [Lease]. The caller sends its request and ends the lease with an
-// [Outcome], from which the pool concludes what goes on cooldown and until when. Quota belongs to projects:
-// keys of one project are spares for each other and never count as more.
+// A [Pool] is built from a [Config]. A caller describes its call in a [Request]. [Pool.Acquire]
+// chooses an endpoint, or waits for one, and returns a [Lease]. The caller sends its request and
+// ends the lease with an [Outcome], from which the pool concludes what goes on cooldown and until
+// when. Quota belongs to projects: keys of one project are spares for each other and never count as
+// more.
 //
-// Package router does all of this for HTTP requests; most programs use that, by way of package spillway. The
-// pool does no I/O but for access tokens ([Lease.Authorize]). Everything is safe for concurrent use.
+// Package router does all of this for HTTP requests; most programs use that, by way of package
+// spillway. The pool does no I/O but for access tokens ([Lease.Authorize]). Everything is safe for
+// concurrent use.
 package pool
 
 import (
@@ -36,9 +38,9 @@ type Pool struct {
 	roster roster
 }
 
-// New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which project's
-// credentials cannot be found. observe hears every [Event]; it may be nil. It must return soon, and may call
-// the pool. A panic of observe is logged to [slog.Default].
+// New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which
+// project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
+// soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
 	s, err := newSetup(cfg, sync.OnceValues(detect))
 	if err != nil {
@@ -55,8 +57,9 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	return p, nil
 }
 
-// Close fails the requests that wait, and those that would, with [ErrClosed]. Leases go on to their end. A
-// request that finds an endpoint ready still gets it, so that calls under way can be retried.
+// Close fails the requests that wait, and those that would, with [ErrClosed]. Leases go on to their
+// end. A request that finds an endpoint ready still gets it, so that calls under way can be
+// retried.
 func (p *Pool) Close() { p.queue.close() }
 
 // instant is now as cooldowns count it.

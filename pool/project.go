@@ -103,7 +103,8 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 	}
 }
 
-// serves reports whether the project may be asked for a model. Calls that name no model are always welcome.
+// serves reports whether the project may be asked for a model. Calls that name no model are always
+// welcome.
 func (p *Project) serves(model string) bool {
 	return model == "" || len(p.Models) == 0 || matches(p.Models, model)
 }

@@ -16,10 +16,10 @@ import (
 // minPause keeps a line that was tried too early from being tried over and over.
 const minPause = time.Millisecond
 
-// queue holds the calls that wait for an endpoint: one line for the calls that the same endpoints can serve.
-// What comes free goes to the head of a line: of all heads that can use it to the one that goes first, and a
-// late call does not take it from an early one. Whoever frees an endpoint gives it away, so one endpoint wakes
-// one call; a timer does it for what opens with time.
+// queue holds the calls that wait for an endpoint: one line for the calls that the same endpoints
+// can serve. What comes free goes to the head of a line: of all heads that can use it to the one
+// that goes first, and a late call does not take it from an early one. Whoever frees an endpoint
+// gives it away, so one endpoint wakes one call; a timer does it for what opens with time.
 type queue struct {
 	pool        *Pool
 	waiting     atomic.Int64 // in all lines
@@ -208,8 +208,8 @@ func (q *queue) join(w *waiter, now time.Time) error {
 	return nil
 }
 
-// placeLocked puts a line where its head belongs in the order of lines. head is the one that it had before; nil
-// if it was empty. The caller holds q.mu.
+// placeLocked puts a line where its head belongs in the order of lines. head is the one that it had
+// before; nil if it was empty. The caller holds q.mu.
 func (q *queue) placeLocked(ln *line, head *waiter) {
 	if head == ln.head() {
 		return
@@ -276,8 +276,8 @@ func (q *queue) countLocked(w *waiter, n int64) {
 	}
 }
 
-// wantedLocked reports whether an interactive call at the head of a line for the same model could go to a
-// candidate. The caller holds q.mu.
+// wantedLocked reports whether an interactive call at the head of a line for the same model could
+// go to a candidate. The caller holds q.mu.
 func (q *queue) wantedLocked(c *candidate, now time.Time) bool {
 	for _, ln := range q.order {
 		head := ln.head()

@@ -9,18 +9,19 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// goneFor is how long the pool remembers what a reload has taken away, in case another one brings it back: as
-// long as a day's quota counts, on the longest day of the year.
+// goneFor is how long the pool remembers what a reload has taken away, in case another one brings
+// it back: as long as a day's quota counts, on the longest day of the year.
 const goneFor = 25 * time.Hour
 
-// Reload replaces the configuration that the pool was made with. It checks cfg as [New] does; if it fails, all
-// stays as it was.
+// Reload replaces the configuration that the pool was made with. It checks cfg as [New] does; if it
+// fails, all stays as it was.
 //
-// What is the same in both goes on as if nothing had happened: minute windows, day counters, learned limits,
-// cooldowns, circuit breakers, ledgers, paces, and leases. A project is the same if its name, back end,
-// project id and address are; a key if its text is; an order if nothing of it has changed. A project that is
-// gone gets no new leases, and its leases end as they would have; if it comes back within a day, it goes on
-// where it was. Changed limits hold from now on, for what was used before as well.
+// What is the same in both goes on as if nothing had happened: minute windows, day counters,
+// learned limits, cooldowns, circuit breakers, ledgers, paces, and leases. A project is the same if
+// its name, back end, project id and address are; a key if its text is; an order if nothing of it
+// has changed. A project that is gone gets no new leases, and its leases end as they would have; if
+// it comes back within a day, it goes on where it was. Changed limits hold from now on, for what
+// was used before as well.
 func (p *Pool) Reload(now time.Time, cfg Config) error {
 	defer p.outbox.deliver()
 	p.reload.Lock()
@@ -96,8 +97,8 @@ func (m *model) adapt(at int64, old, s *setup) {
 	}
 }
 
-// catchUp adapts entries that were made for a plan of the configuration made, which a reload has replaced, and
-// leads the plan in force to them.
+// catchUp adapts entries that were made for a plan of the configuration made, which a reload has
+// replaced, and leads the plan in force to them.
 func (m *model) catchUp(p *Pool, made *setup) {
 	if p.setup.Load() == made {
 		return
@@ -124,7 +125,8 @@ func (m *model) server(p *Pool, s Subject) *entry {
 	}
 }
 
-// identity is what makes two configurations speak of the same project, whatever else they say of it.
+// identity is what makes two configurations speak of the same project, whatever else they say of
+// it.
 type identity struct {
 	name      string
 	backend   Backend
@@ -141,16 +143,16 @@ type roster struct {
 	retired map[identity]*member
 }
 
-// member is a project of the roster. The entries of a retired one, in whose place there is another of the
-// same name, are kept aside.
+// member is a project of the roster. The entries of a retired one, in whose place there is another
+// of the same name, are kept aside.
 type member struct {
 	identity identity
 	gone     int64 // instant at which a reload took it away; zero: it is in force
 	entries  []*entry
 }
 
-// update follows a new setup: it forgets projects that have been gone for long, and puts the entries of
-// projects that change their identity aside.
+// update follows a new setup: it forgets projects that have been gone for long, and puts the
+// entries of projects that change their identity aside.
 func (r *roster) update(at int64, s *setup) {
 	for name, m := range r.known {
 		if m.gone > 0 && at-m.gone >= int64(goneFor) {

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// Request is what one call asks of the pool, see [Pool.Acquire]. The zero value asks for any endpoint, for a
-// call that names no model. The caller does not change a Request while Acquire runs, and uses it for one call.
+// Request is what one call asks of the pool, see [Pool.Acquire]. The zero value asks for any
+// endpoint, for a call that names no model. The caller does not change a Request while Acquire
+// runs, and uses it for one call.
 type Request struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
 	// Estimate is what can be said of the call's tokens.
 	Estimate Estimate
-	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means that it does
-	// not wait.
+	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means
+	// that it does not wait.
 	MaxWait time.Duration
 	// Deadline is when the caller gives up; zero means never.
 	Deadline time.Time
@@ -29,15 +30,16 @@ type Request struct {
 	Home      Home
 	// Names is the resource that ties the call to Home; messages show it.
 	Names string
-	// Speaks says why the call cannot be sent to a back end, or "". It may be called by several goroutines.
-	// Nil means that it can be sent to both.
+	// Speaks says why the call cannot be sent to a back end, or "". It may be called by several
+	// goroutines. Nil means that it can be sent to both.
 	Speaks func(Backend) (why string)
 	// Affinity makes calls with the same number prefer the same endpoint. Zero means no preference.
 	Affinity uint64
-	// Prefix is the affinity that the further turns of the call will have; zero if there will be none.
+	// Prefix is the affinity that the further turns of the call will have; zero if there will be
+	// none.
 	Prefix uint64
-	// InOrder takes the first endpoint of a tier that is ready, whatever the policy: what the call makes can
-	// only be used together with what was made there before.
+	// InOrder takes the first endpoint of a tier that is ready, whatever the policy: what the call
+	// makes can only be used together with what was made there before.
 	InOrder bool
 
 	state requestState
@@ -56,9 +58,9 @@ type requestState struct {
 	notBy  time.Time // they are not asked before
 }
 
-// Failed tells the pool that the servers behind a lease failed the call, or that there was no credential to
-// send it with, and that the call is not to be sent to the same servers, or by the same project, before
-// retryAt. The next Acquire prefers others.
+// Failed tells the pool that the servers behind a lease failed the call, or that there was no
+// credential to send it with, and that the call is not to be sent to the same servers, or by the
+// same project, before retryAt. The next Acquire prefers others.
 func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	e := l.candidate.server.entry.Load()
 	if !sent {
@@ -90,8 +92,8 @@ func (r *Request) Forget(model string) {
 	r.state = requestState{began: r.state.began, waited: r.state.waited}
 }
 
-// refresh updates the plan and what the call needs. Call it after anything that takes time. It reports whether
-// the pool knows the model.
+// refresh updates the plan and what the call needs. Call it after anything that takes time. It
+// reports whether the pool knows the model.
 func (r *Request) refresh(p *Pool, now time.Time) bool {
 	s := &r.state
 	if s.began.IsZero() {
@@ -118,7 +120,8 @@ func (r *Request) limit(now time.Time) time.Time {
 	return limit
 }
 
-// ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if nothing does.
+// ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if
+// nothing does.
 func (r *Request) ineligible(e *Endpoint) string {
 	if r.Speaks != nil {
 		if why := r.Speaks(e.Backend); why != "" {
@@ -157,12 +160,14 @@ func (r *Request) wants(c *candidate, now time.Time) bool {
 	return r.eligible(c) && (!r.hasFailed(c) || !r.state.notBy.After(now))
 }
 
-// servedBy reports whether the pool has endpoints of the back end, and the request can be sent to it.
+// servedBy reports whether the pool has endpoints of the back end, and the request can be sent to
+// it.
 func (r *Request) servedBy(b Backend) bool {
 	return slices.Contains(r.state.plan.speaks, b) && (r.Speaks == nil || r.Speaks(b) == "")
 }
 
-// Serves reports whether any endpoint may ever serve the request, and whether one is not on cooldown now.
+// Serves reports whether any endpoint may ever serve the request, and whether one is not on
+// cooldown now.
 func (p *Pool) Serves(r *Request) (ever, now bool) {
 	defer p.outbox.deliver()
 	t := time.Now()

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// near is how many candidates an affinity looks at. In a tier of no more than that it knows all of them.
+	// near is how many candidates an affinity looks at. In a tier of no more than that it knows all
+	// of them.
 	near = 16
 	// A candidate of the greatest weight has between these many points on a ring.
 	leastPoints = 8
@@ -18,9 +19,9 @@ const (
 	ringPoints  = 1 << 16 // aimed at, in all
 )
 
-// ring is the order in which affinities meet the candidates of a large tier: a consistent hash ring. Each
-// candidate has points by its weight, so one that comes or goes moves no calls but its own. It is made when
-// the first affinity asks.
+// ring is the order in which affinities meet the candidates of a large tier: a consistent hash
+// ring. Each candidate has points by its weight, so one that comes or goes moves no calls but its
+// own. It is made when the first affinity asks.
 type ring struct {
 	once   sync.Once
 	made   atomic.Bool
@@ -43,8 +44,8 @@ func (r *ring) make(t *tier) {
 	slices.SortFunc(r.points, func(a, b point) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.index, b.index)) })
 }
 
-// walk appends the candidates that are ready, from the affinity's point on, until there are near of them or
-// many were looked at.
+// walk appends the candidates that are ready, from the affinity's point on, until there are near of
+// them or many were looked at.
 func (r *ring) walk(t *tier, affinity uint64, ready func(*candidate) bool, list []preference) []preference {
 	r.once.Do(func() { r.make(t) })
 	var seen [4 * near]uint32
@@ -79,9 +80,9 @@ func mix(x uint64) uint64 {
 // unit maps x to the open interval (0, 1).
 func unit(x uint64) float64 { return (float64(x>>11) + 0.5) / (1 << 53) }
 
-// score is how much an affinity prefers a candidate of a small tier: each has the highest score for its share,
-// by weight, of all affinities. Source: C. Schindelhauer and G. Schomaker, "Weighted Distributed Hash Tables",
-// SPAA 2005, the logarithmic method.
+// score is how much an affinity prefers a candidate of a small tier: each has the highest score for
+// its share, by weight, of all affinities. Source: C. Schindelhauer and G. Schomaker, "Weighted
+// Distributed Hash Tables", SPAA 2005, the logarithmic method.
 func score(c *candidate, affinity uint64) float64 {
 	return c.Weight / -math.Log(unit(draw(c, affinity)))
 }

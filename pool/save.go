@@ -30,10 +30,11 @@ type savedEntry struct {
 	Limits   *savedLimits    `json:"limits,omitempty"`
 }
 
-// Save returns, as JSON, what the pool knows that should outlive the process: cooldowns that have not ended,
-// the requests counted since midnight in Los Angeles, and the limits that Google's refusals named, each by
-// its [Subject]. The same knowledge makes the same bytes. No key is in it, only short hashes. Minute windows,
-// ledgers and circuit breakers are not in it: they are over in minutes.
+// Save returns, as JSON, what the pool knows that should outlive the process: cooldowns that have
+// not ended, the requests counted since midnight in Los Angeles, and the limits that Google's
+// refusals named, each by its [Subject]. The same knowledge makes the same bytes. No key is in it,
+// only short hashes. Minute windows, ledgers and circuit breakers are not in it: they are over in
+// minutes.
 func (p *Pool) Save(now time.Time) ([]byte, error) {
 	at := p.instant(now)
 	configured := make(map[string]bool)
@@ -80,9 +81,9 @@ func (e *entry) save(now time.Time, at int64) *savedEntry {
 	return &s
 }
 
-// Restore takes over what [Pool.Save] of an earlier pool returned, for the projects of the same name. What has
-// ended since is forgotten, and no cooldown lasts longer than its class allows. It fails, and changes nothing,
-// if data is not what Save returned.
+// Restore takes over what [Pool.Save] of an earlier pool returned, for the projects of the same
+// name. What has ended since is forgotten, and no cooldown lasts longer than its class allows. It
+// fails, and changes nothing, if data is not what Save returned.
 func (p *Pool) Restore(now time.Time, data []byte) error {
 	var state savedState
 	if err := json.Unmarshal(data, &state); err != nil {
@@ -142,7 +143,8 @@ func (r *restorer) entry(s Subject) *entry {
 	}
 }
 
-// modelEntry returns the entry of a model's subject, made before its first call; nil if no project has it.
+// modelEntry returns the entry of a model's subject, made before its first call; nil if no project
+// has it.
 func (r *restorer) modelEntry(m *model, s Subject) *entry {
 	for _, project := range r.setup.projects {
 		if project.Name != s.Project {

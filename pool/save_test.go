@@ -122,7 +122,8 @@ func TestRestoreSurvivesAnyFile(t *testing.T) {
 				t.Errorf("%q is taken for a saved state", wrong)
 			}
 		}
-		// Values that no pool saves: nothing rests longer than its class allows, and nothing breaks.
+		// Values that no pool saves: nothing rests longer than its class allows, and nothing
+		// breaks.
 		for _, change := range [][2]string{
 			{`"day_quota"`, `"a class of tomorrow"`},
 			{`"day_quota"`, `"server_fault"`},

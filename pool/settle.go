@@ -15,8 +15,8 @@ type Outcome struct {
 	Class Class
 	// Hint is how long the server asked to wait; zero if it did not.
 	Hint time.Duration
-	// Quota is Google's name of the quota that is used up, Message the first line of what Google said, Answer the whole of it: for
-	// logs, Stat and callers. They hold no key.
+	// Quota is Google's name of the quota that is used up, Message the first line of what Google
+	// said, Answer the whole of it: for logs, Stat and callers. They hold no key.
 	Quota, Message string
 	Answer         *Answer
 	// Stated are limits that a refusal named; zero where it named none.
@@ -24,28 +24,30 @@ type Outcome struct {
 	// Usage is what Google counted, if Counted.
 	Usage   quota.Usage
 	Counted bool
-	// Prompt and Cached are the tokens of the prompt, cached ones included, and of what was cached, by what they
-	// are of. ToolUse are the tokens of the input that tools returned, Thoughts those of the output that were
-	// thoughts. All of it is optional; estimates learn more from a response that has it.
+	// Prompt and Cached are the tokens of the prompt, cached ones included, and of what was cached,
+	// by what they are of. ToolUse are the tokens of the input that tools returned, Thoughts those
+	// of the output that were thoughts. All of it is optional; estimates learn more from a response
+	// that has it.
 	Prompt, Cached    Modalities
 	ToolUse, Thoughts int64
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
-	// Unsent says that there was no credential to send the call with. It says nothing of Google's servers, and
-	// Google has counted nothing.
+	// Unsent says that there was no credential to send the call with. It says nothing of Google's
+	// servers, and Google has counted nothing.
 	Unsent bool
 }
 
-// The trafficType of an answer that a Provisioned Throughput order served, and the beginning of that of every one that pay-as-you-go did.
-// Source: TrafficType in google.golang.org/genai v1.77.0, types.go.
+// The trafficType of an answer that a Provisioned Throughput order served, and the beginning of
+// that of every one that pay-as-you-go did. Source: TrafficType in google.golang.org/genai v1.77.0,
+// types.go.
 const (
 	trafficProvisioned = "PROVISIONED_THROUGHPUT"
 	trafficOnDemand    = "ON_DEMAND"
 )
 
-// Accept notes that Google has begun to answer well: the cooldowns that the call was a probe of end, and its
-// breaker counts a success. A call whose answer comes in pieces is accepted at the first, long before it is
-// settled. The lease goes on.
+// Accept notes that Google has begun to answer well: the cooldowns that the call was a probe of
+// end, and its breaker counts a success. A call whose answer comes in pieces is accepted at the
+// first, long before it is settled. The lease goes on.
 func (l Lease) Accept(now time.Time) {
 	if l.record == nil {
 		return
@@ -93,8 +95,8 @@ func (l Lease) Settle(now time.Time, o Outcome) {
 	r.done(now)
 }
 
-// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease began;
-// false once it has ended.
+// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease
+// began; false once it has ended.
 func (l Lease) AnsweredSince() bool {
 	if l.record == nil {
 		return false
@@ -158,9 +160,9 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 	}
 }
 
-// effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's refusal of a
-// call that was for no order is contention. A dead key where no key is sent is the project's: a proxy adds its
-// own.
+// effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's
+// refusal of a call that was for no order is contention. A dead key where no key is sent is the
+// project's: a proxy adds its own.
 func (r *lease) effectiveClass(class Class) Class {
 	switch {
 	case class == ClassProvisionedFull && r.candidate.order == nil:
@@ -230,8 +232,8 @@ func (r *lease) refusedByOrder(now time.Time, at int64) {
 	}
 }
 
-// charged reports whether Google counts a call that ended so against minute and day quotas: answers and its
-// own failures yes, refusals for quota, key or permission no. Source: observed,
+// charged reports whether Google counts a call that ended so against minute and day quotas: answers
+// and its own failures yes, refusals for quota, key or permission no. Source: observed,
 // https://github.com/google-gemini/gemini-cli/issues/15184.
 func charged(c Class) bool {
 	switch c {
@@ -264,8 +266,8 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule) {
 // maxRemembered bounds an answer of Google's that is kept for callers of a later time.
 const maxRemembered = 16 << 10
 
-// scoped returns the entry that a scope puts on cooldown. An order and pay-as-you-go of one project have
-// separate quotas, so a model's cooldown is the order's own.
+// scoped returns the entry that a scope puts on cooldown. An order and pay-as-you-go of one project
+// have separate quotas, so a model's cooldown is the order's own.
 func (r *lease) scoped(s scope) *entry {
 	c := r.candidate
 	switch s {

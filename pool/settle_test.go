@@ -54,7 +54,8 @@ func TestClassesThatAreNobodysFaultOpenNoBreaker(t *testing.T) {
 	})
 }
 
-// What a full order has room for its ledger knows, call by call: a small one may fit where a large one was refused.
+// What a full order has room for its ledger knows, call by call: a small one may fit where a large
+// one was refused.
 func TestAFullOrderTakesWhatItsLedgerHasRoomFor(t *testing.T) {
 	v := keyless("v", "global")
 	v.Provisioned = []pool.Order{{Model: flash, Location: "global", TokensPerSecond: 1000, Window: 10 * second}}

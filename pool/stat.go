@@ -22,8 +22,8 @@ type Cooldown struct {
 	Quota string
 	// Message is the first line of what Google said, without any key.
 	Message string
-	// Answer is Google's whole answer, for classes that callers get to see again while everything is on
-	// cooldown; else nil.
+	// Answer is Google's whole answer, for classes that callers get to see again while everything
+	// is on cooldown; else nil.
 	Answer *Answer
 }
 
@@ -77,7 +77,8 @@ type Stat struct {
 type ProjectStat struct {
 	Name    string
 	Backend Backend
-	// Cooldown is what keeps all of the project from being asked; the zero Cooldown means nothing does.
+	// Cooldown is what keeps all of the project from being asked; the zero Cooldown means nothing
+	// does.
 	Cooldown Cooldown
 	Keys     []KeyStat
 }
@@ -98,19 +99,19 @@ type EndpointStat struct {
 	// Calls and Tokens are in flight now.
 	Calls  int
 	Tokens int64
-	// AttemptCounts counts the attempts that ended, by the class of their answer, and TokenCounts the tokens
-	// that Google counted for them.
+	// AttemptCounts counts the attempts that ended, by the class of their answer, and TokenCounts
+	// the tokens that Google counted for them.
 	AttemptCounts map[Class]int64
 	TokenCounts   TokenCounts
-	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means nothing
-	// does.
+	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means
+	// nothing does.
 	Cooldown Cooldown
 	Breaker  breaker.Stat
-	// Quota is what the project has of its limits for the model, declared or learned; nil where there is none,
-	// and for orders.
+	// Quota is what the project has of its limits for the model, declared or learned; nil where
+	// there is none, and for orders.
 	Quota *quota.Stat
-	// Learned are the limits that Google's refusals named. A limit begins to grow a day after it was named
-	// last, until it is forgotten.
+	// Learned are the limits that Google's refusals named. A limit begins to grow a day after it
+	// was named last, until it is forgotten.
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
@@ -118,7 +119,8 @@ type EndpointStat struct {
 	Pacing *quota.PacerStat
 }
 
-// Stat returns a snapshot of every project and key, and of every endpoint for every model that was asked for.
+// Stat returns a snapshot of every project and key, and of every endpoint for every model that was
+// asked for.
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)

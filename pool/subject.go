@@ -28,9 +28,9 @@ const (
 //	host:NAME                          an address that endpoints share
 //	backend:NAME                       one of Google's two back ends
 //
-// followed by ";host=", ";traffic=", ";method=", ";version=", ";tool=" and ";tier=" where it is narrower.
-// Characters of a name that would be taken for one of these marks are percent-encoded. The text never holds
-// a credential.
+// followed by ";host=", ";traffic=", ";method=", ";version=", ";tool=" and ";tier=" where it is
+// narrower. Characters of a name that would be taken for one of these marks are percent-encoded.
+// The text never holds a credential.
 type Subject struct {
 	Kind                        string
 	Backend                     Backend

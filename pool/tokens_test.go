@@ -374,7 +374,8 @@ func TestNeedLearnsThoughtsFromCallsThatMayThinkAlone(t *testing.T) {
 	})
 }
 
-// TestNeedUsesModalitiesOnlyWhereTheyAddUp teaches three calls whose texts count twice and whose recordings count half.
+// TestNeedUsesModalitiesOnlyWhereTheyAddUp teaches three calls whose texts count twice and whose
+// recordings count half.
 func TestNeedUsesModalitiesOnlyWhereTheyAddUp(t *testing.T) {
 	plain := pool.Prompt{Text: 1000, Audio: 1000}
 	cached := plain

@@ -5,15 +5,16 @@ import (
 	"time"
 )
 
-// What the ledger believes is a set of candidate windows that spans the documented range, each with its own
-// view of the server. An answer that a candidate did not foresee surprises it; the candidate with the least
-// surprise is believed.
+// What the ledger believes is a set of candidate windows that spans the documented range, each with
+// its own view of the server. An answer that a candidate did not foresee surprises it; the
+// candidate with the least surprise is believed.
 //
-// The server does not count the answer of a running call at its real cost but at an estimate of its own. Each
-// candidate learns, for each [estimator], how the two compare: its guess, a factor on what is open. It is the
-// second unknown beside the window, and it moves, so it is never settled: a refusal raises it, calls accepted
-// close to the edge lower it a little, so that refusals come at the pace the budget allows. Neither unknown can
-// stand in for the other: a wrong window misjudges bursts, a wrong guess misjudges the mean.
+// The server does not count the answer of a running call at its real cost but at an estimate of its
+// own. Each candidate learns, for each [estimator], how the two compare: its guess, a factor on
+// what is open. It is the second unknown beside the window, and it moves, so it is never settled: a
+// refusal raises it, calls accepted close to the edge lower it a little, so that refusals come at
+// the pace the budget allows. Neither unknown can stand in for the other: a wrong window misjudges
+// bursts, a wrong guess misjudges the mean.
 //
 // The constants were chosen by simulation (internal/quotasim), not derived.
 const (
@@ -99,9 +100,9 @@ func (b *belief) empty() bool { return b.known == 0 && b.open[0] == 0 }
 // used is what the server has counted, by this belief.
 func (b *belief) used(e int) float64 { return float64(b.known) + b.views[e].guess*float64(b.open[e]) }
 
-// room is the share of the capacity that would be left with one more call. A window with nothing in it has
-// room for every call that is not larger than the capacity, whatever the guess. Otherwise a guess that is too
-// high could never be corrected.
+// room is the share of the capacity that would be left with one more call. A window with nothing in
+// it has room for every call that is not larger than the capacity, whatever the guess. Otherwise a
+// guess that is too high could never be corrected.
 func (b *belief) room(e int, c *charge) float64 {
 	r := 1 - (float64(b.known+c.known)+b.views[e].guess*float64(b.open[e]+c.open[e]))*b.share
 	if r < 0 && b.empty() && float64(c.known+c.open[e]) <= b.capacity {
@@ -110,8 +111,8 @@ func (b *belief) room(e int, c *charge) float64 {
 	return r
 }
 
-// fits reports whether a call is to be sent. What is known is exact, but the window only to within the steps of the grid: that much of it
-// is left free.
+// fits reports whether a call is to be sent. What is known is exact, but the window only to within
+// the steps of the grid: that much of it is left free.
 func (b *belief) fits(e int, c *charge) bool {
 	return b.room(e, c) >= b.margin*float64(b.known)*b.share
 }
@@ -128,8 +129,8 @@ func (b *belief) refused(e int, c *charge, spare bool) {
 	v.guess = min(v.guess*(1+step), guessMax)
 }
 
-// accepted learns from a call that was served although no room was foreseen, or else close to the edge. pace
-// is the refusals that such a call should bring on the average.
+// accepted learns from a call that was served although no room was foreseen, or else close to the
+// edge. pace is the refusals that such a call should bring on the average.
 func (b *belief) accepted(e int, impossible bool, pace float64) {
 	v := &b.views[e]
 	v.run += pace
@@ -140,8 +141,9 @@ func (b *belief) accepted(e int, impossible bool, pace float64) {
 	v.guess = max(v.guess*(1-min(step, guessJump)), guessMin)
 }
 
-// outlook is what every candidate foresaw for one call by every estimator, a bit each: room to spare, none, or so little of either that it
-// could be wrong (near), and whether the call was close to the edge.
+// outlook is what every candidate foresaw for one call by every estimator, a bit each: room to
+// spare, none, or so little of either that it could be wrong (near), and whether the call was close
+// to the edge.
 type outlook struct{ spare, edge, over, near [estimators]uint64 }
 
 func (o *outlook) note(k int, b *belief, c *charge) {
@@ -153,7 +155,8 @@ func (o *outlook) note(k int, b *belief, c *charge) {
 			continue
 		}
 		o.edge[e] |= bit
-		// Little is uncertain while little is open: then the window alone is judged, as finely as its buckets allow.
+		// Little is uncertain while little is open: then the window alone is judged, as finely as
+		// its buckets allow.
 		open := stir * float64(b.open[e]+c.open[e]) * b.share
 		switch noise := min(noise, still+open); {
 		case room > noise:
@@ -166,8 +169,8 @@ func (o *outlook) note(k int, b *belief, c *charge) {
 	}
 }
 
-// grid returns candidates over the range of windows, the longest first, and the bucket their lengths are
-// counted in.
+// grid returns candidates over the range of windows, the longest first, and the bucket their
+// lengths are counted in.
 func grid(rate float64, shortest, longest time.Duration) ([]belief, time.Duration) {
 	bucket := max(shortest/bucketsPerMin, longest/bucketsPerMax, 1)
 	n, margin := 1, 0.0

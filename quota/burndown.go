@@ -36,8 +36,8 @@ func (b *Burndown) cost(u Usage) Cost {
 		image *= b.LongInput / b.Input
 		input, audio, cached, cachedAudio, output = b.LongInput, b.LongInputAudio, b.LongCached, b.LongCachedAudio, b.LongOutput
 	}
-	// What is cached is paid at its own rate and not once more with its kind. Counts that contradict each
-	// other must not turn a part negative.
+	// What is cached is paid at its own rate and not once more with its kind. Counts that
+	// contradict each other must not turn a part negative.
 	heard := min(max(u.CachedAudio, 0), max(u.Cached, 0))
 	fresh := max(u.InputAudio-heard, 0)
 	seen := max(u.Cached-heard, 0)

@@ -5,8 +5,9 @@ import (
 	_ "time/tzdata" // a container without a zone database must not reset at the wrong hour
 )
 
-// pacific is where Google's quota day begins. Source: https://ai.google.dev/gemini-api/docs/rate-limits
-// ("reset at midnight Pacific time"), read on 2026-11-22.
+// pacific is where Google's quota day begins. Source:
+// https://ai.google.dev/gemini-api/docs/rate-limits ("reset at midnight Pacific time"), read on
+// 2026-11-22.
 var pacific = loadPacific()
 
 func loadPacific() *time.Location {
@@ -17,8 +18,8 @@ func loadPacific() *time.Location {
 	return l
 }
 
-// NextMidnight returns the first midnight in Los Angeles after now: the moment at which Google resets daily
-// quotas. The day it ends lasts 23 or 25 hours when summer time begins or ends.
+// NextMidnight returns the first midnight in Los Angeles after now: the moment at which Google
+// resets daily quotas. The day it ends lasts 23 or 25 hours when summer time begins or ends.
 func NextMidnight(now time.Time) time.Time {
 	y, m, d := now.In(pacific).Date()
 	return time.Date(y, m, d+1, 0, 0, 0, 0, pacific)

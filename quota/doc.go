@@ -7,9 +7,9 @@
 //   - [Ledger] follows one Provisioned Throughput order and foresees when Google will refuse a call for it.
 //   - [Pacer] finds a capacity that is not public: on-demand Vertex AI, for one project, location and model.
 //
-// Nothing here sleeps, starts a goroutine or reads a clock: every method takes the time as an argument, so
-// that tests run on a frozen time line. Pass the result of [time.Now]. A time earlier than one passed before
-// counts as that earlier one, so a clock that steps back never admits more.
+// Nothing here sleeps, starts a goroutine or reads a clock: every method takes the time as an
+// argument, so that tests run on a frozen time line. Pass the result of [time.Now]. A time earlier
+// than one passed before counts as that earlier one, so a clock that steps back never admits more.
 //
 // Reserving and settling allocate nothing.
 package quota

@@ -1,10 +1,12 @@
 package quota
 
-// How Google estimates the answer of a running call is not published: a steady figure, or the mean of recent answers? An estimator is one
-// such way, as its mean over so many answers. All are tried, and the one that foresees refusals best is believed.
+// How Google estimates the answer of a running call is not published: a steady figure, or the mean
+// of recent answers? An estimator is one such way, as its mean over so many answers. All are tried,
+// and the one that foresees refusals best is believed.
 //
-// Where calls of one kind follow each other the shortest mean and the longest differ by a fifth, and while most of a window is open that
-// is a large part of the order: a ledger with only one estimator serves 0.93 of it where the server's memory is another.
+// Where calls of one kind follow each other the shortest mean and the longest differ by a fifth,
+// and while most of a window is open that is a large part of the order: a ledger with only one
+// estimator serves 0.93 of it where the server's memory is another.
 type estimator struct {
 	memory float64 // answers
 	mean   float64 // what they cost, in tokens; at first what the caller expects
@@ -12,8 +14,9 @@ type estimator struct {
 
 const estimators = 3
 
-// memories are far enough apart to differ, and close enough that whatever memory the server has is near one. The longest hardly moves
-// while an order is new and the first answers to end are the short ones.
+// memories are far enough apart to differ, and close enough that whatever memory the server has is
+// near one. The longest hardly moves while an order is new and the first answers to end are the
+// short ones.
 var memories = [estimators]float64{1000, 80, 20}
 
 // offerSpan is over how many calls the caller's estimates are averaged.
@@ -50,8 +53,8 @@ func (o *outputs) observe(tokens float64) {
 	}
 }
 
-// charge is what a call weighs before it has ended. An answer that the caller expects to be larger than its usual ones, or that it bounds,
-// is larger or smaller in the same proportion in every way.
+// charge is what a call weighs before it has ended. An answer that the caller expects to be larger
+// than its usual ones, or that it bounds, is larger or smaller in the same proportion in every way.
 func (o *outputs) charge(c Cost) charge {
 	r := charge{known: thousandths(c.Input)}
 	for e := range o.ways {

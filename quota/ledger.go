@@ -9,28 +9,32 @@ import (
 	"time"
 )
 
-// ErrUnknownModel is wrapped by the error of [NewLedger] for a model whose throughput the built-in table does
-// not have.
+// ErrUnknownModel is wrapped by the error of [NewLedger] for a model whose throughput the built-in
+// table does not have.
 var ErrUnknownModel = errors.New("quota: no Provisioned Throughput known for the model")
 
 // Never is what [Ledger.Wait] answers for a call that does not fit the order even when it is idle.
 const Never = time.Duration(math.MaxInt64)
 
-// Ledger follows one Provisioned Throughput order and foresees whether Google would take the next call on it.
+// Ledger follows one Provisioned Throughput order and foresees whether Google would take the next
+// call on it.
 //
-// Google admits a call if what was used in a rolling window, plus an estimate of the call, stays within
-// throughput times window. When the call ends its real cost replaces the estimate. The throughput is the
-// bought one; the window is documented only as a range, and how the output is estimated not at all
+// Google admits a call if what was used in a rolling window, plus an estimate of the call, stays
+// within throughput times window. When the call ends its real cost replaces the estimate. The
+// throughput is the bought one; the window is documented only as a range, and how the output is
+// estimated not at all
 // (https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/use-provisioned-throughput,
-// read on 2026-11-22). The ledger learns both from the calls that were served and refused, starts with the
-// longest window of the range, and keeps learning: when Google changes the window it follows. For that it
-// needs a few refusals, at most about one in a hundred calls.
+// read on 2026-11-22). The ledger learns both from the calls that were served and refused, starts
+// with the longest window of the range, and keeps learning: when Google changes the window it
+// follows. For that it needs a few refusals, at most about one in a hundred calls.
 //
-// Give Reserve the prompt's cost as well as it is known, and the same mean of the answer's for every call that
-// bounds it no lower: the ledger sees what answers cost, and learns how Google foresees them.
+// Give Reserve the prompt's cost as well as it is known, and the same mean of the answer's for
+// every call that bounds it no lower: the ledger sees what answers cost, and learns how Google
+// foresees them.
 //
-// Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that. It is safe
-// for concurrent use and works without allocating. The zero value is not usable; call [NewLedger].
+// Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that.
+// It is safe for concurrent use and works without allocating. The zero value is not usable; call
+// [NewLedger].
 type Ledger struct {
 	rate     float64
 	burndown Burndown
@@ -63,9 +67,9 @@ type Hold struct {
 	outlook
 }
 
-// NewLedger returns the ledger of an order that has not been used. It fails with [ErrUnknownModel] if the
-// order does not say its throughput and the table does not know it either, and for numbers that are negative
-// or make no throughput.
+// NewLedger returns the ledger of an order that has not been used. It fails with [ErrUnknownModel]
+// if the order does not say its throughput and the table does not know it either, and for numbers
+// that are negative or make no throughput.
 func NewLedger(o Order) (*Ledger, error) {
 	key, known := modelKey(models, o.Model)
 	m := models[key]
@@ -107,7 +111,8 @@ type Cost struct {
 // Cost returns what a call of that usage takes from the order.
 func (l *Ledger) Cost(u Usage) Cost { return l.burndown.cost(u) }
 
-// Reserve holds room for a call of that estimated cost, or reports false if Google would refuse it now.
+// Reserve holds room for a call of that estimated cost, or reports false if Google would refuse it
+// now.
 func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,8 +150,8 @@ func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.surpriseLocked(&h.over, surpriseOK)
 }
 
-// Refuse ends a call that Google refused because the order is full: evidence that there was no room. Nothing
-// is charged.
+// Refuse ends a call that Google refused because the order is full: evidence that there was no
+// room. Nothing is charged.
 func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,8 +175,8 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.surpriseLocked(&h.near, surpriseNear)
 }
 
-// Release ends a call that says nothing about the order: never sent, failed otherwise, or served on demand.
-// Nothing is charged.
+// Release ends a call that says nothing about the order: never sent, failed otherwise, or served on
+// demand. Nothing is charged.
 func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -179,8 +184,9 @@ func (l *Ledger) Release(now time.Time, h Hold) {
 	l.addLocked(h.bucket, h.charge.ended(0))
 }
 
-// Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now, [Never] that
-// it does not fit at all. It does not know that Google has more room once a running call turns out smaller.
+// Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now,
+// [Never] that it does not fit at all. It does not know that Google has more room once a running
+// call turns out smaller.
 func (l *Ledger) Wait(now time.Time, cost Cost) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -199,8 +205,8 @@ func (l *Ledger) Wait(now time.Time, cost Cost) time.Duration {
 	return Never
 }
 
-// Utilisation returns the share of the order that is believed to be used in its window: 0 to 1, and above
-// while in debt.
+// Utilisation returns the share of the order that is believed to be used in its window: 0 to 1, and
+// above while in debt.
 func (l *Ledger) Utilisation(now time.Time) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -240,9 +246,9 @@ func (l *Ledger) Stat(now time.Time) LedgerStat {
 	}
 }
 
-// advanceLocked moves to the bucket of now, unless a later time has been seen, and lets what has left a
-// window leave it. A window covers its length and the bucket that has begun: rather a little too much than
-// too little.
+// advanceLocked moves to the bucket of now, unless a later time has been seen, and lets what has
+// left a window leave it. A window covers its length and the bucket that has begun: rather a little
+// too much than too little.
 func (l *Ledger) advanceLocked(now time.Time) {
 	if l.start.IsZero() {
 		l.start, l.last = now, now
@@ -285,14 +291,15 @@ func (l *Ledger) addLocked(at int64, c charge) {
 	}
 }
 
-// paceLocked returns how many refusals one edge call may bring. The budget counts all calls, so the fewer of
-// them are asked the more each may risk; it slows as the budget is used up.
+// paceLocked returns how many refusals one edge call may bring. The budget counts all calls, so the
+// fewer of them are asked the more each may risk; it slows as the budget is used up.
 func (l *Ledger) paceLocked() float64 {
 	offered := min(1/max(l.pressure, 1/pressureMost), pressureMost)
 	return refusalAim * offered * min(max(2*(1-l.refusals/refusalBudget), 0), 1)
 }
 
-// surpriseLocked adds surprise to the views in mask, and changes to another if that is clearly less surprised.
+// surpriseLocked adds surprise to the views in mask, and changes to another if that is clearly less
+// surprised.
 func (l *Ledger) surpriseLocked(mask *[estimators]uint64, weight float64) {
 	if *mask == ([estimators]uint64{}) {
 		return

@@ -2,28 +2,29 @@ package quota
 
 import "time"
 
-// Order is what was bought as Provisioned Throughput: so many units (GSUs) for one model, in one project and
-// location.
+// Order is what was bought as Provisioned Throughput: so many units (GSUs) for one model, in one
+// project and location.
 type Order struct {
 	// Model is the model of the order, as in "gemini-2.5-flash". Suffixes of versions ("-001",
 	// "-preview-09-2025") are understood.
 	Model string
-	// GSUs is the number of units bought. It decides the range in which the enforcement window lies.
+	// GSUs is the number of units bought. It decides the range in which the enforcement window
+	// lies.
 	GSUs int
-	// TokensPerSecond is the bought throughput in burned-down tokens a second; 0 means GSUs times the table's
-	// throughput for the model.
+	// TokensPerSecond is the bought throughput in burned-down tokens a second; 0 means GSUs times
+	// the table's throughput for the model.
 	TokensPerSecond float64
 	// Burndown overrides rates of the built-in table; nil and fields of 0 mean the table's.
 	Burndown *Burndown
-	// Window is the time over which Google enforces the order; 0 means learn it, which is right unless Google
-	// told you.
+	// Window is the time over which Google enforces the order; 0 means learn it, which is right
+	// unless Google told you.
 	Window time.Duration
 }
 
-// Burndown says how many tokens of the order one token of each kind costs. Zero means the built-in table's
-// rate; for a model that the table does not have, zero means: Input 1, Cached 0.1, the other kinds of input
-// like Input, cached audio as much cheaper than audio as Cached is than Input, other kinds of output like
-// Output.
+// Burndown says how many tokens of the order one token of each kind costs. Zero means the built-in
+// table's rate; for a model that the table does not have, zero means: Input 1, Cached 0.1, the
+// other kinds of input like Input, cached audio as much cheaper than audio as Cached is than Input,
+// other kinds of output like Output.
 type Burndown struct {
 	Input       float64 // text and video in the prompt, and every kind that has no rate of its own
 	InputAudio  float64
@@ -34,7 +35,8 @@ type Burndown struct {
 	OutputImage float64
 	OutputAudio float64
 
-	// The rates of requests whose prompt is longer than 200,000 tokens; zero means the rate of a short one.
+	// The rates of requests whose prompt is longer than 200,000 tokens; zero means the rate of a
+	// short one.
 	LongInput       float64
 	LongInputAudio  float64
 	LongCached      float64

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// Outlook foresees how many requests several quotas admit together by and by, at most, if nothing else comes: by
-// their requests a minute and, for today, a day. What tokens calls to come will really use is not known, so their
-// limits do not count here. The zero value is of no quota, which never admits anything.
+// Outlook foresees how many requests several quotas admit together by and by, at most, if nothing
+// else comes: by their requests a minute and, for today, a day. What tokens calls to come will
+// really use is not known, so their limits do not count here. The zero value is of no quota, which
+// never admits anything.
 //
 // It is a value for one moment, from which its times count, and not for concurrent use.
 type Outlook struct {
@@ -70,7 +71,8 @@ func (o *Outlook) By(d time.Duration) int64 {
 	return min(left/slices*o.again+o.by[left%slices], o.today)
 }
 
-// When returns the least time until the n-th request is admitted, to the end of its quarter second; false if it never is.
+// When returns the least time until the n-th request is admitted, to the end of its quarter second;
+// false if it never is.
 func (o *Outlook) When(n int64) (time.Duration, bool) {
 	windows, full := int64(0), o.by[slices-1]
 	if n > full && o.again > 0 {

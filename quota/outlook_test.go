@@ -75,7 +75,8 @@ func TestOutlookOfADaysLimitAlone(t *testing.T) {
 	}
 }
 
-// TestOutlookNeverSaysLessThanIsAdmitted compares it with what a quota admits to someone who tries every few milliseconds.
+// TestOutlookNeverSaysLessThanIsAdmitted compares it with what a quota admits to someone who tries
+// every few milliseconds.
 func TestOutlookNeverSaysLessThanIsAdmitted(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))

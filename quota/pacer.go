@@ -21,24 +21,27 @@ const (
 	paceFreedom = 1e9                     // requests a second: as good as unlimited, and far from overflow
 )
 
-// Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location and
-// model. Google answers contention there with 429 and no limit to keep to ("temporary high contention":
-// https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on 2026-11-22).
+// Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location
+// and model. Google answers contention there with 429 and no limit to keep to ("temporary high
+// contention": https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429, read on
+// 2026-11-22).
 //
-// It is unlimited until the first contention. From then on it is judged twice a second. With more than the tolerated
-// share of contention among at least three requests, the rate becomes gain times what was accepted, but no less than a
-// quarter of what was sent (from unlimited straight to it). With more than half of that share, it stays: it is where it
-// should be, a little above the capacity. Else, if it was used, it grows, the faster the longer it goes well; and at
-// the fastest at once if it stands so low that nothing is known of the capacity but that there was none. So a capacity
-// that has multiplied, or come back, is found in seconds, and one that stands still is asked for a few percent too much.
+// It is unlimited until the first contention. From then on it is judged twice a second. With more
+// than the tolerated share of contention among at least three requests, the rate becomes gain times
+// what was accepted, but no less than a quarter of what was sent (from unlimited straight to it).
+// With more than half of that share, it stays: it is where it should be, a little above the
+// capacity. Else, if it was used, it grows, the faster the longer it goes well; and at the fastest
+// at once if it stands so low that nothing is known of the capacity but that there was none. So a
+// capacity that has multiplied, or come back, is found in seconds, and one that stands still is
+// asked for a few percent too much.
 //
-// What was accepted is taken from what was sent and not refused: refusals come back at once, but a whole
-// answer may take minutes, and waiting for it would make every start look like failure. Give Allow once for
-// every request sent, Rejected once for every one that met contention, Accepted for every one that did not,
-// and Return for one that was not sent after all.
+// What was accepted is taken from what was sent and not refused: refusals come back at once, but a
+// whole answer may take minutes, and waiting for it would make every start look like failure. Give
+// Allow once for every request sent, Rejected once for every one that met contention, Accepted for
+// every one that did not, and Return for one that was not sent after all.
 //
-// It is safe for concurrent use; while unlimited, Allow takes no lock. The zero value is not usable; call
-// [NewPacer].
+// It is safe for concurrent use; while unlimited, Allow takes no lock. The zero value is not
+// usable; call [NewPacer].
 type Pacer struct {
 	pacing  Pacing
 	limited atomic.Bool
@@ -129,7 +132,8 @@ func (p *Pacer) Accepted(now time.Time) {
 	p.reviewLocked(p.clampLocked(now))
 }
 
-// Rejected tells that a request met contention; sent is the now of the Allow that it was sent after.
+// Rejected tells that a request met contention; sent is the now of the Allow that it was sent
+// after.
 func (p *Pacer) Rejected(now, sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -146,8 +150,9 @@ func (p *Pacer) Rejected(now, sent time.Time) {
 	p.reviewLocked(now)
 }
 
-// reviewLocked judges the period if it is over and tells enough: refusals are judged by three requests, their absence by one.
-// The last moments do not count, because their refusals are still unknown.
+// reviewLocked judges the period if it is over and tells enough: refusals are judged by three
+// requests, their absence by one. The last moments do not count, because their refusals are still
+// unknown.
 func (p *Pacer) reviewLocked(now time.Time) {
 	elapsed := now.Sub(p.began)
 	known := elapsed - p.lag

@@ -13,8 +13,8 @@ import (
 // enough is a capacity that refuses nothing.
 const enough = 1e9
 
-// second sends n requests over one second from at, answered at once: of those allowed, so many a second meet no contention. It reports
-// how many the pacer allowed.
+// second sends n requests over one second from at, answered at once: of those allowed, so many a
+// second meet no contention. It reports how many the pacer allowed.
 func second(p *quota.Pacer, at time.Duration, n int, capacity float64) int {
 	allowed, accepted := 0, 0.0
 	for i := range n {
@@ -34,7 +34,8 @@ func second(p *quota.Pacer, at time.Duration, n int, capacity float64) int {
 	return allowed
 }
 
-// paced returns a pacer that was limited by a capacity of 50 a second, and whose time line goes on at 2 s.
+// paced returns a pacer that was limited by a capacity of 50 a second, and whose time line goes on
+// at 2 s.
 func paced(p quota.Pacing) *quota.Pacer {
 	pacer := quota.NewPacer(p)
 	second(pacer, 0, 100, 50)
@@ -95,8 +96,9 @@ func TestPacerCountsWhatIsStillRunningAsAccepted(t *testing.T) {
 	}
 }
 
-// TestPacerIsNotMisledByRefusalsThatTakeTheirTime: 100 a second are sent, 50 a second have room, and refusals come back after a quarter
-// second. Those of requests that were sent before the rate fell are no reason for it to fall again.
+// TestPacerIsNotMisledByRefusalsThatTakeTheirTime: 100 a second are sent, 50 a second have room,
+// and refusals come back after a quarter second. Those of requests that were sent before the rate
+// fell are no reason for it to fall again.
 func TestPacerIsNotMisledByRefusalsThatTakeTheirTime(t *testing.T) {
 	const lag = 250 // ms
 	p := quota.NewPacer(quota.Pacing{})
@@ -121,8 +123,9 @@ func TestPacerIsNotMisledByRefusalsThatTakeTheirTime(t *testing.T) {
 	}
 }
 
-// TestPacerIsLimitedByBurstsOfRefusals: 100 requests at a time, with a second between them, of which 90 are refused one after the
-// other. The first of the refusals ends a period in which there was hardly any; the others count in the next.
+// TestPacerIsLimitedByBurstsOfRefusals: 100 requests at a time, with a second between them, of
+// which 90 are refused one after the other. The first of the refusals ends a period in which there
+// was hardly any; the others count in the next.
 func TestPacerIsLimitedByBurstsOfRefusals(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	second(p, 0, 100, enough)
@@ -141,7 +144,8 @@ func TestPacerIsLimitedByBurstsOfRefusals(t *testing.T) {
 	t.Error("not limited after eight bursts of which 90 % were refused")
 }
 
-// TestPacerDoesNotTakeIdleTimeForALowCapacity: what comes after an hour without a request is measured from then on.
+// TestPacerDoesNotTakeIdleTimeForALowCapacity: what comes after an hour without a request is
+// measured from then on.
 func TestPacerDoesNotTakeIdleTimeForALowCapacity(t *testing.T) {
 	for before := range 3 { // requests that were not judged before
 		p := quota.NewPacer(quota.Pacing{})
@@ -163,7 +167,8 @@ func TestPacerDoesNotTakeIdleTimeForALowCapacity(t *testing.T) {
 	}
 }
 
-// TestPacerMeasuresTheFirstBurstAfterIdleTime: 100 requests within 0.3 s, half of which are refused a little later.
+// TestPacerMeasuresTheFirstBurstAfterIdleTime: 100 requests within 0.3 s, half of which are refused
+// a little later.
 func TestPacerMeasuresTheFirstBurstAfterIdleTime(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	second(p, 0, 100, enough)
@@ -203,8 +208,9 @@ func TestPacerFallsToAQuarterAtOnceAtMost(t *testing.T) {
 	}
 }
 
-// TestPacerIsQuickToFindACapacityThatComesBack: at its floor a pacer knows nothing of the capacity but that there was none, and the
-// requests that were refused until then do not count against the first that is not.
+// TestPacerIsQuickToFindACapacityThatComesBack: at its floor a pacer knows nothing of the capacity
+// but that there was none, and the requests that were refused until then do not count against the
+// first that is not.
 func TestPacerIsQuickToFindACapacityThatComesBack(t *testing.T) {
 	for gone := range 6 {
 		p := paced(quota.Pacing{})
@@ -226,7 +232,8 @@ func TestPacerIsQuickToFindACapacityThatComesBack(t *testing.T) {
 	}
 }
 
-// TestPacerStaysWhereItIsRefusedALittle: between half of the tolerated share and all of it, the rate is what it should be.
+// TestPacerStaysWhereItIsRefusedALittle: between half of the tolerated share and all of it, the
+// rate is what it should be.
 func TestPacerStaysWhereItIsRefusedALittle(t *testing.T) {
 	p := paced(quota.Pacing{Tolerance: 0.2})
 	var rate float64
@@ -420,7 +427,8 @@ func TestPacerDoesNotRaiseARateThatIsNotUsed(t *testing.T) {
 	}
 }
 
-// TestPacerRaisesItsRateWhileAnswersTakeMinutes: what is sent and not refused counts, not what has been answered.
+// TestPacerRaisesItsRateWhileAnswersTakeMinutes: what is sent and not refused counts, not what has
+// been answered.
 func TestPacerRaisesItsRateWhileAnswersTakeMinutes(t *testing.T) {
 	p := paced(quota.Pacing{})
 	before := p.Rate()

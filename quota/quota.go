@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// ConcurrencyWait is the least that [Quota.Wait] answers while all concurrent calls are taken: the moment at
-// which one of them ends cannot be known, so this is when to ask again.
+// ConcurrencyWait is the least that [Quota.Wait] answers while all concurrent calls are taken: the
+// moment at which one of them ends cannot be known, so this is when to ask again.
 const ConcurrencyWait = time.Second
 
 // largest is more tokens than any request has; it keeps sums far from overflow.
 const largest = int64(1) << 40
 
-// Quota keeps to the [Limits] of one project for one model. A call reserves in all dimensions at once, or in
-// none, with an estimate of its tokens; when it ends, Settle puts the real number in the estimate's place.
+// Quota keeps to the [Limits] of one project for one model. A call reserves in all dimensions at
+// once, or in none, with an estimate of its tokens; when it ends, Settle puts the real number in
+// the estimate's place.
 //
-// At most RPM requests and TPM tokens are admitted in any 60 seconds, whatever their phase. Google counts in
-// windows whose beginning is unknown, so nothing weaker keeps within every one of them. It holds for
-// the times of Reserve: reserve when the request is sent, not when it is planned. The price is a window of
-// 60.25 s instead of 60 s.
+// At most RPM requests and TPM tokens are admitted in any 60 seconds, whatever their phase. Google
+// counts in windows whose beginning is unknown, so nothing weaker keeps within every one of them.
+// It holds for the times of Reserve: reserve when the request is sent, not when it is planned. The
+// price is a window of 60.25 s instead of 60 s.
 //
-// A call that used more than it reserved puts the window into debt, and later calls wait until it is paid. A
-// single request that is estimated above the whole TPM is admitted alone, once no token is left in the
-// window; else it would wait for ever.
+// A call that used more than it reserved puts the window into debt, and later calls wait until it
+// is paid. A single request that is estimated above the whole TPM is admitted alone, once no token
+// is left in the window; else it would wait for ever.
 //
-// A window is kept from the first time that RPM or TPM is limited, in about 4 KB; without one nothing is
-// counted by the minute. Every reservation must be ended exactly once, by [Quota.Settle] or [Quota.Release]:
-// the caller sees to that.
+// A window is kept from the first time that RPM or TPM is limited, in about 4 KB; without one
+// nothing is counted by the minute. Every reservation must be ended exactly once, by [Quota.Settle]
+// or [Quota.Release]: the caller sees to that.
 //
 // It is safe for concurrent use. The zero value limits nothing.
 type Quota struct {
@@ -57,8 +58,8 @@ func New(l Limits) *Quota {
 	return q
 }
 
-// SetLimits replaces the limits: after a reload of the configuration, or when Google named one. What was used
-// stays used.
+// SetLimits replaces the limits: after a reload of the configuration, or when Google named one.
+// What was used stays used.
 func (q *Quota) SetLimits(l Limits) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -76,8 +77,8 @@ func (q *Quota) Limits() Limits {
 	return q.limits
 }
 
-// Reserve admits a call estimated at so many tokens, or reports false and changes nothing. Negative estimates
-// count as 0.
+// Reserve admits a call estimated at so many tokens, or reports false and changes nothing. Negative
+// estimates count as 0.
 func (q *Quota) Reserve(now time.Time, tokens int64) (Reservation, bool) {
 	tokens = min(max(tokens, 0), largest)
 	q.mu.Lock()
@@ -96,14 +97,15 @@ func (q *Quota) Reserve(now time.Time, tokens int64) (Reservation, bool) {
 	return r, true
 }
 
-// Settle ends a call that Google counted. The tokens it really used take the place of the estimate where that
-// was reserved; a difference found after the window has passed no longer matters.
+// Settle ends a call that Google counted. The tokens it really used take the place of the estimate
+// where that was reserved; a difference found after the window has passed no longer matters.
 func (q *Quota) Settle(now time.Time, r Reservation, used int64) {
 	used = min(max(used, 0), largest)
 	q.end(now, r, count{0, used - r.Tokens}, 0)
 }
 
-// Release ends a call that was never sent, or that Google does not count, and gives everything back.
+// Release ends a call that was never sent, or that Google does not count, and gives everything
+// back.
 func (q *Quota) Release(now time.Time, r Reservation) {
 	q.end(now, r, count{-1, -r.Tokens}, -1)
 }
@@ -121,9 +123,9 @@ func (q *Quota) end(now time.Time, r Reservation, change count, today int64) {
 	}
 }
 
-// Wait returns how long it takes until a call of so many tokens would be admitted if nothing else came: 0
-// means now. Where all concurrent calls are taken it is at least [ConcurrencyWait], a guess. The day's limit
-// makes it hours.
+// Wait returns how long it takes until a call of so many tokens would be admitted if nothing else
+// came: 0 means now. Where all concurrent calls are taken it is at least [ConcurrencyWait], a
+// guess. The day's limit makes it hours.
 func (q *Quota) Wait(now time.Time, tokens int64) time.Duration {
 	tokens = min(max(tokens, 0), largest)
 	q.mu.Lock()
@@ -159,7 +161,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// Headroom returns the free share, 0 to 1, of the dimension that has the least; 1 if nothing is limited.
+// Headroom returns the free share, 0 to 1, of the dimension that has the least; 1 if nothing is
+// limited.
 func (q *Quota) Headroom(now time.Time) float64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -178,8 +181,8 @@ func free(limit, used int64) float64 {
 	return max(float64(limit-used)/float64(limit), 0)
 }
 
-// RestoreDay adds requests that an earlier process counted in the day that ends at resets. It does nothing if
-// that day is over.
+// RestoreDay adds requests that an earlier process counted in the day that ends at resets. It does
+// nothing if that day is over.
 func (q *Quota) RestoreDay(now time.Time, used int64, resets time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

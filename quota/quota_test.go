@@ -17,7 +17,8 @@ import (
 // noon is noon in Los Angeles, far from the end of a day.
 var noon = time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
 
-// step is one call on a frozen time line. Reservations are numbered from 0 in the order in which they were asked for.
+// step is one call on a frozen time line. Reservations are numbered from 0 in the order in which
+// they were asked for.
 type step struct {
 	at      time.Duration
 	do      string // reserve, settle, release

@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Google's figures as data: throughput and burndown rates by model, enforcement windows by size of the order.
+// Google's figures as data: throughput and burndown rates by model, enforcement windows by size of
+// the order.
 //
 // Source: the pages "Supported models" and "Use Provisioned Throughput" of Google's documentation,
-// https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput, read on 2026-11-22. Google
-// changes them: an [Order] can override every one. Cached rates the pages leave out are the 0.1 that they
-// state in general.
+// https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput, read on 2026-11-22.
+// Google changes them: an [Order] can override every one. Cached rates the pages leave out are the
+// 0.1 that they state in general.
 
 type model struct {
 	throughput float64 // burned-down tokens a second for each GSU
@@ -41,8 +42,8 @@ var models = map[string]model{
 // longPrompt is the number of prompt tokens above which the long rates hold for the whole request.
 const longPrompt = 200_000
 
-// modelKey returns the key that is name, or name without its version: parts at the end that are numbers or
-// "preview".
+// modelKey returns the key that is name, or name without its version: parts at the end that are
+// numbers or "preview".
 func modelKey[V any](keys map[string]V, name string) (string, bool) {
 	for {
 		if _, ok := keys[name]; ok {
@@ -60,8 +61,8 @@ func isVersion(part string) bool {
 	return part == "preview" || part != "" && strings.Trim(part, "0123456789") == ""
 }
 
-// windowSpan is the range of the enforcement window for an order of at least so many GSUs. "Automatic,
-// subject to change", says Google: within the range it must be learned.
+// windowSpan is the range of the enforcement window for an order of at least so many GSUs.
+// "Automatic, subject to change", says Google: within the range it must be learned.
 type windowSpan struct {
 	gsus     int
 	min, max time.Duration
@@ -74,9 +75,9 @@ var textWindows = []windowSpan{
 	{1, 40 * time.Second, 120 * time.Second},
 }
 
-// imageWindows are the fixed windows of models that answer in images, in seconds: for at least so many GSUs,
-// so long. For gemini-2.5-flash-image the source ends with 3 GSUs; larger orders learn over the range of text
-// models.
+// imageWindows are the fixed windows of models that answer in images, in seconds: for at least so
+// many GSUs, so long. For gemini-2.5-flash-image the source ends with 3 GSUs; larger orders learn
+// over the range of text models.
 var imageWindows = map[string][][2]int{
 	"gemini-3.1-flash-lite-image": {{25, 5}, {13, 10}, {6, 15}, {5, 20}, {4, 25}, {3, 35}, {2, 50}, {1, 100}},
 	"gemini-3.1-flash-image": {{100, 5}, {43, 10}, {29, 15}, {22, 20}, {18, 25}, {15, 30}, {5, 100}, {4, 110}, {3, 145}, {2, 220},
@@ -86,8 +87,8 @@ var imageWindows = map[string][][2]int{
 	"gemini-2.5-flash-image": {{4, 0}, {3, 40}, {2, 60}, {1, 120}},
 }
 
-// windowRange returns the range that is documented for an order of gsus units of a model. Without units it is
-// all of them.
+// windowRange returns the range that is documented for an order of gsus units of a model. Without
+// units it is all of them.
 func windowRange(name string, gsus int) (shortest, longest time.Duration) {
 	if gsus <= 0 {
 		return textWindows[0].min, textWindows[len(textWindows)-1].max

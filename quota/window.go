@@ -2,16 +2,16 @@ package quota
 
 import "time"
 
-// A minute is counted in slices of a quarter second. One more slice than a minute has is kept, because the
-// oldest one is only partly in the past minute: that guard costs one part in 240 and buys that no 60 s,
-// whatever their phase, see more than the limit.
+// A minute is counted in slices of a quarter second. One more slice than a minute has is kept,
+// because the oldest one is only partly in the past minute: that guard costs one part in 240 and
+// buys that no 60 s, whatever their phase, see more than the limit.
 const (
 	slice  = 250 * time.Millisecond
 	slices = int64(time.Minute/slice) + 1
 )
 
-// minute counts requests and tokens over the past 60 s. Its times are offsets from a fixed start and never
-// decrease. What every call looks at stands apart from the ring, which is large.
+// minute counts requests and tokens over the past 60 s. Its times are offsets from a fixed start
+// and never decrease. What every call looks at stands apart from the ring, which is large.
 type minute struct {
 	ring    *[slices]count // nil: nothing is counted
 	total   count
@@ -57,8 +57,8 @@ func (m *minute) add(at int64, c count) {
 	m.total.tokens += c.tokens
 }
 
-// freeAt returns the offset at which at most so many requests and tokens will remain if no more come; 0 if
-// that is so already.
+// freeAt returns the offset at which at most so many requests and tokens will remain if no more
+// come; 0 if that is so already.
 func (m *minute) freeAt(requests, tokens int64) time.Duration {
 	left := m.total
 	var at time.Duration

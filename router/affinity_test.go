@@ -29,7 +29,8 @@ type talk struct {
 	latency      geminitest.Latency
 }
 
-// places are where conversations may go: projects with their locations, none of them for the Gemini back end.
+// places are where conversations may go: projects with their locations, none of them for the Gemini
+// back end.
 type places struct {
 	projects  int
 	locations []string
@@ -51,8 +52,8 @@ func (p places) all() (all []project) {
 	return all
 }
 
-// hold holds the conversations in virtual time. It returns the share of the prompts' tokens that were cached, and how many calls each
-// endpoint answered.
+// hold holds the conversations in virtual time. It returns the share of the prompts' tokens that
+// were cached, and how many calls each endpoint answered.
 func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float64, served map[string]int) {
 	t.Helper()
 	var mu sync.Mutex
@@ -96,7 +97,8 @@ func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float6
 	return float64(hits) / float64(tokens), served
 }
 
-// TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly compares what is cached of the prompts with what a single endpoint would cache.
+// TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly compares what is cached of the prompts
+// with what a single endpoint would cache.
 func TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly(t *testing.T) {
 	turns := amount(8, 10)
 	documents := talk{chats: 200, turns: turns, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
@@ -254,7 +256,8 @@ func TestAHotAffinitySpillsOver(t *testing.T) {
 	}
 }
 
-// TestAFullHomeMovesAnAffinityToOneOther declares a limit: what does not fit goes to the same endpoint each time, not to any.
+// TestAFullHomeMovesAnAffinityToOneOther declares a limit: what does not fit goes to the same
+// endpoint each time, not to any.
 func TestAFullHomeMovesAnAffinityToOneOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := places{projects: 8}.all()
@@ -329,7 +332,8 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 	})
 }
 
-// TestALongFirstTurnGoesWhereTheConversationWillStay has conversations about documents, one call at a time.
+// TestALongFirstTurnGoesWhereTheConversationWillStay has conversations about documents, one call at
+// a time.
 func TestALongFirstTurnGoesWhereTheConversationWillStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := setup{}.bed(t, places{projects: 5}.all()...).client(t)

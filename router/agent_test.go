@@ -23,7 +23,8 @@ func runAgent(c *genai.Client, name string) error {
 	return err
 }
 
-// TestAgentsAreRunWhereTheyLive makes agents in many projects, and runs them, also after a restart; Google's own live everywhere.
+// TestAgentsAreRunWhereTheyLive makes agents in many projects, and runs them, also after a restart;
+// Google's own live everywhere.
 func TestAgentsAreRunWhereTheyLive(t *testing.T) {
 	for dialect := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {

@@ -343,7 +343,8 @@ func passing(err error) bool {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Op != "parse" && strings.HasPrefix(u.URL, "http")
 	}
-	// A context other than the call's ended: of a fetch that several callers share, or a timeout of the provider's.
+	// A context other than the call's ended: of a fetch that several callers share, or a timeout of
+	// the provider's.
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return true
 	}
@@ -357,8 +358,8 @@ func passing(err error) bool {
 	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// saidStatus finds the status in what packages credentials and impersonate make of an answer of the security
-// token service, and of an impersonation: they have no type for it.
+// saidStatus finds the status in what packages credentials and impersonate make of an answer of the
+// security token service, and of an impersonation: they have no type for it.
 var saidStatus = regexp.MustCompile(`\b(?:credentials|impersonate): status code (\d{3}):`)
 
 func transient(status int) bool {

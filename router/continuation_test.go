@@ -24,7 +24,8 @@ func unfinished(token string, stream bool) geminitest.Answer {
 	return geminitest.Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: []byte("data: " + body + "\r\n\r\n")}
 }
 
-// TestContinuationStaysWithWhoGaveIt lets the SDK continue answers by itself: each of its requests is one of the router's.
+// TestContinuationStaysWithWhoGaveIt lets the SDK continue answers by itself: each of its requests
+// is one of the router's.
 func TestContinuationStaysWithWhoGaveIt(t *testing.T) {
 	for _, stream := range []bool{false, true} {
 		t.Run(fmt.Sprintf("stream %v", stream), func(t *testing.T) {
@@ -53,7 +54,8 @@ func TestContinuationStaysWithWhoGaveIt(t *testing.T) {
 	}
 }
 
-// TestContinuationWaitsForWhoGaveIt lets the endpoint rest, and the caller come back with the token later, more than once.
+// TestContinuationWaitsForWhoGaveIt lets the endpoint rest, and the caller come back with the token
+// later, more than once.
 func TestContinuationWaitsForWhoGaveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := weighted(t, router.PolicyRoundRobin, 1, 1, 1)

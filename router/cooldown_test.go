@@ -13,8 +13,9 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestNothingIsSentToWhatRests keeps up a fault of each class under steady traffic from many callers, and looks at what the emulator was
-// asked: after an answer that makes something rest, nothing goes there before the rest is over, but the probes of classes that have them.
+// TestNothingIsSentToWhatRests keeps up a fault of each class under steady traffic from many
+// callers, and looks at what the emulator was asked: after an answer that makes something rest,
+// nothing goes there before the rest is over, but the probes of classes that have them.
 func TestNothingIsSentToWhatRests(t *testing.T) {
 	const minute, hour = time.Minute, time.Hour
 	seldom := amount(30*time.Second, 10*time.Second)
@@ -75,7 +76,8 @@ func TestNothingIsSentToWhatRests(t *testing.T) {
 	}
 }
 
-// watch is a transport that looks at requests to one scope: after each answer that refuses, none may come for the time of its rest.
+// watch is a transport that looks at requests to one scope: after each answer that refuses, none
+// may come for the time of its rest.
 type watch struct {
 	google *geminitest.Emulator
 	scope  geminitest.Match
@@ -110,7 +112,8 @@ func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// restBed is project a, with two keys and an order where that is watched, and project b, which takes what a cannot.
+// restBed is project a, with two keys and an order where that is watched, and project b, which
+// takes what a cannot.
 func restBed(t *testing.T, w *watch) *bed {
 	t.Helper()
 	pa := keyed("a", "key-a1", "key-a2")

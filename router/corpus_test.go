@@ -47,8 +47,8 @@ func specimens(t *testing.T) []specimen {
 	return all
 }
 
-// TestEveryBodyOfTheCorpusHasItsOutcome sends each body, and mutations of it, through the whole router: from an emulator that answers
-// with it, to the calls after it.
+// TestEveryBodyOfTheCorpusHasItsOutcome sends each body, and mutations of it, through the whole
+// router: from an emulator that answers with it, to the calls after it.
 func TestEveryBodyOfTheCorpusHasItsOutcome(t *testing.T) {
 	for _, s := range specimens(t) {
 		t.Run(s.ID, func(t *testing.T) {
@@ -158,7 +158,8 @@ func (s specimen) call(t *testing.T, c *genai.Client, stream bool) (from string,
 	return from, err
 }
 
-// resting returns the class of what rests now, and until when. What counts in a breaker rests nothing.
+// resting returns the class of what rests now, and until when. What counts in a breaker rests
+// nothing.
 func (s specimen) resting(b *bed) (pool.Class, time.Time) {
 	stat := b.router.Stat()
 	for _, p := range stat.Projects {

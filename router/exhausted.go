@@ -21,8 +21,8 @@ const metadataRetryAt = "retry_at"
 // ExhaustedError means that no endpoint of the pool could serve a call in time. It says why, and
 // when to retry. See [Exhausted].
 type ExhaustedError struct {
-	// RetryAt is when an endpoint may next be asked for the call, as far as the router knew. That may
-	// be a probe only. Zero means that the router knew no such time.
+	// RetryAt is when an endpoint may next be asked for the call, as far as the router knew. That
+	// may be a probe only. Zero means that the router knew no such time.
 	RetryAt time.Time
 	// Reasons say why each endpoint could not, sorted by endpoint. Of very large pools it lists the
 	// first 64 endpoints.

@@ -232,7 +232,8 @@ func TestExhaustedErrorSaysWhenAndWhy(t *testing.T) {
 	})
 }
 
-// What Google said of a key is for the operator: its caller comes back when the other project has quota.
+// What Google said of a key is for the operator: its caller comes back when the other project has
+// quota.
 func TestCallThatMeetsADeadKeyLastIsToldWhenToComeBack(t *testing.T) {
 	for _, order := range [][2]string{{"a", "b"}, {"b", "a"}} {
 		synctest.Test(t, func(t *testing.T) {

@@ -77,8 +77,9 @@ func TestMinuteQuotaMetBy64CallsAtOnceFailsNone(t *testing.T) {
 	})
 }
 
-// TestDayQuotaRestsUntilMidnightInLosAngeles stands on both sides of both daylight-saving changes of 2026. Hints of 20 s, as the free
-// tier sends them with a day's quota, are good for a first probe and nothing more.
+// TestDayQuotaRestsUntilMidnightInLosAngeles stands on both sides of both daylight-saving changes
+// of 2026. Hints of 20 s, as the free tier sends them with a day's quota, are good for a first
+// probe and nothing more.
 func TestDayQuotaRestsUntilMidnightInLosAngeles(t *testing.T) {
 	la, err := time.LoadLocation("America/Los_Angeles")
 	if err != nil {
@@ -102,7 +103,8 @@ func TestDayQuotaRestsUntilMidnightInLosAngeles(t *testing.T) {
 				quotaLeft := b.Keep(geminitest.Match{Project: "a"}, geminitest.DayQuota(flash, 20, 20*time.Second))
 				midnight := time.Now().Add(tt.day)
 
-				// A call every 10 minutes until a minute before midnight. None fails, and a is asked at most 5 times: once, and 4 probes.
+				// A call every 10 minutes until a minute before midnight. None fails, and a is
+				// asked at most 5 times: once, and 4 probes.
 				for time.Until(midnight) > time.Minute {
 					mustAsk(t, c, flash, "b")
 					time.Sleep(min(10*time.Minute, time.Until(midnight)-30*time.Second))
@@ -294,7 +296,8 @@ func TestFallbackModelAnswersWhenTheModelIsExhausted(t *testing.T) {
 	})
 }
 
-// TestKeyInAZippedErrorIsScrubbed: a transport that does not unzip must not let a key through that Google echoes.
+// TestKeyInAZippedErrorIsScrubbed: a transport that does not unzip must not let a key through that
+// Google echoes.
 func TestKeyInAZippedErrorIsScrubbed(t *testing.T) {
 	b := twoProjects(t)
 	var zipped bytes.Buffer

@@ -29,8 +29,8 @@ const (
 var stormLocations = []string{"europe-west1", "europe-west4", "us-central1", "us-east4"} // one tier
 
 // TestNoCallFailsWhileAnEndpointCouldServeIt runs scripts of random faults against 20 endpoints.
-// Faults have the scope that they have at Google: the servers of a location, a project, its quota, one
-// of its locations, one key. The test knows which endpoints are sound.
+// Faults have the scope that they have at Google: the servers of a location, a project, its quota,
+// one of its locations, one key. The test knows which endpoints are sound.
 func TestNoCallFailsWhileAnEndpointCouldServeIt(t *testing.T) {
 	var total tally
 	var mu sync.Mutex
@@ -255,8 +255,8 @@ func (s *storm) call(rng *rand.Rand, sound int) {
 	}
 }
 
-// budgetSpent reports whether a call that failed with attempts to spare did so because of a server's fault, which is retried out of a
-// budget: every other failure moves on for free.
+// budgetSpent reports whether a call that failed with attempts to spare did so because of a
+// server's fault, which is retried out of a budget: every other failure moves on for free.
 func (s *storm) budgetSpent(status int, err error) bool {
 	return status >= 499 || status == 0 && err != nil
 }

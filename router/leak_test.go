@@ -18,8 +18,8 @@ import (
 )
 
 // TestCallsOfEveryKindLeaveNothingBehind sends calls from 64 goroutines over everything at once: an
-// order that fills, limits that refuse, keys that are revoked and restored, locations that fail, callers
-// who leave. In the end nothing is in flight, and nothing runs.
+// order that fills, limits that refuse, keys that are revoked and restored, locations that fail,
+// callers who leave. In the end nothing is in flight, and nothing runs.
 func TestCallsOfEveryKindLeaveNothingBehind(t *testing.T) {
 	before := runtime.NumGoroutine()
 	pa := vertexed("a", "global", "europe-west4")

@@ -26,7 +26,8 @@ const liveModel = "gemini-live-2.5-flash"
 // liveServer stands in for Google's Live API on loopback.
 type liveServer struct {
 	*httptest.Server
-	// refuse says with what a credential's session is closed in place of setupComplete; an error of code 0 refuses the handshake.
+	// refuse says with what a credential's session is closed in place of setupComplete; an error of
+	// code 0 refuses the handshake.
 	refuse map[string]*websocket.CloseError
 	hang   bool                             // nothing comes after the handshake
 	later  map[string]*websocket.CloseError // ends the session after its first turn
@@ -408,7 +409,8 @@ func TestLiveShowsNoKey(t *testing.T) {
 	}
 }
 
-// TestPlaceOfALiveSessionThatIsNotReleasedComesBack: and a release that comes later gives back nothing that is another's.
+// TestPlaceOfALiveSessionThatIsNotReleasedComesBack: and a release that comes later gives back
+// nothing that is another's.
 func TestPlaceOfALiveSessionThatIsNotReleasedComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := liveRouter(t, router.Config{MaxWait: -1}, limited("a", pool.Limit{Concurrency: 1}))

@@ -108,7 +108,8 @@ func newVaried(number int) varied {
 	return v
 }
 
-// ask makes the request, and returns what a caller sees of the answer, but for what tells one answer, or one back end, from another.
+// ask makes the request, and returns what a caller sees of the answer, but for what tells one
+// answer, or one back end, from another.
 func (v varied) ask(t *testing.T, c *genai.Client) []*genai.GenerateContentResponse {
 	t.Helper()
 	var events []*genai.GenerateContentResponse
@@ -138,7 +139,8 @@ func (v varied) ask(t *testing.T, c *genai.Client) []*genai.GenerateContentRespo
 	return events
 }
 
-// sent are the requests that Google saw, in words that can be compared. Where the tier is named is for TestServiceTiersCrossTheBackEnds.
+// sent are the requests that Google saw, in words that can be compared. Where the tier is named is
+// for TestServiceTiersCrossTheBackEnds.
 func sent(t *testing.T, b *bed) []string {
 	t.Helper()
 	var all []string
@@ -161,8 +163,8 @@ func sent(t *testing.T, b *bed) []string {
 	return all
 }
 
-// TestMixedPoolsAnswerAsPoolsOfOneBackEndDo asks the same 200 requests of pools of either back end and of both, in either dialect. What a
-// back end is sent does not depend on the dialect either.
+// TestMixedPoolsAnswerAsPoolsOfOneBackEndDo asks the same 200 requests of pools of either back end
+// and of both, in either dialect. What a back end is sent does not depend on the dialect either.
 func TestMixedPoolsAnswerAsPoolsOfOneBackEndDo(t *testing.T) {
 	const requests = 200
 	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")

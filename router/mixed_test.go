@@ -23,8 +23,8 @@ const (
 	onProd   = "prod/global/on_demand"
 )
 
-// newMixed is a bed whose clients speak one dialect, over a project of either back end: studio is the Gemini API's, prod Vertex AI's. The
-// first back end is preferred.
+// newMixed is a bed whose clients speak one dialect, over a project of either back end: studio is
+// the Gemini API's, prod Vertex AI's. The first back end is preferred.
 func newMixed(t *testing.T, dialect, first pool.Backend, google geminitest.Config, cfg router.Config) *bed {
 	t.Helper()
 	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
@@ -115,7 +115,8 @@ func TestFailoverCrossesTheBackEndsThereAndBack(t *testing.T) {
 	}
 }
 
-// TestErrorsOfTheOtherBackEndAreJudgedAsItsOwn sends a 429 whose body says nothing, after content: only the back end tells what it means.
+// TestErrorsOfTheOtherBackEndAreJudgedAsItsOwn sends a 429 whose body says nothing, after content:
+// only the back end tells what it means.
 func TestErrorsOfTheOtherBackEndAreJudgedAsItsOwn(t *testing.T) {
 	for dialect, other := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {
@@ -149,7 +150,8 @@ func TestCutStreamOfTheOtherBackEndEndsWithAnErrorEvent(t *testing.T) {
 	}
 }
 
-// TestFieldsThatOneBackEndLacksKeepTheCallFromIt, whichever is preferred, and are named when the other one rests or is not there.
+// TestFieldsThatOneBackEndLacksKeepTheCallFromIt, whichever is preferred, and are named when the
+// other one rests or is not there.
 func TestFieldsThatOneBackEndLacksKeepTheCallFromIt(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -226,7 +228,8 @@ func TestFilesKeepACallFromTheOtherBackEnd(t *testing.T) {
 	}
 }
 
-// TestOrdersServeTheGeminiDialectFirst, and what does not fit goes to the Gemini API. A caller's own request type is obeyed.
+// TestOrdersServeTheGeminiDialectFirst, and what does not fit goes to the Gemini API. A caller's
+// own request type is obeyed.
 func TestOrdersServeTheGeminiDialectFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
@@ -283,8 +286,8 @@ func TestLocationsBindTheOtherBackEndToo(t *testing.T) {
 	}
 }
 
-// TestCallsThatOneBackEndLacksDoNotHoldUpTheOthers: a call that only the busy Gemini API can take stands in line, and one that Vertex AI
-// takes as well, or only that, goes at once.
+// TestCallsThatOneBackEndLacksDoNotHoldUpTheOthers: a call that only the busy Gemini API can take
+// stands in line, and one that Vertex AI takes as well, or only that, goes at once.
 func TestCallsThatOneBackEndLacksDoNotHoldUpTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")

@@ -300,7 +300,8 @@ func TestFallbackOnTheOtherBackEndAnswers(t *testing.T) {
 	})
 }
 
-// TestMissingModelIsSaidToBeMissingWhileAKeyIsDead: the answer that speaks of the model is the caller's, the one about a key is not.
+// TestMissingModelIsSaidToBeMissingWhileAKeyIsDead: the answer that speaks of the model is the
+// caller's, the one about a key is not.
 func TestMissingModelIsSaidToBeMissingWhileAKeyIsDead(t *testing.T) {
 	for name, first := range map[string]int{"the key's project first": 0, "the key's project last": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -357,7 +358,8 @@ func TestNamesOfOneModelAreOneModel(t *testing.T) {
 	}
 }
 
-// TestPartnersModelsAreRoutedLikeAnyOther sends what the SDKs of partners send, which this library does not read.
+// TestPartnersModelsAreRoutedLikeAnyOther sends what the SDKs of partners send, which this library
+// does not read.
 func TestPartnersModelsAreRoutedLikeAnyOther(t *testing.T) {
 	const body = `{"anthropic_version":"vertex-2023-10-16","messages":[{"role":"user","content":"hi"}],"max_tokens":64}`
 	for _, tt := range []struct {
@@ -432,7 +434,8 @@ func TestPartnersModelIsNotAskedOfTheOtherBackEnd(t *testing.T) {
 	})
 }
 
-// TestTunedEndpointIsAskedWhereItIs: an endpoint lives in one project and location, whatever else could serve a call.
+// TestTunedEndpointIsAskedWhereItIs: an endpoint lives in one project and location, whatever else
+// could serve a call.
 func TestTunedEndpointIsAskedWhereItIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pa, pb := vertexed("a", "global", "us-central1"), vertexed("b", "global", "europe-west4")

@@ -23,7 +23,8 @@ func weighted(t *testing.T, policy router.Policy, weights ...float64) *bed {
 	return setup{router: router.Config{Policy: policy}}.bed(t, all...)
 }
 
-// TestEachPolicyGivesShareByWeight compares long-run shares with the weights, over three projects and then over the two that are left.
+// TestEachPolicyGivesShareByWeight compares long-run shares with the weights, over three projects
+// and then over the two that are left.
 func TestEachPolicyGivesShareByWeight(t *testing.T) {
 	for _, tt := range []struct {
 		policy  router.Policy
@@ -88,7 +89,8 @@ func TestLeastLoadedSparesWhoIsBusy(t *testing.T) {
 			}()
 			time.Sleep(10 * time.Millisecond)
 		}
-		// What p0 holds grows with each call it gets, so it gets only those that draw it twice: a ninth, where a third would be even.
+		// What p0 holds grows with each call it gets, so it gets only those that draw it twice: a
+		// ninth, where a third would be even.
 		if n := b.Count(geminitest.Match{Project: "p0"}); n > 60 {
 			t.Errorf("the busy project got %d of 300 calls", n)
 		}

@@ -52,8 +52,9 @@ func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
 				b := ordered(t, geminitest.Config{Output: 100, Seed: 7, Latency: geminitest.Latency{FirstToken: 500 * time.Millisecond, PerToken: 10 * time.Millisecond, Jitter: 0.3}},
 					geminitest.Order{Model: flash, Location: "europe-west4", GSUs: gsus}, "")
 				c := b.client(t)
-				// Larger calls for larger orders, so that the test makes some ten thousand of them. Prompts have up to so many tokens, half
-				// of it in the mean; 100 tokens of answer burn 9 each. Arrivals are Poisson, at twice what the order can take.
+				// Larger calls for larger orders, so that the test makes some ten thousand of them.
+				// Prompts have up to so many tokens, half of it in the mean; 100 tokens of answer
+				// burn 9 each. Arrivals are Poisson, at twice what the order can take.
 				promptTokens := 600 + 200*gsus
 				mean := float64(promptTokens)/2 + 100*9
 				rate := float64(gsus) * 2690
@@ -92,7 +93,8 @@ func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
 	}
 }
 
-// prompt returns contents of so many tokens: images of 258, which are cheap to send around, and text.
+// prompt returns contents of so many tokens: images of 258, which are cheap to send around, and
+// text.
 func prompt(tokens int) []*genai.Content {
 	var parts []*genai.Part
 	for ; tokens > 258; tokens -= 258 {

@@ -13,7 +13,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestThousandsOfWaitingCallsAreServedInTheirOrder, with one that gives up here and there, and in many lines.
+// TestThousandsOfWaitingCallsAreServedInTheirOrder, with one that gives up here and there, and in
+// many lines.
 func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
 	for _, tt := range []struct{ calls, lines int }{{5_000, 1}, {1_000, 200}} {
 		calls, lines := tt.calls, tt.lines
@@ -48,7 +49,8 @@ func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
 					}
 					last[n%lines] = n
 				}
-				// A call that ends calls a head at once; where there are thousands, one listens at any moment.
+				// A call that ends calls a head at once; where there are thousands, one listens at
+				// any moment.
 				if took, best := sent[len(sent)-1].at, time.Duration(len(sent))*10*time.Millisecond; took > best+best/20 {
 					t.Errorf("it took %v, want little more than the %v that the endpoint took", took, best)
 				}
@@ -57,7 +59,8 @@ func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
 	}
 }
 
-// BenchmarkWaiting is what one call costs that waits with many others, in one line or in many, until one of 16 places comes free.
+// BenchmarkWaiting is what one call costs that waits with many others, in one line or in many,
+// until one of 16 places comes free.
 func BenchmarkWaiting(b *testing.B) {
 	for _, bb := range []struct{ calls, lines, endpoints int }{{1_000, 1, 1}, {10_000, 1, 1}, {1_000, 1, 64}, {10_000, 1, 64}, {10_000, 1_000, 1}, {10_000, 1_000, 64}} {
 		b.Run(fmt.Sprintf("calls=%d/lines=%d/endpoints=%d", bb.calls, bb.lines, bb.endpoints), func(b *testing.B) {

@@ -15,8 +15,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestNoCallFailsOrIsSentTwiceForAReload keeps many calls under way, some of them waiting for a project's minute, while projects, keys,
-// limits and settings change over and over.
+// TestNoCallFailsOrIsSentTwiceForAReload keeps many calls under way, some of them waiting for a
+// project's minute, while projects, keys, limits and settings change over and over.
 func TestNoCallFailsOrIsSentTwiceForAReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all []project

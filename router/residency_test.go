@@ -20,8 +20,9 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// bounds are the locations that one call may go to; nil: all that are configured. They travel in the call's context, so that every request
-// that is made for it, the search for the owner of what it names included, can be told from others.
+// bounds are the locations that one call may go to; nil: all that are configured. They travel in
+// the call's context, so that every request that is made for it, the search for the owner of what
+// it names included, can be told from others.
 type bounds []string
 
 type boundsKey struct{}
@@ -97,8 +98,9 @@ func (c caller) RoundTrip(req *http.Request) (*http.Response, error) {
 	return c.router.RoundTrip(req)
 }
 
-// TestNoOrderOfFailuresSendsAByteElsewhere makes calls of every kind, each with its bounds, while everything that can fail does, in an order
-// that chance decides, and looks at every single request.
+// TestNoOrderOfFailuresSendsAByteElsewhere makes calls of every kind, each with its bounds, while
+// everything that can fail does, in an order that chance decides, and looks at every single
+// request.
 func TestNoOrderOfFailuresSendsAByteElsewhere(t *testing.T) {
 	bounded, served, failed := 0, 0, 0
 	seeds := amount[uint64](8, 40)
@@ -269,7 +271,8 @@ func (w *world) modelCalls() []func(context.Context) error {
 	}
 }
 
-// cacheCalls make and use caches: those that were made in other worlds' bounds too, and those that nobody knows.
+// cacheCalls make and use caches: those that were made in other worlds' bounds too, and those that
+// nobody knows.
 func (w *world) cacheCalls() []func(context.Context) error {
 	c := w.client
 	name := func() string {
@@ -387,7 +390,8 @@ func TestLocationHeaderThatIsEmptyIsRefused(t *testing.T) {
 	}
 }
 
-// TestSearchWithinBoundsDoesNotHideWhatIsElsewhere: who may not look everywhere must not make others believe that a thing is gone.
+// TestSearchWithinBoundsDoesNotHideWhatIsElsewhere: who may not look everywhere must not make
+// others believe that a thing is gone.
 func TestSearchWithinBoundsDoesNotHideWhatIsElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := vertexed("a", "eu", "us")
@@ -414,7 +418,8 @@ func TestSearchWithinBoundsDoesNotHideWhatIsElsewhere(t *testing.T) {
 	})
 }
 
-// TestProjectThatCannotBeAskedIsNotSaidToHaveNothing: a dead key's 400 says nothing of the resource that was looked for.
+// TestProjectThatCannotBeAskedIsNotSaidToHaveNothing: a dead key's 400 says nothing of the resource
+// that was looked for.
 func TestProjectThatCannotBeAskedIsNotSaidToHaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pa, pb := keyed("a", "key-a"), keyed("b", "key-b")

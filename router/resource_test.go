@@ -51,7 +51,8 @@ func readFile(f *genai.File) []*genai.Content {
 	return []*genai.Content{{Role: "user", Parts: []*genai.Part{{Text: "what is it?"}, {FileData: &genai.FileData{FileURI: f.URI, MIMEType: f.MIMEType}}}}}
 }
 
-// A hundred files and twenty caches over five projects are used from everywhere, while keys die and come back and projects rest.
+// A hundred files and twenty caches over five projects are used from everywhere, while keys die and
+// come back and projects rest.
 func TestResourcesStayHomeUnderFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{
@@ -121,7 +122,8 @@ func TestResourcesStayHomeUnderFire(t *testing.T) {
 	})
 }
 
-// A program that starts anew finds what was made before by asking each project once, and remembers also what nobody has.
+// A program that starts anew finds what was made before by asking each project once, and remembers
+// also what nobody has.
 func TestUnknownResourcesAreLookedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := setup{google: geminitest.Config{Caching: geminitest.Caching{Min: 10}}}.bed(t, fiveProjects()...)
@@ -164,7 +166,8 @@ func TestUnknownResourcesAreLookedForOnce(t *testing.T) {
 	})
 }
 
-// While a project gives no answer nobody knows whether it has the file: that is not the same as that it is nowhere.
+// While a project gives no answer nobody knows whether it has the file: that is not the same as
+// that it is nowhere.
 func TestLookupSaysWhenItCannotKnow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{router: router.Config{MaxWait: -1}}.bed(t, fiveProjects()...)
@@ -209,8 +212,8 @@ func (b *bed) home(t *testing.T, f *genai.File) string {
 	return ""
 }
 
-// What one program makes without an affinity is in one place, so that it can be used in one call; when that place fails, the rest is made
-// elsewhere.
+// What one program makes without an affinity is in one place, so that it can be used in one call;
+// when that place fails, the rest is made elsewhere.
 func TestWhatIsMadeWithoutAffinityIsMadeInOnePlace(t *testing.T) {
 	b := setup{}.bed(t, fiveProjects()...)
 	client := b.client(t)
@@ -266,7 +269,8 @@ func TestListsRunOverAllProjects(t *testing.T) {
 				t.Errorf("page by page of %d the list is\n%v\nwant\n%v", size, got, want)
 			}
 		}
-		// No page is announced that would be empty, where the last projects have nothing: Python's SDK fails on it.
+		// No page is announced that would be empty, where the last projects have nothing: Python's
+		// SDK fails on it.
 		for _, f := range b.Resources() {
 			if f.Project == "p3" || f.Project == "p4" {
 				if _, err := client.Files.Delete(context.Background(), f.Name, nil); err != nil {
@@ -314,7 +318,8 @@ func TestDeletedResourceIsForgotten(t *testing.T) {
 	}
 }
 
-// An upload whose project fails between chunks ends with an error, and nothing is there that was not whole.
+// An upload whose project fails between chunks ends with an error, and nothing is there that was
+// not whole.
 func TestUploadThatFailsBetweenChunksLeavesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{}.bed(t, fiveProjects()...)
@@ -342,7 +347,8 @@ func TestUploadThatFailsBetweenChunksLeavesNothing(t *testing.T) {
 	})
 }
 
-// On Vertex AI a cache lives in a location. Clients name it by a placeholder project, by the number that Google's names have, or by its id.
+// On Vertex AI a cache lives in a location. Clients name it by a placeholder project, by the number
+// that Google's names have, or by its id.
 func TestCachesOfVertexAIStayInTheirLocation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pa, pb := vertexed("a", "global", "europe-west4"), vertexed("b", "global", "us-central1")
@@ -409,7 +415,8 @@ func TestCachesOfVertexAIStayInTheirLocation(t *testing.T) {
 	})
 }
 
-// A call that names what lives on a project that rests waits for it, or says why not: it never goes elsewhere.
+// A call that names what lives on a project that rests waits for it, or says why not: it never goes
+// elsewhere.
 func TestCallWaitsForTheOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{router: router.Config{MaxWait: time.Minute}}.bed(t, fiveProjects()...)
@@ -457,7 +464,8 @@ func (p *panicky) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.RoundTripper.RoundTrip(req)
 }
 
-// A search that ends in a panic must not leave those waiting who need its result, nor let them go astray.
+// A search that ends in a panic must not leave those waiting who need its result, nor let them go
+// astray.
 func TestLookupThatPanicsLetsTheNextOneSearch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := setup{}.bed(t, fiveProjects()...)

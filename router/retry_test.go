@@ -13,11 +13,13 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestBackoffAgreesWithAWSWherePoliciesAgree takes the cases of AWS's retry specification 2.1 ("standard mode") as published in
-// aws-sdk-go-v2, aws/retry/retry2026_test.go, and smithy-kotlin, NewStandardRetryIntegrationTestResources.kt. They fix the random share at 1.
-// The periods are the same: doubling, capped before the jitter. So is a hint of the server's that is longer than the period, and one that
-// is absent or invalid. We differ in one: AWS clamps a hint to 5 s above the period; Google's hints are when its quota has room again, so we
-// keep to them, and a call whose deadline is earlier fails at once.
+// TestBackoffAgreesWithAWSWherePoliciesAgree takes the cases of AWS's retry specification 2.1
+// ("standard mode") as published in aws-sdk-go-v2, aws/retry/retry2026_test.go, and smithy-kotlin,
+// NewStandardRetryIntegrationTestResources.kt. They fix the random share at 1. The periods are the
+// same: doubling, capped before the jitter. So is a hint of the server's that is longer than the
+// period, and one that is absent or invalid. We differ in one: AWS clamps a hint to 5 s above the
+// period; Google's hints are when its quota has room again, so we keep to them, and a call whose
+// deadline is earlier fails at once.
 func TestBackoffAgreesWithAWSWherePoliciesAgree(t *testing.T) {
 	aws := router.Retry{Initial: 50 * time.Millisecond, Max: 20 * time.Second}
 	for _, tt := range []struct {
@@ -45,9 +47,11 @@ func TestBackoffAgreesWithAWSWherePoliciesAgree(t *testing.T) {
 	}
 }
 
-// TestRetryBudgetFollowsATrace is the counterpart of gRPC's TestRetryThrottling (grpc-go, test/retry_test.go; proposal A6). There a token
-// is lost with each failure and half a one won with each success, and retries stop below half of the tokens: a store that lasts for as long
-// as nobody succeeds. Ours looks back ten seconds instead, so that it forgets an outage that is over: a fifth of the calls, and ten.
+// TestRetryBudgetFollowsATrace is the counterpart of gRPC's TestRetryThrottling (grpc-go,
+// test/retry_test.go; proposal A6). There a token is lost with each failure and half a one won with
+// each success, and retries stop below half of the tokens: a store that lasts for as long as nobody
+// succeeds. Ours looks back ten seconds instead, so that it forgets an outage that is over: a fifth
+// of the calls, and ten.
 func TestRetryBudgetFollowsATrace(t *testing.T) {
 	start := time.Date(2026, 11, 22, 5, 0, 0, 0, time.UTC)
 	b := router.NewBudget(0.2)
@@ -85,10 +89,12 @@ func TestRetryBudgetFollowsATrace(t *testing.T) {
 	}
 }
 
-// TestStreamsAreRetriedAsGRPCDoesButForTheHeader takes the cases of gRPC's TestRetryStreaming (grpc-go, test/retry_test.go; proposal A6)
-// that apply. A failure before anything was sent is retried, one after a message is not, the attempts are capped, and a body too large to
-// keep is sent once (gRPC: buffer overflow). We differ in one: gRPC commits to an answer with its header; Google sends the header of a 200
-// before it knows that it can answer, so we commit to the first event with content.
+// TestStreamsAreRetriedAsGRPCDoesButForTheHeader takes the cases of gRPC's TestRetryStreaming
+// (grpc-go, test/retry_test.go; proposal A6) that apply. A failure before anything was sent is
+// retried, one after a message is not, the attempts are capped, and a body too large to keep is
+// sent once (gRPC: buffer overflow). We differ in one: gRPC commits to an answer with its header;
+// Google sends the header of a 200 before it knows that it can answer, so we commit to the first
+// event with content.
 func TestStreamsAreRetriedAsGRPCDoesButForTheHeader(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -178,7 +184,8 @@ func TestRetryBudgetBoundsTheLoadOfAnOutage(t *testing.T) {
 				t.Fatalf("%v, want Google's 503", err)
 			}
 		}
-		// The calls themselves, a fifth of them again, and one more for each second that their backoffs took, of which ten may come at once.
+		// The calls themselves, a fifth of them again, and one more for each second that their
+		// backoffs took, of which ten may come at once.
 		seconds := int(time.Since(began).Seconds())
 		if n := b.Count(geminitest.Match{}); n > calls*12/10+seconds+10 {
 			t.Errorf("%d requests for %d calls in %d s", n, calls, seconds)
@@ -201,7 +208,8 @@ func TestHintBeyondTheDeadlineFailsAtOnce(t *testing.T) {
 	})
 }
 
-// TestBlackHoleIsFoundByItsCallersDeadlines: a location that accepts and never answers costs the callers who find it, not those after them.
+// TestBlackHoleIsFoundByItsCallersDeadlines: a location that accepts and never answers costs the
+// callers who find it, not those after them.
 func TestBlackHoleIsFoundByItsCallersDeadlines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := regions(t, geminitest.Config{})
@@ -228,7 +236,8 @@ func TestBlackHoleIsFoundByItsCallersDeadlines(t *testing.T) {
 	})
 }
 
-// TestThinkingIsNoBlackHole: callers who give up after 5 s are not held against a location whose first bytes take 20 s, and reach others.
+// TestThinkingIsNoBlackHole: callers who give up after 5 s are not held against a location whose
+// first bytes take 20 s, and reach others.
 func TestThinkingIsNoBlackHole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := regions(t, geminitest.Config{Latency: geminitest.Latency{FirstToken: 20 * time.Second}})

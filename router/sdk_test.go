@@ -8,8 +8,8 @@ import (
 	"google.golang.org/genai"
 )
 
-// TestUnmodifiedSDKWorksThroughTheRouter runs the SDK's own methods on both back ends. The emulator must have seen pool credentials
-// only, and none in a URL.
+// TestUnmodifiedSDKWorksThroughTheRouter runs the SDK's own methods on both back ends. The emulator
+// must have seen pool credentials only, and none in a URL.
 func TestUnmodifiedSDKWorksThroughTheRouter(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

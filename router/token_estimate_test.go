@@ -82,7 +82,8 @@ func TestCallsTooLargeForTheMinuteGoElsewhereOnTheirCallersWord(t *testing.T) {
 	})
 }
 
-// TestEstimatesLearnFromAnswers sends speech, of which the emulator counts twice what is guessed of it, beside text that is guessed right.
+// TestEstimatesLearnFromAnswers sends speech, of which the emulator counts twice what is guessed of
+// it, beside text that is guessed right.
 func TestEstimatesLearnFromAnswers(t *testing.T) {
 	for _, streams := range []bool{false, true} {
 		t.Run(map[bool]string{false: "whole", true: "in pieces"}[streams], func(t *testing.T) {

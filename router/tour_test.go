@@ -29,8 +29,9 @@ import (
 // allModels is an emulator as the tour knows it.
 var allModels = sdktour.Google{Models: geminitest.DefaultModels()}
 
-// remembered are the calls of the tour that the router answers without asking Google again, as Google answered the last call for the same: a
-// model that is not there is not asked for in vain. The answer speaks of the method of that call.
+// remembered are the calls of the tour that the router answers without asking Google again, as
+// Google answered the last call for the same: a model that is not there is not asked for in vain.
+// The answer speaks of the method of that call.
 var remembered = map[string]string{"POST gemini-none:streamGenerateContent": "POST gemini-none:generateContent"}
 
 // recorder keeps what a client is answered, in order.
@@ -110,8 +111,9 @@ func homesOf(b pool.Backend, n int) (all []project) {
 	return all
 }
 
-// TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter takes the tour twice, with Google at the same moment in the same state: by the SDK alone,
-// and by the SDK through a router. What the SDK gets to decode is the same, answer by answer: status, headers and bytes.
+// TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter takes the tour twice, with Google at the same
+// moment in the same state: by the SDK alone, and by the SDK through a router. What the SDK gets to
+// decode is the same, answer by answer: status, headers and bytes.
 func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
 	for dialect := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {
@@ -150,7 +152,8 @@ func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
 	}
 }
 
-// TestEveryMethodOfTheSDKIsAnsweredOverManyProjects takes the tour over pools in which what was made in one project must be found again.
+// TestEveryMethodOfTheSDKIsAnsweredOverManyProjects takes the tour over pools in which what was
+// made in one project must be found again.
 func TestEveryMethodOfTheSDKIsAnsweredOverManyProjects(t *testing.T) {
 	for dialect, other := range dialects {
 		for name, others := range map[string]int{"of one back end": 0, "of both": 3} {
@@ -174,7 +177,8 @@ func manyHomes(t *testing.T, dialect, other pool.Backend, others int, cfg router
 	return setup{router: cfg, opts: opts}.bed(t, append(homesOf(dialect, 3), homesOf(other, others)...)...)
 }
 
-// hazard stands between a router and Google, and lets the first request of each of the client's fail.
+// hazard stands between a router and Google, and lets the first request of each of the client's
+// fail.
 type hazard struct {
 	google *geminitest.Emulator
 	fault  geminitest.Answer
@@ -229,15 +233,17 @@ func (z *hazard) RoundTrip(req *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// notRepeated are the calls that make something each time that they are sent. After a failure that may have come too late they are not sent
-// again: the caller gets the failure, and knows best how to find out.
+// notRepeated are the calls that make something each time that they are sent. After a failure that
+// may have come too late they are not sent again: the caller gets the failure, and knows best how
+// to find out.
 var notRepeated = regexp.MustCompile("^POST (" + strings.Join([]string{
 	".*:batchGenerateContent", ".*:asyncBatchEmbedContent", ".*:predictLongRunning", ".*:importFile", ".*:rotateSigningSecret", "files:register",
 	"cachedContents", "batchPredictionJobs", "tunedModels", "tuningJobs", "fileSearchStores", "auth_tokens", "agents", "voices", "credentials",
 	"webhooks", "environments",
 }, "|") + ")$")
 
-// TestEveryMethodOfTheSDKIsAnsweredAfterAFault takes the tour while the first request of each call fails, whichever endpoint gets it.
+// TestEveryMethodOfTheSDKIsAnsweredAfterAFault takes the tour while the first request of each call
+// fails, whichever endpoint gets it.
 func TestEveryMethodOfTheSDKIsAnsweredAfterAFault(t *testing.T) {
 	for why, fault := range map[string]geminitest.Answer{
 		"quota":      geminitest.MinuteQuota(flash, 10, 2*time.Second),
@@ -267,7 +273,8 @@ func TestEveryMethodOfTheSDKIsAnsweredAfterAFault(t *testing.T) {
 	}
 }
 
-// TestWhatMakesSomethingIsNotSentAgain lets calls that make something fail in every way: what may have been made is not made twice.
+// TestWhatMakesSomethingIsNotSentAgain lets calls that make something fail in every way: what may
+// have been made is not made twice.
 func TestWhatMakesSomethingIsNotSentAgain(t *testing.T) {
 	src := &genai.BatchJobSource{InlinedRequests: []*genai.InlinedRequest{{Contents: genai.Text("hi")}}}
 	unreachable := geminitest.Answer{Err: &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}}

@@ -16,7 +16,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestEmbeddingsAndCountsCrossTheBackEnds compares them with those of a client of the back end itself.
+// TestEmbeddingsAndCountsCrossTheBackEnds compares them with those of a client of the back end
+// itself.
 func TestEmbeddingsAndCountsCrossTheBackEnds(t *testing.T) {
 	texts := []*genai.Content{genai.NewContentFromText("one", genai.RoleUser), genai.NewContentFromText("another one", genai.RoleUser), genai.NewContentFromText("“3”", genai.RoleUser)}
 	google := geminitest.Config{Models: append(geminitest.DefaultModels(), "gemini-embedding-2")}
@@ -68,7 +69,8 @@ func TestOnlyVertexCountsTheTokensOfASystemInstruction(t *testing.T) {
 	}
 }
 
-// TestServiceTiersCrossTheBackEnds asks for a tier as one back end takes it, of the other one, which may give less.
+// TestServiceTiersCrossTheBackEnds asks for a tier as one back end takes it, of the other one,
+// which may give less.
 func TestServiceTiersCrossTheBackEnds(t *testing.T) {
 	const header = "X-Vertex-Ai-Llm-Shared-Request-Type"
 	inHeader := func(tier string) *genai.GenerateContentConfig {
@@ -128,7 +130,8 @@ func TestServiceTiersCrossTheBackEnds(t *testing.T) {
 	}
 }
 
-// TestFallbackIsTranslatedForItsOwnModel: of the two models one embeds a content a call on Vertex AI, the other a batch.
+// TestFallbackIsTranslatedForItsOwnModel: of the two models one embeds a content a call on Vertex
+// AI, the other a batch.
 func TestFallbackIsTranslatedForItsOwnModel(t *testing.T) {
 	b := setup{router: router.Config{
 		Backend: pool.BackendGemini, Fallbacks: []router.Fallback{{Model: "gemini-embedding-2", To: []string{"text-embedding-005"}}},

@@ -17,7 +17,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// line is a router before a Google that keeps a record of what it was sent, in the bubble of a test.
+// line is a router before a Google that keeps a record of what it was sent, in the bubble of a
+// test.
 type line struct {
 	t      *testing.T
 	router *router.Router
@@ -30,7 +31,8 @@ type line struct {
 	left []leaving
 }
 
-// sending is a request that reached Google, leaving a call that was told that the pool is exhausted.
+// sending is a request that reached Google, leaving a call that was told that the pool is
+// exhausted.
 type sending struct {
 	name string
 	at   time.Duration
@@ -65,7 +67,8 @@ func limited(name string, l pool.Limit) pool.Project {
 	return p
 }
 
-// call makes a call of this name in the background. It is well if it is answered well, or told when to come back.
+// call makes a call of this name in the background. It is well if it is answered well, or told when
+// to come back.
 func (l *line) call(name string, asked router.Call) { l.callWith(l.t.Context(), name, asked, genPath) }
 
 func (l *line) callWith(ctx context.Context, name string, asked router.Call, path string) {

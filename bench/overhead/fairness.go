@@ -23,8 +23,8 @@ const (
 
 // fairness measures whether callers that wait in lines of their own get equal shares of what all of
 // them want. Each names the same locations in an order of its own, which makes it a line of its own
-// though the same endpoints serve it. A caller makes one call after the other, and each waits as long
-// as it takes.
+// though the same endpoints serve it. A caller makes one call after the other, and each waits as
+// long as it takes.
 func fairness(t *testing.T, _ effort) []figure {
 	t.Helper()
 	var served []float64

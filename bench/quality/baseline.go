@@ -60,7 +60,8 @@ func drop(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// retryable are the statuses that the SDK tries again: google.golang.org/genai v1.77.0, HTTPRetryOptions.
+// retryable are the statuses that the SDK tries again: google.golang.org/genai v1.77.0,
+// HTTPRetryOptions.
 func retryable(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway,
@@ -71,8 +72,9 @@ func retryable(status int) bool {
 	}
 }
 
-// sdkRetries is one key and the SDK's own retries, as its options document their defaults: five attempts, 1 s
-// doubling to 60 s and up to 1 s of jitter between them. The server's hints are not read.
+// sdkRetries is one key and the SDK's own retries, as its options document their defaults: five
+// attempts, 1 s doubling to 60 s and up to 1 s of jitter between them. The server's hints are not
+// read.
 func sdkRetries(google http.RoundTripper, doors []door) http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		for attempt, delay := 1, time.Second; ; attempt, delay = attempt+1, min(2*delay, time.Minute) {
@@ -86,8 +88,8 @@ func sdkRetries(google http.RoundTripper, doors []door) http.RoundTripper {
 	})
 }
 
-// roundRobin takes the doors in turn and leaves one that has said 429 alone for a minute, as common rotators of keys
-// do. With every door resting the call fails.
+// roundRobin takes the doors in turn and leaves one that has said 429 alone for a minute, as common
+// rotators of keys do. With every door resting the call fails.
 func roundRobin(google http.RoundTripper, doors []door) http.RoundTripper {
 	const cooldown = time.Minute
 	var mu sync.Mutex
@@ -143,8 +145,9 @@ func elsewhere(google http.RoundTripper, doors []door) http.RoundTripper {
 	})
 }
 
-// orderFirst asks the orders on every call, then the other doors. Of several orders each is asked first in turn: the one that every call is
-// offered to, small ones too, is packed fuller than the one that gets what the other has refused.
+// orderFirst asks the orders on every call, then the other doors. Of several orders each is asked
+// first in turn: the one that every call is offered to, small ones too, is packed fuller than the
+// one that gets what the other has refused.
 func orderFirst(google http.RoundTripper, doors []door) http.RoundTripper {
 	orders := 0
 	for orders < len(doors) && doors[orders].dedicated {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// call is one call that the experiment offers: when it comes, who makes it, and how large it and its answer are.
+// call is one call that the experiment offers: when it comes, who makes it, and how large it and
+// its answer are.
 type call struct {
 	at     time.Duration // since the experiment began
 	caller int
@@ -21,8 +22,8 @@ type call struct {
 	bounded bool // the caller says how long the answer may be, and is right
 }
 
-// sizes are the lognormal laws of prompts and answers: half of them are smaller than the median, and the mean is
-// median × exp(sigma²/2).
+// sizes are the lognormal laws of prompts and answers: half of them are smaller than the median,
+// and the mean is median × exp(sigma²/2).
 type sizes struct {
 	prompt, promptSigma float64
 	output, outputSigma float64
@@ -31,7 +32,8 @@ type sizes struct {
 // Chat, roughly: an answer of 400 tokens takes two and a half seconds, one in a hundred takes 13.
 var chat = sizes{prompt: 1_500, promptSigma: 1, output: 400, outputSigma: 0.8}
 
-// The least and the most that is drawn. Of an answer the emulator says the least and thinks the rest.
+// The least and the most that is drawn. Of an answer the emulator says the least and thinks the
+// rest.
 const (
 	leastTokens = 8
 	mostPrompt  = 60_000
@@ -113,11 +115,12 @@ func byTime(streams ...[]call) []call {
 	return all
 }
 
-// imageTokens is what Google counts for an image, and what the emulator counts for a film. The router takes a film
-// for more (295 a second), so it has to learn by how much it is wrong.
+// imageTokens is what Google counts for an image, and what the emulator counts for a film. The
+// router takes a film for more (295 a second), so it has to learn by how much it is wrong.
 const imageTokens = 258
 
-// partsOf is a prompt of so many tokens that takes few bytes: images, some films, and text for the rest.
+// partsOf is a prompt of so many tokens that takes few bytes: images, some films, and text for the
+// rest.
 func partsOf(tokens int) []byte {
 	var b bytes.Buffer
 	images := (tokens - 1) / imageTokens
@@ -135,8 +138,8 @@ func partsOf(tokens int) []byte {
 // body is the request as the caller sends it.
 func (c *call) body() []byte { return c.request("") }
 
-// told is the request as it reaches the emulator, which thinks as long as it is told to: that costs tokens and time but no bytes. It is
-// no bound to Google's estimate, unlike what the caller says.
+// told is the request as it reaches the emulator, which thinks as long as it is told to: that costs
+// tokens and time but no bytes. It is no bound to Google's estimate, unlike what the caller says.
 func (c *call) told() []byte {
 	return c.request(fmt.Sprintf(`"thinkingConfig":{"thinkingBudget":%d}`, c.output-leastTokens))
 }

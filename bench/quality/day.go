@@ -12,8 +12,8 @@ import (
 // rpd is the day's quota of the one project.
 const rpd = 400
 
-// dayQuota is a quota of the day over three days in California, of which the middle one begins or ends summer time,
-// offered half as much again. The pool knows the quota if known is set.
+// dayQuota is a quota of the day over three days in California, of which the middle one begins or
+// ends summer time, offered half as much again. The pool knows the quota if known is set.
 func dayQuota(year int, month time.Month, middle int, known bool) func(draw) *trial {
 	return func(d draw) *trial {
 		pacific, err := time.LoadLocation("America/Los_Angeles")

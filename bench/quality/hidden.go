@@ -11,8 +11,8 @@ import (
 
 var regions = []string{"europe-west4", "us-central1", "asia-northeast1"}
 
-// moving draws a capacity that nobody tells: between 4 and 64 requests a second, each octave as likely as the next,
-// drawn anew every 20 to 60 seconds; one time in ten there is none at all.
+// moving draws a capacity that nobody tells: between 4 and 64 requests a second, each octave as
+// likely as the next, drawn anew every 20 to 60 seconds; one time in ten there is none at all.
 func moving(rng *rand.Rand, location string, rejectedCost float64, length time.Duration) geminitest.Capacity {
 	draw := func() float64 {
 		if rng.Float64() < 0.1 {
@@ -28,7 +28,8 @@ func moving(rng *rand.Rand, location string, rejectedCost float64, length time.D
 	return c
 }
 
-// movingCapacity is three locations whose capacity is hidden and moves, offered twice what they take in the mean.
+// movingCapacity is three locations whose capacity is hidden and moves, offered twice what they
+// take in the mean.
 func movingCapacity(rejectedCost float64) func(draw) *trial {
 	return func(d draw) *trial {
 		const load, warm = 2, 10 * time.Second
@@ -72,7 +73,8 @@ func meanCapacity(pools []geminitest.Capacity, length time.Duration) (perSecond 
 	return perSecond
 }
 
-// risesOf finds the moments at which all the capacity together rises by half or more, each until the next change.
+// risesOf finds the moments at which all the capacity together rises by half or more, each until
+// the next change.
 func risesOf(pools []geminitest.Capacity, in span) []span {
 	total := func(at time.Duration) (sum float64) {
 		for _, p := range pools {

@@ -1,13 +1,15 @@
-// Command quality measures how well the router routes: beside an oracle that knows every hidden quota, window and capacity, and beside
-// what programs do without a router.
+// Command quality measures how well the router routes: beside an oracle that knows every hidden
+// quota, window and capacity, and beside what programs do without a router.
 //
 //	go -C bench run ./quality [-seeds 10] [-baseline-seeds 2] [-scenario regexp] [-quick] [-burst 0.3] [-svg quality.svg]
 //
-// It prints a table, writes a plot of one scenario, and fails if the median of the seeds misses a figure. Time is virtual: the router is
-// the real one, over the emulator of package geminitest, in bubbles of testing/synctest. A seed fixes the world and the calls; the
-// router's own draws are not seeded, so that figures differ a little from run to run.
+// It prints a table, writes a plot of one scenario, and fails if the median of the seeds misses a
+// figure. Time is virtual: the router is the real one, over the emulator of package geminitest, in
+// bubbles of testing/synctest. A seed fixes the world and the calls; the router's own draws are not
+// seeded, so that figures differ a little from run to run.
 //
-// In the table, goodput is calls served, or tokens of an order used, as a share of what the scenario's oracle makes of the same calls:
+// In the table, goodput is calls served, or tokens of an order used, as a share of what the
+// scenario's oracle makes of the same calls:
 //
 //   - known, learned: projects with the same quotas in fixed minutes, a line of calls that is served first come first served, none of
 //     which waits for more than 10 s. Measured after the first two minutes (learned: the first).
@@ -16,8 +18,8 @@
 //     With two orders, the one that does worse counts.
 //   - day, reset: no oracle; what is left of the day's quota, and the time after a minute's, speak for themselves.
 //
-// Refusals are counted from the first call on, whatever the scenario. The wait of a call is the time that it spent in the router and in
-// attempts that failed.
+// Refusals are counted from the first call on, whatever the scenario. The wait of a call is the
+// time that it spent in the router and in attempts that failed.
 package main
 
 import (

@@ -102,7 +102,8 @@ func common(calls []call, got, oracle []result, in span) outcome {
 	return o
 }
 
-// fairness is Jain's index over callers of the share of their calls that was served: 1 if all are treated alike.
+// fairness is Jain's index over callers of the share of their calls that was served: 1 if all are
+// treated alike.
 func fairness(calls []call, got []result, in span) float64 {
 	offered, served := map[int]float64{}, map[int]float64{}
 	for i, c := range calls {
@@ -125,8 +126,9 @@ func fairness(calls []call, got []result, in span) float64 {
 	return sum * sum / (float64(len(offered)) * squares)
 }
 
-// recoveries is the mean time, after each moment at which capacity rose by half or more, until within one second 85 %
-// of what the oracle served in it was served. A rise that ends before is left out, unless it lasted ten seconds.
+// recoveries is the mean time, after each moment at which capacity rose by half or more, until
+// within one second 85 % of what the oracle served in it was served. A rise that ends before is
+// left out, unless it lasted ten seconds.
 func recoveries(got, oracle []result, rises []span) float64 {
 	const look, window, longest = 250 * time.Millisecond, time.Second, 10 * time.Second
 	var sum, n float64

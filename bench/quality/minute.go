@@ -9,8 +9,8 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// The quota of a project in the scenarios of minutes: at the mean size of a prompt both limits are about as far away,
-// and the heavy tail of the sizes makes now this one and now that one hold.
+// The quota of a project in the scenarios of minutes: at the mean size of a prompt both limits are
+// about as far away, and the heavy tail of the sizes makes now this one and now that one hold.
 const (
 	projects  = 10
 	rpm       = 60
@@ -21,8 +21,8 @@ const (
 // A tenth of the callers make almost half of the calls.
 var tenCallers = []float64{0.46, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06}
 
-// minuteQuotas are projects of the Developer API with quotas of requests and tokens a minute, which the pool knows if
-// known is set, at a multiple of what they take.
+// minuteQuotas are projects of the Developer API with quotas of requests and tokens a minute, which
+// the pool knows if known is set, at a multiple of what they take.
 func minuteQuotas(known bool, load float64) func(draw) *trial {
 	return func(d draw) *trial {
 		limit := geminitest.Limit{RPM: rpm, TPM: tpm, Paid: true}
@@ -51,8 +51,9 @@ func minuteQuotas(known bool, load float64) func(draw) *trial {
 	}
 }
 
-// resetAfterExhaustion is one project whose minute is used up at one blow. Calls keep coming; from the moment on at
-// which the first of the used-up requests is 60 s old, one may be served, and is waiting.
+// resetAfterExhaustion is one project whose minute is used up at one blow. Calls keep coming; from
+// the moment on at which the first of the used-up requests is 60 s old, one may be served, and is
+// waiting.
 func resetAfterExhaustion(d draw) *trial {
 	const (
 		cycle = 4 * time.Minute

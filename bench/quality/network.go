@@ -37,8 +37,8 @@ type task struct {
 
 type taskKey struct{}
 
-// network lies between whoever routes and the emulator. It takes its time, and notes what comes and goes. Like the
-// laws of the answers' sizes, it is nothing that a router can know.
+// network lies between whoever routes and the emulator. It takes its time, and notes what comes and
+// goes. Like the laws of the answers' sizes, it is nothing that a router can know.
 type network struct {
 	google http.RoundTripper
 	start  time.Time
@@ -100,7 +100,8 @@ func locationOf(req *http.Request) string {
 	return location
 }
 
-// offer plays the calls through a transport, in virtual time, and returns what became of each once all have ended.
+// offer plays the calls through a transport, in virtual time, and returns what became of each once
+// all have ended.
 func offer(start time.Time, calls []call, via http.RoundTripper, url string) []result {
 	results := make([]result, len(calls))
 	var all sync.WaitGroup

@@ -7,16 +7,16 @@ import (
 	"github.com/spillway-go/spillway/geminitest"
 )
 
-// An oracle knows what a router cannot: every quota, every window, every capacity. It serves calls first come first
-// served, never asks in vain, and lets no call wait longer than the router would. Its results are what the router's
-// are measured by.
+// An oracle knows what a router cannot: every quota, every window, every capacity. It serves calls
+// first come first served, never asks in vain, and lets no call wait longer than the router would.
+// Its results are what the router's are measured by.
 
 // patience is how long a call waits for its turn: the router's max_wait.
 const patience = 10 * time.Second
 
-// fixedWindows is the oracle of minute quotas: projects with the limits of one project each, in fixed minutes of
-// unknown phase, as the server keeps them. The phases are its own draw, of the same law as the server's: over whole
-// minutes they do not matter.
+// fixedWindows is the oracle of minute quotas: projects with the limits of one project each, in
+// fixed minutes of unknown phase, as the server keeps them. The phases are its own draw, of the
+// same law as the server's: over whole minutes they do not matter.
 func fixedWindows(rng *rand.Rand, calls []call, projects int, l geminitest.Limit) []result {
 	type window struct {
 		phase            time.Duration
@@ -44,7 +44,8 @@ func fixedWindows(rng *rand.Rand, calls []call, projects int, l geminitest.Limit
 	return firstComeFirstServed(calls, func(now time.Duration, c *call) bool { return serve(now, c.prompt) })
 }
 
-// hiddenCapacity is the oracle of capacity that moves: a token bucket for each location, like the server's.
+// hiddenCapacity is the oracle of capacity that moves: a token bucket for each location, like the
+// server's.
 func hiddenCapacity(calls []call, pools []geminitest.Capacity) []result {
 	level := make([]float64, len(pools))
 	var last time.Duration

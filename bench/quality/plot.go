@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// plot is one trial drawn over time: calls a second that were offered, that the oracle served, that the router served, and that Google
-// refused the router.
+// plot is one trial drawn over time: calls a second that were offered, that the oracle served, that
+// the router served, and that Google refused the router.
 type plot struct {
 	title  string
 	length time.Duration
@@ -25,7 +25,8 @@ type curve struct {
 	values       []float64
 }
 
-// smoothing is over how many seconds a curve is averaged: what counts is seen, and the noise of single calls is not.
+// smoothing is over how many seconds a curve is averaged: what counts is seen, and the noise of
+// single calls is not.
 const smoothing = 3
 
 // newPlot draws the router's run of a trial beside the oracle's.

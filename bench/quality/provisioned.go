@@ -30,8 +30,9 @@ func enforcement(d draw, gsus int) time.Duration {
 	return time.Duration((low + d.spread()*(high-low)) * float64(time.Second)).Round(100 * time.Millisecond)
 }
 
-// orders are Provisioned Throughput orders of so many GSUs each, in regions of their own, with pay-as-you-go of the
-// first one's region behind them, offered a multiple of the throughput of all. A share of the calls say how long their answers may be.
+// orders are Provisioned Throughput orders of so many GSUs each, in regions of their own, with
+// pay-as-you-go of the first one's region behind them, offered a multiple of the throughput of all.
+// A share of the calls say how long their answers may be.
 func orders(count, gsus int, load float64, length time.Duration, bounded float64) func(draw) *trial {
 	return func(d draw) *trial {
 		length := d.scaled(length)

@@ -12,8 +12,8 @@ import (
 // columns are the measures that every row shows; the rest is shown where it was measured.
 var columns = []measure{goodput, wasted, attempts, waitP50, waitP99}
 
-// print writes the table: for every scenario the router's row, with a verdict, and those of the baselines. Figures are medians of the
-// seeds, with the worst seed in brackets.
+// print writes the table: for every scenario the router's row, with a verdict, and those of the
+// baselines. Figures are medians of the seeds, with the worst seed in brackets.
 func (r *report) print(w io.Writer) {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tab, "SCENARIO\tPOLICY\tGOODPUT/ORACLE\t429 PER SUCCESS\tATTEMPTS\tWAIT P50\tWAIT P99\tOTHER\tVERDICT")

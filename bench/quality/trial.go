@@ -15,8 +15,8 @@ import (
 // model is what all calls ask for.
 const model = "gemini-2.5-flash"
 
-// scenario is a row of the table: a law from which each seed draws a trial, and the figures that the router has to
-// reach in it.
+// scenario is a row of the table: a law from which each seed draws a trial, and the figures that
+// the router has to reach in it.
 type scenario struct {
 	name    string
 	about   string
@@ -107,8 +107,8 @@ func (tr *trial) run(t *testing.T, p policy) (results []result) {
 	return results
 }
 
-// accustom uses the orders a little, and lets their windows empty again: Google estimates a call by those before, and
-// would otherwise take the first ones for the largest there can be.
+// accustom uses the orders a little, and lets their windows empty again: Google estimates a call by
+// those before, and would otherwise take the first ones for the largest there can be.
 func (tr *trial) accustom(emulator http.RoundTripper) {
 	rng := rand.New(rand.NewPCG(tr.google.Seed, 78))
 	used := false

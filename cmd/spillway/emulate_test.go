@@ -13,7 +13,8 @@ import (
 	"github.com/spillway-go/spillway/config"
 )
 
-// TestEmulatePrintsAFileThatUsesIt starts the emulator, makes a client of what it prints, and goes over from one project to the other.
+// TestEmulatePrintsAFileThatUsesIt starts the emulator, makes a client of what it prints, and goes
+// over from one project to the other.
 func TestEmulatePrintsAFileThatUsesIt(t *testing.T) {
 	t.Parallel() // the emulator takes its time to answer
 	for _, backend := range []string{"gemini", "vertex"} {
@@ -48,7 +49,8 @@ func TestEmulatePrintsAFileThatUsesIt(t *testing.T) {
 				}
 				answered[resp.SDKHTTPResponse.Headers.Get("Spillway-Endpoint")]++
 			}
-			// Ten calls a minute are small's, on the global endpoint that both back ends are asked at. The minute may end in between.
+			// Ten calls a minute are small's, on the global endpoint that both back ends are asked
+			// at. The minute may end in between.
 			if small := answered["small/global/on_demand"]; small < 10 || small+answered["large/global/on_demand"] != 12 {
 				t.Errorf("answered by %v", answered)
 			}

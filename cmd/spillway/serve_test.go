@@ -35,7 +35,8 @@ func (l *lockedBuilder) String() string {
 	return l.b.String()
 }
 
-// startServe runs "spillway serve" on a file, with more arguments, and returns its address. end stops it and returns its exit status.
+// startServe runs "spillway serve" on a file, with more arguments, and returns its address. end
+// stops it and returns its exit status.
 func startServe(t *testing.T, file string, args ...string) (url string, stderr *lockedBuilder, end func() int) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "spillway.toml")

@@ -92,7 +92,8 @@ func TestSidecarSendsEachEventOnAtOnce(t *testing.T) {
 				if !errors.Is(err, io.EOF) {
 					t.Fatal(err)
 				}
-				// 20 tokens come in events of 7, 7 and 6: after 1 s and 0.7 s, after 0.7 s, and after 0.6 s.
+				// 20 tokens come in events of 7, 7 and 6: after 1 s and 0.7 s, after 0.7 s, and
+				// after 0.6 s.
 				want := []time.Duration{1700 * time.Millisecond, 2400 * time.Millisecond, 3000 * time.Millisecond}
 				if times = slices.Compact(times); !slices.Equal(times, want) {
 					t.Errorf("events came after %v, want %v", times, want)

@@ -19,7 +19,8 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// TestStatusShowsWhatRestsAndWhy lets an order fill, a location fail, a model be missing and a key die, and compares what is shown.
+// TestStatusShowsWhatRestsAndWhy lets an order fill, a location fail, a model be missing and a key
+// die, and compares what is shown.
 func TestStatusShowsWhatRestsAndWhy(t *testing.T) {
 	const file = `
 [router]

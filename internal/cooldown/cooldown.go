@@ -1,5 +1,5 @@
-// Package cooldown is the state machine of things that are not asked for a while: when they may be asked
-// again, and how they are probed before. Time is an argument.
+// Package cooldown is the state machine of things that are not asked for a while: when they may be
+// asked again, and how they are probed before. Time is an argument.
 package cooldown
 
 import (
@@ -16,18 +16,18 @@ const Forever = math.MaxInt64
 const (
 	// probeLease bounds how long a probe keeps other calls from probing, however it ends.
 	probeLease = 30 * time.Second
-	// probeAgain is the pause after a probe that proved nothing: it was cancelled, or failed for another
-	// reason.
+	// probeAgain is the pause after a probe that proved nothing: it was cancelled, or failed for
+	// another reason.
 	probeAgain = time.Second
 )
 
-// Cooldown is the time until which something is not asked, and how it is tried before that. Instants are
-// nanoseconds since some epoch, on the monotonic clock: a step of the wall clock neither ends nor prolongs a
-// cooldown.
+// Cooldown is the time until which something is not asked, and how it is tried before that.
+// Instants are nanoseconds since some epoch, on the monotonic clock: a step of the wall clock
+// neither ends nor prolongs a cooldown.
 //
-// Attempts carry numbers in the order they begin. An error from an attempt that began before the present
-// cooldown belongs to the same episode: it can lengthen the cooldown but does not double it. A success from
-// such an attempt ends nothing.
+// Attempts carry numbers in the order they begin. An error from an attempt that began before the
+// present cooldown belongs to the same episode: it can lengthen the cooldown but does not double
+// it. A success from such an attempt ends nothing.
 //
 // The zero value is no cooldown. A Cooldown is safe for concurrent use.
 type Cooldown struct {
@@ -49,10 +49,11 @@ type Cooldown struct {
 type Info struct {
 	// Class is the class of the answer that started it.
 	Class string
-	// Since is its start, Until its end. The zero Until means that only a successful probe ends it. Probe is
-	// when one call may be tried all the same; zero means not before Until.
+	// Since is its start, Until its end. The zero Until means that only a successful probe ends it.
+	// Probe is when one call may be tried all the same; zero means not before Until.
 	Since, Until, Probe time.Time
-	// Quota and Message are what the server said. Status and Body are its whole answer, if it is kept.
+	// Quota and Message are what the server said. Status and Body are its whole answer, if it is
+	// kept.
 	Quota, Message string
 	Status         int
 	Body           []byte
@@ -112,8 +113,8 @@ func (c *Cooldown) Ended(at int64) int64 {
 	return 0
 }
 
-// Admit lets the attempt with number seq pass if nothing is on cooldown, or as the one probe. A probe that is
-// not heard of again is forgotten at the call's deadline, or after 30 s.
+// Admit lets the attempt with number seq pass if nothing is on cooldown, or as the one probe. A
+// probe that is not heard of again is forgotten at the call's deadline, or after 30 s.
 func (c *Cooldown) Admit(at, deadline int64, seq uint64) (probe, ok bool) {
 	if c.end.Load() <= at {
 		return false, true
@@ -135,8 +136,8 @@ func (c *Cooldown) Admit(at, deadline int64, seq uint64) (probe, ok bool) {
 	return true, true
 }
 
-// ReturnProbe gives back the probe that attempt seq took, unless it is forgotten already. sent says whether
-// it cost a request.
+// ReturnProbe gives back the probe that attempt seq took, unless it is forgotten already. sent says
+// whether it cost a request.
 func (c *Cooldown) ReturnProbe(at int64, seq uint64, sent bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,8 +153,8 @@ func (c *Cooldown) ReturnProbe(at int64, seq uint64, sent bool) {
 	c.probeAt.Store(c.rule.nextProbe(at, gap, c.probes))
 }
 
-// Start starts or lengthens a cooldown for what the attempt with number seq was told at now, whose instant is
-// at. last is the newest attempt's number.
+// Start starts or lengthens a cooldown for what the attempt with number seq was told at now, whose
+// instant is at. last is the newest attempt's number.
 func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) (Info, Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,8 +205,8 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	return c.info, change
 }
 
-// episodeLocked notes that the cooldown is one of so many strikes for every attempt up to the number last,
-// and when it is probed. The caller holds c.mu.
+// episodeLocked notes that the cooldown is one of so many strikes for every attempt up to the
+// number last, and when it is probed. The caller holds c.mu.
 func (c *Cooldown) episodeLocked(at int64, last uint64, strikes int, gap time.Duration) {
 	c.seq, c.strikes, c.gap, c.prober = last, strikes, gap, 0
 	probe := int64(Forever)
@@ -215,8 +216,8 @@ func (c *Cooldown) episodeLocked(at int64, last uint64, strikes int, gap time.Du
 	c.probeAt.Store(probe)
 }
 
-// Succeed ends the cooldown if the attempt with number seq began after it did. It returns what ended and
-// whether anything did; active says that it would have gone on.
+// Succeed ends the cooldown if the attempt with number seq began after it did. It returns what
+// ended and whether anything did; active says that it would have gone on.
 func (c *Cooldown) Succeed(at int64, seq uint64) (ended Info, active, ok bool) {
 	if !c.dirty.Load() {
 		return Info{}, false, false

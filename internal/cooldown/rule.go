@@ -28,14 +28,14 @@ const (
 type Rule struct {
 	Ending Ending
 
-	// Min and Max are, for Timed, the bounds of a hint and the range of doubling without one. Up to the
-	// share Jitter is added. Flat keeps to Min without a hint.
+	// Min and Max are, for Timed, the bounds of a hint and the range of doubling without one. Up to
+	// the share Jitter is added. Flat keeps to Min without a hint.
 	Min, Max time.Duration
 	Jitter   float64
 	Flat     bool
 
-	// Probe is, for Midnight and Probed, the gap to the first probe if the answer hints at none. Gaps
-	// double up to ProbeMax. Probes bounds their number in one cooldown; zero means no bound.
+	// Probe is, for Midnight and Probed, the gap to the first probe if the answer hints at none.
+	// Gaps double up to ProbeMax. Probes bounds their number in one cooldown; zero means no bound.
 	Probe, ProbeMax time.Duration
 	Probes          int
 
@@ -58,8 +58,8 @@ func (r *Rule) until(now time.Time, at int64, strikes int, hint, least time.Dura
 		d := max(r.timed(hint, strikes), min(least, r.Max))
 		return at + int64(d) + int64(rand.Float64()*r.Jitter*float64(d))
 	case Midnight:
-		// A second of spread keeps replicas from starting on the stroke of midnight, when a skewed clock is
-		// early. Round strips the monotonic reading: midnight is the wall clock's.
+		// A second of spread keeps replicas from starting on the stroke of midnight, when a skewed
+		// clock is early. Round strips the monotonic reading: midnight is the wall clock's.
 		return at + int64(quota.NextMidnight(now).Sub(now.Round(0))) + rand.Int64N(int64(time.Second))
 	case Never, Probed:
 	}
@@ -80,9 +80,9 @@ func (r *Rule) timed(hint time.Duration, strikes int) time.Duration {
 	return d
 }
 
-// nextGap returns the gap to the next probe: the server's hint or the rule's own for the first, then
-// doubling. It is never less than the rule's own, because a hint of seconds on a day's quota would use all
-// probes at once.
+// nextGap returns the gap to the next probe: the server's hint or the rule's own for the first,
+// then doubling. It is never less than the rule's own, because a hint of seconds on a day's quota
+// would use all probes at once.
 func (r *Rule) nextGap(gap time.Duration, strikes int, hint time.Duration) time.Duration {
 	switch {
 	case strikes > 1:

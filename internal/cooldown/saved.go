@@ -40,8 +40,8 @@ func (c *Cooldown) Save(now time.Time, at int64) (s Saved, ok bool) {
 	return s, true
 }
 
-// Restore starts a cooldown where an earlier process left it, no longer than its rule allows. seq is the
-// newest attempt's number.
+// Restore starts a cooldown where an earlier process left it, no longer than its rule allows. seq
+// is the newest attempt's number.
 func (c *Cooldown) Restore(now time.Time, at int64, seq uint64, s Saved, r *Rule) {
 	end, probe := int64(Forever), int64(Forever)
 	if !s.Until.IsZero() {

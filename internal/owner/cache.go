@@ -127,8 +127,9 @@ func (c *Cache) put(e entry) {
 	c.trimLocked()
 }
 
-// missingShare is the part of the bound, as a divisor, that missing resources keep however many known ones
-// there are: without it a full cache would forget each at once, and it would be searched for at every call.
+// missingShare is the part of the bound, as a divisor, that missing resources keep however many
+// known ones there are: without it a full cache would forget each at once, and it would be searched
+// for at every call.
 const missingShare = 16
 
 // trimLocked drops what is over the bound. The caller holds c.mu.

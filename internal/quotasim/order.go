@@ -119,8 +119,8 @@ func Orders(length float64) []Order {
 	for _, o := range append(steady(length), changing(length)...) {
 		want := Figures{Use: 0.97, Refused: 0.01}
 		if o.GSUs == 1 && o.Window == "70s" || o.GSUs == 100 && slices.Contains([]string{"2.3s", "5s→1s"}, o.Window) {
-			// Few calls fit a window: candidates next to it foresee nearly the same, and the guess pays for the
-			// difference.
+			// Few calls fit a window: candidates next to it foresee nearly the same, and the guess
+			// pays for the difference.
 			want.Use = 0.96
 		}
 		o.load, o.Want = 0.5, want

@@ -1,6 +1,7 @@
-// Package sdktour calls every exported method of every service of an unmodified genai.Client, and checks the answers as far as the emulator
-// of geminitest decides them. Tests take the tour over the emulator itself and over what stands between a client and it, so the list of
-// methods is kept once. The client's Google starts empty, and the tour leaves little behind.
+// Package sdktour calls every exported method of every service of an unmodified genai.Client, and
+// checks the answers as far as the emulator of geminitest decides them. Tests take the tour over
+// the emulator itself and over what stands between a client and it, so the list of methods is kept
+// once. The client's Google starts empty, and the tour leaves little behind.
 package sdktour
 
 import (
@@ -32,8 +33,9 @@ type Google struct {
 	Mixed  bool     // projects of the other back end, which has no traffic types, may serve what can be said in its dialect
 }
 
-// Everything calls every exported method of every service of the client, and fails the test for those that it does not know: a new version
-// of the SDK cannot add one unnoticed. Only Live.Connect is left out, which is not HTTP.
+// Everything calls every exported method of every service of the client, and fails the test for
+// those that it does not know: a new version of the SDK cannot add one unnoticed. Only Live.Connect
+// is left out, which is not HTTP.
 func Everything(t *testing.T, client *genai.Client, google Google) {
 	t.Helper()
 	defer fails(t)

@@ -18,7 +18,8 @@ var priors = [Kinds]prior{
 
 const (
 	// memory is the number of responses that a mean runs over. It is long, because the ledger of an
-	// order learns how Google's own estimate differs from this one. A jumpy estimate would hide that.
+	// order learns how Google's own estimate differs from this one. A jumpy estimate would hide
+	// that.
 	memory = 200
 	// maxOutputRatio bounds what one response can say, as a multiple of what was expected.
 	maxOutputRatio = 16
@@ -27,8 +28,8 @@ const (
 	maxPromptRatio = 4
 	// priorVariance is the variance of a prior: it may be off by all of its value.
 	priorVariance = 1
-	// callVariance is how far calls of one kind differ in their ratio, as a variance. Texts differ in
-	// their language, images in their size.
+	// callVariance is how far calls of one kind differ in their ratio, as a variance. Texts differ
+	// in their language, images in their size.
 	callVariance = 0.02
 )
 

@@ -68,8 +68,8 @@ type Counted struct {
 	Output, Thoughts int64
 	// OutputImage and OutputAudio come on top of Output.
 	OutputImage, OutputAudio int64
-	// PromptSizes and CachedSizes are the tokens of the prompt and of its cached part, by kind up to
-	// Document. Google does not always report them.
+	// PromptSizes and CachedSizes are the tokens of the prompt and of its cached part, by kind up
+	// to Document. Google does not always report them.
 	PromptSizes, CachedSizes Sizes
 	// Complete says that the response arrived as a whole. Output teaches nothing otherwise.
 	Complete bool

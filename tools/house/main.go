@@ -9,7 +9,8 @@
 //
 // The fields and methods of embedded unexported structs of the package count as those of the type
 // that embeds them. An exported name is one at top level or a method of an exported type; fields
-// are not counted, and the constants of enumerations are counted apart. A statement is a node of go/ast's Stmt, blocks apart.
+// are not counted, and the constants of enumerations are counted apart. A statement is a node of
+// go/ast's Stmt, blocks apart.
 package main
 
 import (
