@@ -61,20 +61,30 @@ type attempt struct {
 
 // attempt sends the request to the leased endpoint, judges the response and ends the lease. If the
 // beginning of a good response is all there is yet, the lease goes over to the response's body.
-func (x *exchange) attempt(l pool.Lease) (res result) {
-	a := &attempt{
-		exchange: x, lease: l, endpoint: l.Endpoint(),
-		translation: x.payload.translationTo(l.Endpoint().Backend),
-	}
+func (x *exchange) attempt(l pool.Lease) result {
+	a := x.newAttempt(l)
+	a.translation = x.payload.translationTo(a.endpoint.Backend)
+	return a.run(a.do)
+}
+
+func (x *exchange) newAttempt(l pool.Lease) *attempt {
+	a := &attempt{exchange: x, lease: l, endpoint: l.Endpoint()}
 	a.ctx, a.cancel = context.WithCancelCause(x.in.ctx)
 	a.patience = time.AfterFunc(x.in.cfg.FirstByteTimeout, a.timeOut)
+	return a
+}
+
+// run calls do, which ends the lease or hands it over. If a transport or a token provider of
+// another package panics, the lease comes back, and the panic goes on to the caller.
+func (a *attempt) run(do func() result) (res result) {
 	returned := false
 	defer func() {
-		if !returned { // a transport or a token provider of another package panics, which goes on to the caller
+		if !returned {
 			a.settle(&pool.Outcome{Class: pool.ClassCancelled})
 		}
 	}()
-	res = a.do()
+	a.exchange.trace.attemptStart(a)
+	res = do()
 	returned = true
 	return res
 }
@@ -82,7 +92,6 @@ func (x *exchange) attempt(l pool.Lease) (res result) {
 // do sends the request and judges the response.
 func (a *attempt) do() result {
 	x := a.exchange
-	x.trace.attemptStart(a)
 	req, err := a.request()
 	if err != nil {
 		return a.failAuth(err)
@@ -315,7 +324,7 @@ func (x *exchange) authClass(ctx context.Context, err error) pool.Class {
 	switch {
 	case x.in.ctx.Err() != nil:
 		return pool.ClassCancelled
-	case ctx.Err() != nil, errors.Is(err, errFirstByte), passing(err):
+	case ctx.Err() != nil, passing(err):
 		return pool.ClassTransport
 	default:
 		return pool.ClassProjectMisconfigured

@@ -95,8 +95,7 @@ func (l *Live) Release(err error) {
 // end ends the lease, once, and tells the trace.
 func (l *Live) end(o *pool.Outcome) {
 	if l.ended.CompareAndSwap(false, true) {
-		l.lease.Settle(time.Now(), *o)
-		l.attempt.exchange.trace.attemptEnd(l.attempt, o)
+		l.attempt.settle(o)
 	}
 }
 
@@ -151,28 +150,18 @@ func (r *Router) liveExchange(ctx context.Context, model string) (*exchange, err
 // live leases an endpoint for the session, by the same loop as any call, and connects it.
 func (x *exchange) live(connect func(*Live) result) (*Live, error) {
 	res := x.do(func(lease pool.Lease) result {
-		a := &attempt{exchange: x, lease: lease, endpoint: lease.Endpoint()}
-		x.trace.attemptStart(a)
-		l, err := x.newLive(lease)
-		if err != nil {
-			class := x.authClass(x.in.ctx, err)
-			if class == pool.ClassCancelled {
-				err = x.in.ctx.Err()
+		a := x.newAttempt(lease)
+		return a.run(func() result {
+			l, err := a.newLive()
+			if err != nil {
+				return a.failAuth(err)
 			}
-			err = scrubbed(err, x.in.router.scrubbers.of(lease.Secrets()).Scrub)
-			o := pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Unsent: true}
-			lease.Settle(time.Now(), o)
-			x.trace.attemptEnd(a, &o)
-			return result{
-				lease: lease, class: class, unsent: true, noAuth: true,
-				err: fmt.Errorf("router: access token for %s: %w", lease.Endpoint().Name, err),
-			}
-		}
-		l.attempt = a
-		res := connect(l)
-		res.lease, res.live = lease, l
-		a.open, res.open = res.served, res.served // the session goes on
-		return res
+			a.end() // connecting has its own timeout
+			res := connect(l)
+			res.lease, res.live = lease, l
+			a.open, res.open = res.served, res.served // the session goes on
+			return res
+		})
 	})
 	switch {
 	case res.err != nil:
@@ -185,15 +174,9 @@ func (x *exchange) live(connect func(*Live) result) (*Live, error) {
 }
 
 // newLive makes the configuration for a leased endpoint.
-func (x *exchange) newLive(lease pool.Lease) (*Live, error) {
-	e := lease.Endpoint()
-	h := http.Header{}
-	ctx, cancel := context.WithTimeoutCause(x.in.ctx, x.in.cfg.FirstByteTimeout, errFirstByte)
-	defer cancel()
-	if err := lease.Authorize(ctx, h); err != nil {
-		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-		}
+func (a *attempt) newLive() (*Live, error) {
+	x, e, h := a.exchange, a.endpoint, http.Header{}
+	if err := a.lease.Authorize(a.ctx, h); err != nil {
 		return nil, err
 	}
 	base := url.URL{Scheme: "https", Host: request.Host(e.Backend, e.Location)}
@@ -216,8 +199,7 @@ func (x *exchange) newLive(lease pool.Lease) (*Live, error) {
 		cc.HTTPOptions.Headers = h
 	}
 	l := &Live{
-		Model: x.request.Model, Endpoint: e.Name, lease: lease,
-		scrub: x.in.router.scrubbers.of(lease.Secrets()).Scrub,
+		Model: x.request.Model, Endpoint: e.Name, lease: a.lease, attempt: a, scrub: a.scrub,
 	}
 	if x.payload.pinned() {
 		l.Model = x.model

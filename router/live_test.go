@@ -481,3 +481,35 @@ func (hangingToken) Token(ctx context.Context) (*auth.Token, error) {
 	<-ctx.Done()
 	return nil, ctx.Err()
 }
+
+func TestALeaseComesBackWhenATokenProviderPanics(t *testing.T) {
+	p := pool.Project{
+		Name: "a", Backend: pool.BackendVertex, Credentials: panickyToken{},
+		Limits: []pool.Limit{{Concurrency: 2}},
+	}
+	r := newRouter(t, pool.Config{Projects: []pool.Project{p}}, router.Config{})
+	req, err := toVertex(t.Context(), ":generateContent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func(){
+		"live": func() { _, _ = r.LiveConfig(t.Context(), flash) },
+		"call": func() { _, _ = r.RoundTrip(req) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: the panic is swallowed", name)
+				}
+			}()
+			call()
+		}()
+		if n := r.Stat().Endpoints[0].Calls; n != 0 {
+			t.Errorf("%s: %d calls are under way", name, n)
+		}
+	}
+}
+
+type panickyToken struct{}
+
+func (panickyToken) Token(context.Context) (*auth.Token, error) { panic("somebody else's") }
