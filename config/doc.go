@@ -40,12 +40,17 @@
 //
 //	[router]
 //	policy             = "least_loaded" # or "round_robin", "random"
-//	max_attempts       = 4              # largest number of requests for one call
+//	max_attempts       = 4              # attempts of one call that may end in a fault
 //	max_wait           = "10s"          # longest time in the queue; "0s" fails at once
 //	backend            = "gemini"       # dialect of clients; default: vertex if every project is
 //	state              = ""             # file that carries the state over a restart; default: none
 //	first_byte_timeout = "10m"
+//	idle_timeout       = "60s"          # longest pause in an answer that has begun
+//	fallback_after     = "1s"           # how long a model is waited for if another stands in for it
+//	ramp               = false          # after idleness, at most twice the rate every 10 s
+//	body_memory        = "256MB"        # bound of request bodies kept for another attempt
 //	memory             = "64MB"         # bound of what the router remembers
+//	locations          = []             # globs that fence the whole pool; default: all
 //
 //	[router.retry]                      # after a fault of Google's
 //	initial = "1s"

@@ -50,7 +50,12 @@ func (t *table) router(cfg *router.Config, shared *pool.Config) {
 		cfg.State = t.sources.path(state)
 	}
 	t.duration("first_byte_timeout", &cfg.FirstByteTimeout)
+	t.duration("idle_timeout", &cfg.IdleTimeout)
+	t.duration("fallback_after", &cfg.FallbackAfter)
+	t.size("body_memory", &cfg.BodyMemory)
 	t.size("memory", &shared.Memory)
+	shared.Locations = t.texts("locations")
+	shared.Ramp, _ = t.flag("ramp")
 	if r, ok := t.table("retry"); ok {
 		r.duration("initial", &cfg.Retry.Initial)
 		r.duration("max", &cfg.Retry.Max)

@@ -101,6 +101,18 @@ func (t *table) array(key string) ([]any, bool) {
 	return values, ok
 }
 
+// flag reads true or false.
+func (t *table) flag(key string) (value, ok bool) {
+	v, ok := t.value(key)
+	if !ok {
+		return false, false
+	}
+	if value, ok = v.(bool); !ok {
+		t.mistyped(t.path.to(key), key, v, "true or false", "write true or false without quotes")
+	}
+	return value, ok
+}
+
 // integer reads a whole number that fits T.
 func integer[T ~int | ~int64](t *table, key string) (T, bool) {
 	v, ok := t.value(key)

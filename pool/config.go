@@ -57,6 +57,12 @@ type Config struct {
 	// recently used first. It never forgets calls under way, counters, quota cooldowns, or limits
 	// that Google named. If these alone exceed the bound, calls for new models are refused.
 	Memory int64
+	// Locations are globs (path.Match) of the locations that the pool may use at all, for calls,
+	// files and lookups alike: a fence around every project. Empty means all.
+	Locations []string
+	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness: at most to twice
+	// in any 10 s. False means that it does not.
+	Ramp bool
 }
 
 // memory returns Memory with its default.

@@ -42,6 +42,16 @@ type Config struct {
 	// FirstByteTimeout is how long one attempt waits for the first byte from Google. Zero means 10
 	// min, because thinking takes minutes.
 	FirstByteTimeout time.Duration
+	// IdleTimeout is the longest pause in a response that has begun. While nothing of it was handed
+	// on, only content counts. Zero means 60 s.
+	IdleTimeout time.Duration
+	// FallbackAfter is how long a call stays with its model before the first stand-in of Fallbacks
+	// is asked. It counts from the first moment that the call has no attempt in flight, and never
+	// cuts an attempt. Zero means 1 s.
+	FallbackAfter time.Duration
+	// BodyMemory bounds, in bytes, the request bodies of all calls that are kept in memory for
+	// another attempt. Zero means 256 MB.
+	BodyMemory int64
 	// Retry sets how attempts that ended in a fault are retried.
 	Retry Retry
 	// Models are aliases: the name in a call -> the model that serves it.
@@ -111,11 +121,16 @@ func (c Config) effective(projects []pool.Project) Config {
 			}
 		}
 	}
+	if c.BodyMemory == 0 {
+		c.BodyMemory = 256 << 20
+	}
 	if c.Retry.Budget == 0 {
 		c.Retry.Budget = 0.2
 	}
 	def(&c.MaxWait, 10*time.Second)
 	def(&c.FirstByteTimeout, 10*time.Minute)
+	def(&c.IdleTimeout, time.Minute)
+	def(&c.FallbackAfter, time.Second)
 	def(&c.Retry.Initial, time.Second)
 	def(&c.Retry.Max, 60*time.Second)
 	return c

@@ -38,6 +38,11 @@ func (c Config) Validate() error {
 			`write the name of a file in it, such as "spillway.state"`)
 	}
 	f.duration("router.first_byte_timeout", "first_byte_timeout", c.FirstByteTimeout)
+	f.duration("router.idle_timeout", "idle_timeout", c.IdleTimeout)
+	f.duration("router.fallback_after", "fallback_after", c.FallbackAfter)
+	if c.BodyMemory < 0 {
+		f.add("router.body_memory", "body_memory is negative", `write a size such as "256MB", or leave it out`)
+	}
 	f.retry(c.Retry)
 	f.aliases(c.Models)
 	f.fallbacks(c.Fallbacks, c.Models)
