@@ -85,6 +85,9 @@ func (b *Breaker) Ready(now time.Time) bool {
 	return ready == always || ready <= b.instant(now)
 }
 
+// Closed reports whether the breaker lets every call through.
+func (b *Breaker) Closed() bool { return b.ready.Load() == always }
+
 // Until returns when a call would be let through if nothing else happens: the end of the open
 // period, or that of the lease of the probe that is out. The zero time means now. Of several
 // breakers that are all open, the one with the earliest Until is the least bad.

@@ -72,7 +72,7 @@ type finding struct {
 // try leases an endpoint now, or says when to try again.
 func (t *trial) try() (Lease, finding) {
 	plan := t.r.state.plan
-	if until := plan.closedUntil(t.at); until > 0 {
+	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
 	for _, tier := range plan.tiers {
@@ -86,7 +86,7 @@ func (t *trial) try() (Lease, finding) {
 			return l, finding{leased: true}
 		}
 	}
-	s.close(plan, t.at)
+	s.close(plan, t.at, &t.r.state.need)
 	hopeless := s.wake == cooldown.Forever || t.later(s.wake) && t.later(s.earliest)
 	return Lease{}, finding{hopeless: hopeless, ask: t.ask(&s)}
 }
@@ -157,7 +157,7 @@ func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 
 // ready reports whether a candidate may and can be asked now.
 func (t *trial) ready(c *candidate) bool {
-	return c.ready(t.now, t.at) && t.r.wants(c, t.now) && !t.holdsBack(c)
+	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c)
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go
@@ -197,6 +197,7 @@ type survey struct {
 	ask      int64      // when this request should ask: later, where it holds back
 	forced   *candidate // the least bad, if open breakers are all that is left
 	until    int64      // of forced: the end of its open period
+	ties     int        // candidates that are as bad as forced
 	waitable bool       // one that is not open can be had by the limit
 
 	changes uint64
@@ -210,11 +211,11 @@ func (t *trial) survey(list []*candidate) survey {
 	s := survey{wake: never, earliest: never, ask: never, closed: never, all: true, changes: t.r.state.plan.changes.Load()}
 	notBy := t.pool.instant(t.r.state.notBy)
 	for _, c := range list {
-		if !t.r.eligible(c) {
+		if !t.r.eligible(c) || t.r.spent(c) {
 			s.all = false
 			continue
 		}
-		if wake := c.cooldownWake(t.at); wake > t.at && s.later(wake) && (s.waitable || t.later(wake)) {
+		if wake := c.cooldownWake(t.at, &t.r.state.need); wake > t.at && s.later(wake) && (s.waitable || t.later(wake)) {
 			s.closed = min(s.closed, wake)
 			continue // it changes nothing
 		}
@@ -254,13 +255,17 @@ func (s *survey) considerForce(t *trial, c *candidate, o *opening, wake int64, a
 		s.waitable = s.waitable || !t.later(wake)
 	case avoided, o.room > t.at:
 	case s.forced == nil || o.breaker < s.until:
-		s.forced, s.until = c, o.breaker
+		s.forced, s.until, s.ties = c, o.breaker, 1
+	case o.breaker == s.until:
+		if s.ties++; rand.IntN(s.ties) == 0 { // by the order of the file it would always be the same
+			s.forced = c
+		}
 	}
 }
 
 // close notes in a plan that every endpoint is on cooldown, so that other calls need not look.
-func (s *survey) close(p *plan, at int64) {
-	if s.all && s.closed > at && s.closed != cooldown.Forever {
-		p.closed.Store(&closed{changes: s.changes, until: s.closed})
+func (s *survey) close(p *plan, at int64, n *need) {
+	if s.all && s.closed > at && s.closed != cooldown.Forever && len(n.asked.Tools) == 0 {
+		p.closedFor(n).Store(&closed{version: n.asked.Version, changes: s.changes, until: s.closed})
 	}
 }

@@ -175,7 +175,7 @@ func (t *trial) readyWeight(tier *tier) float64 {
 	k.weight, k.changes = 0, changes
 	k.until = t.at + int64(len(tier.candidates))*int64(surveyEach)
 	for _, c := range tier.candidates {
-		if c.ready(t.now, t.at) {
+		if c.ready(t.now, t.at, &t.r.state.need) {
 			k.weight += c.weightAt(t.now)
 		}
 	}

@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
@@ -27,32 +29,64 @@ func (c *candidate) use() {
 	}
 	m, p := c.plan.model, c.plan.pool
 	if c.shared != &c.own && c.shared.entry.Load() == nil {
-		s := Subject{Kind: kindModel, Project: c.Project, Model: m.name}
-		c.shared.entry.Store(m.entry(s, func(e *entry) { e.limits = newLimits(c.project.limits(m.name)) }))
+		fill := func(e *entry) { e.limits = newLimits(c.project.limits(m.name)) }
+		c.shared.entry.Store(m.entry(c.project.sharedSubject(m.modelKey), fill))
 	}
 	if c.server.entry.Load() == nil {
-		c.server.entry.Store(m.server(p, c.serverSubject(m.name)))
+		c.server.entry.Store(m.entry(c.serverSubject(m.modelKey), func(e *entry) { p.fillServer(e, c.plan.setup) }))
 	}
 	if c.own.entry.Load() == nil {
-		fill := func(e *entry) { e.fill(&c.endpoint, c.plan.setup.cfg.Pacing) }
-		c.own.entry.Store(m.entry(c.subject(m.name), fill))
+		c.own.entry.Store(m.entry(c.subject(m.modelKey), func(e *entry) { p.fill(e, &c.endpoint, c.plan.setup) }))
 	}
 	m.catchUp(p, c.plan.setup)
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
-func (e *entry) fill(at *endpoint, pacing quota.Pacing) {
+func (p *Pool) fill(e *entry, at *endpoint, s *setup) {
 	if at.paced() {
-		e.pacer.Store(quota.NewPacer(pacing))
+		e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
 	}
+	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
 }
 
-// breaker returns the breaker of the endpoint's servers; nil before the first call.
-func (c *candidate) breaker() *breaker.Breaker {
-	if e := c.server.entry.Load(); e != nil {
-		return e.breaker
+// fillServer makes the parts of a new entry for servers. One verdict of the outage opens their
+// breaker.
+func (p *Pool) fillServer(e *entry, s *setup) {
+	e.outage = &outage{}
+	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
+}
+
+// newBreaker makes the breaker of an entry.
+func (p *Pool) newBreaker(e *entry, cfg breaker.Config) *breaker.Breaker {
+	if e.outage != nil {
+		cfg.Failures = 1
+	}
+	subject := e.subject
+	return breaker.New(cfg, func(c breaker.Change) { p.breakerChanged(subject, c) })
+}
+
+// breaker returns the endpoint's breaker; nil before the first call.
+func (c *candidate) breaker() *breaker.Breaker { return c.own.breaker() }
+
+// breaker returns the breaker behind the slot, or nil.
+func (s *slot) breaker() *breaker.Breaker {
+	if e := s.entry.Load(); e != nil {
+		return e.breaker.Load()
 	}
 	return nil
+}
+
+// outage returns the breaker of the servers, if it concerns the endpoint; else nil. One endpoint
+// may be well where most are not.
+func (c *candidate) outage(at int64) *breaker.Breaker {
+	b := c.server.breaker()
+	if b == nil || b.Closed() {
+		return nil
+	}
+	if own := c.own.entry.Load(); own != nil && own.proof.wellSince(at-int64(outageWindow)) {
+		return nil
+	}
+	return b
 }
 
 // quota returns the quota to keep to; nil if nothing is limited.
@@ -86,51 +120,103 @@ func (c *candidate) pacer() *quota.Pacer {
 	return nil
 }
 
-// What a call passes, each of which may be on cooldown.
-const (
-	gateBackend = iota
-	gateProject
-	gateOwn
-	gateOrder
-	gateShared
-	gateKey
-	gates // their number
-)
-
-// gateScopes are the scopes that put the gates on cooldown.
-var gateScopes = [gates]scope{
-	scopeBackend, scopeProject, scopeEndpoint, scopeOrder, scopeModel, scopeKey,
+// gates are what a call passes, each of which may be on cooldown.
+type gates struct {
+	entries [maxGates]*entry
+	n       int
 }
 
-// gates returns what a call with a key passes, nil where there is nothing. A nil key is none.
-func (c *candidate) gates(k *key) (g [gates]*entry) {
-	g[gateBackend], g[gateProject], g[gateOwn] = c.backend, c.whole, c.own.entry.Load()
+// maxGates is the number of things that a call passes: seven, and parts of two of them. Further
+// parts are not looked at: there are as many versions and tools as Google has.
+const maxGates = 16
+
+func (g *gates) add(e *entry) {
+	if e != nil && g.n < maxGates {
+		g.entries[g.n] = e
+		g.n++
+	}
+}
+
+// addParts adds the parts of e that the call asks for.
+func (g *gates) addParts(e *entry, n *need) {
+	for _, part := range e.parts() {
+		if part.subject.concerns(&n.asked) {
+			g.add(part)
+		}
+	}
+}
+
+// list returns the gates.
+func (g *gates) list() []*entry { return g.entries[:g.n] }
+
+// gates returns what a call with a key passes. A nil key is none.
+func (c *candidate) gates(n *need, k *key) (g gates) {
+	own, shared := c.own.entry.Load(), c.shared.entry.Load()
+	g.add(c.backend)
+	g.add(c.host)
+	g.add(c.whole)
+	g.add(own)
+	g.addParts(own, n)
 	if c.order != nil {
-		g[gateOrder] = c.order.entry
+		g.add(c.order.entry)
 	} else {
-		g[gateShared] = c.shared.entry.Load()
+		g.add(shared)
+		g.addParts(shared, n)
 	}
 	if k != nil {
-		g[gateKey] = k.entry
+		g.add(k.entry)
 	}
 	return g
 }
 
+// concerns reports whether what is known of a part of a thing concerns a call that asks so.
+func (s *Subject) concerns(a *Asked) bool {
+	if s.Version != "" && s.Version != a.Version {
+		return false
+	}
+	if s.Tool == "" {
+		return true
+	}
+	for tool := range strings.SplitSeq(s.Tool, toolsTogether) {
+		if !slices.Contains(a.Tools, tool) {
+			return false
+		}
+	}
+	return true
+}
+
+// toolsTogether joins the names of tools in a subject that is about all of them together.
+const toolsTogether = "+"
+
 // cooldownWake returns the instant at which no cooldown keeps the endpoint from a call.
-func (c *candidate) cooldownWake(at int64) int64 {
+func (c *candidate) cooldownWake(at int64, n *need) int64 {
 	wake := max(c.sharedWake(at), c.keys.wake(at))
-	if cool := c.own.cooldown(); cool != nil {
-		wake = max(wake, cool.Wake(at))
+	own := c.own.entry.Load()
+	if own != nil {
+		wake = max(wake, own.cool.Wake(at), own.partsWake(at, n))
 	}
 	if c.order != nil {
 		wake = max(wake, c.order.entry.cool.Wake(at))
+	} else if shared := c.shared.entry.Load(); shared != nil {
+		wake = max(wake, shared.partsWake(at, n))
+	}
+	return wake
+}
+
+// partsWake is cooldownWake for the parts of the entry's thing that the call asks for.
+func (e *entry) partsWake(at int64, n *need) int64 {
+	wake := at
+	for _, part := range e.parts() {
+		if part.subject.concerns(&n.asked) {
+			wake = max(wake, part.cool.Wake(at))
+		}
 	}
 	return wake
 }
 
 // sharedWake is cooldownWake for what the project's other locations share.
 func (c *candidate) sharedWake(at int64) int64 {
-	wake := max(c.backend.cool.Wake(at), c.whole.cool.Wake(at))
+	wake := max(c.backend.cool.Wake(at), c.host.cool.Wake(at), c.whole.cool.Wake(at))
 	if cool := c.shared.cooldown(); cool != nil {
 		wake = max(wake, cool.Wake(at))
 	}
@@ -139,11 +225,14 @@ func (c *candidate) sharedWake(at int64) int64 {
 
 // ready reports, without side effect, whether no cooldown and no breaker keeps the endpoint from a
 // call. A limit or an order may still refuse it.
-func (c *candidate) ready(now time.Time, at int64) bool {
-	if c.cooldownWake(at) > at {
+func (c *candidate) ready(now time.Time, at int64, n *need) bool {
+	if c.cooldownWake(at, n) > at {
 		return false
 	}
-	b := c.breaker()
+	if b := c.breaker(); b != nil && !b.Ready(now) {
+		return false
+	}
+	b := c.outage(at)
 	return b == nil || b.Ready(now)
 }
 
@@ -185,13 +274,24 @@ func (o *opening) ask(at int64) int64 {
 	return o.wake()
 }
 
+// pacerWait returns how long the endpoint's pace keeps the next call.
+func (c *candidate) pacerWait(now time.Time) time.Duration {
+	if p := c.pacer(); p != nil {
+		return p.Wait(now)
+	}
+	return 0
+}
+
 // opens answers the one question: can the endpoint take a call with this need now, and if not,
 // when? Forever means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {
-	o := opening{cooldown: c.cooldownWake(at), breaker: at, room: at}
-	if b := c.breaker(); b != nil {
+	o := opening{cooldown: c.cooldownWake(at, n), breaker: at, room: at}
+	for _, b := range [...]*breaker.Breaker{c.breaker(), c.outage(at)} {
+		if b == nil {
+			continue
+		}
 		if until := b.Until(now); until.After(now) {
-			o.breaker = at + int64(until.Sub(now))
+			o.breaker = max(o.breaker, at+int64(until.Sub(now)))
 		}
 	}
 	if o.cooldown == cooldown.Forever || n.Unmetered {

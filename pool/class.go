@@ -49,14 +49,21 @@ const (
 	ClassProjectMisconfigured Class = "project_misconfigured"
 	// ClassBilling means that the account has no money. The project is on cooldown.
 	ClassBilling Class = "billing"
+	// ClassProjectNotReady means that Google is still setting the project up, or a policy of its
+	// owner keeps it from the location. The project is on cooldown for 1 min, doubling to 10 min
+	// while it repeats.
+	ClassProjectNotReady Class = "project_not_ready"
+	// ClassSpendRate means that the account spends faster than it may. The project is on cooldown
+	// for the server's hint, else for 30 s, doubling to 10 min while it repeats.
+	ClassSpendRate Class = "spend_rate"
 	// ClassEgressBlocked means that Google does not serve the place this program runs in. The back
 	// end is on cooldown.
 	ClassEgressBlocked Class = "egress_blocked"
 	// ClassModelForbidden means that the project may not use the model. The project's model is
 	// probed once an hour.
 	ClassModelForbidden Class = "model_forbidden"
-	// ClassModelMissing means that the model does not exist. The project's model in the location is
-	// probed once an hour.
+	// ClassModelMissing means that the model does not exist for the call's method and version. The
+	// project's model in the location is probed once an hour.
 	ClassModelMissing Class = "model_missing"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
@@ -64,30 +71,45 @@ const (
 	ClassCancelled Class = "cancelled"
 )
 
-// scope is what a class puts on cooldown.
-type scope uint8
+// Scope is what an answer is about.
+type Scope uint8
 
 const (
-	scopeNone    scope = iota
-	scopeBreaker       // no cooldown: the breaker counts it
-	scopeKey
-	scopeProject
-	scopeModel    // the project's model
-	scopeEndpoint // the project's model in one location
+	// ScopeClass is what answers of the class are usually about.
+	ScopeClass Scope = iota
+	// ScopeCall is the call alone: nothing goes on cooldown.
+	ScopeCall
+	// ScopeVersion is the project's model in one location, for the call's method and version.
+	ScopeVersion
+	// ScopeTool is the project's model, for calls that use the same tools.
+	ScopeTool
+	// ScopeEndpoint is the project's model in one location, for the call's method.
+	ScopeEndpoint
+	// ScopeModel is the project's model, for the call's method.
+	ScopeModel
+	// ScopeKey is the key that was sent.
+	ScopeKey
+	// ScopeProject is the project, for the call's method.
+	ScopeProject
+	// ScopeBackend is all projects of the back end, for the call's method.
+	ScopeBackend
+
 	scopeOrder
-	scopeBackend
+	scopeBreaker // no cooldown: the breaker counts it
+	scopeNone
 )
 
 // rule says, for one class, what goes on cooldown and for how long.
 type rule struct {
-	scope scope
+	scope   Scope
+	doubted bool // one answer is not enough against what has answered others lately
 	cooldown.Rule
 
 	index int // of the class, for counting
 }
 
 // classes is the number of classes.
-const classes = 18
+const classes = 20
 
 // contentionCooldown is short: after it the endpoint is paced.
 const contentionCooldown = 400 * time.Millisecond
@@ -105,30 +127,32 @@ func probed(first time.Duration, remember bool) cooldown.Rule {
 // rules has a rule for every class: see the comments of the classes. The clamp of 65 s is the
 // longest wait of a minute's quota and some slack.
 var rules = indexed(map[Class]*rule{
-	ClassOK:          {},
-	ClassCallerFault: {},
-	ClassCancelled:   {},
+	ClassOK:          {scope: scopeNone},
+	ClassCallerFault: {scope: scopeNone},
+	ClassCancelled:   {scope: scopeNone},
 
 	ClassOverloaded:  {scope: scopeBreaker},
 	ClassServerFault: {scope: scopeBreaker},
 	ClassTransport:   {scope: scopeBreaker},
 
-	ClassMinuteQuota:  {scope: scopeModel, Rule: timed(time.Second, 65*time.Second, 0.1)},
-	ClassQuotaUnknown: {scope: scopeModel, Rule: timed(time.Second, 30*time.Minute, 0.1)},
-	ClassContention: {scope: scopeEndpoint, Rule: cooldown.Rule{
+	ClassMinuteQuota:  {scope: ScopeModel, Rule: timed(time.Second, 65*time.Second, 0.1)},
+	ClassQuotaUnknown: {scope: ScopeModel, Rule: timed(time.Second, 30*time.Minute, 0.1)},
+	ClassContention: {scope: ScopeEndpoint, Rule: cooldown.Rule{
 		Ending: cooldown.Timed, Min: contentionCooldown, Max: 65 * time.Second, Jitter: 0.25, Flat: true,
 	}},
 	ClassProvisionedFull: {scope: scopeOrder, Rule: timed(250*time.Millisecond, 30*time.Second, 0.1)},
-	ClassDayQuota: {scope: scopeModel, Rule: cooldown.Rule{
+	ClassDayQuota: {scope: ScopeModel, Rule: cooldown.Rule{
 		Ending: cooldown.Midnight, Probe: 15 * time.Minute, ProbeMax: halfDay, Probes: 4,
 	}},
-	ClassNoQuota:              {scope: scopeModel, Rule: probed(time.Hour, false)},
-	ClassModelForbidden:       {scope: scopeModel, Rule: probed(time.Hour, true)},
-	ClassModelMissing:         {scope: scopeEndpoint, Rule: probed(time.Hour, true)},
-	ClassBilling:              {scope: scopeProject, Rule: probed(time.Minute, false)},
-	ClassProjectMisconfigured: {scope: scopeProject, Rule: probed(time.Minute, true)},
-	ClassEgressBlocked:        {scope: scopeBackend, Rule: probed(time.Minute, true)},
-	ClassKeyDead:              {scope: scopeKey, Rule: probed(time.Minute, true)},
+	ClassNoQuota:              {scope: ScopeModel, Rule: probed(time.Hour, false)},
+	ClassModelForbidden:       {scope: ScopeModel, doubted: true, Rule: probed(time.Hour, true)},
+	ClassModelMissing:         {scope: ScopeVersion, doubted: true, Rule: probed(time.Hour, true)},
+	ClassBilling:              {scope: ScopeProject, Rule: probed(time.Minute, false)},
+	ClassProjectMisconfigured: {scope: ScopeProject, doubted: true, Rule: probed(time.Minute, true)},
+	ClassProjectNotReady:      {scope: ScopeProject, Rule: timed(time.Minute, 10*time.Minute, 0.1)},
+	ClassSpendRate:            {scope: ScopeProject, Rule: timed(30*time.Second, 10*time.Minute, 0.1)},
+	ClassEgressBlocked:        {scope: ScopeBackend, Rule: probed(time.Minute, true)},
+	ClassKeyDead:              {scope: ScopeKey, Rule: probed(time.Minute, true)},
 })
 
 // indexed numbers the rules. Most answers are good: these come first, so that their count stands

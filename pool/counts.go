@@ -55,6 +55,8 @@ type modelCounts struct {
 // the pool forgets the model, as it may one that does not exist.
 type ModelStat struct {
 	Model string
+	// Method is the account of the calls' method, see [Asked]: empty for generating.
+	Method string
 	// CallCount counts the calls that asked for an endpoint. A call counts once, whatever its
 	// attempts; one that a fallback model serves counts for both.
 	CallCount int64
@@ -71,7 +73,7 @@ type ModelStat struct {
 func (m *model) stat() ModelStat {
 	c := &m.counts
 	return ModelStat{
-		Model: m.name, CallCount: c.calls.Load(), WaitCount: c.waited.Load(),
+		Model: m.name, Method: m.method, CallCount: c.calls.Load(), WaitCount: c.waited.Load(),
 		WaitDuration: time.Duration(c.waitTime.Load()), ExhaustedCount: c.exhausted.Load(), Waiting: m.queued.Load(),
 	}
 }

@@ -22,6 +22,8 @@ type Endpoint struct {
 	Keyed bool
 	// Overflow says how calls beyond an order are routed. Empty on demand.
 	Overflow Overflow
+	// Host is the address that the endpoint is at, which it shares with others.
+	Host string
 	// BaseURL replaces Google's address. Nil means Google's.
 	BaseURL *url.URL
 	// Weight is the project's.
@@ -42,7 +44,8 @@ type endpoint struct {
 
 	// What every call looks at stands together.
 	order   *order // nil on demand
-	backend *entry // of the project's back end, and
+	backend *entry // of the project's back end,
+	host    *entry // of the endpoint's host, and
 	whole   *entry // of the project itself
 	keys    keys   // of the project
 	project *project
@@ -62,6 +65,9 @@ func newEndpoint(p *project, location string, o *order) *endpoint {
 		}
 	}
 	e.Name = p.Name + "/" + location + "/" + string(e.Traffic)
+	if e.Host = googleHost(p.Backend, location); p.base != nil {
+		e.Host = p.base.Host
+	}
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, e.Name)
 	e.hash = h.Sum64()
@@ -80,18 +86,23 @@ func (e *endpoint) ledger() *quota.Ledger {
 // contention.
 func (e *endpoint) paced() bool { return e.Backend == BackendVertex && e.ledger() == nil }
 
-// subject names the endpoint's state for a model.
-func (e *endpoint) subject(model string) Subject {
-	s := Subject{Kind: kindModel, Project: e.Project, Location: e.Location, Model: model}
+// subject names the endpoint's state for a model and method.
+func (e *endpoint) subject(k modelKey) Subject {
+	s := Subject{Kind: kindModel, Project: e.Project, Location: e.Location, Model: k.name, Method: k.method}
 	if e.order != nil {
 		s.Traffic = e.Traffic
 	}
 	return s
 }
 
-// serverSubject names the servers behind the endpoint for a model.
-func (e *endpoint) serverSubject(model string) Subject {
-	s := Subject{Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: model}
+// sharedSubject names the state of the project for a model and method.
+func (p *project) sharedSubject(k modelKey) Subject {
+	return Subject{Kind: kindModel, Project: p.Name, Model: k.name, Method: k.method}
+}
+
+// serverSubject names the servers behind the endpoint for a model and method.
+func (e *endpoint) serverSubject(k modelKey) Subject {
+	s := Subject{Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: k.name, Method: k.method}
 	if e.BaseURL != nil {
 		s.Host = e.BaseURL.String()
 	}

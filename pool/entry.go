@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,8 +22,11 @@ type entry struct {
 	cool   cooldown.Cooldown
 
 	order    *order
-	breaker  *breaker.Breaker // of the servers of a model in a location
-	answered atomic.Int64     // instant of the last byte from them
+	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
+	outage   *outage                         // of what endpoints share
+	answered atomic.Int64                    // instant of the endpoint's last byte
+	proof    evidence
+	narrow   atomic.Pointer[[]*entry] // of the same thing for one version or tool
 
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
@@ -72,6 +76,37 @@ func (e *entry) grow(p *Pool, now time.Time, at int64) {
 	p.limitsLearned(now, at, e)
 }
 
+// narrowed returns the entry of a part of the entry's thing: of one version or one set of tools. It
+// makes it if there is none.
+func (m *model) narrowed(e *entry, s Subject) *entry {
+	part := m.entry(s, none)
+	for {
+		known := e.narrow.Load()
+		var all []*entry
+		if known != nil {
+			all = *known
+		}
+		if slices.Contains(all, part) {
+			return part
+		}
+		all = append(slices.Clone(all), part)
+		if e.narrow.CompareAndSwap(known, &all) {
+			return part
+		}
+	}
+}
+
+// parts returns the entries of the parts of the entry's thing.
+func (e *entry) parts() []*entry {
+	if e == nil {
+		return nil
+	}
+	if all := e.narrow.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
 // slot leads candidates to an entry that is made when it is first used.
 type slot struct {
 	entry   atomic.Pointer[entry]
@@ -98,7 +133,7 @@ const (
 // bytes estimates the memory that the entry takes.
 func (e *entry) bytes() int {
 	n := entryBytes + len(e.subject.Model) + e.cool.Bytes()
-	if e.breaker != nil {
+	if e.breaker.Load() != nil {
 		n += breakerBytes
 	}
 	if e.limits != nil && e.limits.limited.Load() {
@@ -119,7 +154,7 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {
 		return false
 	}
-	if e.breaker != nil && !e.breaker.Ready(p.timeOf(at)) {
+	if b := e.breaker.Load(); b != nil && !b.Ready(p.timeOf(at)) {
 		return false
 	}
 	if e.cool.Clean(at) {

@@ -139,7 +139,7 @@ func (p *Pool) tells(e *entry) bool {
 	case e.subject.Kind != kindModel:
 		return p.memory.find(e.subject) == e
 	}
-	m := p.models.find(e.subject.Model)
+	m := p.models.find(e.subject.modelKey())
 	return m != nil && m.find(e.subject) == e
 }
 
@@ -195,15 +195,6 @@ func (p *Pool) breakerChanged(s Subject, c breaker.Change) {
 	case c.To == breaker.StateClosed:
 		p.outbox.post(Event{At: c.At, Kind: BreakerClosed, Subject: s})
 		p.queue.changed(c.At)
-	}
-}
-
-// breakersForgotten tells that breakers that were open are so no more.
-func (o *outbox) breakersForgotten(now time.Time, dropped []*entry) {
-	for _, e := range dropped {
-		if e.breaker.Until(now).After(now) {
-			o.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
-		}
 	}
 }
 

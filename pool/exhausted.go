@@ -86,7 +86,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 // can.
 func (c *candidate) reason(now time.Time, n *need) string {
 	at := c.plan.pool.instant(now)
-	if k := newCooldown(c.info(now, at)); k.Class != "" {
+	if k := newCooldown(c.info(now, at, n)); k.Class != "" {
 		return k.String()
 	}
 	o := c.opens(now, at, n)
@@ -131,7 +131,7 @@ func (c *candidate) reason(now time.Time, n *need) string {
 func (r *Request) retryAt(now time.Time) (time.Time, bool) {
 	p := r.state.plan.pool
 	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: now}
-	wake := r.state.plan.closedUntil(t.at)
+	wake := r.state.plan.closedUntil(&r.state.need, t.at)
 	if wake == 0 || r.restricted() {
 		s := t.survey(r.state.plan.all)
 		wake = s.wake
@@ -161,10 +161,10 @@ func (r *Request) restricted() bool {
 // said of the model is for its caller. What was said of a key or a project is for the operator, and
 // is given only where there is nothing else.
 func (r *Request) kept(now time.Time, at int64) cooldown.Info {
-	if r.state.plan.closedUntil(at) == 0 || r.restricted() {
+	if r.state.plan.closedUntil(&r.state.need, at) == 0 || r.restricted() {
 		return r.findKept(now, at)
 	}
-	closed := r.state.plan.closed.Load()
+	closed := r.state.plan.closedFor(&r.state.need).Load()
 	if closed.kept.Load() == nil {
 		info := r.findKept(now, at)
 		closed.kept.Store(&info)
@@ -178,7 +178,7 @@ func (r *Request) findKept(now time.Time, at int64) cooldown.Info {
 		if !r.eligible(c) {
 			continue
 		}
-		i := c.info(now, at)
+		i := c.info(now, at, &r.state.need)
 		if i.Status == 0 {
 			return cooldown.Info{}
 		}

@@ -23,9 +23,9 @@ type (
 
 // View returns the plan for a model.
 func (p *Pool) View(now time.Time, name string) *View {
-	m, ok := p.model(now, name)
+	m, ok := p.model(now, modelKey{name: name})
 	if !ok {
-		return &View{pool: p, model: &model{name: name}}
+		return &View{pool: p, model: &model{modelKey: modelKey{name: name}}}
 	}
 	return m.plan.Load()
 }
@@ -68,12 +68,12 @@ func (c *candidate) Force(now time.Time, n Need) (Lease, bool) {
 	return l, ok
 }
 
-func (c *candidate) Ready(now time.Time) bool            { return c.ready(now, c.plan.pool.instant(now)) }
+func (c *candidate) Ready(now time.Time) bool            { return c.ready(now, c.plan.pool.instant(now), &need{}) }
 func (c *candidate) Load(now time.Time) float64          { return c.loadAt(now) }
 func (c *candidate) WeightAt(now time.Time) float64      { return c.weightAt(now) }
 func (c *candidate) Reason(now time.Time, n Need) string { return c.reason(now, &n) }
 func (c *candidate) Resting(now time.Time) Cooldown {
-	return newCooldown(c.info(now, c.plan.pool.instant(now)))
+	return newCooldown(c.info(now, c.plan.pool.instant(now), &need{}))
 }
 func (c *candidate) Expect(n int64)                       { c.expect(n) }
 func (c *candidate) SameServer(d *candidate) bool         { return c.server == d.server }
@@ -115,7 +115,7 @@ func (c *candidate) trialOf(now time.Time, n Need, batch bool) *trial {
 }
 
 // Waits reports whether a call waits for the model.
-func (p *Pool) Waits(name string) bool { return p.models.find(name).queued.Load() > 0 }
+func (p *Pool) Waits(name string) bool { return p.models.find(modelKey{name: name}).queued.Load() > 0 }
 
 // Turn returns when a call that waited may go to the candidate; TakeTurn notes that it does.
 func (c *candidate) Turn(now time.Time, n Need, batch bool) time.Time {
@@ -187,14 +187,14 @@ func (p *Pool) Cooldowns(now time.Time) map[Subject]Cooldown {
 // of them is enough.
 func (c *candidate) Gates() (gates, keys []Subject) {
 	gates = []Subject{
-		c.project.backend.subject, c.project.entry.subject, c.subject(c.plan.model.name),
+		c.backend.subject, c.host.subject, c.whole.subject, c.subject(c.plan.model.modelKey),
 	}
 	if c.order != nil {
 		gates = append(gates, c.order.entry.subject)
 	} else {
-		gates = append(gates, Subject{Kind: kindModel, Project: c.Project, Model: c.plan.model.name})
+		gates = append(gates, c.project.sharedSubject(c.plan.model.modelKey))
 	}
-	for _, k := range c.project.keys {
+	for _, k := range c.keys {
 		keys = append(keys, k.entry.subject)
 	}
 	return gates, keys

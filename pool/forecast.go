@@ -43,7 +43,7 @@ func (t *trial) forecast() *quota.Outlook {
 // earliest returns the instant before which a candidate certainly takes no such call of the
 // request's.
 func (t *trial) earliest(c *candidate, n *need) int64 {
-	if !t.r.eligible(c) {
+	if !t.r.eligible(c) || t.r.spent(c) {
 		return cooldown.Forever
 	}
 	o := c.opens(t.now, t.at, n)

@@ -36,30 +36,24 @@ type lease struct {
 	seq         uint64 // attempts are numbered in the order they begin
 	at          int64
 	need        need
-	permit      breaker.Permit
+	permit      breaker.Permit // of the endpoint
+	outage      breaker.Permit // of the servers, while most of their endpoints fail
+	probing     []*entry       // cooldowns that the call is the probe of
 	accepted    bool
 	held        held
 	reservation quota.Reservation // if it holds quota
 	hold        quota.Hold        // if it holds an order's
 }
 
-// held says what a lease holds beside the breaker's permit.
-type held uint16
+// held says what a lease holds beside the permits and probes.
+type held uint8
 
 const (
 	heldQuota held = 1 << iota
 	heldOrder
 	heldPace
 	heldTally
-	heldServer // the call is the probe of the servers' breaker
-	heldProbe  // of the first gate; those of the others follow
 )
-
-// probesAny are the marks of all probes.
-const probesAny = held(1<<gates-1)*heldProbe | heldServer
-
-// probes is the mark of a lease that is the probe of a gate.
-func probes(gate int) held { return heldProbe << gate }
 
 // lease admits a call, or says no: something is on cooldown, or a limit, the order or the pace has
 // no room.
@@ -69,30 +63,41 @@ func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	if !ok {
 		return Lease{}, false
 	}
-	return c.admit(now, n, permit)
+	var outage breaker.Permit
+	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+		if outage, ok = b.Allow(now, n.Deadline); !ok {
+			permit.Ignore(now)
+			return Lease{}, false
+		}
+	}
+	return c.admit(now, n, permit, outage)
 }
 
-// force is lease past an open circuit breaker: for the last endpoint there is.
+// force is lease past open circuit breakers: for the last endpoint there is.
 func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
 	c.use()
-	return c.admit(now, n, c.breaker().Force(now, n.Deadline))
+	permit := c.breaker().Force(now, n.Deadline)
+	var outage breaker.Permit
+	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+		outage = b.Force(now, n.Deadline)
+	}
+	return c.admit(now, n, permit, outage)
 }
 
-func (c *candidate) admit(now time.Time, n *need, permit breaker.Permit) (Lease, bool) {
+func (c *candidate) admit(now time.Time, n *need, permit, outage breaker.Permit) (Lease, bool) {
 	p := c.plan.pool
 	at := p.instant(now)
 	own := c.own.entry.Load()
 	own.load.sweep(now, at)
 	r := newRecord()
 	r.candidate, r.own, r.shared, r.key = c, own, c.shared.entry.Load(), nil
-	r.at, r.need, r.permit, r.accepted, r.held = at, *n, permit, false, 0
+	r.at, r.need, r.permit, r.outage, r.probing, r.accepted, r.held = at, *n, permit, outage, nil, false, 0
 	deadline := int64(cooldown.Forever)
 	if !n.Deadline.IsZero() {
 		deadline = p.instant(n.Deadline)
 	}
-	if c.cooldownWake(at) > at || !r.reserve(now) || !r.admitAll(at, deadline) {
-		r.undo(now, at, false)
-		r.permit.Ignore(now)
+	if c.cooldownWake(at, n) > at || !r.reserve(now) || !r.admitAll(at, deadline) {
+		r.undo(now, at)
 		records.Put(r)
 		return Lease{}, false
 	}
@@ -101,9 +106,6 @@ func (c *candidate) admit(now time.Time, n *need, permit breaker.Permit) (Lease,
 	if c.tier.ring.made.Load() { // else no affinity asks
 		c.tier.tally.begin(at)
 		r.held |= heldTally
-	}
-	if permit.Probe() {
-		r.held |= heldServer
 	}
 	r.checkUsage(now, at)
 	return Lease{r, own.load.leases.add(r), c, r.key}, true
@@ -147,16 +149,14 @@ func (r *lease) reserve(now time.Time) bool {
 func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
 	r.seq = c.plan.pool.seq.Add(1)
-	for i, e := range c.gates(nil) {
-		if e == nil {
-			continue
-		}
+	gates := c.gates(&r.need, nil)
+	for _, e := range gates.list() {
 		probe, ok := e.cool.Admit(at, deadline, r.seq)
 		if !ok {
 			return false
 		}
 		if probe {
-			r.held |= probes(i)
+			r.probing = append(r.probing, e)
 		}
 	}
 	k, probe, ok := c.keys.admit(at, deadline, r.seq)
@@ -165,14 +165,13 @@ func (r *lease) admitAll(at, deadline int64) bool {
 	}
 	r.key = k
 	if probe {
-		r.held |= probes(gateKey)
+		r.probing = append(r.probing, k.entry)
 	}
 	return true
 }
 
-// undo gives back what reserve and admitAll took. sent says that the call went out, which counts as
-// a probe.
-func (r *lease) undo(now time.Time, at int64, sent bool) {
+// undo gives back what reserve and admitAll took, for a call that is not sent.
+func (r *lease) undo(now time.Time, at int64) {
 	c := r.candidate
 	if r.held&heldOrder != 0 {
 		c.order.ledger.Release(now, r.hold)
@@ -180,20 +179,19 @@ func (r *lease) undo(now time.Time, at int64, sent bool) {
 	if r.held&heldQuota != 0 {
 		r.shared.limits.quota.Release(now, r.reservation)
 	}
-	if r.held&heldPace != 0 && !sent {
+	if r.held&heldPace != 0 {
 		r.own.pacer.Load().Return(now)
 	}
 	r.held &^= heldOrder | heldQuota | heldPace
-	r.returnProbes(at, scopeNone, sent)
+	r.returnProbes(at, nil, false)
+	r.permit.Ignore(now)
+	r.outage.Ignore(now)
 }
 
-// returnProbes gives back the probes that the call was, but for that of one scope.
-func (r *lease) returnProbes(at int64, but scope, sent bool) {
-	if r.held&probesAny == 0 {
-		return
-	}
-	for i, e := range r.candidate.gates(r.key) {
-		if r.held&probes(i) != 0 && gateScopes[i] != but {
+// returnProbes gives back the probes that the call was, but for that of one entry.
+func (r *lease) returnProbes(at int64, but *entry, sent bool) {
+	for _, e := range r.probing {
+		if e != but {
 			e.cool.ReturnProbe(at, r.seq, sent)
 			r.candidate.plan.pool.wakesEarlier(e)
 		}
@@ -215,8 +213,7 @@ func (l Lease) Release(now time.Time) {
 	if !ok {
 		return
 	}
-	r.undo(now, l.candidate.plan.pool.instant(now), false)
-	r.permit.Ignore(now)
+	r.undo(now, l.candidate.plan.pool.instant(now))
 	r.done(now)
 }
 
@@ -231,9 +228,9 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	held := r.held
+	probed := len(r.probing) > 0 || r.permit.Probe() || r.outage.Probe()
 	r.putAway()
-	if held&probesAny != 0 { // what it probed may be another call's to probe
+	if probed { // what it probed may be another call's to probe
 		c.plan.pool.queue.changed(now)
 	} else {
 		c.plan.pool.queue.freed(now, c)
@@ -248,6 +245,7 @@ func (r *record) putAway() {
 	if r.held&heldTally != 0 {
 		r.candidate.tier.tally.end()
 	}
+	r.probing = nil
 	records.Put(r)
 }
 

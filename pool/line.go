@@ -145,7 +145,7 @@ func (q *queue) freed(now time.Time, c *candidate) {
 	defer q.mu.Unlock()
 	room := int64(math.MaxInt64) // a call of so many tokens, or more, finds none
 	may := func(ln *line) bool {
-		if ln.key.model != c.plan.model.name && (c.order == nil || !sameModel(ln.key.model, c.plan.model.name)) {
+		if ln.key.model != c.plan.model.modelKey && (c.order == nil || !sameModel(ln.key.model.name, c.plan.model.name)) {
 			return false
 		}
 		r := ln.head().request

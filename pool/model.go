@@ -74,12 +74,18 @@ func (es *entries) drop(which func(*entry) bool) []*entry {
 	return dropped
 }
 
-// model is what the pool knows of one model: the entries of its subjects, which stay, and the plan,
-// a view of them that a reload replaces.
+// modelKey is a model and one account of its methods, see [Asked].
+type modelKey struct{ name, method string }
+
+// modelKey returns what the subject is remembered under; zero for one that belongs to no model.
+func (s *Subject) modelKey() modelKey { return modelKey{s.Model, s.Method} }
+
+// model is what the pool knows of one model and method: the entries of its subjects, which stay,
+// and the plan, a view of them that a reload replaces.
 type model struct {
 	entries
+	modelKey
 
-	name   string
 	tokens tokens.Estimator
 	counts modelCounts
 	plan   atomic.Pointer[plan]
@@ -109,7 +115,7 @@ func (m *model) clean(p *Pool, at int64, full bool) bool {
 
 // models are the models that the pool remembers, bounded by the bytes that they take.
 type models struct {
-	byName sync.Map // name -> *model
+	byKey sync.Map // modelKey -> *model
 
 	mu    sync.Mutex
 	bound int
@@ -118,9 +124,9 @@ type models struct {
 	told  bool // that the memory is full
 }
 
-// find returns the model of that name, or nil.
-func (ms *models) find(name string) *model {
-	v, _ := ms.byName.Load(name)
+// find returns the model of that key, or nil.
+func (ms *models) find(k modelKey) *model {
+	v, _ := ms.byKey.Load(k)
 	m, _ := v.(*model)
 	return m
 }
@@ -128,7 +134,7 @@ func (ms *models) find(name string) *model {
 // all returns the models.
 func (ms *models) all() []*model {
 	var all []*model
-	ms.byName.Range(func(_, v any) bool {
+	ms.byKey.Range(func(_, v any) bool {
 		m, _ := v.(*model)
 		all = append(all, m)
 		return true
@@ -136,10 +142,10 @@ func (ms *models) all() []*model {
 	return all
 }
 
-// sorted returns the models by name.
+// sorted returns the models by name, then by method.
 func (ms *models) sorted() []*model {
 	all := ms.all()
-	slices.SortFunc(all, func(a, b *model) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b *model) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.method, b.method)) })
 	return all
 }
 
@@ -170,7 +176,7 @@ func (ms *models) roomLocked(p *Pool, at int64) bool {
 			break
 		}
 		if m.clean(p, at, true) {
-			ms.byName.Delete(m.name)
+			ms.byKey.Delete(m.modelKey)
 			for _, e := range m.all() {
 				p.forgotten(p.timeOf(at), at, e)
 			}

@@ -54,6 +54,7 @@ type need struct {
 	// Unmetered means that Google counts the call against no limit and no order.
 	Unmetered bool
 
+	asked    Asked
 	estimate tokens.Request // its source, compared with the response
 }
 

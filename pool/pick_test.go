@@ -226,7 +226,7 @@ func TestPickLeastLoadedComparesWithTheHome(t *testing.T) {
 // policies are all that a request may ask for.
 var policies = map[string]pool.Request{
 	"least loaded": {}, "round robin": {Policy: pool.PolicyRoundRobin}, "random": {Policy: pool.PolicyRandom},
-	"in order": {InOrder: true},
+	"in order": {Policy: pool.PolicyFirst},
 }
 
 // tally makes n calls one after the other and counts them by project.
@@ -263,7 +263,7 @@ func TestPoliciesFollowTheMembershipAcrossReloads(t *testing.T) {
 					for i, m := range members {
 						sum += counts[m]
 						want := 1_200 / len(members)
-						if like.InOrder {
+						if like.Policy == pool.PolicyFirst {
 							want = map[bool]int{true: 1_200}[i == 0]
 						}
 						if counts[m] < want*7/10 || counts[m] > want*13/10 {

@@ -23,7 +23,7 @@ type Plan struct {
 // Plan returns how calls for a model are served. It shares nothing with the pool that changes.
 func (p *Pool) Plan(model string) Plan {
 	defer p.outbox.deliver()
-	m, ok := p.model(time.Now(), model)
+	m, ok := p.model(time.Now(), modelKey{name: model})
 	plan := Plan{Model: model}
 	if !ok {
 		return plan
@@ -51,7 +51,7 @@ type plan struct {
 	speaks []Backend // of all
 
 	changes atomic.Uint64 // counts what may have changed when an endpoint wakes
-	closed  atomic.Pointer[closed]
+	closed  [versions]atomic.Pointer[closed]
 }
 
 // only reports whether all endpoints have that kind of traffic.
@@ -63,15 +63,32 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 // closed says that every endpoint is on cooldown until an instant, as long as changes is what it
 // was.
 type closed struct {
+	version string
 	changes uint64
 	until   int64
 	kept    atomic.Pointer[cooldown.Info] // what Google answered, see Request.kept; nil until it is asked for
 }
 
+// versions is the number of versions of the API that are told apart, with those of OpenAI's
+// dialect. A cooldown may be for one of them.
+const versions = 16
+
+// closedFor returns what is known of calls of the same version.
+func (p *plan) closedFor(n *need) *atomic.Pointer[closed] {
+	h := uint32(len(n.asked.Version))
+	for i := range len(n.asked.Version) {
+		h = h*31 + uint32(n.asked.Version[i])
+	}
+	return &p.closed[h%versions]
+}
+
 // closedUntil returns the instant before which no endpoint of the plan can be asked; zero if none
 // is known.
-func (p *plan) closedUntil(at int64) int64 {
-	c := p.closed.Load()
+func (p *plan) closedUntil(n *need, at int64) int64 {
+	c := p.closedFor(n).Load()
+	if c != nil && c.version != n.asked.Version {
+		return 0
+	}
 	if c == nil || c.until <= at || c.changes != p.changes.Load() {
 		return 0
 	}
@@ -132,7 +149,7 @@ func newPlan(p *Pool, m *model, s *setup) *plan {
 				}
 			}
 		}
-		shared := b.slot(Subject{Kind: kindModel, Project: project.Name, Model: m.name})
+		shared := b.slot(project.sharedSubject(m.modelKey))
 		for _, e := range project.onDemand {
 			b.add(rank{true, project.Priority, reach(e.Location)}, e, shared)
 		}
@@ -167,19 +184,31 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 		b.tiers[r] = t
 		b.ranks = append(b.ranks, r)
 	}
-	name := b.plan.model.name
-	server := e.serverSubject(name)
+	k := b.plan.model.modelKey
+	server := e.serverSubject(k)
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
 	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server]}
-	c.own.entry.Store(b.plan.model.find(e.subject(name)))
+	if k.method != "" {
+		b.account(c)
+	}
+	c.own.entry.Store(b.plan.model.find(e.subject(k)))
 	if shared == nil {
 		c.shared = &c.own
 	}
 	c.shared.members = append(c.shared.members, c)
 	t.candidates = append(t.candidates, c)
 	t.heaviest = max(t.heaviest, c.Weight)
+}
+
+// account gives a candidate the entries of the account that its calls belong to: what is known of
+// keys, projects and hosts holds for the calls that it was learned from.
+func (b *planner) account(c *candidate) {
+	method, memory := b.plan.model.method, &b.plan.pool.memory
+	c.whole, c.backend = c.project.entries(memory, method)
+	c.host = hostEntry(memory, c.Host, method)
+	c.keys = c.keys.of(memory, c.Project, method)
 }
 
 func (b *planner) finish() *plan {

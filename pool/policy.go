@@ -11,13 +11,16 @@ const (
 	PolicyRoundRobin Policy = "round_robin"
 	// PolicyRandom takes an endpoint at random, by weight.
 	PolicyRandom Policy = "random"
+	// PolicyFirst takes the first endpoint of a tier that is ready. It is for calls that make what
+	// can only be used together with what was made there before, and no setting.
+	PolicyFirst Policy = "first"
 )
 
 // pick chooses a candidate of the tier that may and can take the call now, as far as can be seen
 // without reserving anything. Nil means that it found none, not that there is none.
 func (t *trial) pick(tier *tier) *candidate {
 	switch {
-	case t.r.InOrder:
+	case t.r.Policy == PolicyFirst:
 		return pickFirst(tier, t.ready)
 	case t.r.Policy == PolicyRoundRobin:
 		return pickNext(tier, t.ready)

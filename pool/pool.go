@@ -68,21 +68,21 @@ func (p *Pool) instant(now time.Time) int64 { return int64(now.Sub(p.epoch)) }
 // timeOf returns the time of an instant.
 func (p *Pool) timeOf(at int64) time.Time { return p.epoch.Add(time.Duration(at)) }
 
-// model returns what is known of a model; not ok if the memory has no room for a new one.
-func (p *Pool) model(now time.Time, name string) (m *model, ok bool) {
+// model returns what is known of a model and method; not ok if the memory has no room for a new one.
+func (p *Pool) model(now time.Time, k modelKey) (m *model, ok bool) {
 	at := p.instant(now)
-	if m := p.models.find(name); m != nil && m.plan.Load() != nil {
+	if m := p.models.find(k); m != nil && m.plan.Load() != nil {
 		m.used.Store(at)
 		return m, true
 	}
 	p.models.mu.Lock()
 	defer p.models.mu.Unlock()
-	m = p.models.find(name)
+	m = p.models.find(k)
 	if m == nil {
 		if !p.models.roomLocked(p, at) {
 			return nil, false
 		}
-		m = &model{name: name}
+		m = &model{modelKey: k}
 	}
 	m.used.Store(at)
 	if m.plan.Load() == nil {
@@ -94,7 +94,7 @@ func (p *Pool) model(now time.Time, name string) (m *model, ok bool) {
 			}
 		}
 	}
-	p.models.byName.Store(name, m)
+	p.models.byKey.Store(k, m)
 	return m, true
 }
 
@@ -109,7 +109,7 @@ func (p *Pool) wakesEarlier(e *entry) {
 		}
 	}
 	if e.subject.Model != "" && e.subject.Kind != kindOrder {
-		changed(p.models.find(e.subject.Model))
+		changed(p.models.find(e.subject.modelKey()))
 		return
 	}
 	for _, m := range p.models.all() {

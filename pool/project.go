@@ -72,13 +72,8 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 // connect gives the project its entries, and makes its endpoints. It adds to replaced
 // the orders in whose place the memory had another.
 func (p *project) connect(memory *entries, replaced map[*order]bool) {
-	none := func(*entry) {}
-	p.entry = memory.entry(Subject{Kind: kindProject, Project: p.Name}, none)
-	p.backend = memory.entry(Subject{Kind: kindBackend, Backend: p.Backend}, none)
-	for i := range p.keys {
-		k := &p.keys[i]
-		k.entry = memory.entry(Subject{Kind: kindKey, Project: p.Name, Credential: k.secret.hash()}, none)
-	}
+	p.entry, p.backend = p.entries(memory, "")
+	p.keys = p.keys.of(memory, p.Name, "")
 	for i, o := range p.orders {
 		s := Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}
 		if known := memory.find(s); known != nil && known.order != nil && !known.order.same(&o.Order) {
@@ -101,6 +96,32 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 			p.others = append(p.others, newEndpoint(p, o.Location, nil))
 		}
 	}
+	for _, e := range slices.Concat(p.provisioned, p.onDemand, p.others) {
+		e.host = hostEntry(memory, e.Host, "")
+	}
+}
+
+func none(*entry) {}
+
+// entries returns the entries of the project and of its back end for an account of methods.
+func (p *project) entries(memory *entries, method string) (whole, backend *entry) {
+	whole = memory.entry(Subject{Kind: kindProject, Project: p.Name, Method: method}, none)
+	return whole, memory.entry(Subject{Kind: kindBackend, Backend: p.Backend, Method: method}, none)
+}
+
+// hostEntry returns the entry of a host for an account of methods.
+func hostEntry(memory *entries, host, method string) *entry {
+	return memory.entry(Subject{Kind: kindHost, Host: host, Method: method}, func(e *entry) { e.outage = &outage{} })
+}
+
+// of returns the keys with their entries for an account of methods.
+func (ks keys) of(memory *entries, project, method string) keys {
+	var all keys
+	for _, k := range ks {
+		s := Subject{Kind: kindKey, Project: project, Credential: k.secret.hash(), Method: method}
+		all = append(all, key{secret: k.secret, entry: memory.entry(s, none)})
+	}
+	return all
 }
 
 // serves reports whether the project may be asked for a model. Calls that name no model are always

@@ -40,7 +40,9 @@ type queue struct {
 type lineKey struct {
 	gemini    bool // it can be served by that back end,
 	vertex    bool // and by that one
-	model     string
+	model     modelKey
+	version   string
+	tools     string
 	traffic   Traffic
 	home      Home
 	unmetered bool
@@ -114,7 +116,7 @@ func (q *queue) busy(r *Request) bool {
 func (r *Request) lineKey(now time.Time) lineKey {
 	key := lineKey{
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
-		model: r.Model, traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
+		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether), traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
 		locations: strings.Join(r.Locations, ","),
 	}
 	if r.state.notBy.After(now) {
@@ -284,7 +286,7 @@ func (q *queue) wantedLocked(c *candidate, now time.Time) bool {
 		if head.batch {
 			break // they come last
 		}
-		if ln.key.model == c.plan.model.name && head.request.wants(c, now) {
+		if ln.key.model == c.plan.model.modelKey && head.request.wants(c, now) {
 			return true
 		}
 	}

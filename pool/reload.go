@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -64,7 +63,9 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*order]bool) {
 	at := p.instant(now)
 	if s.cfg.Breaker != old.cfg.Breaker {
-		p.outbox.breakersForgotten(now, m.drop(func(e *entry) bool { return e.breaker != nil }))
+		for _, e := range m.all() {
+			p.renewBreaker(now, e, s)
+		}
 	}
 	m.adapt(at, old, s)
 	for _, project := range s.projects {
@@ -72,7 +73,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 			if !replaced[end.order] {
 				continue
 			}
-			if e := m.find(end.subject(m.name)); e != nil { // what is known was said of another order
+			if e := m.find(end.subject(m.modelKey)); e != nil { // what is known was said of another order
 				p.forgotten(now, at, e)
 				e.cool.Clear(at)
 			}
@@ -83,14 +84,14 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 // adapt puts the limits and the pacing of a configuration in force.
 func (m *model) adapt(at int64, old, s *setup) {
 	for _, project := range s.projects {
-		if e := m.find(Subject{Kind: kindModel, Project: project.Name, Model: m.name}); e != nil && e.limits != nil {
+		if e := m.find(project.sharedSubject(m.modelKey)); e != nil && e.limits != nil {
 			e.limits.declare(at, project.limits(m.name))
 		}
 		if s.cfg.Pacing == old.cfg.Pacing {
 			continue
 		}
 		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
-			if e := m.find(end.subject(m.name)); e != nil && e.pacer.Load() != nil {
+			if e := m.find(end.subject(m.modelKey)); e != nil && e.pacer.Load() != nil {
 				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
 			}
 		}
@@ -106,22 +107,27 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	p.models.mu.Lock() // no reload goes on
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
-	m.adapt(p.instant(time.Now()), made, inForce)
+	now := time.Now()
+	if inForce.cfg.Breaker != made.cfg.Breaker {
+		for _, e := range m.all() {
+			p.renewBreaker(now, e, inForce)
+		}
+	}
+	m.adapt(p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
 	}
 }
 
-// server returns the entry of servers. Its breaker is one of the configuration in force.
-func (m *model) server(p *Pool, s Subject) *entry {
-	changed := func(c breaker.Change) { p.breakerChanged(s, c) }
-	for {
-		cfg := p.setup.Load().cfg.Breaker
-		e := m.entry(s, func(e *entry) { e.breaker = breaker.New(cfg, changed) })
-		if p.setup.Load().cfg.Breaker == cfg { // else a reload may have dropped others already
-			return e
-		}
-		m.drop(func(other *entry) bool { return other == e })
+// renewBreaker gives an entry a breaker of another configuration in place of the one it has.
+func (p *Pool) renewBreaker(now time.Time, e *entry, s *setup) {
+	old := e.breaker.Load()
+	if old == nil {
+		return
+	}
+	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
+	if old.Until(now).After(now) {
+		p.outbox.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
 	}
 }
 
@@ -214,10 +220,10 @@ func (r *roster) put(list []*entry) {
 	for _, e := range list {
 		into := &p.memory
 		if e.subject.Kind == kindModel {
-			m := p.models.find(e.subject.Model)
+			m := p.models.find(e.subject.modelKey())
 			if m == nil {
-				m = &model{name: e.subject.Model}
-				p.models.byName.Store(m.name, m)
+				m = &model{modelKey: e.subject.modelKey()}
+				p.models.byKey.Store(m.modelKey, m)
 			}
 			into = &m.entries
 		}

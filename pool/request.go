@@ -13,6 +13,8 @@ import (
 type Request struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
+	// Asked is what else the call asks for.
+	Asked Asked
 	// Estimate is what can be said of the call's tokens.
 	Estimate Estimate
 	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means
@@ -38,11 +40,20 @@ type Request struct {
 	// Prefix is the affinity that the further turns of the call will have; zero if there will be
 	// none.
 	Prefix uint64
-	// InOrder takes the first endpoint of a tier that is ready, whatever the policy: what the call
-	// makes can only be used together with what was made there before.
-	InOrder bool
 
 	state requestState
+}
+
+// Asked is what a call asks for beside its model. Google refuses each method, version and tool by
+// itself, so a refusal of one says nothing of the others. The zero value generates content.
+type Asked struct {
+	// Method is the account of the call's method, of which there are few: empty for all that
+	// generates content, else "embedContent", "countTokens", "files.get" and the like.
+	Method string
+	// Version is the version of the API, such as "v1beta".
+	Version string
+	// Tools are the tools that Google runs for the call, sorted: "google_search" and the like.
+	Tools []string
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -54,15 +65,23 @@ type requestState struct {
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed
 
-	failed []*entry  // servers that failed the call, and projects that had no credential for it
-	notBy  time.Time // they are not asked before
+	failed  []*entry  // endpoints that failed the call, and projects that had no credential for it
+	notBy   time.Time // they are not asked before
+	refused []refused // endpoints that refused the call, each with the key that was sent
 }
 
-// Failed tells the pool that the servers behind a lease failed the call, or that there was no
-// credential to send it with, and that the call is not to be sent to the same servers, or by the
-// same project, before retryAt. The next Acquire prefers others.
+// refused is an endpoint that refused a call.
+type refused struct {
+	own  *entry
+	key  *entry
+	last bool // the same call may not go there again: nothing keeps it from there but this
+}
+
+// Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
+// credential to send it with, and that the call is not to be sent to the same endpoint, or by the
+// same project, before retryAt. The next Acquire takes others, at once.
 func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
-	e := l.candidate.server.entry.Load()
+	e := l.candidate.own.entry.Load()
 	if !sent {
 		e = l.candidate.project.entry
 	}
@@ -72,12 +91,40 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	r.state.notBy = retryAt
 }
 
-// hasFailed reports whether the candidate's servers failed the call.
+// Refused tells the pool that the endpoint behind a lease refused the call. It reports whether the
+// same endpoint has refused it with the same key before. If the refusal put nothing on cooldown,
+// the call does not go to the endpoint again.
+func (r *Request) Refused(l Lease) (again bool) {
+	c, now := l.candidate, time.Now()
+	x := refused{own: c.own.entry.Load()}
+	if l.key != nil {
+		x.key = l.key.entry
+	}
+	for _, known := range r.state.refused {
+		again = again || known.own == x.own && known.key == x.key
+	}
+	at := c.plan.pool.instant(now)
+	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at)) && c.pacerWait(now) <= 0
+	r.state.refused = append(r.state.refused, x)
+	return again
+}
+
+// spent reports whether the call may not go to the candidate again.
+func (r *Request) spent(c *candidate) bool {
+	for i := range r.state.refused {
+		if r.state.refused[i].last && r.state.refused[i].own == c.own.entry.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// hasFailed reports whether the candidate failed the call.
 func (r *Request) hasFailed(c *candidate) bool {
 	if len(r.state.failed) == 0 {
 		return false
 	}
-	e := c.server.entry.Load()
+	e := c.own.entry.Load()
 	for _, f := range r.state.failed {
 		if f == e || f == c.project.entry {
 			return true
@@ -99,13 +146,13 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if s.began.IsZero() {
 		s.began = now
 	}
-	m, ok := p.model(now, r.Model)
+	m, ok := p.model(now, modelKey{r.Model, r.Asked.Method})
 	if !ok {
 		return false
 	}
 	if s.plan == nil || s.plan.model != m {
 		s.need.fill(m, &r.Estimate, r.Deadline)
-		s.need.Unmetered = r.Estimate.Unmetered
+		s.need.Unmetered, s.need.asked = r.Estimate.Unmetered, r.Asked
 	}
 	s.plan = m.plan.Load()
 	return true
@@ -157,7 +204,7 @@ func (r *Request) allows(location string) bool {
 
 // wants reports whether the request, while it waits, would go to a candidate.
 func (r *Request) wants(c *candidate, now time.Time) bool {
-	return r.eligible(c) && (!r.hasFailed(c) || !r.state.notBy.After(now))
+	return r.eligible(c) && !r.spent(c) && (!r.hasFailed(c) || !r.state.notBy.After(now))
 }
 
 // servedBy reports whether the pool has endpoints of the back end, and the request can be sent to
@@ -178,7 +225,7 @@ func (p *Pool) Serves(r *Request) (ever, now bool) {
 	for _, c := range r.state.plan.all {
 		if r.eligible(c) {
 			ever = true
-			now = now || c.cooldownWake(at) <= at
+			now = now || c.cooldownWake(at, &r.state.need) <= at
 		}
 	}
 	return ever, now

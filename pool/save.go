@@ -129,15 +129,17 @@ type restorer struct {
 func (r *restorer) entry(s Subject) *entry {
 	switch s.Kind {
 	case kindModel:
-		m := r.p.models.find(s.Model)
+		m := r.p.models.find(s.modelKey())
 		if m == nil {
-			m = &model{name: s.Model}
-			r.p.models.byName.Store(s.Model, m)
+			m = &model{modelKey: s.modelKey()}
+			r.p.models.byKey.Store(m.modelKey, m)
 			r.p.models.bytes += modelBytes
 		}
 		return r.modelEntry(m, s)
 	case kindKey, kindProject, kindBackend, kindOrder:
-		return r.p.memory.entry(s, func(*entry) {})
+		return r.p.memory.entry(s, none)
+	case kindHost:
+		return hostEntry(&r.p.memory, s.Host, s.Method)
 	default:
 		return nil
 	}
@@ -151,20 +153,29 @@ func (r *restorer) modelEntry(m *model, s Subject) *entry {
 			continue
 		}
 		if s.Location == "" {
-			return m.entry(s, func(e *entry) { e.limits = newLimits(project.limits(m.name)) })
+			return r.part(m, s, m.entry(s.whole(), func(e *entry) { e.limits = newLimits(project.limits(m.name)) }))
 		}
 		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
-			if end.subject(m.name) == s {
-				return m.entry(s, func(e *entry) { e.fill(end, r.setup.cfg.Pacing) })
+			if end.subject(m.modelKey) == s.whole() {
+				return r.part(m, s, m.entry(s.whole(), func(e *entry) { r.p.fill(e, end, r.setup) }))
 			}
 		}
 	}
 	return nil
 }
 
+// part returns the entry of a subject that may be about one version or set of tools. e is the entry
+// of the whole.
+func (r *restorer) part(m *model, s Subject, e *entry) *entry {
+	if s == s.whole() {
+		return e
+	}
+	return m.narrowed(e, s)
+}
+
 // restore takes over what was saved of one subject.
 func (r *restorer) restore(e *entry, s *savedEntry) {
-	if c := s.Cooldown; c != nil && scopeOf(e.subject, Class(c.Class).rule().scope) {
+	if c := s.Cooldown; c != nil && e.subject.keeps(Class(c.Class)) {
 		e.cool.Restore(r.now, r.at, r.p.seq.Load(), *c, &Class(c.Class).rule().Rule)
 	}
 	if e.limits != nil && s.Day != nil {
@@ -176,22 +187,16 @@ func (r *restorer) restore(e *entry, s *savedEntry) {
 	r.p.recalled(r.now, r.at, e)
 }
 
-// scopeOf reports whether a cooldown of the scope is kept at the subject.
-func scopeOf(s Subject, scope scope) bool {
-	switch scope {
-	case scopeKey:
-		return s.Kind == kindKey
-	case scopeProject:
-		return s.Kind == kindProject
-	case scopeModel:
-		return s.Kind == kindModel && (s.Location == "" || s.Traffic == TrafficProvisioned)
-	case scopeEndpoint:
-		return s.Kind == kindModel && s.Location != ""
+// keeps reports whether a cooldown of the class may be kept at the subject.
+func (s *Subject) keeps(c Class) bool {
+	switch c.rule().scope {
+	case ScopeKey, ScopeProject, ScopeBackend:
+		return s.Kind != kindServer && s.Kind != kindOrder
 	case scopeOrder:
 		return s.Kind == kindOrder
-	case scopeBackend:
-		return s.Kind == kindBackend
-	case scopeNone, scopeBreaker:
+	case ScopeVersion, ScopeTool, ScopeEndpoint, ScopeModel:
+		return s.Kind == kindModel
+	case ScopeClass, ScopeCall, scopeNone, scopeBreaker:
 	}
 	return false
 }

@@ -13,6 +13,16 @@ import (
 type Outcome struct {
 	// Class is what the answer means.
 	Class Class
+	// Scope is what the answer is about. Zero means what its class is usually about.
+	Scope Scope
+	// Tools are the tools that a refusal with ScopeTool is about.
+	Tools []string
+	// Suspected says that the answer alone does not prove what its class says. It starts a cooldown
+	// only together with others.
+	Suspected bool
+	// Call is a hash of the call that was refused. Different calls that are refused alike prove
+	// more than one.
+	Call uint64
 	// Hint is how long the server asked to wait; zero if it did not.
 	Hint time.Duration
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
@@ -32,6 +42,8 @@ type Outcome struct {
 	ToolUse, Thoughts int64
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
+	// Foreign says that the answer was not Google's: a page of a proxy, or nothing that is an answer.
+	Foreign bool
 	// Unsent says that there was no credential to send the call with. It says nothing of Google's
 	// servers, and Google has counted nothing.
 	Unsent bool
@@ -61,7 +73,7 @@ func (l Lease) Accept(now time.Time) {
 	}
 	r.accepted = true
 	accepted := r.lease
-	r.permit = breaker.Permit{} // it ends now; what comes later is another result
+	r.permit, r.outage = breaker.Permit{}, breaker.Permit{} // they end now; what comes later is another result
 	s.mu.Unlock()
 	accepted.accept(now)
 	l.candidate.plan.pool.outbox.deliver()
@@ -72,16 +84,20 @@ func (r *lease) accept(now time.Time) {
 	c := r.candidate
 	p := c.plan.pool
 	at := p.instant(now)
-	c.server.entry.Load().answered.Store(at)
+	r.own.answered.Store(at)
 	r.permit.Success(now)
+	r.outage.Success(now)
+	c.server.entry.Load().outage.answered(at, r.own)
+	c.host.outage.answered(at, r.own)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
 	}
-	for _, e := range c.gates(r.key) {
-		if e == nil || !e.cool.Dirty() {
-			continue
+	gates := c.gates(&r.need, r.key)
+	for _, e := range gates.list() {
+		e.proof.answered(at)
+		if e.cool.Dirty() {
+			e.succeed(p, now, at, r.seq)
 		}
-		e.succeed(p, now, at, r.seq)
 	}
 }
 
@@ -95,8 +111,8 @@ func (l Lease) Settle(now time.Time, o Outcome) {
 	r.done(now)
 }
 
-// AnsweredSince reports whether the endpoint's servers have given a byte to anyone since the lease
-// began; false once it has ended.
+// AnsweredSince reports whether the endpoint has given a byte to anyone since the lease began; false
+// once it has ended.
 func (l Lease) AnsweredSince() bool {
 	if l.record == nil {
 		return false
@@ -108,7 +124,7 @@ func (l Lease) AnsweredSince() bool {
 		at = l.record.at
 	}
 	s.mu.Unlock()
-	return l.candidate.server.entry.Load().answered.Load() > at
+	return l.candidate.own.entry.Load().answered.Load() > at
 }
 
 func (r *lease) settle(now time.Time, at int64, o *Outcome) {
@@ -124,13 +140,15 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 
 	r.charge(now, at, o)
 	if o.Class != ClassOK {
-		r.returnProbes(at, rule.scope, true)
-		if !paced { // else the pace keeps it from being asked too often; a cooldown would leave capacity unused
-			r.start(now, at, o, rule)
+		accused := r.accused(o, rule)
+		r.returnProbes(at, accused, true)
+		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
+		if accused != nil && !paced {
+			r.start(now, at, o, rule, accused)
 		}
-	}
-	if rule.scope == scopeModel {
-		r.shared.learn(c.plan.pool, now, at, o.Stated)
+		if accused == r.shared {
+			r.shared.learn(c.plan.pool, now, at, o.Stated)
+		}
 	}
 	if o.Counted {
 		counted := o.counted()
@@ -139,34 +157,60 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	r.own.load.counts.add(o, rule)
 }
 
-// judgeServer tells the breaker of the servers what the call says of their health.
+// judgeServer tells the breakers what the call says of the endpoint's health and of what it shares.
 func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
-	server := r.candidate.server.entry.Load()
 	switch {
 	case o.Class == ClassOK:
 		if !r.accepted {
 			r.accept(now)
 		}
-	case rule.scope == scopeBreaker && !o.Unsent:
+	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
 		if r.accepted { // its success was counted when it began: this is another result of the same servers
-			r.permit = server.breaker.Force(now, time.Time{})
+			r.permit = r.own.breaker.Load().Force(now, time.Time{})
 		}
 		r.permit.Failure(now)
+		r.outage.Failure(now)
+		r.judgeShared(now, at, o)
 	default:
 		r.permit.Ignore(now)
+		r.outage.Ignore(now)
 	}
 	if o.Class != ClassTransport && o.Class != ClassCancelled && !o.Unsent {
-		server.answered.Store(at)
+		r.own.answered.Store(at)
+	}
+}
+
+// judgeShared judges what the endpoint shares with others: the servers of its location and, of an
+// answer that is not Google's, its host.
+func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	if o.Foreign {
+		if c.host.outage.failed(at, r.own) {
+			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
+			c.host.start(c.plan.pool, now, at, r.seq, &why)
+		}
+		return
+	}
+	server := c.server.entry.Load()
+	if b := server.breaker.Load(); server.outage.failed(at, r.own) && b.Closed() {
+		permit := b.Force(now, time.Time{})
+		permit.Failure(now)
 	}
 }
 
 // effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's
-// refusal of a call that was for no order is contention. A dead key where no key is sent is the
+// refusal of a call that was for no order is contention. An order is asked for nothing else, so it
+// is full in whatever words it refuses for lack of room. A dead key where no key is sent is the
 // project's: a proxy adds its own.
 func (r *lease) effectiveClass(class Class) Class {
+	order := r.candidate.order != nil && r.candidate.Overflow == OverflowRouter
 	switch {
 	case class == ClassProvisionedFull && r.candidate.order == nil:
 		return ClassContention
+	case order && (class == ClassContention || class == ClassQuotaUnknown):
+		return ClassProvisionedFull
+	case class == ClassContention && r.candidate.Backend == BackendGemini:
+		return ClassQuotaUnknown // there is no hidden capacity to be paced
 	case class == ClassKeyDead && r.key == nil:
 		return ClassProjectMisconfigured
 	default:
@@ -244,9 +288,15 @@ func charged(c Class) bool {
 	}
 }
 
-// start starts the cooldown that the outcome asks for.
-func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule) {
+// start starts the cooldown that the outcome asks for, if there is evidence enough.
+func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *entry) {
 	c := r.candidate
+	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
+		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
+		if !accused.proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
+			return
+		}
+	}
 	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
 	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
 		why.Status, why.Body = a.Status, a.Body
@@ -258,36 +308,62 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule) {
 			why.Least = c.order.ledger.Wait(now, c.order.cost(&r.need))
 		}
 	}
-	if e := r.scoped(rule.scope); e != nil {
-		e.start(c.plan.pool, now, at, r.seq, &why)
-	}
+	accused.start(c.plan.pool, now, at, r.seq, &why)
 }
 
 // maxRemembered bounds an answer of Google's that is kept for callers of a later time.
 const maxRemembered = 16 << 10
 
-// scoped returns the entry that a scope puts on cooldown. An order and pay-as-you-go of one project
-// have separate quotas, so a model's cooldown is the order's own.
-func (r *lease) scoped(s scope) *entry {
+// othersAnswer reports whether an endpoint of another project or location has answered the same
+// model and method lately.
+func (p *plan) othersAnswer(c *candidate, at int64) bool {
+	for _, other := range p.all {
+		if own := other.own.entry.Load(); own != nil && own != c.own.entry.Load() && own.proof.proven(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
+// order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
+// own.
+func (r *lease) accused(o *Outcome, rule *rule) *entry {
 	c := r.candidate
-	switch s {
-	case scopeKey:
+	scope := rule.scope
+	if o.Scope != ScopeClass && scope != scopeNone && scope != scopeBreaker {
+		scope = o.Scope
+	}
+	switch scope {
+	case ScopeKey:
 		if r.key != nil {
 			return r.key.entry
 		}
-	case scopeProject:
 		return c.whole
-	case scopeModel:
+	case ScopeProject:
+		return c.whole
+	case ScopeModel:
 		return r.shared
-	case scopeEndpoint:
+	case ScopeTool:
+		part := r.shared.subject
+		part.Tool = strings.Join(o.Tools, toolsTogether)
+		return c.plan.model.narrowed(r.shared, part)
+	case ScopeEndpoint:
 		return r.own
+	case ScopeVersion:
+		part := r.own.subject
+		part.Version = r.need.asked.Version
+		if part.Version == "" {
+			return r.own
+		}
+		return c.plan.model.narrowed(r.own, part)
 	case scopeOrder:
 		if c.order != nil {
 			return c.order.entry
 		}
-	case scopeBackend:
+	case ScopeBackend:
 		return c.backend
-	case scopeNone, scopeBreaker:
+	case ScopeClass, ScopeCall, scopeNone, scopeBreaker:
 	}
 	return nil
 }

@@ -94,6 +94,8 @@ type EndpointStat struct {
 	// Endpoint is "project/location/traffic".
 	Endpoint string
 	Model    string
+	// Method is the account of the calls' method, see [Asked]: empty for generating.
+	Method string
 	// Tier is 0 for the endpoints that are tried first.
 	Tier int
 	// Calls and Tokens are in flight now.
@@ -150,7 +152,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
-	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Tier: tier, Cooldown: newCooldown(c.info(now, at))}
+	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier, Cooldown: newCooldown(c.info(now, at, &need{}))}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
@@ -187,7 +189,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 }
 
 // info returns what keeps the endpoint from being asked: the longest of its cooldowns.
-func (c *candidate) info(now time.Time, at int64) cooldown.Info {
+func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 	var longest *entry
 	wake := at
 	consider := func(e *entry, w int64) {
@@ -195,10 +197,9 @@ func (c *candidate) info(now time.Time, at int64) cooldown.Info {
 			longest, wake = e, w
 		}
 	}
-	for _, e := range c.gates(nil) {
-		if e != nil {
-			consider(e, e.cool.Wake(at))
-		}
+	gates := c.gates(n, nil)
+	for _, e := range gates.list() {
+		consider(e, e.cool.Wake(at))
 	}
 	if w := c.keys.wake(at); w > wake {
 		for _, k := range c.keys {

@@ -58,6 +58,12 @@ func (s Subject) String() string {
 	return b.String()
 }
 
+// whole returns the subject of which s is about one version or set of tools.
+func (s Subject) whole() Subject {
+	s.Version, s.Tool = "", ""
+	return s
+}
+
 // path returns the fields that stand before the first semicolon, in their order.
 func (s *Subject) path() []*string {
 	switch s.Kind {

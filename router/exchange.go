@@ -28,7 +28,7 @@ type exchange struct {
 	payload  payload
 	request  *pool.Request
 	attempts int
-	faults   int     // attempts that ended in a fault
+	costly   int     // attempts at the model that ended in a fault, or in nothing that keeps the next from the same
 	last     *result // Google's last, if the caller may get it
 	fallback fallback
 	trace    callTrace
@@ -38,6 +38,7 @@ type exchange struct {
 type result struct {
 	lease  pool.Lease
 	class  pool.Class
+	doubt  bool // another project may prove it wrong, one is enough
 	hint   time.Duration
 	served bool           // a good response, or the beginning of one
 	unsent bool           // the request never left
@@ -67,7 +68,9 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	x.model = x.payload.call.Model
 	x.request = x.newRequest()
 	x.selectModel(x.in.cfg.alias(x.model))
-	r.budget.call(time.Now())
+	now := time.Now()
+	x.fallback.begin(x, now)
+	r.budget.call(now)
 	x.trace.begin(x)
 	return x, nil, nil
 }
@@ -77,13 +80,13 @@ func (x *exchange) newRequest() *pool.Request {
 	c, o := &x.payload.call, &x.in.options
 	deadline, _ := x.in.ctx.Deadline()
 	r := &pool.Request{
-		MaxWait: max(x.in.cfg.MaxWait, 0), Deadline: deadline,
+		Deadline: deadline,
 		Batch: o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
-		Speaks: x.payload.speaks, InOrder: x.payload.pinned(), Prefix: c.Prefix,
+		Speaks: x.payload.speaks, Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 		Names: cmp.Or(c.Resource, "the response that the call continues"),
 	}
-	if o.MaxWait != 0 {
-		r.MaxWait = max(o.MaxWait, 0)
+	if x.payload.pinned() {
+		r.Policy = pool.PolicyFirst
 	}
 	r.Affinity = x.affinity()
 	switch x.in.req.Header.Get(requestType) {
@@ -106,6 +109,14 @@ func (x *exchange) selectModel(model string) {
 	e.NoOutput, e.Unmetered = !x.payload.call.Generates, !x.payload.metered()
 	e.Input, e.Output = x.in.options.InputTokens, x.in.options.OutputTokens
 	x.request.Estimate = e
+}
+
+// maxWait returns the longest time that the call waits for endpoints in all.
+func (x *exchange) maxWait() time.Duration {
+	if w := x.in.options.MaxWait; w != 0 {
+		return max(w, 0)
+	}
+	return max(x.in.cfg.MaxWait, 0)
 }
 
 // affinity returns the caller's affinity, or the conversation's once it has more than one turn. A
@@ -154,8 +165,14 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 			last := res
 			x.last = &last
 		}
-		if !x.shouldRetry(&res) {
-			return x.giveUp(x.in.router.pool.Explain(x.request))
+		again := x.shouldRetry(&res)
+		if again && !x.fallback.due(time.Now()) {
+			continue
+		}
+		if e := x.in.router.pool.Explain(x.request); x.fallBack(e) || again {
+			continue
+		} else {
+			return x.giveUp(e)
 		}
 	}
 }
@@ -169,22 +186,31 @@ func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error)
 // acquire leases an endpoint.
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
+	x.request.MaxWait = x.fallback.patience(x, began)
 	lease, err := x.in.router.pool.Acquire(x.in.ctx, x.request)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}
 	x.trace.waited(began, lease, err)
+	x.fallback.waited(began, time.Now(), x.attempts == 0)
 	return lease, err
 }
 
 // shouldRetry reports whether another attempt may follow one whose failure another endpoint may not
-// share.
+// share. Moving on from what is on cooldown now is free.
 func (x *exchange) shouldRetry(res *result) bool {
-	if x.payload.tail != nil || x.attempts >= x.in.cfg.MaxAttempts {
+	if x.payload.tail != nil {
 		return false
 	}
-	if !res.class.Fault() {
-		return true // what failed is on cooldown now: moving on is free
+	fault := res.class.Fault()
+	if fault || x.request.Refused(res.lease) {
+		x.costly++
+	}
+	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {
+		return false
+	}
+	if !fault {
+		return true
 	}
 	if x.payload.call.NonIdempotent() && !res.unsent {
 		return false // Google may have created it already; sending again could create a second one
@@ -193,8 +219,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 	if !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
 		return false
 	}
-	x.faults++
-	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(x.faults, res.hint, rand.Float64())))
+	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(x.costly, res.hint, rand.Float64())))
 	return true
 }
 

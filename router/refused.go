@@ -2,8 +2,10 @@ package router
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -51,13 +53,16 @@ func (a *attempt) judged(status int, body []byte) result {
 	x := a.exchange
 	body = a.scrub(body)
 	v := verdict.Judge(verdict.Answer{
-		Backend: a.endpoint.Backend, Keyed: a.endpoint.Keyed,
+		Backend: a.endpoint.Backend, Keyed: a.endpoint.Keyed, Linked: x.payload.call.Linked, Tools: x.request.Asked.Tools,
 		Status: status, Header: a.resp.Header, Body: body, Now: time.Now(),
 	})
+	if v.Foreign {
+		return a.foreign(status, v.Message)
+	}
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
 	}
-	if x.payload.pinned() && ofModel(v.Class) {
+	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
 		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
 	}
 	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
@@ -70,8 +75,21 @@ func (a *attempt) judged(status int, body []byte) result {
 		}
 	}
 	o := outcome(v, status, body)
+	o.Call = x.payload.fingerprint(x.in.req)
 	a.settle(&o)
-	return result{lease: a.lease, class: v.Class, hint: v.Hint, resp: a.reply(status, body)}
+	doubt := v.Suspected && v.Class == pool.ClassProjectNotReady
+	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, resp: a.reply(status, body)}
+}
+
+// foreign ends an attempt whose answer is not Google's. Who asked has nothing from it: it goes
+// elsewhere, like a connection that broke.
+func (a *attempt) foreign(status int, message string) result {
+	message = fmt.Sprintf("status %d, and not from Google: %s", status, cmp.Or(message, "no text"))
+	a.settle(&pool.Outcome{Class: pool.ClassTransport, Foreign: true, Message: message})
+	return result{
+		lease: a.lease, class: pool.ClassTransport,
+		err: fmt.Errorf("router: %s answers with %s", a.endpoint.Name, message),
+	}
 }
 
 // scrub takes the pool's keys out of what Google said.
@@ -116,7 +134,7 @@ func same(a, b []string) bool { return len(a) == len(b) && (len(a) == 0 || &a[0]
 // outcome is what the pool needs of a verdict.
 func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
 	o := pool.Outcome{
-		Class: v.Class, Hint: v.Hint, Message: v.Message,
+		Class: v.Class, Scope: v.Scope, Tools: v.Tools, Suspected: v.Suspected, Hint: v.Hint, Message: v.Message,
 		Answer: &pool.Answer{Status: status, Body: body},
 	}
 	for _, q := range v.Violations {

@@ -164,6 +164,9 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	active, same := before > at, c.info.Class == why.Class
 	late := seq <= c.seq // it began before the cooldown did: the same episode
 	strikes, gap := c.strikes, c.gap
+	if !active && strikes > 0 {
+		strikes = c.fadedLocked(at)
+	}
 	if !same || !active && r.Ending == Midnight { // of another kind, or another day
 		strikes = 0
 	}
@@ -203,6 +206,25 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	}
 	c.end.Store(end)
 	return c.info, change
+}
+
+// fadePeriod is how long something has to be asked without a refusal for one strike to be forgotten.
+const fadePeriod = int64(10 * time.Minute)
+
+// fadedLocked returns how many strikes are left: each ten minutes since the end of the last
+// cooldown, in which calls were free to be refused and were not, take one away. The caller holds
+// c.mu.
+func (c *Cooldown) fadedLocked(at int64) int {
+	return max(c.strikes-int((at-c.end.Load())/fadePeriod), 0)
+}
+
+// Hasten makes the next probe of a cooldown due at once: what kept it may have been mended.
+func (c *Cooldown) Hasten(at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.end.Load() > at && c.rule.Ending != Timed && c.prober == 0 {
+		c.probeAt.Store(min(c.probeAt.Load(), at))
+	}
 }
 
 // episodeLocked notes that the cooldown is one of so many strikes for every attempt up to the

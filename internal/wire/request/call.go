@@ -46,7 +46,12 @@ type Call struct {
 	// if the call begins a new one.
 	Continuation string
 
-	background bool // an interaction that continues after the response
+	// Linked means that the body names a file, a bucket or an address. Whether these can be read is
+	// the caller's own matter.
+	Linked bool
+
+	tools      []string // that Google runs, sorted
+	background bool     // an interaction that continues after the response
 	address    address
 }
 

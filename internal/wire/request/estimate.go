@@ -130,6 +130,9 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 // name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
 	s.Key = key
+	if s.inTool() && s.Peek() == '{' {
+		s.call.tool(key)
+	}
 	if s.literal > 0 {
 		s.text += int64(len(key)) + literalOverhead
 		return
@@ -151,8 +154,14 @@ func (s *bodyScan) name(key []byte) {
 	}
 }
 
+// inTool reports whether the scan is at a member of one of the body's tools.
+func (s *bodyScan) inTool() bool { return s.depth == 3 && s.prefix.within == partTools }
+
 // string takes a value.
 func (s *bodyScan) string(value []byte) {
+	if s.inTool() && string(s.Key) == "type" {
+		s.call.tool(value)
+	}
 	if s.special(value) {
 		return
 	}
@@ -222,6 +231,7 @@ func (s *bodyScan) resource(name string) {
 
 // uri notes a file by its address or name.
 func (s *bodyScan) uri(uri string) {
+	s.call.Linked = true
 	switch {
 	case isYouTube(uri):
 		s.file = fileVideo

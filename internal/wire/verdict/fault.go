@@ -26,7 +26,10 @@ type fault struct {
 	code       int
 	status     string
 	reason     string // of ErrorInfo, or a string sent as the code
-	resource   string // of ErrorInfo.metadata
+	resource   string // of ErrorInfo.metadata, like the next two
+	permission string
+	container  string // what was suspended
+	page       string // an HTML page, in lower case
 	message    string // bounded to maxText
 	violations []Violation
 	delay      time.Duration
@@ -70,6 +73,9 @@ func (f *fault) read(body []byte, nesting int) {
 	}
 	text := body[:min(len(body), maxText)]
 	if nesting == 0 {
+		if body[0] == '<' {
+			f.page = clip(strings.ToLower(strings.ToValidUTF8(string(text), "\uFFFD")), maxText)
+		}
 		if title, ok := htmlTitle(text); ok {
 			text = title
 		}
@@ -176,13 +182,13 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 		return
 	}
 	var d struct {
-		kind, reason, resource string
-		quota                  Violation
-		violations             []Violation
-		delay                  time.Duration
-		localized              []byte
+		kind, reason string
+		metadata     metadata
+		violations   []Violation
+		delay        time.Duration
+		localized    []byte
 	}
-	d.quota.Limit = -1
+	d.metadata.quota.Limit = -1
 	for c.Member() {
 		var buf [32]byte
 		switch string(foldKey(c.Key, &buf)) {
@@ -197,7 +203,7 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 		case "message":
 			d.localized = c.Text()
 		case "metadata":
-			readMetadata(c, &d.resource, &d.quota)
+			d.metadata.read(c)
 		}
 	}
 	is := func(kind string) bool { return d.kind == "" || strings.HasSuffix(d.kind, kind) }
@@ -208,9 +214,10 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 		f.violations = append(f.violations, d.violations...)
 	}
 	if is("errorinfo") && d.reason != "" {
-		f.reason, f.resource = d.reason, d.resource
-		if d.quota.ID != "" {
-			f.violations = append(f.violations, d.quota.told())
+		f.reason, f.resource = d.reason, d.metadata.resource
+		f.permission, f.container = d.metadata.permission, d.metadata.container
+		if d.metadata.quota.ID != "" {
+			f.violations = append(f.violations, d.metadata.quota.told())
 		}
 	}
 	if is("localizedmessage") && f.message == "" {
@@ -219,8 +226,13 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 	f.violations = f.violations[:min(len(f.violations), maxViolations)]
 }
 
-// readMetadata reads ErrorInfo.metadata: the resource, and the quota as v.
-func readMetadata(c *jsonscan.Scanner, resource *string, v *Violation) {
+// metadata is what is read of ErrorInfo.metadata.
+type metadata struct {
+	resource, permission, container string
+	quota                           Violation
+}
+
+func (m *metadata) read(c *jsonscan.Scanner) {
 	if !c.Enter('{') {
 		return
 	}
@@ -228,13 +240,19 @@ func readMetadata(c *jsonscan.Scanner, resource *string, v *Violation) {
 		var buf [32]byte
 		switch string(foldKey(c.Key, &buf)) {
 		case "resource":
-			*resource = name(c.Text())
+			m.resource = name(c.Text())
+		case "permission":
+			m.permission = name(c.Text())
+		case "containerinfo":
+			m.container = name(c.Text())
 		case "quotalimit":
-			v.ID = name(c.Text())
+			m.quota.ID = name(c.Text())
 		case "quotametric":
-			v.Metric = name(c.Text())
+			m.quota.Metric = name(c.Text())
 		case "quotalimitvalue":
-			v.Limit = limit(c.Text())
+			m.quota.Limit = limit(c.Text())
+		case "quotalocation":
+			m.quota.Region = isLocation(c.Text())
 		}
 	}
 }
@@ -263,8 +281,11 @@ func readViolations(c *jsonscan.Scanner) []Violation {
 					continue
 				}
 				for c.Member() {
-					if jsonscan.EqualFold(string(c.Key), "model") {
+					switch {
+					case jsonscan.EqualFold(string(c.Key), "model"):
 						v.Model = name(c.Text())
+					case jsonscan.EqualFold(string(c.Key), "location"), jsonscan.EqualFold(string(c.Key), "region"):
+						v.Region = isLocation(c.Text())
 					}
 				}
 			}
@@ -275,6 +296,10 @@ func readViolations(c *jsonscan.Scanner) []Violation {
 	}
 	return all
 }
+
+// isLocation reports whether a quota's dimension is one location. The Gemini back end writes
+// "global" for what has none.
+func isLocation(value []byte) bool { return len(value) > 0 && string(value) != "global" }
 
 // limit reads a quota's value, -1 for none.
 func limit(value []byte) int64 {

@@ -25,14 +25,42 @@ func Judge(a Answer) Verdict {
 	} else {
 		addLimits(f.violations, stated)
 	}
-	return Verdict{
-		Class:      f.class(&a, code),
+	r := f.rule(&a, code)
+	v := Verdict{
+		Class:      r.class,
+		Scope:      r.about,
+		Suspected:  r.suspected,
+		Foreign:    r.foreign,
 		Hint:       max(f.delay, messageHint(f.message), headerHint(a.Header, a.Now)),
 		Violations: f.violations,
 		Reason:     f.reason,
 		Status:     f.status,
 		Code:       code,
 		Message:    firstLine(f.message),
+	}
+	v.narrow(a.Tools)
+	return v
+}
+
+// narrow says of a quota what it counts, where that is less than the project's calls of the model.
+func (v *Verdict) narrow(tools []string) {
+	switch v.Class {
+	case pool.ClassMinuteQuota, pool.ClassDayQuota, pool.ClassNoQuota, pool.ClassQuotaUnknown:
+	default:
+		return
+	}
+	for _, q := range v.Violations {
+		switch {
+		case q.Tool != "":
+			v.Scope, v.Tools = pool.ScopeTool, []string{q.Tool}
+			return
+		case q.Region:
+			v.Scope = pool.ScopeEndpoint
+		}
+	}
+	// Tools have quotas of their own, and Google names none of them.
+	if v.Class == pool.ClassQuotaUnknown && len(v.Violations) == 0 && len(tools) > 0 {
+		v.Scope, v.Tools = pool.ScopeTool, tools
 	}
 }
 

@@ -23,7 +23,7 @@ func TestJudgeSalvagesTheQuotaOfACutBody(t *testing.T) {
 
 func TestJudgeByStatusAlone(t *testing.T) {
 	bodies := map[string]string{
-		"empty": "", "text": "no", "HTML": "<!DOCTYPE html><html><title>Error</title></html>", "empty object": "{}",
+		"empty": "", "text": "no", "empty object": "{}",
 		"null": "null", "unknown object": `{"error":{"message":"something new"}}`, "error is a string": `{"error":"no"}`,
 		"error is null": `{"error":null}`, "binary": "\x00\xff\x1f\x8b",
 	}
@@ -44,7 +44,7 @@ func TestJudgeByStatusAlone(t *testing.T) {
 		{429, pool.ClassQuotaUnknown, pool.ClassContention},
 		{499, pool.ClassServerFault, pool.ClassServerFault},
 		{500, pool.ClassServerFault, pool.ClassServerFault},
-		{501, pool.ClassServerFault, pool.ClassServerFault},
+		{501, pool.ClassModelMissing, pool.ClassModelMissing},
 		{502, pool.ClassServerFault, pool.ClassServerFault},
 		{503, pool.ClassOverloaded, pool.ClassOverloaded},
 		{504, pool.ClassServerFault, pool.ClassServerFault},
@@ -108,12 +108,14 @@ func TestJudgeReasons(t *testing.T) {
 		{403, "SERVICE_DISABLED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
 		{403, "BILLING_DISABLED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
 		{403, "USER_PROJECT_DENIED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
-		{401, "ACCESS_TOKEN_EXPIRED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
+		{401, "ACCESS_TOKEN_EXPIRED", pool.ClassKeyDead, pool.ClassProjectMisconfigured},
 		{403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
-		{401, "CREDENTIALS_MISSING", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
+		{401, "ACCESS_TOKEN_TYPE_UNSUPPORTED", pool.ClassKeyDead, pool.ClassProjectMisconfigured},
+		{401, "ACCOUNT_STATE_INVALID", pool.ClassKeyDead, pool.ClassProjectMisconfigured},
+		{401, "CREDENTIALS_MISSING", pool.ClassKeyDead, pool.ClassProjectMisconfigured},
 		{403, "IAM_PERMISSION_DENIED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
 		{403, "SECURITY_POLICY_VIOLATED", pool.ClassProjectMisconfigured, pool.ClassProjectMisconfigured},
-		{400, "LOCATION_ORG_POLICY_VIOLATED", pool.ClassModelMissing, pool.ClassModelMissing},
+		{400, "LOCATION_ORG_POLICY_VIOLATED", pool.ClassModelForbidden, pool.ClassModelForbidden},
 		{429, "MODEL_CAPACITY_EXHAUSTED", pool.ClassContention, pool.ClassContention},
 		{429, "RATE_LIMIT_EXCEEDED", pool.ClassQuotaUnknown, pool.ClassContention},
 		{403, "SOMETHING_NEW", pool.ClassModelForbidden, pool.ClassModelForbidden},
@@ -140,7 +142,7 @@ func TestJudgeMessages(t *testing.T) {
 	}{
 		{"prepaid credits, as 402", pool.BackendGemini, 402, "Your prepayment credits are depleted.", pool.ClassBilling},
 		{"spending cap", pool.BackendGemini, 429, "Your project has exceeded its monthly spending cap. Please go to AI Studio.", pool.ClassBilling},
-		{"contention from the Gemini back end", pool.BackendGemini, 429, "Resource exhausted. Please try again later.", pool.ClassContention},
+		{"contention from the Gemini back end", pool.BackendGemini, 429, "Resource exhausted. Please try again later.", pool.ClassQuotaUnknown},
 		{"documented spelling of a full order", pool.BackendVertex, 429, "Too many requests. Exceeded the Provisioned Throughput.", pool.ClassProvisionedFull},
 		{"overload on 429", pool.BackendGemini, 429, "The model is overloaded. Please try again later.", pool.ClassOverloaded},
 		{"bare limits of zero", pool.BackendGemini, 429, "quota, limit: 0, and limit: 0", pool.ClassNoQuota},

@@ -32,11 +32,17 @@ type Violation struct {
 	Limit  int64     // the quota's value, -1 if unknown
 	Per    Period    // "" if unknown
 	Of     Dimension // "" if unknown
+	Region bool      // it counts each location by itself
+	Tool   string    // of the tool that it counts, as in [pool.Asked]; "" if it counts calls
 }
 
 // Verdict is the meaning of a response.
 type Verdict struct {
 	Class      pool.Class
+	Scope      pool.Scope    // what the answer is about, if not what its class usually is
+	Tools      []string      // that the answer is about, with ScopeTool
+	Suspected  bool          // one such answer does not prove its class
+	Foreign    bool          // it is not Google's
 	Hint       time.Duration // the longest wait in RetryInfo, message and Retry-After; 0 is none
 	Violations []Violation   // the named quotas, in their order
 	Reason     string        // ErrorInfo.reason, or the string code of the Interactions API
@@ -49,6 +55,8 @@ type Verdict struct {
 type Answer struct {
 	Backend pool.Backend
 	Keyed   bool        // the request was signed with an API key; always so on the Gemini back end
+	Linked  bool        // the request names a file, a bucket or an address of the caller's
+	Tools   []string    // that Google runs for the call
 	Status  int         // HTTP status; 0 is an error event in a 200, whose body has the code
 	Header  http.Header // may be nil
 	Body    []byte

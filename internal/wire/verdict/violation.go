@@ -15,6 +15,10 @@ func (v Violation) told() Violation {
 		if v.Of == "" {
 			v.Of = dimensionOf(s)
 		}
+		if v.Tool == "" {
+			v.Tool = toolOf(s)
+		}
+		v.Region = v.Region || strings.Contains(s, "perregion") || strings.Contains(s, "perlocation")
 	}
 	return v
 }
@@ -40,6 +44,22 @@ func periodOf(folded string) Period {
 		return Day
 	case strings.Contains(folded, "perminute"):
 		return Minute
+	}
+	return ""
+}
+
+// toolOf returns the tool that a quota counts, by our name for it.
+func toolOf(folded string) string {
+	for _, t := range [...]struct{ word, tool string }{
+		{"googlemaps", "google_maps"}, {"mapsgrounding", "google_maps"}, {"groundingwithmaps", "google_maps"},
+		{"enterprisewebsearch", "enterprise_web_search"}, {"webgrounding", "enterprise_web_search"},
+		{"filesearch", "file_search"}, {"search", "google_search"}, {"grounding", "google_search"},
+		{"urlcontext", "url_context"}, {"codeexecution", "code_execution"},
+		{"computeruse", "computer_use"},
+	} {
+		if strings.Contains(folded, t.word) {
+			return t.tool
+		}
 	}
 	return ""
 }

@@ -109,7 +109,7 @@ func TestJudgeReadsTheQuotaInErrorInfo(t *testing.T) {
 		"quota_metric":"generativelanguage.googleapis.com/generate_content_requests"}}]}}`
 	got := verdict.Judge(verdict.Answer{Backend: pool.BackendGemini, Status: 429, Body: []byte(body)})
 	want := []verdict.Violation{{ID: "GenerateContentRequestsPerMinutePerProjectPerRegion", Limit: 60, Per: verdict.Minute, Of: verdict.Requests,
-		Metric: "generativelanguage.googleapis.com/generate_content_requests"}}
+		Metric: "generativelanguage.googleapis.com/generate_content_requests", Region: true}}
 	if got.Class != pool.ClassMinuteQuota {
 		t.Errorf("class %q", got.Class)
 	}

@@ -1,0 +1,20 @@
+package router
+
+import (
+	"hash/maphash"
+	"net/http"
+)
+
+// seed is that of this process's fingerprints.
+var seed = maphash.MakeSeed()
+
+// fingerprint returns a hash by which calls that are refused alike are told apart. It is worked out
+// when a call is refused, not before.
+func (p *payload) fingerprint(req *http.Request) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	_, _ = h.WriteString(req.Method)
+	_, _ = h.WriteString(req.URL.EscapedPath())
+	_, _ = h.Write(p.body)
+	return h.Sum64()
+}
