@@ -227,6 +227,9 @@ func (t *trial) survey(list []*candidate) survey {
 		if !defers {
 			s.considerForce(t, c, &o, wake, avoided)
 		}
+		if avoided && o.onlyBreaker(t.at) { // it is asked past its breaker then
+			wake, ask = max(o.cooldown, o.room), max(o.cooldown, o.room)
+		}
 		if avoided {
 			wake, earliest, ask = max(wake, notBy), max(earliest, notBy), max(ask, notBy)
 		}

@@ -33,31 +33,36 @@ func (c *candidate) use() {
 		c.shared.entry.Store(m.entry(c.project.sharedSubject(m.modelKey), fill))
 	}
 	if c.server.entry.Load() == nil {
-		c.server.entry.Store(m.entry(c.serverSubject(m.modelKey), func(e *entry) { p.fillServer(e, c.plan.setup) }))
+		fill := func(e *entry) { e.outage = &outage{} }
+		c.server.entry.Store(m.entry(c.serverSubject(m.modelKey), fill))
 	}
 	if c.own.entry.Load() == nil {
-		c.own.entry.Store(m.entry(c.subject(m.modelKey), func(e *entry) { p.fill(e, &c.endpoint, c.plan.setup) }))
+		fill := func(e *entry) { e.fill(&c.endpoint, c.plan.setup.cfg.Pacing) }
+		c.own.entry.Store(m.entry(c.subject(m.modelKey), fill))
 	}
 	m.catchUp(p, c.plan.setup)
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
-func (p *Pool) fill(e *entry, at *endpoint, s *setup) {
+func (e *entry) fill(at *endpoint, pacing quota.Pacing) {
 	if at.paced() {
-		e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
+		e.pacer.Store(quota.NewPacer(pacing))
 	}
-	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
 }
 
-// fillServer makes the parts of a new entry for servers. One verdict of the outage opens their
-// breaker.
-func (p *Pool) fillServer(e *entry, s *setup) {
-	e.outage = &outage{}
-	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
+// fuse returns the entry's breaker. It is made at the first answer that it counts.
+// One verdict of an outage opens that of servers.
+func (p *Pool) fuse(e *entry) *breaker.Breaker {
+	for {
+		if b := e.breaker.Load(); b != nil {
+			return b
+		}
+		e.breaker.CompareAndSwap(nil, p.newBreaker(e))
+	}
 }
 
-// newBreaker makes the breaker of an entry.
-func (p *Pool) newBreaker(e *entry, cfg breaker.Config) *breaker.Breaker {
+func (p *Pool) newBreaker(e *entry) *breaker.Breaker {
+	cfg := p.setup.Load().cfg.Breaker
 	if e.outage != nil {
 		cfg.Failures = 1
 	}
@@ -65,7 +70,7 @@ func (p *Pool) newBreaker(e *entry, cfg breaker.Config) *breaker.Breaker {
 	return breaker.New(cfg, func(c breaker.Change) { p.breakerChanged(subject, c) })
 }
 
-// breaker returns the endpoint's breaker; nil before the first call.
+// breaker returns the endpoint's breaker; nil before the first answer.
 func (c *candidate) breaker() *breaker.Breaker { return c.own.breaker() }
 
 // breaker returns the breaker behind the slot, or nil.

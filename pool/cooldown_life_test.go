@@ -113,6 +113,18 @@ var lives = []life{
 		gaps:  doubling(minute, time.Hour), lasting: true,
 	},
 	{
+		class: pool.ClassProjectNotReady, from: "c/global/on_demand",
+		rests:   []string{flash + " c/global/on_demand", flash + "-001 c/global/on_demand", pro + " c/global/on_demand", "project c"},
+		lengths: doubling(minute, 10*minute), jitter: 0.1,
+		hints: map[time.Duration]time.Duration{40 * second: 40 * second, time.Hour: 10 * minute},
+	},
+	{
+		class: pool.ClassSpendRate, from: "c/global/on_demand",
+		rests:   []string{flash + " c/global/on_demand", flash + "-001 c/global/on_demand", pro + " c/global/on_demand", "project c"},
+		lengths: doubling(30*second, 10*minute), jitter: 0.1,
+		hints: map[time.Duration]time.Duration{10 * second: 10 * second, 45 * second: 45 * second, time.Hour: 10 * minute},
+	},
+	{
 		class: pool.ClassEgressBlocked, from: "a/global/on_demand",
 		rests: []string{
 			flash + " a/global/on_demand", flash + " c/global/on_demand", flash + "-001 a/global/on_demand",

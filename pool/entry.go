@@ -28,6 +28,7 @@ type entry struct {
 	proof    evidence
 	narrow   atomic.Pointer[[]*entry] // of the same thing for one version or tool
 
+	told    bool       // of the last cooldown that it started; guarded by telling
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
 }

@@ -145,7 +145,10 @@ func (p *Pool) tells(e *entry) bool {
 
 // cooldownStarted tells of a cooldown that started or was extended. The caller holds e.telling.
 func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change cooldown.Change) {
-	if change == cooldown.Unchanged || !p.tells(e) {
+	if change != cooldown.Unchanged {
+		e.told = p.tells(e)
+	}
+	if change == cooldown.Unchanged || !e.told {
 		return
 	}
 	kind := CooldownStarted
@@ -158,7 +161,12 @@ func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change 
 	})
 }
 
+// ended tells of a cooldown that ended, if its start was told. The caller holds e.telling.
 func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
+	if !e.told {
+		return
+	}
+	e.told = false
 	o.post(Event{
 		At: now, Kind: CooldownEnded, Subject: e.subject, Class: Class(i.Class), Since: i.Since, Until: i.Until,
 	})
@@ -182,6 +190,7 @@ func (p *Pool) forgotten(now time.Time, at int64, e *entry) {
 	if i := e.cool.Info(now, at); i.Class != "" {
 		p.outbox.ended(now, e, i)
 	}
+	e.told = false // what has ended by time is another's now
 	if e.limits != nil && e.limits.forget() {
 		p.outbox.post(Event{At: now, Kind: LimitForgotten, Subject: e.subject})
 	}

@@ -59,11 +59,13 @@ const (
 // no room.
 func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	c.use()
-	permit, ok := c.breaker().Allow(now, n.Deadline)
-	if !ok {
-		return Lease{}, false
+	var permit, outage breaker.Permit
+	ok := true
+	if b := c.breaker(); b != nil {
+		if permit, ok = b.Allow(now, n.Deadline); !ok {
+			return Lease{}, false
+		}
 	}
-	var outage breaker.Permit
 	if b := c.outage(c.plan.pool.instant(now)); b != nil {
 		if outage, ok = b.Allow(now, n.Deadline); !ok {
 			permit.Ignore(now)
@@ -76,8 +78,10 @@ func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 // force is lease past open circuit breakers: for the last endpoint there is.
 func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
 	c.use()
-	permit := c.breaker().Force(now, n.Deadline)
-	var outage breaker.Permit
+	var permit, outage breaker.Permit
+	if b := c.breaker(); b != nil {
+		permit = b.Force(now, n.Deadline)
+	}
 	if b := c.outage(c.plan.pool.instant(now)); b != nil {
 		outage = b.Force(now, n.Deadline)
 	}

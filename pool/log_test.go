@@ -129,7 +129,7 @@ func TestLogOfBreakersHasALineWhenOneOpensAndOneWhenItCloses(t *testing.T) {
 			b.answer(b.start, c, pool.Outcome{Class: pool.ClassServerFault})
 		}
 		lines := b.lines()
-		if len(lines) != 1 || lines[0]["msg"] != "spillway: circuit breaker open" || lines[0]["subject"] != "server:vertex/eu/"+flash {
+		if len(lines) != 1 || lines[0]["msg"] != "spillway: circuit breaker open" || lines[0]["subject"] != "model:v/eu/"+flash {
 			t.Fatalf("logged %v", lines)
 		}
 		if until, _ := c.Open(b.start); !instant(t, lines[0]["until"].(string)).Equal(until) {
@@ -146,7 +146,7 @@ func TestLogOfBreakersHasALineWhenOneOpensAndOneWhenItCloses(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		probe := b.lease(time.Now(), c)
 		probe.Accept(time.Now())
-		if lines := b.lines(); len(lines) != 1 || lines[0]["msg"] != "spillway: circuit breaker closed" || lines[0]["subject"] != "server:vertex/eu/"+flash {
+		if lines := b.lines(); len(lines) != 1 || lines[0]["msg"] != "spillway: circuit breaker closed" || lines[0]["subject"] != "model:v/eu/"+flash {
 			t.Errorf("logged %v", lines)
 		}
 	})

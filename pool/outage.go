@@ -24,7 +24,7 @@ type outage struct {
 	failedAt atomic.Int64 // instant of the last failure, plus one; zero: none
 
 	mu      sync.Mutex
-	answers [outageMemory]answer
+	answers []answer // made at the first failure
 	next    int
 }
 
@@ -56,6 +56,9 @@ func (o *outage) failed(at int64, by *entry) bool {
 }
 
 func (o *outage) addLocked(a answer) {
+	if o.answers == nil {
+		o.answers = make([]answer, outageMemory)
+	}
 	o.answers[o.next%outageMemory] = a
 	o.next++
 }

@@ -64,7 +64,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 	at := p.instant(now)
 	if s.cfg.Breaker != old.cfg.Breaker {
 		for _, e := range m.all() {
-			p.renewBreaker(now, e, s)
+			p.renewBreaker(now, e)
 		}
 	}
 	m.adapt(at, old, s)
@@ -108,11 +108,6 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
 	now := time.Now()
-	if inForce.cfg.Breaker != made.cfg.Breaker {
-		for _, e := range m.all() {
-			p.renewBreaker(now, e, inForce)
-		}
-	}
 	m.adapt(p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
@@ -120,12 +115,12 @@ func (m *model) catchUp(p *Pool, made *setup) {
 }
 
 // renewBreaker gives an entry a breaker of another configuration in place of the one it has.
-func (p *Pool) renewBreaker(now time.Time, e *entry, s *setup) {
+func (p *Pool) renewBreaker(now time.Time, e *entry) {
 	old := e.breaker.Load()
 	if old == nil {
 		return
 	}
-	e.breaker.Store(p.newBreaker(e, s.cfg.Breaker))
+	e.breaker.Store(p.newBreaker(e))
 	if old.Until(now).After(now) {
 		p.outbox.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
 	}

@@ -82,8 +82,11 @@ type refused struct {
 // same project, before retryAt. The next Acquire takes others, at once.
 func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	e := l.candidate.own.entry.Load()
-	if !sent {
+	switch {
+	case !sent:
 		e = l.candidate.project.entry
+	case r.Policy == PolicyFirst && retryAt.Before(r.limit(time.Now())):
+		e = l.candidate.server.entry.Load() // what the call makes is wanted where the others are
 	}
 	if !r.hasFailed(l.candidate) {
 		r.state.failed = append(r.state.failed, e)
@@ -126,7 +129,7 @@ func (r *Request) hasFailed(c *candidate) bool {
 	}
 	e := c.own.entry.Load()
 	for _, f := range r.state.failed {
-		if f == e || f == c.project.entry {
+		if f == e || f == c.project.entry || f == c.server.entry.Load() {
 			return true
 		}
 	}

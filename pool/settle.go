@@ -85,6 +85,9 @@ func (r *lease) accept(now time.Time) {
 	p := c.plan.pool
 	at := p.instant(now)
 	r.own.answered.Store(at)
+	if r.permit == (breaker.Permit{}) {
+		r.permit = p.fuse(r.own).Force(now, time.Time{})
+	}
 	r.permit.Success(now)
 	r.outage.Success(now)
 	c.server.entry.Load().outage.answered(at, r.own)
@@ -165,8 +168,10 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 			r.accept(now)
 		}
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
-		if r.accepted { // its success was counted when it began: this is another result of the same servers
-			r.permit = r.own.breaker.Load().Force(now, time.Time{})
+		fuse := r.candidate.plan.pool.fuse(r.own)
+		if r.accepted || r.permit == (breaker.Permit{}) {
+			// Its success was counted when it began, or there was no breaker then: this is another result.
+			r.permit = fuse.Force(now, time.Time{})
 		}
 		r.permit.Failure(now)
 		r.outage.Failure(now)
@@ -192,7 +197,10 @@ func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 		return
 	}
 	server := c.server.entry.Load()
-	if b := server.breaker.Load(); server.outage.failed(at, r.own) && b.Closed() {
+	if !server.outage.failed(at, r.own) {
+		return
+	}
+	if b := c.plan.pool.fuse(server); b.Closed() {
 		permit := b.Force(now, time.Time{})
 		permit.Failure(now)
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-func TestFaultsOpenTheBreakerOfTheModelsServersInTheLocation(t *testing.T) {
+func TestFaultsOpenTheBreakerOfTheEndpointForTheModel(t *testing.T) {
 	for _, class := range []pool.Class{pool.ClassOverloaded, pool.ClassServerFault, pool.ClassTransport} {
 		t.Run(string(class), func(t *testing.T) {
 			inBubble(t, scene(), func(t *testing.T, b *bed) {
@@ -17,10 +17,10 @@ func TestFaultsOpenTheBreakerOfTheModelsServersInTheLocation(t *testing.T) {
 					b.answer(b.start, c, pool.Outcome{Class: class})
 				}
 				for _, model := range []string{flash, pro} {
-					for _, c := range b.pool.View(b.start, model).All() {
-						same := model == flash && c.Backend == pool.BackendVertex && c.Location == "global"
-						if until, open := c.Open(b.start); open != same || c.Ready(b.start) == same || open != until.After(b.start) {
-							t.Errorf("%s %s: open %v, until %v, ready %v", model, c, open, until, c.Ready(b.start))
+					for _, d := range b.pool.View(b.start, model).All() {
+						same := d == c
+						if until, open := d.Open(b.start); open != same || d.Ready(b.start) == same || open != until.After(b.start) {
+							t.Errorf("%s %s: open %v, until %v, ready %v", model, d, open, until, d.Ready(b.start))
 						}
 					}
 				}
@@ -28,7 +28,7 @@ func TestFaultsOpenTheBreakerOfTheModelsServersInTheLocation(t *testing.T) {
 				time.Sleep(5 * second)
 				now := time.Now()
 				probe := b.lease(now, c)
-				b.refuses(now, b.candidate(flash, "w/global/on_demand"), "while a probe of the same servers is out")
+				b.refuses(now, c, "while a probe is out")
 				probe.Settle(now, pool.Outcome{Class: pool.ClassOK})
 				if !c.Ready(now) {
 					t.Error("not ready after the probe succeeded")

@@ -108,7 +108,10 @@ type EndpointStat struct {
 	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means
 	// nothing does.
 	Cooldown Cooldown
-	Breaker  breaker.Stat
+	// Parts are cooldowns that are for one version of the API or one set of tools alone, each by its
+	// subject.
+	Parts   map[Subject]Cooldown
+	Breaker breaker.Stat
 	// Quota is what the project has of its limits for the model, declared or learned; nil where
 	// there is none, and for orders.
 	Quota *quota.Stat
@@ -157,6 +160,16 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
 		e.AttemptCounts, e.TokenCounts = own.load.counts.stat()
+	}
+	for _, slot := range [...]*slot{&c.own, c.shared} {
+		for _, part := range slot.entry.Load().parts() {
+			if cool := newCooldown(part.cool.Info(now, at)); cool.Class != "" {
+				if e.Parts == nil {
+					e.Parts = make(map[Subject]Cooldown)
+				}
+				e.Parts[part.subject] = cool
+			}
+		}
 	}
 	e.Breaker = breaker.Stat{Weight: 1}
 	if b := c.breaker(); b != nil {

@@ -39,7 +39,7 @@ func TestNothingIsSentToWhatRests(t *testing.T) {
 		{name: "day quota", scope: project, answer: geminitest.PaidDayQuota(flash, 10, 20*time.Second), rest: 20 * time.Second, lasts: 10 * hour, every: seldom, most: 5},
 		{name: "no quota", scope: project, answer: geminitest.NoQuota(flash), rest: hour, lasts: 10 * hour, every: seldom, most: 11},
 		{name: "model missing", scope: place, answer: geminitest.PublisherModelMissing("a", "global", flash), rest: hour, lasts: 10 * hour, every: seldom, most: 11},
-		{name: "model forbidden", scope: project, answer: geminitest.Answer{Status: 403, Body: []byte(`{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}`)}, rest: hour, lasts: 10 * hour, every: seldom, most: 11},
+		{name: "model forbidden", scope: project, answer: geminitest.Answer{Status: 403, Body: []byte(`{"error":{"code":403,"message":"Project is not allowed to use Publisher Model","status":"PERMISSION_DENIED"}}`)}, rest: hour, lasts: 10 * hour, every: seldom, most: 11},
 		{name: "billing", scope: project, answer: geminitest.PrepayDepleted(402), rest: minute, lasts: 10 * hour, every: seldom, most: 17},
 		{name: "project misconfigured", scope: project, answer: geminitest.ServiceDisabled("a"), rest: minute, lasts: 10 * hour, every: seldom, most: 17},
 		{name: "key dead", scope: key, answer: geminitest.KeyInvalid(), rest: minute, lasts: 10 * hour, every: seldom, most: 17},

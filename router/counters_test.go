@@ -64,6 +64,9 @@ func TestStatCountsAttemptsByTheirClass(t *testing.T) {
 				calls(flash)(t.Context(), t, b)
 			}
 			want[tt.class] += int64(tt.times)
+			if tt.class == pool.ClassMinuteQuota || tt.class == pool.ClassQuotaUnknown || tt.class == pool.ClassKeyDead {
+				want[pool.ClassOK] += int64(tt.times) // a refusal costs no attempt: the call goes on
+			}
 		}
 		e := endpointStat(t, b.router, "a/global/on_demand", flash)
 		if !maps.Equal(e.AttemptCounts, want) {
@@ -133,8 +136,13 @@ func TestStatCountsTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := endpointStat(t, b.router, "a/global/on_demand", flash)
-		if e.TokenCounts != want || e.AttemptCounts[pool.ClassOK] != 7 {
+		if e.TokenCounts != want || e.AttemptCounts[pool.ClassOK] != 6 {
 			t.Errorf("after countTokens counted %+v, %v", e.TokenCounts, e.AttemptCounts)
+		}
+		for _, e := range b.router.Stat().Endpoints {
+			if e.Method == "countTokens" && e.AttemptCounts[pool.ClassOK] != 1 {
+				t.Errorf("of countTokens counted %v", e.AttemptCounts)
+			}
 		}
 	})
 }

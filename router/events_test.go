@@ -54,7 +54,7 @@ func TestEventsTellWhatIsOnCooldown(t *testing.T) {
 			{"a dead key", geminitest.KeyLeaked(), "cooldown_started key:a/" + hash + " key_dead"},
 			{"an API that is off", geminitest.ServiceDisabled("a"), "cooldown_started project:a project_misconfigured"},
 			{"a model that is missing", geminitest.ModelMissing(flash, "generateContent"),
-				"cooldown_started model:a/global/gemini-2.5-flash model_missing"},
+				"cooldown_started model:a/global/gemini-2.5-flash;version=v1beta model_missing"},
 			{"a country", geminitest.LocationUnsupported(), "cooldown_started backend:gemini egress_blocked"},
 		} {
 			var events observed
@@ -153,7 +153,7 @@ func TestObserverMayAskTheRouter(t *testing.T) {
 		b.ClearOutages()
 		time.Sleep(5 * time.Minute)
 		calls(flash)(t.Context(), t, b)
-		b.Script(geminitest.Match{}, geminitest.ServiceDisabled("a"))
+		b.Script(geminitest.Match{}, geminitest.PrepayDepleted(402))
 		calls(flash)(t.Context(), t, b)
 		if err := r.Reload(poolOf(keyed("a", "k-a")), router.Config{}); err != nil {
 			t.Fatal(err)

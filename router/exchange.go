@@ -81,7 +81,7 @@ func (x *exchange) newRequest() *pool.Request {
 	deadline, _ := x.in.ctx.Deadline()
 	r := &pool.Request{
 		Deadline: deadline,
-		Batch: o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
+		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
 		Speaks: x.payload.speaks, Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 		Names: cmp.Or(c.Resource, "the response that the call continues"),
 	}

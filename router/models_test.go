@@ -91,7 +91,8 @@ func TestModelIsWaitedForBeforeAnotherStandsIn(t *testing.T) {
 		want      string
 		takesLess time.Duration
 	}{
-		{"within max_wait", 5 * time.Second, router.Call{}, 0, pro, 6 * time.Second},
+		{"within fallback_after", 1050 * time.Millisecond, router.Call{}, 0, flash, 1100 * time.Millisecond},
+		{"within max_wait", 5 * time.Second, router.Call{}, 0, flash, 1100 * time.Millisecond},
 		{"longer than max_wait", 30 * time.Second, router.Call{}, 0, flash, time.Second},
 		{"longer than the call's own max_wait", 5 * time.Second, router.Call{MaxWait: 2 * time.Second}, 0, flash, time.Second},
 		{"no waiting at all", 5 * time.Second, router.Call{MaxWait: -1}, 0, flash, time.Second},
@@ -132,22 +133,29 @@ func TestModelIsAskedEverywhereBeforeAnotherStandsIn(t *testing.T) {
 	})
 }
 
-func TestMaxAttemptsIsForAllModelsTogether(t *testing.T) {
+func TestEveryModelOfAChainHasMaxAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := chain(flash, lite)
-		cfg.MaxAttempts = 2
+		cfg.MaxAttempts = 1
+		b := oneProject(t, cfg)
+		b.Keep(of(pro), geminitest.Overloaded())
+		b.Keep(of(flash), geminitest.Internal())
+		resp, err := ask(t.Context(), b.client(t), pro)
+		if err != nil || resp.ModelVersion != lite || resp.SDKHTTPResponse.Headers.Get("Spillway-Attempts") != "3" {
+			t.Errorf("the call got %v, %v; want %s at the third attempt", resp, err, lite)
+		}
+	})
+}
+
+func TestRefusalsForQuotaCostNoAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := chain(flash, lite)
+		cfg.MaxAttempts = 1
 		b := oneProject(t, cfg)
 		b.useUp(pro, flash)
-		c := b.client(t)
-		if _, err := ask(t.Context(), c, pro); apiError(t, err).Code != http.StatusTooManyRequests {
-			t.Errorf("the call got %v", err)
-		}
-		if n := b.Count(geminitest.Match{}); n != 2 {
-			t.Errorf("it cost %d requests, want max_attempts, 2", n)
-		}
-		resp, err := ask(t.Context(), c, pro) // both rest now, which costs nothing
-		if err != nil || resp.ModelVersion != lite || resp.SDKHTTPResponse.Headers.Get("Spillway-Attempts") != "1" {
-			t.Errorf("the next call got %v, %v; want %s at the first attempt", resp, err, lite)
+		resp, err := ask(t.Context(), b.client(t), pro)
+		if err != nil || resp.ModelVersion != lite {
+			t.Errorf("the call got %v, %v; want %s", resp, err, lite)
 		}
 	})
 }

@@ -38,12 +38,12 @@ func Judge(a Answer) Verdict {
 		Code:       code,
 		Message:    firstLine(f.message),
 	}
-	v.narrow(a.Tools)
+	v.narrow(&a)
 	return v
 }
 
 // narrow says of a quota what it counts, where that is less than the project's calls of the model.
-func (v *Verdict) narrow(tools []string) {
+func (v *Verdict) narrow(a *Answer) {
 	switch v.Class {
 	case pool.ClassMinuteQuota, pool.ClassDayQuota, pool.ClassNoQuota, pool.ClassQuotaUnknown:
 	default:
@@ -54,13 +54,13 @@ func (v *Verdict) narrow(tools []string) {
 		case q.Tool != "":
 			v.Scope, v.Tools = pool.ScopeTool, []string{q.Tool}
 			return
-		case q.Region:
+		case q.Region, a.Backend == pool.BackendVertex: // its quotas are for each location
 			v.Scope = pool.ScopeEndpoint
 		}
 	}
 	// Tools have quotas of their own, and Google names none of them.
-	if v.Class == pool.ClassQuotaUnknown && len(v.Violations) == 0 && len(tools) > 0 {
-		v.Scope, v.Tools = pool.ScopeTool, tools
+	if v.Class == pool.ClassQuotaUnknown && len(v.Violations) == 0 && len(a.Tools) > 0 {
+		v.Scope, v.Tools = pool.ScopeTool, a.Tools
 	}
 }
 
