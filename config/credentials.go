@@ -13,6 +13,7 @@ import (
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -63,7 +64,9 @@ func (t *table) credentialsFile(at fieldPath, what, path string) auth.TokenProvi
 		t.wrong(at, what+": the file "+shownPath(path)+" is not JSON", fix)
 		return nil
 	}
-	found, err := credentials.DetectDefault(&credentials.DetectOptions{CredentialsJSON: data, Scopes: []string{cloudPlatform}})
+	found, err := credential.New(func() (auth.TokenProvider, error) {
+		return credentials.DetectDefault(&credentials.DetectOptions{CredentialsJSON: data, Scopes: []string{cloudPlatform}})
+	})
 	if err != nil {
 		// The error may quote the file.
 		t.wrong(at, what+": the file "+shownPath(path)+" holds no Google credentials that give access tokens", fix)
@@ -74,7 +77,7 @@ func (t *table) credentialsFile(at fieldPath, what, path string) auth.TokenProvi
 			"download the file again; its line breaks are written \\n")
 		return nil
 	}
-	return fileCredentials{&namedProvider{path: path, TokenProvider: found}}
+	return fileCredentials{&namedProvider{path: path, Renewable: found}}
 }
 
 // privateKeyParses reports whether the private key of a service account can sign; it is true for
@@ -104,8 +107,11 @@ type fileCredentials struct{ from *namedProvider }
 
 type namedProvider struct {
 	path string
-	auth.TokenProvider
+	*credential.Renewable
 }
+
+// Drop makes the next Token fetch another.
+func (c fileCredentials) Drop(token string) { c.from.Drop(token) }
 
 // Token returns an access token and renews it as needed.
 func (c fileCredentials) Token(ctx context.Context) (*auth.Token, error) { return c.from.Token(ctx) }

@@ -8,6 +8,8 @@ import (
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/auth/credentials"
+
+	"github.com/spillway-go/spillway/internal/credential"
 )
 
 // cloudPlatform is the OAuth scope of Vertex AI.
@@ -38,8 +40,24 @@ func (e envToken) Token(context.Context) (*auth.Token, error) {
 // detect finds application default credentials, once for the whole pool. It reads files and the
 // environment, and makes no requests.
 func detect() (auth.TokenProvider, error) {
-	return credentials.DetectDefault(&credentials.DetectOptions{
-		Scopes:            []string{cloudPlatform},
-		EarlyTokenRefresh: 5 * time.Minute,
+	return credential.New(func() (auth.TokenProvider, error) {
+		return credentials.DetectDefault(&credentials.DetectOptions{
+			Scopes:            []string{cloudPlatform},
+			EarlyTokenRefresh: 5 * time.Minute,
+		})
 	})
+}
+
+// dropper is a provider that can drop the token that it keeps.
+type dropper interface{ Drop(token string) }
+
+// DropToken tells the provider of the leased project's access tokens that Google has refused one,
+// so that it gives another. See [Project.Credentials].
+func (l Lease) DropToken(token string) {
+	if l.candidate == nil || l.key != nil {
+		return
+	}
+	if d, ok := l.candidate.project.tokens.(dropper); ok {
+		d.Drop(token)
+	}
 }

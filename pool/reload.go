@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,8 @@ const goneFor = 25 * time.Hour
 // its name, back end, project id and address are; a key if its text is; an order if nothing of it
 // has changed. A project that is gone gets no new leases, and its leases end as they would have; if
 // it comes back within a day, it goes on where it was. Changed limits hold from now on, for what
-// was used before as well.
+// was used before as well. A project with other keys or another provider of tokens is probed at
+// once, if it was on cooldown for its credentials, its account or its set-up.
 func (p *Pool) Reload(now time.Time, cfg Config) error {
 	defer p.outbox.deliver()
 	p.reload.Lock()
@@ -54,9 +56,43 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 		}
 	}
 	p.models.mu.Unlock()
+	for _, project := range s.projects {
+		if was := old.project(project.Name); was != nil && !project.sameCredentials(was) {
+			p.hasten(at, project.Name)
+		}
+	}
 	p.outbox.reloaded(now)
 	p.queue.changed(now)
 	return nil
+}
+
+// hasten makes everything due for a probe that only an operator could mend and that is of a project
+// whose credentials are others now.
+func (p *Pool) hasten(at int64, project string) {
+	all := p.memory.all()
+	for _, m := range p.models.all() {
+		all = append(all, m.all()...)
+	}
+	for _, e := range all {
+		if e.subject.Project == project && Class(e.cool.Class(at)).NeedsOperator() {
+			e.cool.Hasten(at)
+			p.wakesEarlier(e)
+		}
+	}
+}
+
+// sameCredentials reports whether a project has the keys and the provider of tokens that another
+// has.
+func (p *project) sameCredentials(other *project) bool {
+	key := func(a, b key) bool { return a.secret.Reveal() == b.secret.Reveal() }
+	if !slices.EqualFunc(p.keys, other.keys, key) {
+		return false
+	}
+	mine, theirs := reflect.ValueOf(p.Credentials), reflect.ValueOf(other.Credentials)
+	if !mine.IsValid() || !theirs.IsValid() {
+		return mine.IsValid() == theirs.IsValid()
+	}
+	return mine.Comparable() && theirs.Comparable() && mine.Equal(theirs)
 }
 
 // reload adapts the model's entries to another configuration.

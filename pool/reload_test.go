@@ -116,6 +116,39 @@ func TestReloadTakesChangesOver(t *testing.T) {
 	})
 }
 
+func TestReloadWithOtherCredentialsProbesAtOnce(t *testing.T) {
+	for _, class := range []pool.Class{
+		pool.ClassBilling, pool.ClassProjectMisconfigured, pool.ClassModelForbidden, pool.ClassNoQuota, pool.ClassKeyDead,
+	} {
+		t.Run(string(class), func(t *testing.T) {
+			inBubble(t, twoProjects(), func(t *testing.T, b *bed) {
+				c := b.candidate(flash, "prod/us-central1/on_demand")
+				if class == pool.ClassKeyDead { // of a project that keeps its name and gets another key
+					c = b.candidate(flash, "studio/global/on_demand")
+					b.answer(b.start, c, pool.Outcome{Class: class})
+				}
+				b.answer(b.start, c, pool.Outcome{Class: class})
+				now := b.start.Add(time.Second)
+				b.reload(now, twoProjects())
+				b.refuses(now, b.candidate(flash, c.String()), "after a reload of the same file")
+				cfg := twoProjects()
+				cfg.Projects[0].Keys = []pool.Secret{pool.NewSecret("another-key")}
+				cfg.Projects[1].Credentials = pool.TokenFromEnv("POOL_TEST_OTHER_TOKEN")
+				b.reload(now, cfg)
+				c = b.candidate(flash, c.String())
+				probe := b.lease(now, c)
+				if class != pool.ClassKeyDead {
+					b.refuses(now, c, "while a probe is out")
+				}
+				probe.Settle(now, pool.Outcome{Class: pool.ClassOK})
+				if !c.Ready(now) {
+					t.Error("a good answer does not end it")
+				}
+			})
+		})
+	}
+}
+
 func TestReloadWithMistakesChangesNothing(t *testing.T) {
 	inBubble(t, twoProjects(), func(t *testing.T, b *bed) {
 		plan := b.pool.View(b.start, flash)

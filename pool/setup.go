@@ -38,6 +38,16 @@ func (s *setup) connect(memory *entries) (replaced map[*order]bool) {
 	return replaced
 }
 
+// project returns the project of that name, or nil.
+func (s *setup) project(name string) *project {
+	for _, p := range s.projects {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 // projectID returns the Google Cloud project id of a project on Vertex AI; "" of others.
 func (s *setup) projectID(name string) string {
 	for _, project := range s.projects {

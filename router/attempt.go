@@ -97,6 +97,17 @@ func (a *attempt) do() result {
 		return a.failAuth(err)
 	}
 	resp, err := a.send(req)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		again, noToken := a.renewed(req)
+		switch {
+		case noToken != nil:
+			closeBody(resp.Body)
+			return a.failAuth(noToken)
+		case again != nil:
+			closeBody(resp.Body)
+			resp, err = a.send(again)
+		}
+	}
 	if err != nil {
 		return a.failTransport(err)
 	}
