@@ -26,7 +26,8 @@ type entry struct {
 	outage   *outage                         // of what endpoints share
 	answered atomic.Int64                    // instant of the endpoint's last byte
 	proof    evidence
-	narrow   atomic.Pointer[[]*entry] // of the same thing for one version or tool
+	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
+	versions atomic.Pointer[[]*versionProof] // of a model at an endpoint
 
 	told    bool       // of the last cooldown that it started; guarded by telling
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
@@ -94,6 +95,30 @@ func (m *model) narrowed(e *entry, s Subject) *entry {
 		if e.narrow.CompareAndSwap(known, &all) {
 			return part
 		}
+	}
+}
+
+// versionProof is what answers of one version of the API say for and against a model at an endpoint.
+type versionProof struct {
+	version string
+	evidence
+}
+
+// proofFor returns what answers of a version of the API say.
+func (e *entry) proofFor(version string) *evidence {
+	for {
+		known := e.versions.Load()
+		var all []*versionProof
+		if known != nil {
+			all = *known
+		}
+		for _, v := range all {
+			if v.version == version {
+				return &v.evidence
+			}
+		}
+		all = append(slices.Clone(all), &versionProof{version: version})
+		e.versions.CompareAndSwap(known, &all)
 	}
 }
 

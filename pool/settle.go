@@ -95,6 +95,7 @@ func (r *lease) accept(now time.Time) {
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
 	}
+	r.own.proofFor(r.need.asked.Version).answered(at)
 	gates := c.gates(&r.need, r.key)
 	for _, e := range gates.list() {
 		e.proof.answered(at)
@@ -301,7 +302,11 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *
 	c := r.candidate
 	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
 		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
-		if !accused.proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
+		proof := &accused.proof
+		if accused.subject.Version != "" {
+			proof = r.own.proofFor(accused.subject.Version)
+		}
+		if !proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
 			return
 		}
 	}

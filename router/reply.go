@@ -15,7 +15,7 @@ import (
 // giveUp returns the result of a call that no endpoint can serve.
 func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 	last := x.last
-	if last != nil && (last.class.Fault() || x.payload.tail != nil) {
+	if last != nil && (last.class.Fault() || x.payload.tail != nil || last.doubt && x.fallback.doubt > 1) {
 		return *last
 	}
 	e = x.goBack(e)
