@@ -86,7 +86,8 @@
 //
 // # Secrets
 //
-// A key is written as "env:NAME" or "file:PATH", which are read once, together with the file. A key
-// written out works, with a warning. No error, warning or printed config shows a key: keys print as
+// A key is written as "env:NAME" or "file:PATH", which are read together with the file. [Watch] reads
+// all of it again when one of the files changes, for instance a secret that Kubernetes rotates. A
+// key written out works, with a warning. No error, warning or printed config shows a key: keys print as
 // a short hash, and messages do not quote the file.
 package config
