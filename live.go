@@ -21,7 +21,7 @@ var ErrLive = errors.New("spillway: client.Live.Connect dials past the pool and 
 // through an endpoint that is ready, and tries the next one if that fails. The session holds a
 // lease of its endpoint until it is closed.
 //
-//	session, err := client.ConnectLive(ctx, "gemini-live-2.5-flash-native-audio", nil)
+//	session, err := client.ConnectLive(ctx, model, nil)
 //	if err != nil { … }
 //	defer session.Close()
 //

@@ -21,6 +21,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
+	"sync/atomic"
 
 	"google.golang.org/genai"
 
@@ -45,7 +47,10 @@ type Client struct {
 	// Router is the transport of the client's requests. Other HTTP clients may use it too.
 	Router *router.Router
 
-	log *slog.Logger
+	log       *slog.Logger
+	reloading sync.Mutex
+	cfg       atomic.Pointer[config.Config] // in force
+	unwatch   context.CancelFunc
 }
 
 var errNoConfig = errors.New("spillway: no config; " +
@@ -54,12 +59,23 @@ var errNoConfig = errors.New("spillway: no config; " +
 // Open reads a TOML file, which package config describes, and makes a client over its pool. It
 // reports all mistakes in the file at once, each with its line. None shows a key. ctx is used while
 // making the client only.
+//
+// The client looks every 10 seconds whether the file has changed, or a file of keys or credentials
+// that it names, and reloads it, as [Client.Reload] does. A file with mistakes changes nothing; the
+// logger gets a line. Programs that do not want this call [config.Load] and [New].
 func Open(ctx context.Context, path string, opts ...router.Option) (*Client, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
 		return nil, err
 	}
-	return New(ctx, cfg, opts...)
+	c, err := New(ctx, cfg, opts...)
+	if err != nil {
+		return nil, err
+	}
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.unwatch = stop
+	go config.Watch(watching, c.cfg.Load, c.Reload, c.log)
+	return c, nil
 }
 
 // New makes a client over the pool that cfg describes. ctx is used while making the client only.
@@ -92,7 +108,9 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 		_ = r.Close()
 		return nil, fmt.Errorf("spillway: making the SDK's client: %w", err)
 	}
-	return &Client{Client: client, Router: r, log: log}, nil
+	c := &Client{Client: client, Router: r, log: log, unwatch: func() {}}
+	c.cfg.Store(cfg)
+	return c, nil
 }
 
 // ClientConfig returns the configuration of a client that is routed like this one, for an agent
@@ -108,7 +126,8 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 	return cc
 }
 
-// Reload replaces the client's configuration by cfg, for instance because the file has changed:
+// Reload replaces the client's configuration by cfg. A client of [Open] does that by itself when its
+// file has changed. Others decide when:
 //
 //	cfg, err := config.Load("spillway.toml")
 //	if err == nil {
@@ -122,9 +141,12 @@ func (c *Client) Reload(cfg *config.Config) error {
 	if cfg == nil {
 		return errNoConfig
 	}
+	c.reloading.Lock()
+	defer c.reloading.Unlock()
 	if err := c.Router.Reload(cfg.Pool, cfg.Router); err != nil {
 		return err
 	}
+	c.cfg.Store(cfg)
 	warn(c.log, cfg)
 	return nil
 }
@@ -139,4 +161,7 @@ func warn(log *slog.Logger, cfg *config.Config) {
 // Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], and calls
 // under way run to their end. Close writes the state file a last time, if there is one, and returns
 // the error of that. It may be called more than once.
-func (c *Client) Close() error { return c.Router.Close() }
+func (c *Client) Close() error {
+	c.unwatch()
+	return c.Router.Close()
+}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"unicode/utf8"
 
+	"cloud.google.com/go/auth"
+
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -21,6 +23,8 @@ type Config struct {
 	Router router.Config
 	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
+
+	source *source // nil if it is not of Load
 }
 
 // maxFile bounds the size of a file. Ten thousand projects fit.
@@ -30,17 +34,35 @@ const maxFile = 4 << 20
 // read from the environment. If Load fails, the config is nil and the error is of type [Errors]:
 // all mistakes at once, or why the file could not be read.
 func Load(path string) (*Config, error) {
-	data, err := readFile(path, maxFile)
+	return load(path, nil)
+}
+
+// load is Load. It takes over the credentials of files that have not changed, with their tokens.
+func load(path string, known map[digest]auth.TokenProvider) (*Config, error) {
+	from := &source{path: path, credentials: map[digest]auth.TokenProvider{}}
+	data, err := from.read(path, maxFile)
 	if err != nil {
 		return nil, Errors{{File: path, Problem: "the file " + unreadable(err), Fix: "name a readable TOML file", cause: plainCause(err)}}
 	}
-	return Parse(path, data, WithDir(filepath.Dir(path)))
+	s := sources{
+		env: os.LookupEnv, dir: filepath.Dir(path), known: known, found: from.credentials,
+		read: func(path string) ([]byte, error) { return from.read(path, maxSecret) },
+	}
+	cfg, err := newReading(path, s).parse(data)
+	if err != nil {
+		return nil, err
+	}
+	cfg.source = from
+	return cfg, nil
 }
 
 // Parse is [Load] for a file in memory. The name is used in messages only. Without [WithDir], files
 // that data names are relative to the working directory.
 func Parse(name string, data []byte, options ...Option) (*Config, error) {
-	s := sources{env: os.LookupEnv, read: func(path string) ([]byte, error) { return readFile(path, maxSecret) }}
+	s := sources{env: os.LookupEnv, read: func(path string) ([]byte, error) {
+		data, _, err := readFile(path, maxSecret)
+		return data, err
+	}}
 	for _, o := range options {
 		o(&s)
 	}
@@ -73,6 +95,9 @@ type sources struct {
 	env  func(name string) (string, bool)
 	dir  string
 	read func(path string) ([]byte, error)
+
+	// Credentials by their files: of an earlier load, and of this one. Both may be nil.
+	known, found map[digest]auth.TokenProvider
 }
 
 // maxSecret bounds the size of a file with a key or credentials.
@@ -98,17 +123,21 @@ func (s sources) file(path string) ([]byte, error) {
 
 // readFile is os.ReadFile with a bound: it refuses a file of more than limit bytes without reading
 // all of it.
-func readFile(path string, limit int64) ([]byte, error) {
+func readFile(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { _ = f.Close() }()
+	info, err := f.Stat() // before it is read: what is written meanwhile makes it another
+	if err != nil {
+		return nil, nil, err
+	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(data)) > limit {
-		return nil, errTooLarge
+		return nil, nil, errTooLarge
 	}
-	return data, err
+	return data, info, err
 }
 
 // unreadable says why a file was not read. It does not use the reader's own error, which may quote

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -59,6 +60,11 @@ func (t *table) credentialsFile(at fieldPath, what, path string) auth.TokenProvi
 	if !ok {
 		return nil
 	}
+	file := digest(sha256.Sum256([]byte(path + "\x00" + string(data))))
+	if same, ok := t.sources.known[file]; ok {
+		t.sources.found[file] = same
+		return same
+	}
 	const fix = "name the JSON file of a service account, of workload identity federation, or of gcloud auth application-default login"
 	if !strings.HasPrefix(strings.TrimSpace(string(data)), "{") {
 		t.wrong(at, what+": the file "+shownPath(path)+" is not JSON", fix)
@@ -77,7 +83,11 @@ func (t *table) credentialsFile(at fieldPath, what, path string) auth.TokenProvi
 			"download the file again; its line breaks are written \\n")
 		return nil
 	}
-	return fileCredentials{&namedProvider{path: path, Renewable: found}}
+	made := fileCredentials{&namedProvider{path: path, Renewable: found}}
+	if t.sources.found != nil {
+		t.sources.found[file] = made
+	}
+	return made
 }
 
 // privateKeyParses reports whether the private key of a service account can sign; it is true for

@@ -50,7 +50,7 @@
 //	ramp               = false          # after idleness, at most twice the rate every 10 s
 //	body_memory        = "256MB"        # bound of request bodies kept for another attempt
 //	memory             = "64MB"         # bound of what the router remembers
-//	locations          = []             # globs that fence the whole pool; default: all
+//	locations          = []             # globs: a fence around the whole pool; default: none
 //
 //	[router.retry]                      # after a fault of Google's
 //	initial = "1s"
@@ -81,12 +81,17 @@
 // Nothing is ignored. Unknown keys, wrong types, durations without a unit and settings that
 // contradict each other are mistakes. So is a zero where Go's zero value means the default. All
 // mistakes are reported at once, each as "file:line: what is wrong; what to write" ([Errors]). Only
-// a syntax error of TOML is reported alone, because nothing after it can be read. What works but
-// should be known is in [Config.Warnings].
+// a syntax error of TOML is reported alone, because nothing after it can be read.
+//
+// What works but should be known is in [Config.Warnings]: locations and models that were unknown
+// when this package was made, with the name that was probably meant; models that Google is about to
+// retire; orders whose overflow may leave their country or multi-region; and, with a fence
+// (locations under [router]), what lies outside it and is not used.
 //
 // # Secrets
 //
-// A key is written as "env:NAME" or "file:PATH", which are read once, together with the file. A key
-// written out works, with a warning. No error, warning or printed config shows a key: keys print as
+// A key is written as "env:NAME" or "file:PATH", which are read together with the file. [Watch] reads
+// all of it again when one of the files changes, for instance a secret that Kubernetes rotates. A
+// key written out works, with a warning. No error, warning or printed config shows a key: keys print as
 // a short hash, and messages do not quote the file.
 package config

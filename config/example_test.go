@@ -38,7 +38,7 @@ backend   = "vertex"
 locations = ["europe"]
 
 [[project.provisioned]]
-model = "gemini-2.5-flash"
+model = "gemini-3.5-flash"
 gsus  = 10
 `))
 	fmt.Println(err)

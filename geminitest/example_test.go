@@ -27,7 +27,7 @@ func Example() {
 	// they come.
 	var problem genai.APIError
 	for range 3 {
-		_, err = client.Models.GenerateContent(ctx, "gemini-2.5-flash", genai.Text("How high is the dam?"), nil)
+		_, err = client.Models.GenerateContent(ctx, "gemini-3.5-flash", genai.Text("How high is the dam?"), nil)
 		errors.As(err, &problem)
 	}
 	fmt.Println(problem.Code, problem.Status)
@@ -40,9 +40,9 @@ func Example() {
 // Scripts say what goes wrong, and when.
 func ExampleEmulator_Script() {
 	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"key-1"}}}})
-	google.Script(geminitest.Match{Model: "gemini-2.5-*"},
+	google.Script(geminitest.Match{Model: "gemini-*"},
 		geminitest.Overloaded(), // the first call fails
-		geminitest.MinuteQuota("gemini-2.5-flash", 10, time.Minute), // the second meets a quota
+		geminitest.MinuteQuota("gemini-3.5-flash", 10, time.Minute), // the second meets a quota
 		geminitest.Answer{}, // the third is served
 	)
 	for range 3 {
@@ -67,7 +67,7 @@ func ExampleStart() {
 	if err != nil {
 		panic("no client")
 	}
-	answer, err := client.Models.CountTokens(context.Background(), "gemini-2.5-flash", genai.Text("How high is the dam?"), nil)
+	answer, err := client.Models.CountTokens(context.Background(), "gemini-3.5-flash", genai.Text("How high is the dam?"), nil)
 	fmt.Println(answer.TotalTokens, err)
 	// Output: 5 <nil>
 }

@@ -5,7 +5,7 @@ import "time"
 // Order is what was bought as Provisioned Throughput: so many units (GSUs) for one model, in one
 // project and location.
 type Order struct {
-	// Model is the model of the order, as in "gemini-2.5-flash". Suffixes of versions ("-001",
+	// Model is the model of the order, as in "gemini-3.5-flash". Suffixes of versions ("-001",
 	// "-preview-09-2025") are understood.
 	Model string
 	// GSUs is the number of units bought. It decides the range in which the enforcement window

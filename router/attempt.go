@@ -226,6 +226,7 @@ func (a *attempt) header() (http.Header, error) {
 	if err := a.lease.Authorize(a.ctx, h); err != nil {
 		return nil, err
 	}
+	x.in.router.tokens.had(e.Project)
 	if e.Backend == pool.BackendVertex && x.payload.metered() {
 		switch {
 		case e.Traffic == pool.TrafficOnDemand:
@@ -322,6 +323,9 @@ func (a *attempt) failAuth(err error) result {
 		err = a.exchange.in.ctx.Err()
 	}
 	err = scrubbed(err, a.scrub)
+	if class == pool.ClassTransport {
+		a.exchange.in.router.tokens.failed(a.endpoint.Project, err)
+	}
 	a.settle(&pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Unsent: true})
 	return result{
 		lease: a.lease, class: class, unsent: true, noAuth: true,

@@ -38,6 +38,7 @@ type Router struct {
 	saver     saver
 	lookups   lookups
 	scrubbers scrubbers
+	tokens    tokenLog
 
 	reloading sync.Mutex
 	closing   sync.Once
@@ -59,6 +60,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
 		closed: make(chan struct{}),
 	}
+	r.tokens.log = o.log
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {

@@ -37,8 +37,10 @@ To try it without keys, run the emulator beside it:
   spillway emulate > spillway.toml &
   spillway serve spillway.toml
 
-SIGHUP reloads FILE. What is the same in both keeps its state, and calls under
-way continue. A file with mistakes changes nothing.
+FILE is reloaded within 10 seconds when it changes, or when a file of keys or
+credentials that it names does; SIGHUP reloads it at once. What is the same in
+both keeps its state, and calls under way continue. A file with mistakes changes
+nothing.
 
 Flags:
 
@@ -103,6 +105,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		defer close(hangups)
 		defer signal.Stop(hangups)
 		go reloadOn(hangups, rest[0], r, log)
+		watching, stop := context.WithCancel(ctx)
+		defer stop()
+		go watch(watching, cfg, r, log)
 		err = errors.Join(listenAndServe(ctx, r, *listen, *drain, stdout, log), r.Close())
 	}
 	if err != nil {

@@ -62,7 +62,7 @@ func TestHandlerPassesRefusalsOn(t *testing.T) {
 		want   int
 	}{
 		{"a wrong request", geminitest.InvalidArgument("The question makes no sense."), http.StatusBadRequest},
-		{"quota gone everywhere", geminitest.DayQuota("gemini-2.5-flash", 20, 0), http.StatusTooManyRequests},
+		{"quota gone everywhere", geminitest.DayQuota("gemini-3.5-flash", 20, 0), http.StatusTooManyRequests},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h, google := newHandler(t)

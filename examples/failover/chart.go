@@ -74,7 +74,7 @@ func onCooldown(stat pool.Stat) []string {
 		}
 	}
 	for _, e := range stat.Endpoints {
-		if e.Cooldown.Class == pool.ClassDayQuota {
+		if e.Cooldown.Class == pool.ClassDayQuota || e.Cooldown.Class == pool.ClassMinuteQuota {
 			list = append(list, fmt.Sprintf("%s, %s", e.Endpoint, e.Cooldown))
 		}
 		// The endpoints of a location share its circuit breaker.
@@ -101,12 +101,19 @@ func (c *chart) summary(calls *tally, google *geminitest.Emulator) {
 		n := calls.total[endpoint]
 		c.printf("  %s %-32s %5d  %3.0f %%\n", marks[i%len(marks)], endpoint, n, 100*float64(n)/float64(max(answered, 1)))
 	}
-	status := func(code int) int { return google.CountStatus(geminitest.Match{}, code) }
-	full := google.CountStatus(geminitest.Match{Traffic: "dedicated"}, http.StatusTooManyRequests)
 	c.printf("%d requests to Google for them. Refused were:\n", google.Count(geminitest.Match{}))
-	c.printf("  %4d with 429, of which %d by the full order; that is %.3f per call\n",
-		status(http.StatusTooManyRequests), full, float64(status(http.StatusTooManyRequests))/float64(max(answered, 1)))
-	c.printf("  %4d with 503, in the failed region\n", status(http.StatusServiceUnavailable))
-	c.printf("  %4d with 400, for the revoked key\n", status(http.StatusBadRequest))
+	refused := func(m geminitest.Match, status int, why string) {
+		if n := google.CountStatus(m, status); n > 0 {
+			c.printf("  %4d with %d%s\n", n, status, why)
+		}
+	}
+	all := google.CountStatus(geminitest.Match{}, http.StatusTooManyRequests)
+	share := fmt.Sprintf("; that is %.3f per call", float64(all)/float64(max(answered, 1)))
+	if full := google.CountStatus(geminitest.Match{Traffic: "dedicated"}, http.StatusTooManyRequests); full > 0 {
+		share = fmt.Sprintf(", of which %d by the full order", full) + share
+	}
+	refused(geminitest.Match{}, http.StatusTooManyRequests, share)
+	refused(geminitest.Match{}, http.StatusServiceUnavailable, ", in the failed region")
+	refused(geminitest.Match{}, http.StatusBadRequest, ", for the revoked key")
 	c.printf("%d calls were moved on after a refusal, unseen by their callers.\n", calls.moved)
 }

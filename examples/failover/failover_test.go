@@ -13,7 +13,7 @@ import (
 func TestStoryIsToldAndEveryCallSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
-		if err := run(t.Context(), &out); err != nil {
+		if err := run(t.Context(), &out, orders); err != nil {
 			t.Fatalf("run: %v\n%s", err, out.String())
 		}
 		told := out.String()
@@ -25,7 +25,7 @@ func TestStoryIsToldAndEveryCallSucceeds(t *testing.T) {
 				t.Errorf("%q is not told", want)
 			}
 		}
-		for name, key := range keys {
+		for name, key := range orderKeys {
 			if strings.Contains(told, key) {
 				t.Errorf("the key %s is shown", name)
 			}
@@ -78,12 +78,52 @@ func chartLines(told string) []string {
 	return bars
 }
 
-func TestReadmeShowsTheFileAsItIs(t *testing.T) {
+// TestTwoKeysServeEveryCall runs the story of two API keys.
+func TestTwoKeysServeEveryCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
+		if err := run(t.Context(), &out, keys); err != nil {
+			t.Fatalf("run: %v\n%s", err, out.String())
+		}
+		told := out.String()
+		for _, want := range []string{"minute_quota", "studio-2, key_dead", " 0 failed", "1 with 400"} {
+			if !strings.Contains(told, want) {
+				t.Errorf("%q is not told", want)
+			}
+		}
+		seconds := chartLines(told)
+		if len(seconds) != 10 {
+			t.Fatalf("%d seconds are drawn, want 10", len(seconds))
+		}
+		both := func(bar string) bool { return has(bar, "█") && has(bar, "▓") }
+		for _, tt := range []struct {
+			name   string
+			second int
+			ok     bool
+		}{
+			{"the projects share the load", 2, both(seconds[1])},
+			{"studio-2 goes on alone", 4, only(seconds[3], "▓")},
+			{"they share again", 7, both(seconds[6])},
+			{"studio-1 goes on alone", 9, only(seconds[8], "█")},
+		} {
+			if !tt.ok {
+				t.Errorf("second %d: not so: %s", tt.second, tt.name)
+			}
+		}
+		if t.Failed() {
+			t.Log("\n" + told)
+		}
+	})
+}
+
+func TestReadmeShowsTheFilesAsTheyAre(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(readme), "```toml\n"+string(file)+"```\n") {
-		t.Error("README.md does not show spillway.toml as it is; copy the file into its toml block")
+	for name, file := range map[string][]byte{"spillway.toml": ordersFile, "keys.toml": keysFile} {
+		if !strings.Contains(string(readme), "```toml\n"+string(file)+"```\n") {
+			t.Errorf("README.md does not show %s as it is; copy the file into a toml block", name)
+		}
 	}
 }

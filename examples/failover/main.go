@@ -1,17 +1,16 @@
-// Failover shows Spillway under load while one thing after another fails at Google. An order of
-// Provisioned Throughput fills up, a key is revoked, a day quota runs out, and a region fails and
-// recovers. Every call succeeds.
+// Failover shows Spillway under load while one thing after another fails at Google. Every call
+// succeeds.
 //
-//	go run ./examples/failover
+//	go run ./examples/failover        # an order fills up, a key is revoked, a quota runs out, a region fails
+//	go run ./examples/failover keys   # two API keys: a minute quota is used up, a key is revoked
 //
-// It needs no keys and no network, and takes 14 seconds. Package geminitest's emulator, in memory,
-// replaces Google. Everything else is as in a service, including the file spillway.toml. It exits
-// with status 1 if a call fails.
+// It needs no keys and no network, and takes 10 to 14 seconds. Package geminitest's emulator, in
+// memory, replaces Google. Everything else is as in a service, including the files spillway.toml
+// and keys.toml. It exits with status 1 if a call fails.
 package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -26,12 +25,17 @@ import (
 
 const model = "gemini-3.5-flash"
 
-//go:embed spillway.toml
-var file []byte
-
 func main() {
+	told := orders
+	if len(os.Args) > 1 {
+		told = keys
+	}
+	if len(os.Args) > 2 || len(os.Args) == 2 && os.Args[1] != "keys" {
+		fmt.Fprintln(os.Stderr, "usage: failover [keys]")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Stdout)
+	err := run(ctx, os.Stdout, told)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -39,13 +43,13 @@ func main() {
 	}
 }
 
-// run prints the story to out. The error says which calls failed, if any.
-func run(ctx context.Context, out io.Writer) error {
-	google := newGoogle()
+// run prints a story to out. The error says which calls failed, if any.
+func run(ctx context.Context, out io.Writer, told story) error {
+	google := told.google()
 
 	// A service writes spillway.Open(ctx, "spillway.toml") for these lines. Here the program embeds
 	// the file, a table replaces the environment, and the emulator replaces the network.
-	cfg, err := config.Parse("spillway.toml", file, config.WithEnv(lookup))
+	cfg, err := config.Parse("spillway.toml", told.file, config.WithEnv(told.lookup))
 	if err != nil {
 		return err
 	}
@@ -66,10 +70,10 @@ func run(ctx context.Context, out io.Writer) error {
 		traffic.run(ctx)
 	}()
 
-	acts := story(google, traffic)
+	acts := told.acts(google, traffic)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	for elapsed := range int(length / time.Second) {
+	for elapsed := range int(told.length / time.Second) {
 		for _, a := range acts {
 			if a.at == time.Duration(elapsed)*time.Second {
 				a.happens()
