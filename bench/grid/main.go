@@ -1,0 +1,65 @@
+// Command grid breaks projects in every way, at every place, under every kind of call, and measures
+// what callers see of it.
+//
+//	go -C bench run ./grid [-only regexp] [-twentieth] [-failing]
+//
+// It prints a line for each case and the bounds that do not hold, then a table by fault and
+// scenario, and fails if a bound does not hold. Time is virtual: the router is the real one, in
+// bubbles of testing/synctest, over an emulator of the least.
+//
+// In a cell of the grid, project A has the fault and project B is well. Calls come five a second for
+// two minutes. "to A" is the share of the requests after the first ten seconds that went to A and
+// met the fault. A call that failed took for ever.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/spillway-go/spillway/internal/grid"
+)
+
+func main() {
+	pattern := flag.String("only", "", "only cases whose name matches this regular expression")
+	twentieth := flag.Bool("twentieth", false, "only the twentieth that go test plays")
+	failing := flag.Bool("failing", false, "print only the cases that break a bound")
+	testing.Init() // synctest.Test wants a *testing.T, and testing.Main, which makes one, its flags
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: go -C bench run ./grid [-only REGEXP] [-twentieth] [-failing]")
+	}
+	flag.Parse()
+	only, err := regexp.Compile(*pattern)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "grid: -only:", err)
+		os.Exit(2)
+	}
+	all := grid.All()
+	if *twentieth {
+		all = grid.Twentieth()
+	}
+	var cases []grid.Case
+	for _, c := range all {
+		if only.MatchString(c.Name) {
+			cases = append(cases, c)
+		}
+	}
+	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
+		Name: "grid", F: func(t *testing.T) {
+			p := &printer{to: os.Stdout, onlyFailing: *failing}
+			t.Run("cases", func(t *testing.T) {
+				for _, c := range cases {
+					t.Run(c.Name, func(t *testing.T) {
+						t.Parallel()
+						p.print(c, c.Run(t))
+					})
+				}
+			})
+			if p.table(os.Stdout) > 0 {
+				t.Fail()
+			}
+		},
+	}}, nil, nil)
+}
