@@ -48,7 +48,8 @@ func main() {
 	}
 	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{
 		Name: "grid", F: func(t *testing.T) {
-			p := &printer{to: os.Stdout, onlyFailing: *failing}
+			p := newPrinter(os.Stdout, cases)
+			p.onlyFailing = *failing
 			t.Run("cases", func(t *testing.T) {
 				for _, c := range cases {
 					t.Run(c.Name, func(t *testing.T) {
@@ -57,7 +58,7 @@ func main() {
 					})
 				}
 			})
-			if p.table(os.Stdout) > 0 {
+			if p.table() > 0 {
 				t.Fail()
 			}
 		},

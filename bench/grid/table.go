@@ -14,19 +14,29 @@ import (
 // printer prints what the cases came to, and sums it up.
 type printer struct {
 	onlyFailing bool
+	groups      []string // in the order of the table
 
-	mu     sync.Mutex
-	to     io.Writer
-	groups []string // in the order in which they came
-	sums   map[string]*sum
+	mu   sync.Mutex
+	to   io.Writer
+	sums map[string]*sum
+}
+
+func newPrinter(to io.Writer, cases []grid.Case) *printer {
+	p := &printer{to: to, sums: map[string]*sum{}}
+	for _, c := range cases {
+		if p.sums[c.Group] == nil {
+			p.groups = append(p.groups, c.Group)
+			p.sums[c.Group] = &sum{}
+		}
+	}
+	return p
 }
 
 // sum is what the cases of a group came to.
 type sum struct {
-	cases, broken      int
-	failed, toA        float64 // the worst shares
-	p95                time.Duration
-	first, firstBroken string // bound that does not hold, and its case
+	cases, broken int
+	failed, toA   float64 // the worst shares
+	p95           time.Duration
 }
 
 // print prints a case.
@@ -39,54 +49,34 @@ func (p *printer) print(c grid.Case, o grid.Outcome) {
 	}
 	if len(o.Broken) > 0 || !p.onlyFailing {
 		_, _ = fmt.Fprintf(p.to, "%s %s: %d of %d failed, %d of %d to A, p50 %s, p95 %s\n",
-			verdict, c.Name, o.Failed, o.Calls, o.ToA, o.Requests, short(o.P50), short(o.P95))
+			verdict, c.Name, o.Failed, o.Calls, o.ToA, o.Requests, grid.Short(o.P50), grid.Short(o.P95))
 	}
 	for _, b := range o.Broken {
 		_, _ = fmt.Fprintf(p.to, "     %s\n", strings.ReplaceAll(b, "\n", " "))
 	}
-	if p.sums == nil {
-		p.sums = map[string]*sum{}
-	}
-	s := p.sums[c.Group]
-	if s == nil {
-		s = &sum{}
-		p.sums[c.Group] = s
-		p.groups = append(p.groups, c.Group)
-	}
-	s.add(c, o)
+	p.sums[c.Group].add(o)
 }
 
-func (s *sum) add(c grid.Case, o grid.Outcome) {
+func (s *sum) add(o grid.Outcome) {
 	s.cases++
 	s.failed, s.toA, s.p95 = max(s.failed, o.FailedShare()), max(s.toA, o.ShareToA()), max(s.p95, o.P95)
-	if len(o.Broken) == 0 {
-		return
-	}
-	if s.broken++; s.broken == 1 {
-		s.first, s.firstBroken = c.Name, o.Broken[0]
+	if len(o.Broken) > 0 {
+		s.broken++
 	}
 }
 
 // table prints a row for each group and returns how many cases break a bound.
-func (p *printer) table(to io.Writer) (broken int) {
+func (p *printer) table() (broken int) {
 	cases := 0
-	_, _ = fmt.Fprintln(to)
-	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(p.to)
+	w := tabwriter.NewWriter(p.to, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "fault or scenario\tcases\tbroken\tworst failed\tworst to A\tworst p95")
 	for _, g := range p.groups {
 		s := p.sums[g]
 		cases, broken = cases+s.cases, broken+s.broken
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.1f %%\t%.1f %%\t%s\n", g, s.cases, s.broken, 100*s.failed, 100*s.toA, short(s.p95))
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%.1f %%\t%.1f %%\t%s\n", g, s.cases, s.broken, 100*s.failed, 100*s.toA, grid.Short(s.p95))
 	}
 	_ = w.Flush()
-	_, _ = fmt.Fprintf(to, "%d cases, %d of them break a bound\n", cases, broken)
+	_, _ = fmt.Fprintf(p.to, "%d cases, %d of them break a bound\n", cases, broken)
 	return broken
-}
-
-// short is a time to read.
-func short(d time.Duration) string {
-	if d > time.Hour {
-		return "never"
-	}
-	return d.Round(time.Millisecond).String()
 }

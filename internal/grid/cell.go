@@ -84,7 +84,7 @@ func (c *cell) projects() []pool.Project {
 }
 
 func (c *cell) breaks(q *query) *answer {
-	if q.project != "a" || c.fault.tool && !usesTool(q) {
+	if q.project != "a" || c.fault.answers(q.backend) == nil || c.fault.tool && !usesTool(q) {
 		return nil
 	}
 	return c.fault.answerOf(q, c.variant)

@@ -92,6 +92,11 @@ func serverFaults() []*fault {
 		both("HTML 200",
 			page(http.StatusOK, "Sign in to the network"),
 			page(http.StatusOK, "Checking your browser")),
+		both("200 without answer",
+			answer{status: http.StatusOK},
+			answer{status: http.StatusOK, body: `{"status":"ok"}`},
+			answer{status: http.StatusNoContent},
+			page(http.StatusFound, "302 Moved")),
 		both("HTML 403", page(http.StatusForbidden, sorry), page(http.StatusForbidden, "403 Forbidden")),
 	}
 }

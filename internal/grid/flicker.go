@@ -85,7 +85,7 @@ func (f flicker) run(t *testing.T) Outcome {
 	o.want(len(added) > 0, "no call met the fault and was served")
 	const most = 20 * time.Millisecond
 	extra := quantile(added, 0.5)
-	o.want(extra < most, "a fault adds %v in the median beyond its attempt, want under %v", extra, most)
+	o.want(extra < most, "a fault adds %s in the median beyond its attempt, want under %v", Short(extra), most)
 	o.wantNoCanary(seen)
 	return o
 }

@@ -10,6 +10,14 @@ import (
 // forever is how long a call took that failed.
 const forever = time.Duration(math.MaxInt64)
 
+// Short is a duration as people read it, of a call that may have failed.
+func Short(d time.Duration) string {
+	if d == forever {
+		return "never"
+	}
+	return d.Round(time.Millisecond).String()
+}
+
 // judge counts calls.
 func judge(calls []*call) Outcome {
 	o := Outcome{Calls: len(calls)}
@@ -49,7 +57,7 @@ func (o *Outcome) wantFailed(calls []*call, most float64) {
 			continue
 		}
 		if failed++; why == "" {
-			why = fmt.Sprintf("call %d after %v: %s", c.n, c.took, c.failed)
+			why = fmt.Sprintf("call %d after %s: %s", c.n, Short(c.took), c.failed)
 		}
 	}
 	o.want(share(failed, len(calls)) <= most, "%d of %d calls failed, want at most %.1f %%; %s", failed, len(calls), most*100, why)

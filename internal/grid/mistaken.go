@@ -45,7 +45,7 @@ func (m muddle) run(t *testing.T) Outcome {
 	good, seen := m.play(t, wrongCalls)
 	before, o := judge(alone), judge(good)
 	o.wantFailed(good, 0)
-	o.want(float64(o.P95) <= 1.1*float64(before.P95), "p95 is %v, and %v without the wrong calls", o.P95, before.P95)
+	o.want(float64(o.P95) <= 1.1*float64(before.P95), "p95 is %s, and %s without the wrong calls", Short(o.P95), Short(before.P95))
 	o.wantNoCanary(seen)
 	return o
 }

@@ -98,7 +98,7 @@ func (s outage) run(t *testing.T) Outcome {
 		most = 1500 * time.Millisecond
 		o.wantFailed(calls[time.Second/between:], 0)
 	}
-	o.want(o.P95 < most, "p95 is %v, want under %v", o.P95, most)
+	o.want(o.P95 < most, "p95 is %s, want under %v", Short(o.P95), most)
 	o.wantNoCanary(seen)
 	return o
 }

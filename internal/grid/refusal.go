@@ -10,7 +10,7 @@ func info(reason, domain, metadata string) string {
 
 // refusals are those that are not about quota.
 func refusals() []*fault {
-	return []*fault{notFound(), notReady(), unauthenticated()}
+	return []*fault{notFound(), notReady(), unauthenticated(), forbidden()}
 }
 
 func notFound() *fault {
@@ -59,5 +59,29 @@ func unauthenticated() *fault {
 		name:   "401",
 		gemini: []answer{because("ACCESS_TOKEN_TYPE_UNSUPPORTED"), because("ACCOUNT_STATE_INVALID"), because("CREDENTIALS_MISSING")},
 		vertex: []answer{because("ACCESS_TOKEN_EXPIRED"), because("ACCOUNT_STATE_INVALID"), refused(http.StatusUnauthorized, "UNAUTHENTICATED", message)},
+	}
+}
+
+func forbidden() *fault {
+	denied := func(message string, details ...string) answer {
+		return refused(http.StatusForbidden, "PERMISSION_DENIED", message, details...)
+	}
+	plain := denied("The caller does not have permission")
+	suspended := denied("Permission denied: Consumer 'projects/000000000000' has been suspended.",
+		info("CONSUMER_SUSPENDED", "googleapis.com", `"consumer":"projects/000000000000","containerInfo":"projects/000000000000"`))
+	return &fault{
+		name: "403",
+		gemini: []answer{
+			plain, suspended,
+			denied("Requests to this API generativelanguage.googleapis.com method "+
+				"google.ai.generativelanguage.v1beta.GenerativeService.GenerateContent are blocked.",
+				info("API_KEY_SERVICE_BLOCKED", "googleapis.com", `"consumer":"projects/000000000000"`)),
+		},
+		vertex: []answer{
+			plain, suspended,
+			denied("Permission 'aiplatform.endpoints.predict' denied on resource "+
+				"'//aiplatform.googleapis.com/projects/a/locations/global/publishers/google/models/MODEL' (or it may not exist).",
+				info("IAM_PERMISSION_DENIED", "aiplatform.googleapis.com", `"permission":"aiplatform.endpoints.predict"`)),
+		},
 	}
 }
