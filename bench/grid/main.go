@@ -17,6 +17,9 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"runtime"
+	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/spillway-go/spillway/internal/grid"
@@ -28,7 +31,7 @@ func main() {
 	failing := flag.Bool("failing", false, "print only the cases that break a bound")
 	testing.Init() // synctest.Test wants a *testing.T, and testing.Main, which makes one, its flags
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: go -C bench run ./grid [-only REGEXP] [-twentieth] [-failing]")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "usage: go -C bench run ./grid [-only REGEXP] [-twentieth] [-failing]")
 	}
 	flag.Parse()
 	only, err := regexp.Compile(*pattern)
@@ -50,17 +53,27 @@ func main() {
 		Name: "grid", F: func(t *testing.T) {
 			p := newPrinter(os.Stdout, cases)
 			p.onlyFailing = *failing
-			t.Run("cases", func(t *testing.T) {
-				for _, c := range cases {
-					t.Run(c.Name, func(t *testing.T) {
-						t.Parallel()
-						p.print(c, c.Run(t))
-					})
-				}
-			})
-			if p.table() > 0 {
+			run(t, cases, p.print)
+			if !p.table() {
 				t.Fail()
 			}
 		},
 	}}, nil, nil)
+}
+
+// run plays the cases in their order, one on each processor at a time.
+func run(t *testing.T, cases []grid.Case, done func(grid.Case, grid.Outcome)) {
+	t.Helper()
+	var next atomic.Int64
+	t.Run("cases", func(t *testing.T) {
+		for worker := range runtime.GOMAXPROCS(0) {
+			t.Run(strconv.Itoa(worker), func(t *testing.T) {
+				t.Parallel()
+				for i := next.Add(1) - 1; i < int64(len(cases)); i = next.Add(1) - 1 {
+					c := cases[i]
+					t.Run(c.Name, func(t *testing.T) { done(c, c.Run(t)) })
+				}
+			})
+		}
+	})
 }

@@ -16,16 +16,17 @@ import (
 
 // call is one call of a client, and what became of it.
 type call struct {
-	n        int
-	at       time.Duration
-	deadline time.Duration // zero: none that the router can see
-	dialect  pool.Backend
-	stream   bool
-	path     string // in place of the usual one
-	get      bool
-	body     string
-	signs    func(q *query) string // the signature of an answer; nil: none
-	mistake  *mistake
+	n         int
+	at        time.Duration
+	deadline  time.Duration // zero: none that the router can see
+	dialect   pool.Backend
+	stream    bool
+	path      string // in place of the usual one
+	get       bool
+	locations string // Spillway-Locations
+	body      string
+	signs     func(q *query) string // the signature of an answer; nil: none
+	mistake   *mistake
 
 	took   time.Duration
 	failed string // why; empty: it did not
@@ -93,10 +94,16 @@ func (c *call) request(ctx context.Context) (*http.Request, error) {
 		body = strings.NewReader(c.body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, host+path, body)
-	if err == nil && !c.get {
+	if err != nil {
+		return nil, err
+	}
+	if !c.get {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	return req, err
+	if c.locations != "" {
+		req.Header.Set("Spillway-Locations", c.locations)
+	}
+	return req, nil
 }
 
 // pathTo is the beginning of every path. Version "" is the usual one.
@@ -183,13 +190,13 @@ const (
 	callCount = 600
 )
 
-// line makes n calls, one every gap, give or take a quarter of it, from a moment on.
-func line(n int, from, gap time.Duration, shape func(c *call)) []*call {
+// line makes n calls, one every gap, give or take a quarter of it.
+func line(n int, gap time.Duration, shape func(c *call)) []*call {
 	rng := rand.New(rand.NewPCG(uint64(n), 5))
 	calls := make([]*call, n)
 	for i := range calls {
 		jitter := time.Duration((rng.Float64() - 0.5) * float64(gap) / 2)
-		calls[i] = &call{n: i, at: max(from+time.Duration(i)*gap+jitter, 0), body: prompt("Why dams?", "")}
+		calls[i] = &call{n: i, at: max(time.Duration(i)*gap+jitter, 0), body: prompt("Why dams?", "")}
 		shape(calls[i])
 	}
 	return calls

@@ -26,6 +26,7 @@ type Outcome struct {
 	Requests, ToA int
 	P50, P95      time.Duration // a call that failed took for ever
 	Broken        []string      // the bounds that do not hold
+	Leaks         []string      // the places where a credential was
 }
 
 // FailedShare is the share of the calls that failed.
@@ -45,7 +46,7 @@ func share(part, whole int) float64 {
 func All() []Case {
 	var all []Case
 	for _, scenario := range []func() []Case{
-		cells, outages, silences, mistaken, flickers, signatures, canaries,
+		cells, outages, silences, mistaken, flickers, signatures, canaries, fences,
 	} {
 		all = append(all, scenario()...)
 	}

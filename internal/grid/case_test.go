@@ -56,7 +56,7 @@ func TestTheWatchFindsACredentialOncePerPlace(t *testing.T) {
 	w.look("body", "again: AQ."+canary+"-a-1")
 	w.look("log", "nothing")
 	found := w.found()
-	if len(found) != 1 || !strings.Contains(found[0], "in body") {
+	if len(found) != 1 || !strings.Contains(found[0], "body: ") {
 		t.Errorf("found %q", found)
 	}
 }
@@ -67,8 +67,8 @@ func TestAPoolThatIsWellHoldsEveryBound(t *testing.T) {
 		for _, stream := range []bool{false, true} {
 			c := &cell{fault: &fault{name: "none"}, place: p, stream: stream, deadline: 2 * time.Second}
 			o := c.run(t)
-			if o.Calls != callCount || o.Requests < callCount/2 || len(o.Broken) > 0 {
-				t.Errorf("%s: %d calls, %d requests, %q", c.name(), o.Calls, o.Requests, o.Broken)
+			if o.Calls != callCount || o.Requests < callCount/2 || len(o.Broken) > 0 || len(o.Leaks) > 0 {
+				t.Errorf("%s: %d calls, %d requests, %q", c.name(), o.Calls, o.Requests, append(o.Broken, o.Leaks...))
 			}
 		}
 	}

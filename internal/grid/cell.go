@@ -91,7 +91,7 @@ func (c *cell) breaks(q *query) *answer {
 }
 
 func (c *cell) calls(dialect pool.Backend) []*call {
-	return line(callCount, 0, between, func(k *call) {
+	return line(callCount, between, func(k *call) {
 		k.deadline, k.stream, k.dialect = c.deadline, c.stream, dialect
 		text, more := "Why dams?", ""
 		if c.differ {
@@ -116,7 +116,7 @@ func (c *cell) run(t *testing.T) Outcome {
 		o.Requests, o.ToA = w.google.requests, w.google.toA
 		c.bounds(&o, calls, w.google.wellA)
 	})
-	o.wantNoCanary(seen)
+	o.Leaks = seen.found()
 	return o
 }
 
@@ -130,13 +130,13 @@ func (c *cell) bounds(o *Outcome, calls []*call, wellA int) {
 	a := c.place.a("a")
 	if rare := c.fault.atLeast(a.Backend); rare > 0 {
 		most := int((callCount*between-warmUp)/rare) + 1
-		o.want(o.ToA <= most, "%d requests to A after %v, want at most %d: one in %v", o.ToA, warmUp, most, rare)
+		o.wantf(o.ToA <= most, "%d requests to A after %v, want at most %d: one in %v", o.ToA, warmUp, most, rare)
 	} else {
-		o.want(o.ShareToA() <= 0.05, "%d of %d requests to A after %v, want at most 5 %%", o.ToA, o.Requests, warmUp)
+		o.wantf(o.ShareToA() <= 0.05, "%d of %d requests to A after %v, want at most 5 %%", o.ToA, o.Requests, warmUp)
 	}
 	if c.fault.tool && c.place.name != "vertex, B on gemini" && c.place.name != "gemini, B on vertex" {
 		plain := (callCount - int(warmUp/between)) / 2
-		o.want(wellA*10 >= plain, "A served %d of the %d calls without a tool, want a tenth or more", wellA, plain)
+		o.wantf(wellA*10 >= plain, "A served %d of the %d calls without a tool, want a tenth or more", wellA, plain)
 	}
 }
 

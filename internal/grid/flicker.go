@@ -68,7 +68,7 @@ func (f flicker) run(t *testing.T) Outcome {
 	cfg := router.Config{MaxWait: wait(f.wait)}
 	projects := []pool.Project{f.place.a("a"), f.place.a("b")}
 	seen := setup{projects: projects, cfg: cfg, rule: f.breaks}.play(t, func(w *world) {
-		calls = line(flickerCalls, 0, between, func(c *call) {
+		calls = line(flickerCalls, between, func(c *call) {
 			c.deadline, c.stream, c.dialect = flickerDeadline, f.stream, w.router.Backend()
 			c.body = prompt(fmt.Sprintf("Why dam %d?", c.n), "")
 		})
@@ -82,10 +82,10 @@ func (f flicker) run(t *testing.T) Outcome {
 			added = append(added, c.took-c.faults-c.sound)
 		}
 	}
-	o.want(len(added) > 0, "no call met the fault and was served")
+	o.wantf(len(added) > 0, "no call met the fault and was served")
 	const most = 20 * time.Millisecond
 	extra := quantile(added, 0.5)
-	o.want(extra < most, "a fault adds %s in the median beyond its attempt, want under %v", Short(extra), most)
-	o.wantNoCanary(seen)
+	o.wantf(extra < most, "a fault adds %s in the median beyond its attempt, want under %v", Short(extra), most)
+	o.Leaks = seen.found()
 	return o
 }

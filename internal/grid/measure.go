@@ -42,8 +42,8 @@ func quantile(all []time.Duration, q float64) time.Duration {
 	return all[min(int(q*float64(len(all))), len(all)-1)]
 }
 
-// want notes a bound that does not hold.
-func (o *Outcome) want(holds bool, format string, args ...any) {
+// wantf notes a bound that does not hold.
+func (o *Outcome) wantf(holds bool, format string, args ...any) {
 	if !holds {
 		o.Broken = append(o.Broken, fmt.Sprintf(format, args...))
 	}
@@ -60,8 +60,5 @@ func (o *Outcome) wantFailed(calls []*call, most float64) {
 			why = fmt.Sprintf("call %d after %s: %s", c.n, Short(c.took), c.failed)
 		}
 	}
-	o.want(share(failed, len(calls)) <= most, "%d of %d calls failed, want at most %.1f %%; %s", failed, len(calls), most*100, why)
+	o.wantf(share(failed, len(calls)) <= most, "%d of %d calls failed, want at most %.1f %%; %s", failed, len(calls), most*100, why)
 }
-
-// wantNoCanary adds what the watch saw.
-func (o *Outcome) wantNoCanary(w *watch) { o.Broken = append(o.Broken, w.found()...) }

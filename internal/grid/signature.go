@@ -100,9 +100,9 @@ func (s talk) run(t *testing.T) Outcome {
 			first = fmt.Sprintf("conversation %d, %s", i, why)
 		}
 	}
-	o.want(died == 0, "%d of %d conversations died of a signature, want 0; %s", died, o.Calls, first)
-	o.want(2*o.Failed < o.Calls, "%d of %d conversations did not end well", o.Failed, o.Calls)
-	o.wantNoCanary(seen)
+	o.wantf(died == 0, "%d of %d conversations died of a signature, want 0; %s", died, o.Calls, first)
+	o.wantf(2*o.Failed < o.Calls, "%d of %d conversations did not end well", o.Failed, o.Calls)
+	o.Leaks = seen.found()
 	return o
 }
 

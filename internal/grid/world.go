@@ -3,7 +3,6 @@ package grid
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,10 +24,11 @@ type world struct {
 
 // setup is what a world is made of.
 type setup struct {
-	projects []pool.Project
-	cfg      router.Config
-	rule     rule
-	state    bool // keep a state file
+	projects  []pool.Project
+	locations []string // that may be used; nil: all
+	cfg       router.Config
+	rule      rule
+	state     bool // keep a state file
 }
 
 // play makes a world in a bubble of its own, and looks for canaries in its log, state and status
@@ -44,18 +44,17 @@ func (s setup) play(t *testing.T, f func(w *world)) *watch {
 		}
 		w := &world{start: time.Now(), canaries: seen}
 		w.google = &google{start: w.start, rule: s.rule}
-		r, err := router.New(pool.Config{Projects: s.projects}, s.cfg, router.WithTransport(w.google), router.WithLogger(logger))
+		r, err := router.New(pool.Config{Projects: s.projects, Locations: s.locations}, s.cfg, router.WithTransport(w.google), router.WithLogger(logger))
 		if err != nil {
 			t.Fatal(err)
 		}
 		w.router = r
 		f(w)
-		stat := r.Stat()
-		status, err := json.Marshal(stat)
+		status, err := json.Marshal(any(r.Stat()))
 		if err != nil {
 			t.Fatal(err)
 		}
-		seen.look("status", string(status)+fmt.Sprintf("%+v", stat))
+		seen.look("status", string(status))
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
