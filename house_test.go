@@ -61,6 +61,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota"}},
+	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 
 	// The emulator shares no code with what it tests.
