@@ -41,11 +41,11 @@ var house = []room{
 		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
-	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field"}},
+	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
 		"quota", "breaker", "store",
-		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field",
+		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential",
 	}},
 
 	// The arithmetic knows none of the others.

@@ -108,17 +108,17 @@ type versionProof struct {
 func (e *entry) proofFor(version string) *evidence {
 	for {
 		known := e.versions.Load()
-		var all []*versionProof
-		if known != nil {
-			all = *known
+		if known == nil {
+			e.versions.CompareAndSwap(nil, &[]*versionProof{{version: version}})
+			continue
 		}
-		for _, v := range all {
+		for _, v := range *known {
 			if v.version == version {
 				return &v.evidence
 			}
 		}
-		all = append(slices.Clone(all), &versionProof{version: version})
-		e.versions.CompareAndSwap(known, &all)
+		more := append(slices.Clone(*known), &versionProof{version: version})
+		e.versions.CompareAndSwap(known, &more)
 	}
 }
 
