@@ -62,6 +62,14 @@
 //	google.SetOutage(geminitest.Outage{Location: "eu", Hang: true})
 //	google.Revoke("key-1")
 //
+// What is not Google's has answers of its own: [Page] is HTML with any status, [Blank] a status
+// without a body, [Healthy] a 200 that is no answer, [Redirect] a 3xx; [Stall], [Pings] and
+// [ConnectionReset] break the answer after its header, some bytes or some events. A [Match] says
+// whose calls they meet, so that one of two projects, locations, models or methods is broken and
+// the other is not:
+//
+//	google.Keep(geminitest.Match{Project: "a", Method: "generateContent"}, geminitest.Stall().AfterBytes(1))
+//
 // # What was asked
 //
 // [Emulator.Requests] lists what came in, [Emulator.Count] and [Emulator.CountStatus] count it,
