@@ -52,6 +52,14 @@
 // A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
 // cached without being asked to.
 //
+// # Thought signatures
+//
+// The answer to a call with a thinkingConfig that makes the model think, or with a function that it
+// must call (functionCallingConfig.mode ANY), ends in a part with a thoughtSignature. A prompt with
+// a signature that the other back end has made gets 400 "Corrupted thought signature."; Google's
+// placeholder skip_thought_signature_validator is taken by both, and
+// context_engineering_is_the_way_to_go by the Gemini Developer API.
+//
 // # What goes wrong
 //
 // [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all

@@ -23,12 +23,20 @@ type candidate struct {
 }
 
 type content struct {
-	Parts []textPart `json:"parts,omitempty"`
-	Role  string     `json:"role,omitempty"`
+	Parts []part `json:"parts,omitempty"`
+	Role  string `json:"role,omitempty"`
 }
 
-type textPart struct {
-	Text string `json:"text"`
+// part is a text or a call of a function.
+type part struct {
+	Text             *string       `json:"text,omitempty"`
+	FunctionCall     *functionCall `json:"functionCall,omitempty"`
+	ThoughtSignature string        `json:"thoughtSignature,omitempty"`
+}
+
+type functionCall struct {
+	Name string         `json:"name"`
+	Args map[string]any `json:"args"`
 }
 
 // usage is usageMetadata. Without counts it has only the traffic type, as in the first events of a
@@ -76,6 +84,8 @@ type saying struct {
 	thoughts int // tokens
 	tokens   int // of text
 	text     string
+	function string // to call in place of a text
+	signer   string // the back end that signs the answer; "" for none
 	finish   string
 }
 
@@ -90,7 +100,28 @@ func (e *Emulator) say(c call, asked prompt) saying {
 		s.finish = "MAX_TOKENS"
 	}
 	s.text = text(c.model, asked.digest, s.tokens)
+	s.function = asked.function
+	if asked.signed || s.function != "" {
+		s.signer = c.backend
+	}
 	return s
+}
+
+// parts are what an event has to say. The last of a signed answer has the signature, and no text if
+// there is none left. A function is called in the last.
+func (s saying) parts(candidate, from, to int, last bool) []part {
+	var parts []part
+	switch {
+	case s.function != "" && last:
+		parts = []part{{FunctionCall: &functionCall{s.function, map[string]any{}}}}
+	case s.function == "" && (from < to || last && s.signer != ""):
+		piece := s.text[min(from*bytesPerToken, len(s.text)):min(to*bytesPerToken, len(s.text))]
+		parts = []part{{Text: &piece}}
+	}
+	if last && s.signer != "" {
+		parts[0].ThoughtSignature = sign(s.signer, s.text+"\x00"+s.function+"\x00"+itoa(candidate))
+	}
+	return parts
 }
 
 // event is a response with the text from one token to another; the last has the reason why it ends.
@@ -99,10 +130,7 @@ func (s saying) event(asked prompt, from, to int, last bool) response {
 	for i := range asked.candidates {
 		var next candidate
 		next.Index, next.Content.Role = i, "model"
-		if from < to {
-			piece := s.text[from*bytesPerToken : min(to*bytesPerToken, len(s.text))]
-			next.Content.Parts = []textPart{{piece}}
-		}
+		next.Content.Parts = s.parts(i, from, to, last)
 		if last {
 			next.FinishReason = s.finish
 		}
