@@ -152,7 +152,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.journal.done()
 
 	limit := int64(maxBody)
-	if c.session != "" {
+	if c.upload {
 		limit = maxFile
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))

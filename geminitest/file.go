@@ -19,7 +19,7 @@ var fileName = regexp.MustCompile(`^files/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // startFile begins the upload of a file.
 func (e *Emulator) startFile(p *reply, c call, body []byte) *Answer {
-	in, refused := readObject(body)
+	in, whole, refused := readUpload(c, body)
 	if refused != nil {
 		return refused
 	}
@@ -33,7 +33,7 @@ func (e *Emulator) startFile(p *reply, c call, body []byte) *Answer {
 	if _, taken := e.resources.get(time.Now(), name); taken {
 		return new(fault(409, "ALREADY_EXISTS", "Requested entity already exists"))
 	}
-	return e.startUpload(p, c, func(c call, mimeType string, content []byte) (any, *Answer) {
+	return e.startUpload(p, c, whole, func(c call, mimeType string, content []byte) (any, *Answer) {
 		fields := map[string]any{"source": "UPLOADED"}
 		if title := meta.text("displayName"); title != "" {
 			fields["displayName"] = title

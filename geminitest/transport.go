@@ -164,7 +164,11 @@ func (m *memory) writeHeaderLocked(status int) {
 	if m.status != 0 || m.err != nil {
 		return
 	}
-	m.status, m.sent = status, m.header.Clone()
+	m.status, m.sent = status, http.Header{}
+	for name, values := range m.header { // whatever its spelling, as a client of net/http reads it
+		name = http.CanonicalHeaderKey(name)
+		m.sent[name] = append(m.sent[name], values...)
+	}
 	m.release()
 }
 
