@@ -49,6 +49,9 @@
 //	google.SetState("files/abc", "PROCESSING")
 //	fmt.Println(google.Resources(), google.OpenUploads(), google.CountWrongOwner(geminitest.Match{}))
 //
+// Videos and the results of batches are downloaded in two hops, as Google has it: /v1beta/files/x:download
+// answers 302 to /download/v1beta/files/x:download, and both want the key.
+//
 // A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
 // cached without being asked to.
 //

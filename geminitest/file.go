@@ -108,21 +108,41 @@ func (e *Emulator) registerFiles(c call, in object) (any, *Answer) {
 	return map[string]any{"files": shown}, nil
 }
 
-// downloadFile answers with the content of a generated file. What was uploaded cannot be
-// downloaded, and without alt=media there is nothing to it.
-func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
-	r, refused := e.find(c, c.resource)
-	switch {
-	case refused != nil:
+// redirectDownload sends the caller to where the content of a generated file is, which wants the
+// key again.
+func (e *Emulator) redirectDownload(p *reply, c call, _ []byte) *Answer {
+	if _, refused := e.downloadable(c); refused != nil {
 		return refused
-	case c.query.Get("alt") != "media":
-		return new(InvalidArgument("Downloads want alt=media."))
-	case r.fields["source"] != "GENERATED":
-		return new(InvalidArgument("The File " + r.id() + " was not generated and cannot be downloaded."))
+	}
+	location := c.base + "/download" + c.path + "?" + c.query.Encode()
+	p.refuse(Redirect(302, location))
+	return nil
+}
+
+// downloadFile answers with the content of a generated file.
+func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
+	r, refused := e.downloadable(c)
+	if refused != nil {
+		return refused
 	}
 	mimeType, _ := r.fields["mimeType"].(string)
 	p.whole(200, mimeType, r.content)
 	return nil
+}
+
+// downloadable finds the file of the path. What was uploaded cannot be downloaded, and without
+// alt=media there is nothing to it.
+func (e *Emulator) downloadable(c call) (record, *Answer) {
+	r, refused := e.find(c, c.resource)
+	switch {
+	case refused != nil:
+		return r, refused
+	case c.query.Get("alt") != "media":
+		return r, new(InvalidArgument("Downloads want alt=media."))
+	case r.fields["source"] != "GENERATED":
+		return r, new(InvalidArgument("The File " + r.id() + " was not generated and cannot be downloaded."))
+	}
+	return r, nil
 }
 
 // showsFile checks the URI of a file in a prompt. One of the Files API must be the caller's and

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -249,7 +250,7 @@ func TestHeadersAreReadInGosSpellingInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if resp.Header.Get("X-Goog-Upload-URL") == "" || resp.Header.Get("X-GUploader-UploadID") == "" {
+	if resp.Header.Get("X-Goog-Upload-Url") == "" || resp.Header.Get("X-Guploader-Uploadid") == "" {
 		t.Errorf("got %q", resp.Header)
 	}
 }
@@ -260,9 +261,7 @@ func TestFilesComeInOneRequestOfTwoParts(t *testing.T) {
 		"--b\r\nContent-Type: text/plain\r\n\r\nhigh\r\nwater\r\n--b--\r\n"
 	send := func(google http.RoundTripper, header http.Header, query, body string) reply {
 		r := ask{key: "key-a", url: studio + "/upload/v1beta/files" + query, body: body}.request(t.Context())
-		for name, values := range header {
-			r.Header[name] = values
-		}
+		maps.Copy(r.Header, header)
 		resp, err := google.RoundTrip(r)
 		if err != nil {
 			t.Fatal(err)
