@@ -50,15 +50,26 @@ type Project struct {
 // Limit is a quota of one project, kept for every model apart. Every limit whose glob fits is
 // enforced.
 //
+// A limit with a Tool or a Method counts the calls with that tool, or of that method, and no other.
+// Its 429 does not say so: a tool's names no quota at all ([ToolQuota]), a method's is bare
+// ([QuotaUnknown]).
+//
 // On the Gemini Developer API all three are enforced. On Vertex AI a limit holds for on-demand
 // traffic, location by location, as the per-base-model quotas of older models do; there is no daily
 // one.
 type Limit struct {
-	Model string // glob; default "*"
-	RPM   int    // requests in a minute; 0: unlimited, negative: this project has no quota for the model at all ("limit: 0")
-	TPM   int    // input tokens in a minute; 0: unlimited, negative: as for RPM
-	RPD   int    // requests in a day of America/Los_Angeles; 0: unlimited, negative: as for RPM
-	Paid  bool   // answer as a paid tier does: its quota ids, and a truthful retry delay for the day. Default: free tier
+	Model  string // glob; default "*"
+	Tool   string // as in [Match]
+	Method string // as in [Match]: one that a model answers at once, or such as "batches.create"
+
+	RPM  int  // requests in a minute; 0: unlimited, negative: this project has no quota for the model at all ("limit: 0")
+	TPM  int  // input tokens in a minute; 0: unlimited, negative: as for RPM
+	RPD  int  // requests in a day of America/Los_Angeles; 0: unlimited, negative: as for RPM
+	Paid bool // answer as a paid tier does: its quota ids, and a truthful retry delay for the day. Default: free tier
+
+	// Regional answers on Vertex AI in the words that name the location ([RegionQuota]). Otherwise
+	// they name the model only, though the quota is a location's own all the same.
+	Regional bool
 }
 
 // Order is a Provisioned Throughput order of a project: one model in one location.

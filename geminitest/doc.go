@@ -29,6 +29,9 @@
 // The 429 says which quota it was and when to come back, except that the free tier's day lies about
 // the time, as Google's does.
 //
+// Tools, methods and locations have quotas of their own: a [Limit] with a Tool or a Method counts
+// nothing else, and on Vertex AI every limit is a location's own, which Regional has the 429 say.
+//
 // An [Order] takes calls as long as their estimate fits into its rolling window, and puts the
 // estimate right when they end. Calls that do not fit go on demand, or are refused if they ask for
 // X-Vertex-AI-LLM-Request-Type: dedicated; shared never touches the order. On Vertex AI
@@ -72,6 +75,10 @@
 //	google.Keep(geminitest.Match{Key: "key-2"}, geminitest.KeyLeaked())
 //	google.SetOutage(geminitest.Outage{Location: "eu", Hang: true})
 //	google.Revoke("key-1")
+//
+// Credentials end in many ways: [Emulator.Revoke], [Emulator.Expire], and [Emulator.Refuse] with
+// [KeyTypeUnsupported], [AccountStateInvalid], [KeyUnsupported], [KeySuspended] or
+// [ProjectSuspended]. [FailedPrecondition] and its kin are states of a project.
 //
 // What is not Google's has answers of its own: [Page] is HTML with any status, [Blank] a status
 // without a body, [Healthy] a 200 that is no answer, [Redirect] a 3xx; [Stall], [Pings] and

@@ -34,9 +34,9 @@ type Emulator struct {
 	prefixes   prefixes
 
 	mu      sync.Mutex
-	revoked map[string]bool
-	rng     *rand.Rand // jitter
-	serial  uint64     // of answers
+	refused map[string]Answer // credentials that are good no more
+	rng     *rand.Rand        // jitter
+	serial  uint64            // of answers
 }
 
 // New returns an emulator. Its clock is [time.Now]: made inside a testing/synctest bubble, it lives
@@ -72,7 +72,7 @@ func New(cfg Config) *Emulator {
 		resources:  resources{seed: cfg.Seed, byName: map[string]*record{}},
 		uploads:    uploads{seed: cfg.Seed, sessions: map[string]*session{}},
 		prefixes:   prefixes{recent: map[uint64]time.Time{}},
-		revoked:    map[string]bool{},
+		refused:    map[string]Answer{},
 		rng:        rand.New(rand.NewPCG(cfg.Seed, 2)),
 	}
 	for _, model := range cfg.Models {
@@ -94,17 +94,26 @@ func New(cfg Config) *Emulator {
 }
 
 // Revoke makes a key or token invalid from now on.
-func (e *Emulator) Revoke(key string) {
+func (e *Emulator) Revoke(key string) { e.Refuse(key, Answer{}) }
+
+// Expire ends the time of an access token: it gets [TokenExpired] from now on. Another token of the
+// project's is good.
+func (e *Emulator) Expire(token string) { e.Refuse(token, TokenExpired()) }
+
+// Refuse makes a key or token get this answer from now on, or Google's usual one for an invalid
+// credential if it has no status. Unlike what [Emulator.Keep] arranges, it leaves alone what needs
+// no credential, such as the chunks of an upload.
+func (e *Emulator) Refuse(credential string, answer Answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.revoked[key] = true
+	e.refused[credential] = answer
 }
 
-// Restore makes a revoked key or token valid again.
+// Restore makes a revoked, expired or refused key or token valid again.
 func (e *Emulator) Restore(key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.revoked, key)
+	delete(e.refused, key)
 }
 
 // call is a request on its way through the emulator.
@@ -112,6 +121,7 @@ type call struct {
 	route
 	credential
 	owner  *Project // of the credential; nil: nobody's
+	tools  string   // of the body, as in Match
 	header http.Header
 	query  url.Values
 	base   string // scheme and host that the caller used, for URLs in answers
@@ -161,9 +171,10 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if c.model == "" {
 		c.model = bodyModel(c, body)
-		match.Model = c.model
-		e.journal.isOf(c.entry, c.model)
 	}
+	c.tools = toolsOf(body)
+	match.Model, match.Tool = c.model, c.tools
+	e.journal.isOf(c.entry, c.model, c.tools)
 	answer := e.stage.next(match)
 	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body), func(status int) { e.journal.answered(c.entry, status) })
 	p.array, p.lf = c.streams() && !c.sse, e.cfg.LF
@@ -219,6 +230,9 @@ func (e *Emulator) serve(p *reply, c call, body []byte) {
 // answerJSON answers a method that is about resources.
 func (e *Emulator) answerJSON(p *reply, c call, body []byte) {
 	in, refused := readObject(body)
+	if answer, ok := e.quotas.take(time.Now(), c.owner.Limits, c.account(), demand{method: c.method, tools: c.tools, job: true}); !ok {
+		refused = &answer
+	}
 	if refused == nil {
 		var out any
 		if out, refused = c.answer(e, c, in); refused == nil {
@@ -302,8 +316,8 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 			return grant{}, new(ProvisionedFull())
 		}
 	}
-	who := account{c.owner.ID, c.location, c.model}
-	if refused, ok := e.quotas.take(now, c.owner.Limits, who, asked.tokens); !ok {
+	wants := demand{method: c.method, tools: c.tools, tokens: asked.tokens}
+	if refused, ok := e.quotas.take(now, c.owner.Limits, c.account(), wants); !ok {
 		return grant{}, &refused
 	}
 	if wrong != nil {
@@ -317,6 +331,9 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 	}
 	return grant{traffic: c.onDemand()}, nil
 }
+
+// account is what the call's quota is counted by.
+func (c call) account() account { return account{c.owner.ID, c.location, c.model} }
 
 // bodyModel is the model of a method that has it in its body.
 func bodyModel(c call, body []byte) string {

@@ -1,6 +1,7 @@
 package geminitest
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +17,10 @@ type Match struct {
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
 	Model    string // glob
 
+	// Tool is a tool that the call's body names, as "googleSearch", "googleMaps" or
+	// "codeExecution", or "none" for calls without tools.
+	Tool string
+
 	// Method is "generateContent", "streamGenerateContent", "models.list", "files.create",
 	// "files.upload" (a chunk), "cachedContents.get", …, or a collection alone, "files", for all
 	// that is done with it.
@@ -27,7 +32,40 @@ func (m Match) fits(c Match) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
 		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
-		(m.Model == "" || fits(m.Model, c.Model))
+		(m.Model == "" || fits(m.Model, c.Model)) && (m.Tool == "" || slices.Contains(strings.Fields(c.Tool), m.Tool))
+}
+
+// maxTools bounds what is remembered of a body that names tools without end.
+const maxTools = 16
+
+// toolsOf are the tools that a body names, separated by spaces, or "none".
+func toolsOf(body []byte) string {
+	if !bytes.Contains(body, []byte(`"tools"`)) {
+		return "none"
+	}
+	root, _ := readObject(body)
+	var names []string
+	note := func(name string) {
+		if name = camel(printable(name)); name != "" {
+			names = append(names, strings.ToLower(name[:1])+name[1:])
+		}
+	}
+	for _, tool := range root.list("tools") {
+		m, _ := tool.(map[string]any)
+		if kind, ok := m["type"].(string); ok { // as the Interactions API has them
+			note(kind)
+			continue
+		}
+		for name := range m {
+			note(name)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return strings.Join(names[:min(len(names), maxTools)], " ")
 }
 
 // Outage is a failure of some part of Google that lasts until it is cleared.
