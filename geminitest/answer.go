@@ -39,6 +39,8 @@ type Answer struct {
 	Delay   time.Duration // before the first byte of the answer's header
 	Trickle time.Duration // before every single byte of the body, each sent on its own
 
+	Shape Shape // of the emulator's own answer
+
 	Event bool // for a stream: Status and Body come as an event of a 200 stream, after After good events; other calls: as if not set
 	After int  // see Event; a stream with fewer events gets it at its end
 	Bare  bool // the event is a bare line of JSON, without "data:"

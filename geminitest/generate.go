@@ -9,7 +9,7 @@ import (
 
 // response is a GenerateContentResponse, whole or one event of a stream.
 type response struct {
-	Candidates    []candidate `json:"candidates,omitempty"`
+	Candidates    []candidate `json:"candidates,omitzero"`
 	UsageMetadata *usage      `json:"usageMetadata,omitempty"`
 	ModelVersion  string      `json:"modelVersion,omitempty"`
 	CreateTime    string      `json:"createTime,omitempty"` // Vertex AI only
@@ -156,7 +156,10 @@ func (s saying) counts(asked prompt, traffic string, tokens int) *usage {
 // generate answers generateContent and streamGenerateContent. It counts into output what it has
 // sent.
 func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, output *int) {
-	said := e.say(c, asked)
+	said, shape := e.say(c, asked), p.answer.Shape
+	if shape.silent() {
+		said.text, said.tokens, said.function, said.signer = "", 0, "", ""
+	}
 	scale := e.scale()
 	first := time.Duration(scale * float64(e.cfg.Latency.FirstToken+time.Duration(said.thoughts)*e.cfg.Latency.PerToken))
 	perToken := scale * float64(e.cfg.Latency.PerToken)
@@ -175,19 +178,25 @@ func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, outpu
 		*output = said.thoughts + said.tokens*asked.candidates
 		r := said.event(asked, 0, said.tokens, true)
 		r.UsageMetadata = said.counts(asked, granted.traffic, said.tokens)
+		if shape.silent() {
+			r = shape.apply(r, true)
+		}
 		p.json(finished(r))
 		return
 	}
 	// An answer comes in at least three events, if it has as many tokens, and in at most about 64.
 	piece := max(1, min((said.tokens+2)/3, 16), said.tokens/64)
-	for from := 0; ; from += piece {
-		to := min(from+piece, said.tokens)
-		last := to == said.tokens
+	opening := shape.preface()
+	for from, to := 0, 0; ; from = to {
+		if !opening {
+			to = min(from+piece, said.tokens)
+		}
+		last := to == said.tokens && !opening
 		if !p.wait(first + time.Duration(perToken*float64(to-from))) {
 			return
 		}
-		first = 0
-		if from == 0 {
+		opening, first = false, 0
+		if !p.sent {
 			contentType := sseType
 			if p.array {
 				contentType = jsonType
@@ -197,7 +206,7 @@ func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, outpu
 			}
 			*output = said.thoughts
 		}
-		r := said.event(asked, from, to, last)
+		r := shape.apply(said.event(asked, from, to, last), p.events == 0)
 		if last || c.backend == gemini {
 			r.UsageMetadata = said.counts(asked, granted.traffic, to)
 		} else {
