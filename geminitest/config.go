@@ -22,6 +22,7 @@ type Config struct {
 	Seed     uint64     // phases of the quota windows, windows of orders, jitter, names of resources: the same seed gives the same run
 	Log      int        // requests that [Emulator.Requests] remembers, the newest; default 10,000; negative: none
 	Bodies   bool       // remember the bodies of requests, too
+	Reroutes []Reroute  // of retired models, such as [AnnouncedReroutes]; default none
 	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
 	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
 
@@ -122,7 +123,8 @@ func DefaultModels() []string {
 		"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
 		"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
 		"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
-		"gemini-embedding-001", "text-embedding-005",
+		"gemini-4-argon", "gemini-4-neon",
+		"gemini-embedding-001", "gemini-embedding-2", "text-embedding-005",
 		"imagen-4.0-generate-001", "imagen-4.0-upscale-preview", "imagen-3.0-capability-001",
 		"imagen-product-recontext-preview-06-30", "image-segmentation-001", "veo-3.1-generate-001",
 	}
@@ -148,6 +150,11 @@ func (c Config) Validate() error { //nolint:gocognit // one thing after the othe
 	}
 	if c.Processing < 0 || c.Caching.TTL < 0 || c.Caching.Min < 0 {
 		wrong("Processing, Caching.TTL and Caching.Min are not negative")
+	}
+	for i, r := range c.Reroutes {
+		if r.Model == "" || r.To == "" {
+			wrong("Reroutes[%d]: Model and To are needed", i)
+		}
 	}
 	for i, p := range c.Capacity {
 		where := fmt.Sprintf("Capacity[%d]", i)

@@ -249,6 +249,7 @@ func (e *Emulator) ask(p *reply, c call, body []byte) {
 		p.refuse(*refused)
 		return
 	}
+	c.model = e.answering(time.Now(), c)
 	asked, refused := readPrompt(c.route, body)
 	if refused == nil {
 		refused = e.lookUp(c, &asked)

@@ -30,7 +30,7 @@ const (
 // methods says which back end offers what.
 var methods = map[string][]string{
 	gemini: {generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents},
-	vertex: {generateContent, streamGenerateContent, countTokens, embedContent, predict},
+	vertex: {generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents, predict},
 }
 
 // route is where a request goes: what its host and path say.
