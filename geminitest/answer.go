@@ -88,6 +88,7 @@ type reply struct {
 
 	stream bool   // the caller asked for events
 	array  bool   // of which one is an element of a JSON array
+	listed bool   // errors inside the stream come in a list of one
 	lf     bool   // lines end with LF
 	name   string // of the next event; "" for none
 	sent   bool
@@ -219,6 +220,9 @@ func (p *reply) reachEvent() error {
 	if p.answer.Status != 0 {
 		p.events++
 		payload := bytes.TrimSpace(p.answer.Body)
+		if p.listed {
+			payload = p.answer.Listed().Body
+		}
 		if problem, ok := bytes.CutPrefix(payload, []byte("{")); ok && p.name != "" { // the events have types
 			p.name, payload = "error", append([]byte(`{"event_type":"error",`), problem...)
 		}

@@ -58,6 +58,17 @@
 // A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
 // cached without being asked to.
 //
+// # OpenAI's dialect
+//
+// Chat completions, embeddings and models are served below /v1beta/openai, where the API key may
+// come as "Authorization: Bearer", and chat completions on Vertex AI below endpoints/openapi. Their
+// errors are lists of one, inside streams too. /v1/chat/completions is no path of Google's.
+//
+// # Retired models
+//
+// Config.Reroutes has others answer for them: [AnnouncedReroutes] are those of gemini-2.5 from
+// 2026-12-01 on. Only modelVersion tells.
+//
 // # Thought signatures
 //
 // The answer to a call with a thinkingConfig that makes the model think, or with a function that it
@@ -80,6 +91,9 @@
 // [KeyTypeUnsupported], [AccountStateInvalid], [KeyUnsupported], [KeySuspended] or
 // [ProjectSuspended]. [FailedPrecondition] and its kin are states of a project.
 //
+// A [Shape] is an odd answer of Google's that is well all the same: a finishReason in every event or
+// before the end, no candidates at all, a first event with nothing to say.
+//
 // What is not Google's has answers of its own: [Page] is HTML with any status, [Blank] a status
 // without a body, [Healthy] a 200 that is no answer, [Redirect] a 3xx; [Stall], [Pings] and
 // [ConnectionReset] break the answer after its header, some bytes or some events. A [Match] says
@@ -101,7 +115,7 @@
 // tokens, where a token is four bytes of text or a share of an image; pictures are a pixel. Tuned
 // models answer as their base models, agents as any model; file search finds nothing, webhooks are
 // never called, archives are not unpacked, and nothing is read from buckets or written to them. Of
-// uploads the resumable and the multipart protocol are understood. Live sessions, OpenAI's dialect and other
+// uploads the resumable and the multipart protocol are understood. Live sessions and other
 // publishers' models are paths that lead nowhere (404) unless a script answers for them. Where
 // Google's words for a resource that is missing are not known, its usual ones stand in.
 package geminitest

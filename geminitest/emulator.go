@@ -139,6 +139,9 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if key := r.Header.Get("X-Goog-Api-Key"); c.method == filesRegister && key != "" {
 		c.credential = credential{key, false, c.inURL} // the token that comes along is for the bucket
 	}
+	if c.backend == gemini && c.openAI() {
+		c.bearer = c.bearer && e.tokens[c.secret] != nil // an API key may come as a token there, and does
+	}
 	if c.owner = e.keys[c.secret]; c.bearer {
 		c.owner = e.tokens[c.secret]
 	}
@@ -176,8 +179,8 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	match.Model, match.Tool = c.model, c.tools
 	e.journal.isOf(c.entry, c.model, c.tools)
 	answer := e.stage.next(match)
-	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body), func(status int) { e.journal.answered(c.entry, status) })
-	p.array, p.lf = c.streams() && !c.sse, e.cfg.LF
+	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body) || c.streamsChat(body), func(status int) { e.journal.answered(c.entry, status) })
+	p.array, p.listed, p.lf = c.streams() && !c.sse, c.openAI(), e.cfg.LF
 	switch {
 	case r.Context().Err() != nil:
 	case p.answer.instead():
@@ -341,7 +344,7 @@ func bodyModel(c call, body []byte) string {
 	var in struct {
 		Model string `json:"model"`
 	}
-	if c.method != interactionsCreate && c.method != "cachedContents.create" || json.Unmarshal(body, &in) != nil {
+	if c.method != interactionsCreate && c.method != "cachedContents.create" && !c.openAI() || json.Unmarshal(body, &in) != nil {
 		return ""
 	}
 	return in.Model[strings.LastIndexByte(in.Model, '/')+1:]

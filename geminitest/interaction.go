@@ -282,6 +282,9 @@ func (e *Emulator) cancelInteraction(c call, _ object) (any, *Answer) {
 
 // worded returns an error in the words of the method.
 func (c call) worded(a Answer) Answer {
+	if c.openAI() {
+		return a.Listed()
+	}
 	if !c.coded {
 		return a
 	}

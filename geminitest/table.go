@@ -110,6 +110,12 @@ var table = func() map[string][]apiMethod {
 		{backends: both, verb: del, path: "interactions/{}", method: "interactions.delete", answer: remove, coded: true},
 		{backends: both, verb: post, path: "interactions/{}/cancel", method: "interactions.cancel", answer: (*Emulator).cancelInteraction, coded: true},
 
+		{backends: gemini, verb: post, path: "openai/chat/completions", method: openAIChat, serve: (*Emulator).chat},
+		{backends: gemini, verb: post, path: "openai/embeddings", method: openAIEmbeddings, serve: (*Emulator).embedOpenAI},
+		{backends: gemini, verb: get, path: "openai/models", method: openAIModels, answer: (*Emulator).listOpenAI},
+		{backends: gemini, verb: get, path: "openai/models/{model}", method: openAIModel, answer: (*Emulator).getOpenAI},
+		{backends: vertex, verb: post, path: "endpoints/openapi/chat/completions", method: openAIChat, serve: (*Emulator).chat},
+
 		{backends: both, verb: post, path: "environments", method: "environments.create", answer: (*Emulator).createEnvironment, coded: true},
 		{backends: both, verb: get, path: "environments/{}/files/**", method: "environments.files", serve: (*Emulator).environmentFiles, coded: true},
 		{backends: both, verb: put, path: "upload/environments/{}/files/**", method: "environments.startUpload", serve: (*Emulator).startEnvironmentFile, coded: true},
