@@ -177,6 +177,10 @@ func (p *reply) arranged() {
 		}
 		return
 	}
+	if p.answer.Status < 0 {
+		p.statusless()
+		return
+	}
 	if len(p.answer.Body) == 0 && p.room < 0 && !bodiless(p.answer.Status) {
 		p.w.Header().Set("Content-Length", "0")
 	}

@@ -29,6 +29,29 @@ func Page(status int) Answer {
 // Blank is a status and nothing more: an empty 200, a 204, a 407.
 func Blank(status int) Answer { return Answer{Status: status} }
 
+// Statusless is an answer with the status 000, which HTTP does not have and Go's client takes.
+func Statusless() Answer { return Answer{Status: -1} }
+
+// statusless sends a status of 000.
+func (p *reply) statusless() {
+	if !p.wait(p.answer.Delay) {
+		return
+	}
+	p.sent = true
+	p.note(0)
+	if _, inMemory := p.w.(aborter); inMemory {
+		p.w.WriteHeader(p.answer.Status)
+		return
+	}
+	conn, _, err := http.NewResponseController(p.w).Hijack()
+	if err != nil {
+		p.abort(err)
+		return
+	}
+	_, _ = conn.Write([]byte("HTTP/1.1 000 \r\nContent-Length: 0\r\nConnection: close\r\n\r\n"))
+	_ = conn.Close()
+}
+
 // Healthy is a 200 from something that is up, and is not Google: {"status":"ok"}.
 func Healthy() Answer { return Answer{Status: http.StatusOK, Body: []byte(`{"status":"ok"}` + "\n")} }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -251,4 +252,50 @@ func TestAnswersShorterThanTheirLengthAreCut(t *testing.T) {
 			t.Errorf("got %d, %d bytes, %v", got.status, len(got.body), got.readErr)
 		}
 	})
+}
+
+func TestStatus000ReachesTheCaller(t *testing.T) {
+	overBoth(t, pair(), func(t *testing.T, google *geminitest.Emulator, rt http.RoundTripper) {
+		google.Script(geminitest.Match{}, geminitest.Statusless())
+		resp, err := rt.RoundTrip(ask{key: "key-a"}.request(t.Context()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := readAll(t, resp); resp.StatusCode != 0 || got.body != "" || got.readErr != nil {
+			t.Errorf("got %q %q %v", resp.Status, got.body, got.readErr)
+		}
+	})
+}
+
+// TestSomeCallsAreBroken has a share of one project's calls, the same ones for the same seed.
+func TestSomeCallsAreBroken(t *testing.T) {
+	run := func(seed uint64) string {
+		cfg := pair()
+		cfg.Seed = seed
+		google := geminitest.New(cfg)
+		remove := google.KeepSome(geminitest.Match{Project: "a"}, 0.02, geminitest.Unavailable())
+		var statuses strings.Builder
+		for range 1000 {
+			statuses.WriteString(strconv.Itoa(ask{key: "key-a"}.do(t.Context(), google).status / 100))
+			ask{key: "key-b"}.do(t.Context(), google)
+		}
+		if failed := strings.Count(statuses.String(), "5"); failed < 8 || failed > 40 {
+			t.Errorf("seed %d: %d of 1000 calls fail, want about 20", seed, failed)
+		}
+		if n := google.CountStatus(geminitest.Match{Project: "b"}, 503); n > 0 {
+			t.Errorf("%d calls of the other project fail", n)
+		}
+		remove()
+		google.Reset()
+		for range 200 {
+			ask{key: "key-a"}.do(t.Context(), google)
+		}
+		if n := google.CountStatus(geminitest.Match{}, 503); n > 0 {
+			t.Errorf("%d calls fail when it is over", n)
+		}
+		return statuses.String()
+	}
+	if one := run(1); one != run(1) || one == run(2) {
+		t.Error("the seed does not decide")
+	}
 }

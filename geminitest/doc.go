@@ -52,8 +52,8 @@
 //	google.SetState("files/abc", "PROCESSING")
 //	fmt.Println(google.Resources(), google.OpenUploads(), google.CountWrongOwner(geminitest.Match{}))
 //
-// Videos and the results of batches are downloaded in two hops, as Google has it: /v1beta/files/x:download
-// answers 302 to /download/v1beta/files/x:download, and both want the key.
+// Videos and the results of batches are downloaded in two hops, as Google has it:
+// /v1beta/files/x:download answers 302 to /download/v1beta/files/x:download, and both want the key.
 //
 // A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
 // cached without being asked to.
@@ -80,7 +80,7 @@
 // # What goes wrong
 //
 // [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all
-// of them, and [Emulator.SetOutage] takes a part of Google away:
+// of them, [Emulator.KeepSome] a share, and [Emulator.SetOutage] takes a part of Google away:
 //
 //	google.Script(geminitest.Match{Project: "a"}, geminitest.Contention(), geminitest.Overloaded().AfterEvents(2))
 //	google.Keep(geminitest.Match{Key: "key-2"}, geminitest.KeyLeaked())

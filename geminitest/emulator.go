@@ -65,6 +65,7 @@ func New(cfg Config) *Emulator {
 		tokens:     map[string]*Project{},
 		models:     map[string]bool{},
 		numbers:    map[string]string{},
+		stage:      stage{rng: rand.New(rand.NewPCG(cfg.Seed, 3))},
 		journal:    journal{limit: cfg.Log, counts: map[outcome]int{}},
 		quotas:     quotas{seed: cfg.Seed, kept: map[account][]*allowance{}, rng: rand.New(rand.NewPCG(cfg.Seed, 1))},
 		orders:     newOrders(cfg),

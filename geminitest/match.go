@@ -2,6 +2,7 @@ package geminitest
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -104,12 +105,14 @@ type stage struct {
 	scripts []*script
 	kept    []*script
 	outages []*Outage
+	rng     *rand.Rand // of answers that only some calls get
 }
 
 // script is a queue of answers for the calls that match; a kept one has a single answer that stays.
 type script struct {
 	match   Match
 	answers []Answer
+	share   float64 // of the calls that match, if it is kept
 }
 
 // next returns the answer arranged for a call: the oldest script that fits, else the newest kept
@@ -128,7 +131,7 @@ func (s *stage) next(c Match) Answer {
 		return answer
 	}
 	for _, v := range slices.Backward(s.kept) {
-		if v.match.fits(c) {
+		if v.match.fits(c) && (v.share >= 1 || s.rng.Float64() < v.share) {
 			return v.answers[0]
 		}
 	}
@@ -149,13 +152,19 @@ func (e *Emulator) Script(match Match, answers ...Answer) {
 	}
 	e.stage.mu.Lock()
 	defer e.stage.mu.Unlock()
-	e.stage.scripts = append(e.stage.scripts, &script{match, append([]Answer(nil), answers...)})
+	e.stage.scripts = append(e.stage.scripts, &script{match: match, answers: append([]Answer(nil), answers...)})
 }
 
 // Keep gives every call that matches this answer, until remove is called. Of several that fit, the
 // newest holds.
 func (e *Emulator) Keep(match Match, answer Answer) (remove func()) {
-	s := &script{match, []Answer{answer}}
+	return e.KeepSome(match, 1, answer)
+}
+
+// KeepSome is [Emulator.Keep] for a share of the calls that match, such as 0.02, drawn by
+// Config.Seed. The others get what else there is for them.
+func (e *Emulator) KeepSome(match Match, share float64, answer Answer) (remove func()) {
+	s := &script{match: match, answers: []Answer{answer}, share: share}
 	e.stage.mu.Lock()
 	defer e.stage.mu.Unlock()
 	e.stage.kept = append(e.stage.kept, s)

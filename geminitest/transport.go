@@ -202,8 +202,9 @@ func (m *memory) response(req *http.Request) (*http.Response, error) {
 		m.detach()
 		return nil, m.err
 	}
+	status := max(0, m.status)
 	resp := &http.Response{
-		Status: strconv.Itoa(m.status) + " " + http.StatusText(m.status), StatusCode: m.status,
+		Status: fmt.Sprintf("%03d %s", status, http.StatusText(status)), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: m.sent, Body: (*memoryBody)(m), ContentLength: m.length(), Request: req,
 	}
