@@ -157,6 +157,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	address := *r.URL
 	match := Match{
 		Backend: c.backend, Key: c.secret, Project: project, Location: c.location, Traffic: cmp.Or(c.traffic(), "none"), Model: c.model, Method: c.method,
+		Version: c.version,
 	}
 	c.entry = e.journal.add(match, Request{
 		Time: time.Now(), HTTPMethod: r.Method, Host: r.Host, URL: &address, Header: r.Header.Clone(),

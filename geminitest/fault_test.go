@@ -75,6 +75,7 @@ func TestFaultsAreTheBodiesThatUsersMet(t *testing.T) {
 		"vertex-403-billing-disabled":  geminitest.BillingDisabled("PROJECT"),
 		"gemini-429-spend-rate":        geminitest.SpendRate(),
 		"vertex-429-quota-region":      geminitest.RegionQuota("us-central1", "generate_content_requests_per_minute_per_project_per_base_model", 5),
+		"vertex-403-input-file":        geminitest.InputFileDenied(),
 		"vertex-400-service-agents":    geminitest.ServiceAgentsMissing(),
 		"gemini-404-model":             geminitest.ModelMissing("gemini-does-not-exist-ext162", "generateContent"),
 	} {

@@ -17,6 +17,7 @@ type Match struct {
 	Traffic  string // what was asked for in X-Vertex-AI-LLM-Request-Type: "dedicated", "shared", or "none" for calls without that header
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
 	Model    string // glob
+	Version  string // of the API: "v1beta", "v1", …
 
 	// Tool is a tool that the call's body names, as "googleSearch", "googleMaps" or
 	// "codeExecution", or "none" for calls without tools.
@@ -32,6 +33,7 @@ type Match struct {
 func (m Match) fits(c Match) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
+		is(m.Version, c.Version) &&
 		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
 		(m.Model == "" || fits(m.Model, c.Model)) && (m.Tool == "" || slices.Contains(strings.Fields(c.Tool), m.Tool))
 }

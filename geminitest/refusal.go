@@ -89,3 +89,29 @@ func LocationConstrained(project, location string) Answer {
 func BillingRequired(what string) Answer {
 	return FailedPrecondition(what + " is only accessible to billed users at this time.")
 }
+
+// The answers about what a call names itself: a link, a file, an object in a bucket. They say
+// nothing about the project that was asked.
+
+// CallerDenied is the 403 of the Gemini Developer API that says nothing more, as for a private link.
+func CallerDenied() Answer { return fault(403, permission, "The caller does not have permission") }
+
+// InputFileDenied is the 403 of Vertex AI for a file that the project may not read.
+func InputFileDenied() Answer {
+	return fault(403, permission, "Permission denied while accessing input file.")
+}
+
+// StorageDenied is the 403 of Vertex AI for an object that a service account may not read.
+func StorageDenied(account, object string) Answer {
+	return fault(403, permission, fmt.Sprintf("%s does not have storage.objects.get access to the Google Cloud Storage object. "+
+		"Permission 'storage.objects.get' denied on resource (or it may not exist). Object: %s", account, object))
+}
+
+// ObjectMissing is the 404 of Vertex AI for an object that is not in its bucket.
+func ObjectMissing(object string) Answer { return fault(404, "NOT_FOUND", "No such object: "+object) }
+
+// VersionMissing is [ModelMissing] in another version of the API, such as v1: other versions and
+// methods may have the model.
+func VersionMissing(model, version, method string) Answer {
+	return modelMissing(model, version, method)
+}

@@ -123,3 +123,18 @@ func TestPreconditionsFailInTheWordsOfWhatTheyAreAbout(t *testing.T) {
 		}
 	}
 }
+
+// TestOneVersionLacksAModel has it in v1beta, and not in v1.
+func TestOneVersionLacksAModel(t *testing.T) {
+	google := geminitest.New(pair())
+	google.Keep(geminitest.Match{Version: "v1", Method: "generateContent"}, geminitest.VersionMissing(flash, "v1", "generateContent"))
+	for version, want := range map[string]int{"v1": 404, "v1beta": 200} {
+		got := ask{key: "key-a", url: studio + "/" + version + "/models/" + flash + ":generateContent"}.do(t.Context(), google)
+		if got.status != want || want == 404 && !strings.Contains(got.body, "is not found for API version v1, or is not supported for generateContent") {
+			t.Errorf("%s: %d %s", version, got.status, got.body)
+		}
+		if got := (ask{key: "key-a", url: studio + "/" + version + "/models/" + flash + ":countTokens"}).do(t.Context(), google); got.status != 200 {
+			t.Errorf("another method in %s: %d %s", version, got.status, got.body)
+		}
+	}
+}
