@@ -25,6 +25,9 @@ import (
 //	geminitest.Answer{Delay: 3 * time.Second}      the real answer, 3 s late
 //	geminitest.Answer{Hang: true}                  nothing, for ever
 //	geminitest.ConnectionReset()                   a connection that is reset
+//	geminitest.ConnectionReset().AfterHeader()     the header of the real answer, then a reset
+//	geminitest.Stall().AfterBytes(1)               one byte of the real answer, then nothing, for ever
+//	geminitest.Page(403)                           a page of HTML
 //
 // An answer with a Status reaches whoever asks: neither credentials nor quotas are looked at, and
 // none is used up.
@@ -36,21 +39,29 @@ type Answer struct {
 	Delay   time.Duration // before the first byte of the answer's header
 	Trickle time.Duration // before every single byte of the body, each sent on its own
 
+	Shape Shape // of the emulator's own answer
+
 	Event bool // for a stream: Status and Body come as an event of a 200 stream, after After good events; other calls: as if not set
 	After int  // see Event; a stream with fewer events gets it at its end
 	Bare  bool // the event is a bare line of JSON, without "data:"
 
-	Truncate int // cut the body after so many bytes; with Event, after so many bytes more than After events
+	// Truncate cuts the body after so many bytes; if negative, before the first byte, so that only
+	// the header is sent. With Event it cuts so many bytes after After events.
+	Truncate int
 
 	// What happens at the cut, or, where there is none, instead of an answer. With neither, a cut
 	// answer just ends, as if whole.
 	Err  error // RoundTrip or the read of the body fails with it; a listener drops the connection
 	Hang bool  // nothing more is sent until the caller gives up
+
+	// Ping sends something that means nothing every so often while the answer hangs after its
+	// header: a comment line in a stream of events, else a line break, which JSON allows.
+	Ping time.Duration
 }
 
 // AfterEvents returns the answer as an event of a 200 stream, after n good events.
 func (a Answer) AfterEvents(n int) Answer {
-	a.Event, a.After = true, n
+	a.Event, a.After, a.Truncate = true, n, max(0, a.Truncate)
 	return a
 }
 
@@ -75,7 +86,9 @@ type reply struct {
 	answer Answer
 	note   func(status int) // told once, when the header goes out
 
-	array  bool   // a stream in the form of a JSON array
+	stream bool   // the caller asked for events
+	array  bool   // of which one is an element of a JSON array
+	listed bool   // errors inside the stream come in a list of one
 	lf     bool   // lines end with LF
 	name   string // of the next event; "" for none
 	sent   bool
@@ -89,9 +102,9 @@ func newReply(w http.ResponseWriter, r *http.Request, answer Answer, stream bool
 	if !stream {
 		answer.Event = false
 	}
-	p := &reply{w: w, r: r, answer: answer, note: note, room: -1}
-	if answer.Truncate > 0 && !answer.Event {
-		p.room = answer.Truncate
+	p := &reply{w: w, r: r, answer: answer, note: note, stream: stream, room: -1}
+	if answer.Truncate != 0 && !answer.Event {
+		p.room = max(0, answer.Truncate)
 	}
 	return p
 }
@@ -135,6 +148,9 @@ const (
 
 // whole sends a complete body.
 func (p *reply) whole(status int, contentType string, body []byte) {
+	if bodiless(status) {
+		body = nil
+	}
 	if p.begin(status, contentType) && p.write(body) == nil && p.room > 0 {
 		p.end() // the body was shorter than its cut
 	}
@@ -160,6 +176,13 @@ func (p *reply) arranged() {
 			p.end()
 		}
 		return
+	}
+	if p.answer.Status < 0 {
+		p.statusless()
+		return
+	}
+	if len(p.answer.Body) == 0 && p.room < 0 && !bodiless(p.answer.Status) {
+		p.w.Header().Set("Content-Length", "0")
 	}
 	p.whole(p.answer.Status, jsonType, p.answer.Body)
 }
@@ -201,6 +224,9 @@ func (p *reply) reachEvent() error {
 	if p.answer.Status != 0 {
 		p.events++
 		payload := bytes.TrimSpace(p.answer.Body)
+		if p.listed {
+			payload = p.answer.Listed().Body
+		}
 		if problem, ok := bytes.CutPrefix(payload, []byte("{")); ok && p.name != "" { // the events have types
 			p.name, payload = "error", append([]byte(`{"event_type":"error",`), problem...)
 		}
@@ -256,6 +282,7 @@ func (p *reply) write(b []byte) error {
 		return err
 	}
 	if cut {
+		_ = http.NewResponseController(p.w).Flush() // the header, if there was no byte
 		p.end()
 		return errCut
 	}
@@ -285,11 +312,29 @@ func (p *reply) flush(b []byte) error {
 // end is the end of an answer that breaks off, or was never begun: fail, hang, or just stop.
 func (p *reply) end() {
 	if p.answer.Hang {
+		p.ping()
 		<-p.r.Context().Done()
 		return // whoever called ServeHTTP breaks the connection of a caller who is gone
 	}
 	if p.answer.Err != nil {
 		p.abort(p.answer.Err)
+	}
+}
+
+// ping sends signs of life until the caller is gone, if the script says so.
+func (p *reply) ping() {
+	if p.answer.Ping <= 0 || !p.sent {
+		return
+	}
+	sign := "\n"
+	if p.stream && !p.array {
+		sign = ": ping\n\n"
+	}
+	for p.wait(p.answer.Ping) {
+		if _, err := p.w.Write([]byte(sign)); err != nil {
+			return
+		}
+		_ = http.NewResponseController(p.w).Flush()
 	}
 }
 

@@ -3,6 +3,7 @@ package geminitest
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // has reports whether a project has a model in a location, "" for the Gemini Developer API.
@@ -18,12 +19,14 @@ func (e *Emulator) has(p *Project, location, model string) bool {
 // method.
 func (e *Emulator) missing(c call) *Answer {
 	exists := e.has(c.owner, c.location, c.model)
-	offers := offered(c.model, c.method)
+	offers := offered(c.backend, c.model, c.method)
 	switch {
 	case exists && offers:
 		return nil
 	case c.backend == gemini:
 		return new(modelMissing(printable(c.model), c.version, c.method))
+	case exists && c.method == predict && isEmbedding(c.model):
+		return new(FailedPrecondition("Precondition check failed."))
 	case exists:
 		return new(InvalidArgument("The model " + c.model + " does not support " + c.method + "."))
 	}
@@ -35,14 +38,17 @@ func (e *Emulator) missing(c call) *Answer {
 }
 
 // offered reports whether a model offers a method: models of words, of vectors, of pictures and of
-// videos each have their own, and all count tokens.
-func offered(model, method string) bool {
+// videos each have their own, and all count tokens. On Vertex AI older models of vectors know no
+// batches, and from gemini-embedding-2 on they do not predict.
+func offered(backend, model, method string) bool {
 	switch method {
 	case countTokens, "computeTokens":
 		return true
 	case predict:
-		return isEmbedding(model) || makesPictures(model)
-	case embedContent, batchEmbedContents, "batches.createEmbeddings":
+		return isEmbedding(model) && !strings.HasPrefix(model, "gemini-embedding-2") || makesPictures(model)
+	case batchEmbedContents:
+		return isEmbedding(model) && (backend == gemini || strings.HasPrefix(model, "gemini-"))
+	case embedContent, "batches.createEmbeddings":
 		return isEmbedding(model)
 	case predictLongRunning:
 		return makesVideos(model)

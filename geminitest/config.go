@@ -22,6 +22,7 @@ type Config struct {
 	Seed     uint64     // phases of the quota windows, windows of orders, jitter, names of resources: the same seed gives the same run
 	Log      int        // requests that [Emulator.Requests] remembers, the newest; default 10,000; negative: none
 	Bodies   bool       // remember the bodies of requests, too
+	Reroutes []Reroute  // of retired models, such as [AnnouncedReroutes]; default none
 	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
 	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
 
@@ -50,15 +51,26 @@ type Project struct {
 // Limit is a quota of one project, kept for every model apart. Every limit whose glob fits is
 // enforced.
 //
+// A limit with a Tool or a Method counts the calls with that tool, or of that method, and no other.
+// Its 429 does not say so: a tool's names no quota at all ([ToolQuota]), a method's is bare
+// ([QuotaUnknown]).
+//
 // On the Gemini Developer API all three are enforced. On Vertex AI a limit holds for on-demand
 // traffic, location by location, as the per-base-model quotas of older models do; there is no daily
 // one.
 type Limit struct {
-	Model string // glob; default "*"
-	RPM   int    // requests in a minute; 0: unlimited, negative: this project has no quota for the model at all ("limit: 0")
-	TPM   int    // input tokens in a minute; 0: unlimited, negative: as for RPM
-	RPD   int    // requests in a day of America/Los_Angeles; 0: unlimited, negative: as for RPM
-	Paid  bool   // answer as a paid tier does: its quota ids, and a truthful retry delay for the day. Default: free tier
+	Model  string // glob; default "*"
+	Tool   string // as in [Match]
+	Method string // as in [Match]: one that a model answers at once, or such as "batches.create"
+
+	RPM  int  // requests in a minute; 0: unlimited, negative: this project has no quota for the model at all ("limit: 0")
+	TPM  int  // input tokens in a minute; 0: unlimited, negative: as for RPM
+	RPD  int  // requests in a day of America/Los_Angeles; 0: unlimited, negative: as for RPM
+	Paid bool // answer as a paid tier does: its quota ids, and a truthful retry delay for the day. Default: free tier
+
+	// Regional answers on Vertex AI in the words that name the location ([RegionQuota]). Otherwise
+	// they name the model only, though the quota is a location's own all the same.
+	Regional bool
 }
 
 // Order is a Provisioned Throughput order of a project: one model in one location.
@@ -111,7 +123,8 @@ func DefaultModels() []string {
 		"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
 		"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
 		"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
-		"gemini-embedding-001", "text-embedding-005",
+		"gemini-4-argon", "gemini-4-neon",
+		"gemini-embedding-001", "gemini-embedding-2", "text-embedding-005",
 		"imagen-4.0-generate-001", "imagen-4.0-upscale-preview", "imagen-3.0-capability-001",
 		"imagen-product-recontext-preview-06-30", "image-segmentation-001", "veo-3.1-generate-001",
 	}
@@ -137,6 +150,11 @@ func (c Config) Validate() error { //nolint:gocognit // one thing after the othe
 	}
 	if c.Processing < 0 || c.Caching.TTL < 0 || c.Caching.Min < 0 {
 		wrong("Processing, Caching.TTL and Caching.Min are not negative")
+	}
+	for i, r := range c.Reroutes {
+		if r.Model == "" || r.To == "" {
+			wrong("Reroutes[%d]: Model and To are needed", i)
+		}
 	}
 	for i, p := range c.Capacity {
 		where := fmt.Sprintf("Capacity[%d]", i)

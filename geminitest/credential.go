@@ -28,9 +28,12 @@ func credentialOf(r *http.Request) credential {
 // Developer API is the key's.
 func (e *Emulator) authorize(c *call) *Answer {
 	e.mu.Lock()
-	valid := c.owner != nil && !e.revoked[c.secret]
+	own, gone := e.refused[c.secret]
+	valid := c.owner != nil && !gone
 	e.mu.Unlock()
 	switch {
+	case gone && own.Status != 0:
+		return &own
 	case c.secret == "" && c.backend == gemini:
 		return new(Unregistered())
 	case c.secret == "":

@@ -29,6 +29,9 @@
 // The 429 says which quota it was and when to come back, except that the free tier's day lies about
 // the time, as Google's does.
 //
+// Tools, methods and locations have quotas of their own: a [Limit] with a Tool or a Method counts
+// nothing else, and on Vertex AI every limit is a location's own, which Regional has the 429 say.
+//
 // An [Order] takes calls as long as their estimate fits into its rolling window, and puts the
 // estimate right when they end. Calls that do not fit go on demand, or are refused if they ask for
 // X-Vertex-AI-LLM-Request-Type: dedicated; shared never touches the order. On Vertex AI
@@ -49,18 +52,55 @@
 //	google.SetState("files/abc", "PROCESSING")
 //	fmt.Println(google.Resources(), google.OpenUploads(), google.CountWrongOwner(geminitest.Match{}))
 //
+// Videos and the results of batches are downloaded in two hops, as Google has it:
+// /v1beta/files/x:download answers 302 to /download/v1beta/files/x:download, and both want the key.
+//
 // A prompt with a cachedContent is billed for it; [Caching] says how prompts that begin alike are
 // cached without being asked to.
+//
+// # OpenAI's dialect
+//
+// Chat completions, embeddings and models are served below /v1beta/openai, where the API key may
+// come as "Authorization: Bearer", and chat completions on Vertex AI below endpoints/openapi. Their
+// errors are lists of one, inside streams too. /v1/chat/completions is no path of Google's.
+//
+// # Retired models
+//
+// Config.Reroutes has others answer for them: [AnnouncedReroutes] are those of gemini-2.5 from
+// 2026-12-01 on. Only modelVersion tells.
+//
+// # Thought signatures
+//
+// The answer to a call with a thinkingConfig that makes the model think, or with a function that it
+// must call (functionCallingConfig.mode ANY), ends in a part with a thoughtSignature. A prompt with
+// a signature that the other back end has made gets 400 "Corrupted thought signature."; Google's
+// placeholder skip_thought_signature_validator is taken by both, and
+// context_engineering_is_the_way_to_go by the Gemini Developer API.
 //
 // # What goes wrong
 //
 // [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all
-// of them, and [Emulator.SetOutage] takes a part of Google away:
+// of them, [Emulator.KeepSome] a share, and [Emulator.SetOutage] takes a part of Google away:
 //
 //	google.Script(geminitest.Match{Project: "a"}, geminitest.Contention(), geminitest.Overloaded().AfterEvents(2))
 //	google.Keep(geminitest.Match{Key: "key-2"}, geminitest.KeyLeaked())
 //	google.SetOutage(geminitest.Outage{Location: "eu", Hang: true})
 //	google.Revoke("key-1")
+//
+// Credentials end in many ways: [Emulator.Revoke], [Emulator.Expire], and [Emulator.Refuse] with
+// [KeyTypeUnsupported], [AccountStateInvalid], [KeyUnsupported], [KeySuspended] or
+// [ProjectSuspended]. [FailedPrecondition] and its kin are states of a project.
+//
+// A [Shape] is an odd answer of Google's that is well all the same: a finishReason in every event or
+// before the end, no candidates at all, a first event with nothing to say.
+//
+// What is not Google's has answers of its own: [Page] is HTML with any status, [Blank] a status
+// without a body, [Healthy] a 200 that is no answer, [Redirect] a 3xx; [Stall], [Pings] and
+// [ConnectionReset] break the answer after its header, some bytes or some events. A [Match] says
+// whose calls they meet, so that one of two projects, locations, models or methods is broken and
+// the other is not:
+//
+//	google.Keep(geminitest.Match{Project: "a", Method: "generateContent"}, geminitest.Stall().AfterBytes(1))
 //
 // # What was asked
 //
@@ -75,7 +115,7 @@
 // tokens, where a token is four bytes of text or a share of an image; pictures are a pixel. Tuned
 // models answer as their base models, agents as any model; file search finds nothing, webhooks are
 // never called, archives are not unpacked, and nothing is read from buckets or written to them. Of
-// uploads only the resumable protocol is understood. Live sessions, OpenAI's dialect and other
+// uploads the resumable and the multipart protocol are understood. Live sessions and other
 // publishers' models are paths that lead nowhere (404) unless a script answers for them. Where
 // Google's words for a resource that is missing are not known, its usual ones stand in.
 package geminitest

@@ -34,9 +34,9 @@ type Emulator struct {
 	prefixes   prefixes
 
 	mu      sync.Mutex
-	revoked map[string]bool
-	rng     *rand.Rand // jitter
-	serial  uint64     // of answers
+	refused map[string]Answer // credentials that are good no more
+	rng     *rand.Rand        // jitter
+	serial  uint64            // of answers
 }
 
 // New returns an emulator. Its clock is [time.Now]: made inside a testing/synctest bubble, it lives
@@ -65,6 +65,7 @@ func New(cfg Config) *Emulator {
 		tokens:     map[string]*Project{},
 		models:     map[string]bool{},
 		numbers:    map[string]string{},
+		stage:      stage{rng: rand.New(rand.NewPCG(cfg.Seed, 3))},
 		journal:    journal{limit: cfg.Log, counts: map[outcome]int{}},
 		quotas:     quotas{seed: cfg.Seed, kept: map[account][]*allowance{}, rng: rand.New(rand.NewPCG(cfg.Seed, 1))},
 		orders:     newOrders(cfg),
@@ -72,7 +73,7 @@ func New(cfg Config) *Emulator {
 		resources:  resources{seed: cfg.Seed, byName: map[string]*record{}},
 		uploads:    uploads{seed: cfg.Seed, sessions: map[string]*session{}},
 		prefixes:   prefixes{recent: map[uint64]time.Time{}},
-		revoked:    map[string]bool{},
+		refused:    map[string]Answer{},
 		rng:        rand.New(rand.NewPCG(cfg.Seed, 2)),
 	}
 	for _, model := range cfg.Models {
@@ -94,17 +95,26 @@ func New(cfg Config) *Emulator {
 }
 
 // Revoke makes a key or token invalid from now on.
-func (e *Emulator) Revoke(key string) {
+func (e *Emulator) Revoke(key string) { e.Refuse(key, Answer{}) }
+
+// Expire ends the time of an access token: it gets [TokenExpired] from now on. Another token of the
+// project's is good.
+func (e *Emulator) Expire(token string) { e.Refuse(token, TokenExpired()) }
+
+// Refuse makes a key or token get this answer from now on, or Google's usual one for an invalid
+// credential if it has no status. Unlike what [Emulator.Keep] arranges, it leaves alone what needs
+// no credential, such as the chunks of an upload.
+func (e *Emulator) Refuse(credential string, answer Answer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.revoked[key] = true
+	e.refused[credential] = answer
 }
 
-// Restore makes a revoked key or token valid again.
+// Restore makes a revoked, expired or refused key or token valid again.
 func (e *Emulator) Restore(key string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.revoked, key)
+	delete(e.refused, key)
 }
 
 // call is a request on its way through the emulator.
@@ -112,6 +122,7 @@ type call struct {
 	route
 	credential
 	owner  *Project // of the credential; nil: nobody's
+	tools  string   // of the body, as in Match
 	header http.Header
 	query  url.Values
 	base   string // scheme and host that the caller used, for URLs in answers
@@ -129,6 +140,9 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if key := r.Header.Get("X-Goog-Api-Key"); c.method == filesRegister && key != "" {
 		c.credential = credential{key, false, c.inURL} // the token that comes along is for the bucket
 	}
+	if c.backend == gemini && c.openAI() {
+		c.bearer = c.bearer && e.tokens[c.secret] != nil // an API key may come as a token there, and does
+	}
 	if c.owner = e.keys[c.secret]; c.bearer {
 		c.owner = e.tokens[c.secret]
 	}
@@ -143,6 +157,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	address := *r.URL
 	match := Match{
 		Backend: c.backend, Key: c.secret, Project: project, Location: c.location, Traffic: cmp.Or(c.traffic(), "none"), Model: c.model, Method: c.method,
+		Version: c.version,
 	}
 	c.entry = e.journal.add(match, Request{
 		Time: time.Now(), HTTPMethod: r.Method, Host: r.Host, URL: &address, Header: r.Header.Clone(),
@@ -152,7 +167,7 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.journal.done()
 
 	limit := int64(maxBody)
-	if c.session != "" {
+	if c.upload {
 		limit = maxFile
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
@@ -161,12 +176,13 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if c.model == "" {
 		c.model = bodyModel(c, body)
-		match.Model = c.model
-		e.journal.isOf(c.entry, c.model)
 	}
+	c.tools = toolsOf(body)
+	match.Model, match.Tool = c.model, c.tools
+	e.journal.isOf(c.entry, c.model, c.tools)
 	answer := e.stage.next(match)
-	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body), func(status int) { e.journal.answered(c.entry, status) })
-	p.array, p.lf = c.streams() && !c.sse, e.cfg.LF
+	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body) || c.streamsChat(body), func(status int) { e.journal.answered(c.entry, status) })
+	p.array, p.listed, p.lf = c.streams() && !c.sse, c.openAI(), e.cfg.LF
 	switch {
 	case r.Context().Err() != nil:
 	case p.answer.instead():
@@ -219,6 +235,9 @@ func (e *Emulator) serve(p *reply, c call, body []byte) {
 // answerJSON answers a method that is about resources.
 func (e *Emulator) answerJSON(p *reply, c call, body []byte) {
 	in, refused := readObject(body)
+	if answer, ok := e.quotas.take(time.Now(), c.owner.Limits, c.account(), demand{method: c.method, tools: c.tools, job: true}); !ok {
+		refused = &answer
+	}
 	if refused == nil {
 		var out any
 		if out, refused = c.answer(e, c, in); refused == nil {
@@ -235,6 +254,7 @@ func (e *Emulator) ask(p *reply, c call, body []byte) {
 		p.refuse(*refused)
 		return
 	}
+	c.model = e.answering(time.Now(), c)
 	asked, refused := readPrompt(c.route, body)
 	if refused == nil {
 		refused = e.lookUp(c, &asked)
@@ -302,8 +322,8 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 			return grant{}, new(ProvisionedFull())
 		}
 	}
-	who := account{c.owner.ID, c.location, c.model}
-	if refused, ok := e.quotas.take(now, c.owner.Limits, who, asked.tokens); !ok {
+	wants := demand{method: c.method, tools: c.tools, tokens: asked.tokens}
+	if refused, ok := e.quotas.take(now, c.owner.Limits, c.account(), wants); !ok {
 		return grant{}, &refused
 	}
 	if wrong != nil {
@@ -318,12 +338,15 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 	return grant{traffic: c.onDemand()}, nil
 }
 
+// account is what the call's quota is counted by.
+func (c call) account() account { return account{c.owner.ID, c.location, c.model} }
+
 // bodyModel is the model of a method that has it in its body.
 func bodyModel(c call, body []byte) string {
 	var in struct {
 		Model string `json:"model"`
 	}
-	if c.method != interactionsCreate && c.method != "cachedContents.create" || json.Unmarshal(body, &in) != nil {
+	if c.method != interactionsCreate && c.method != "cachedContents.create" && !c.openAI() || json.Unmarshal(body, &in) != nil {
 		return ""
 	}
 	return in.Model[strings.LastIndexByte(in.Model, '/')+1:]

@@ -71,7 +71,7 @@ func (e *Emulator) startEnvironmentFile(p *reply, c call, _ []byte) *Answer {
 		return new(fault(409, "ALREADY_EXISTS", "Requested entity already exists"))
 	}
 	path := c.tail
-	return e.startUpload(p, c, func(_ call, mimeType string, content []byte) (any, *Answer) {
+	return e.startUpload(p, c, nil, func(_ call, mimeType string, content []byte) (any, *Answer) {
 		now := time.Now()
 		file := environmentFile{mimeType, content, now}
 		_, ok := e.resources.change(r.name, func(r *record) {

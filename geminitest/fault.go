@@ -190,8 +190,7 @@ func Unregistered() Answer {
 
 // TokenInvalid is the 401 for an access token that is wrong or has expired.
 func TokenInvalid() Answer {
-	return fault(401, unauthenticated, "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "+
-		"authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+	return fault(401, unauthenticated, invalidCredentials,
 		errorInfo("ACCESS_TOKEN_TYPE_UNSUPPORTED", "googleapis.com", map[string]any{"service": vertexService}))
 }
 
@@ -231,7 +230,7 @@ func FileDenied(id string) Answer {
 // FileNotActive is the 400 of the Gemini Developer API for a prompt with a file that is still being
 // processed.
 func FileNotActive(id string) Answer {
-	return fault(400, "FAILED_PRECONDITION", "The File "+id+" is not in an ACTIVE state and usage is not allowed.")
+	return FailedPrecondition("The File " + id + " is not in an ACTIVE state and usage is not allowed.")
 }
 
 // CachedContentDenied is the 403 of the Gemini Developer API for a cached content that does not
@@ -268,7 +267,7 @@ func ServiceDisabled(project string) Answer {
 // LocationUnsupported is the 400 of the Gemini Developer API for a caller in a country where it is
 // not offered.
 func LocationUnsupported() Answer {
-	return fault(400, "FAILED_PRECONDITION", "User location is not supported for the API use.")
+	return FailedPrecondition("User location is not supported for the API use.")
 }
 
 // ModelMissing is the 404 of the Gemini Developer API for a model that does not exist, or does not

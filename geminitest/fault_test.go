@@ -73,6 +73,10 @@ func TestFaultsAreTheBodiesThatUsersMet(t *testing.T) {
 		"gemini-403-leaked":            geminitest.KeyLeaked(),
 		"gemini-403-service-blocked":   geminitest.KeyBlocked(),
 		"vertex-403-billing-disabled":  geminitest.BillingDisabled("PROJECT"),
+		"gemini-429-spend-rate":        geminitest.SpendRate(),
+		"vertex-429-quota-region":      geminitest.RegionQuota("us-central1", "generate_content_requests_per_minute_per_project_per_base_model", 5),
+		"vertex-403-input-file":        geminitest.InputFileDenied(),
+		"vertex-400-service-agents":    geminitest.ServiceAgentsMissing(),
 		"gemini-404-model":             geminitest.ModelMissing("gemini-does-not-exist-ext162", "generateContent"),
 	} {
 		want, ok := bodies[id]
@@ -123,6 +127,7 @@ func TestFaultsHaveTheShapeThatUsersMet(t *testing.T) {
 		"gemini-429-itpm-free":          geminitest.TokenQuota(flash, 250_000, 26*time.Second),
 		"vertex-403-iam":                geminitest.PermissionDenied("p", "us-central1", flash),
 		"vertex-404-model-location-old": geminitest.PublisherModelMissing("p", "asia-south1", flash),
+		"gemini-401-key-type":           geminitest.KeyTypeUnsupported(),
 		"gemini-400-context":            geminitest.InvalidArgument("The input token count exceeds the maximum number of tokens allowed 1048576."),
 	} {
 		want := bodies[id]

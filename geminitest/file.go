@@ -19,7 +19,7 @@ var fileName = regexp.MustCompile(`^files/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 // startFile begins the upload of a file.
 func (e *Emulator) startFile(p *reply, c call, body []byte) *Answer {
-	in, refused := readObject(body)
+	in, whole, refused := readUpload(c, body)
 	if refused != nil {
 		return refused
 	}
@@ -33,7 +33,7 @@ func (e *Emulator) startFile(p *reply, c call, body []byte) *Answer {
 	if _, taken := e.resources.get(time.Now(), name); taken {
 		return new(fault(409, "ALREADY_EXISTS", "Requested entity already exists"))
 	}
-	return e.startUpload(p, c, func(c call, mimeType string, content []byte) (any, *Answer) {
+	return e.startUpload(p, c, whole, func(c call, mimeType string, content []byte) (any, *Answer) {
 		fields := map[string]any{"source": "UPLOADED"}
 		if title := meta.text("displayName"); title != "" {
 			fields["displayName"] = title
@@ -108,21 +108,41 @@ func (e *Emulator) registerFiles(c call, in object) (any, *Answer) {
 	return map[string]any{"files": shown}, nil
 }
 
-// downloadFile answers with the content of a generated file. What was uploaded cannot be
-// downloaded, and without alt=media there is nothing to it.
-func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
-	r, refused := e.find(c, c.resource)
-	switch {
-	case refused != nil:
+// redirectDownload sends the caller to where the content of a generated file is, which wants the
+// key again.
+func (e *Emulator) redirectDownload(p *reply, c call, _ []byte) *Answer {
+	if _, refused := e.downloadable(c); refused != nil {
 		return refused
-	case c.query.Get("alt") != "media":
-		return new(InvalidArgument("Downloads want alt=media."))
-	case r.fields["source"] != "GENERATED":
-		return new(InvalidArgument("The File " + r.id() + " was not generated and cannot be downloaded."))
+	}
+	location := c.base + "/download" + c.path + "?" + c.query.Encode()
+	p.refuse(Redirect(302, location))
+	return nil
+}
+
+// downloadFile answers with the content of a generated file.
+func (e *Emulator) downloadFile(p *reply, c call, _ []byte) *Answer {
+	r, refused := e.downloadable(c)
+	if refused != nil {
+		return refused
 	}
 	mimeType, _ := r.fields["mimeType"].(string)
 	p.whole(200, mimeType, r.content)
 	return nil
+}
+
+// downloadable finds the file of the path. What was uploaded cannot be downloaded, and without
+// alt=media there is nothing to it.
+func (e *Emulator) downloadable(c call) (record, *Answer) {
+	r, refused := e.find(c, c.resource)
+	switch {
+	case refused != nil:
+		return r, refused
+	case c.query.Get("alt") != "media":
+		return r, new(InvalidArgument("Downloads want alt=media."))
+	case r.fields["source"] != "GENERATED":
+		return r, new(InvalidArgument("The File " + r.id() + " was not generated and cannot be downloaded."))
+	}
+	return r, nil
 }
 
 // showsFile checks the URI of a file in a prompt. One of the Files API must be the caller's and

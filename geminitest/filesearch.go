@@ -81,7 +81,7 @@ func documentFields(in object, title string) map[string]any {
 
 // startDocument begins the upload of a document into a store.
 func (e *Emulator) startDocument(p *reply, c call, body []byte) *Answer {
-	in, refused := readObject(body)
+	in, whole, refused := readUpload(c, body)
 	if refused != nil {
 		return refused
 	}
@@ -89,7 +89,7 @@ func (e *Emulator) startDocument(p *reply, c call, body []byte) *Answer {
 	if refused != nil {
 		return refused
 	}
-	return e.startUpload(p, c, func(c call, mimeType string, content []byte) (any, *Answer) {
+	return e.startUpload(p, c, whole, func(c call, mimeType string, content []byte) (any, *Answer) {
 		if text := in.text("mimeType"); text != "" {
 			mimeType = text
 		}

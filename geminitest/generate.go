@@ -9,7 +9,7 @@ import (
 
 // response is a GenerateContentResponse, whole or one event of a stream.
 type response struct {
-	Candidates    []candidate `json:"candidates,omitempty"`
+	Candidates    []candidate `json:"candidates,omitzero"`
 	UsageMetadata *usage      `json:"usageMetadata,omitempty"`
 	ModelVersion  string      `json:"modelVersion,omitempty"`
 	CreateTime    string      `json:"createTime,omitempty"` // Vertex AI only
@@ -23,12 +23,20 @@ type candidate struct {
 }
 
 type content struct {
-	Parts []textPart `json:"parts,omitempty"`
-	Role  string     `json:"role,omitempty"`
+	Parts []part `json:"parts,omitempty"`
+	Role  string `json:"role,omitempty"`
 }
 
-type textPart struct {
-	Text string `json:"text"`
+// part is a text or a call of a function.
+type part struct {
+	Text             *string       `json:"text,omitempty"`
+	FunctionCall     *functionCall `json:"functionCall,omitempty"`
+	ThoughtSignature string        `json:"thoughtSignature,omitempty"`
+}
+
+type functionCall struct {
+	Name string         `json:"name"`
+	Args map[string]any `json:"args"`
 }
 
 // usage is usageMetadata. Without counts it has only the traffic type, as in the first events of a
@@ -76,6 +84,8 @@ type saying struct {
 	thoughts int // tokens
 	tokens   int // of text
 	text     string
+	function string // to call in place of a text
+	signer   string // the back end that signs the answer; "" for none
 	finish   string
 }
 
@@ -90,7 +100,28 @@ func (e *Emulator) say(c call, asked prompt) saying {
 		s.finish = "MAX_TOKENS"
 	}
 	s.text = text(c.model, asked.digest, s.tokens)
+	s.function = asked.function
+	if asked.signed || s.function != "" {
+		s.signer = c.backend
+	}
 	return s
+}
+
+// parts are what an event has to say. The last of a signed answer has the signature, and no text if
+// there is none left. A function is called in the last.
+func (s saying) parts(candidate, from, to int, last bool) []part {
+	var parts []part
+	switch {
+	case s.function != "" && last:
+		parts = []part{{FunctionCall: &functionCall{s.function, map[string]any{}}}}
+	case s.function == "" && (from < to || last && s.signer != ""):
+		piece := s.text[min(from*bytesPerToken, len(s.text)):min(to*bytesPerToken, len(s.text))]
+		parts = []part{{Text: &piece}}
+	}
+	if last && s.signer != "" {
+		parts[0].ThoughtSignature = sign(s.signer, s.text+"\x00"+s.function+"\x00"+itoa(candidate))
+	}
+	return parts
 }
 
 // event is a response with the text from one token to another; the last has the reason why it ends.
@@ -99,10 +130,7 @@ func (s saying) event(asked prompt, from, to int, last bool) response {
 	for i := range asked.candidates {
 		var next candidate
 		next.Index, next.Content.Role = i, "model"
-		if from < to {
-			piece := s.text[from*bytesPerToken : min(to*bytesPerToken, len(s.text))]
-			next.Content.Parts = []textPart{{piece}}
-		}
+		next.Content.Parts = s.parts(i, from, to, last)
 		if last {
 			next.FinishReason = s.finish
 		}
@@ -128,7 +156,10 @@ func (s saying) counts(asked prompt, traffic string, tokens int) *usage {
 // generate answers generateContent and streamGenerateContent. It counts into output what it has
 // sent.
 func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, output *int) {
-	said := e.say(c, asked)
+	said, shape := e.say(c, asked), p.answer.Shape
+	if shape.silent() {
+		said.text, said.tokens, said.function, said.signer = "", 0, "", ""
+	}
 	scale := e.scale()
 	first := time.Duration(scale * float64(e.cfg.Latency.FirstToken+time.Duration(said.thoughts)*e.cfg.Latency.PerToken))
 	perToken := scale * float64(e.cfg.Latency.PerToken)
@@ -147,19 +178,25 @@ func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, outpu
 		*output = said.thoughts + said.tokens*asked.candidates
 		r := said.event(asked, 0, said.tokens, true)
 		r.UsageMetadata = said.counts(asked, granted.traffic, said.tokens)
+		if shape.silent() {
+			r = shape.apply(r, true)
+		}
 		p.json(finished(r))
 		return
 	}
 	// An answer comes in at least three events, if it has as many tokens, and in at most about 64.
 	piece := max(1, min((said.tokens+2)/3, 16), said.tokens/64)
-	for from := 0; ; from += piece {
-		to := min(from+piece, said.tokens)
-		last := to == said.tokens
+	opening := shape.preface()
+	for from, to := 0, 0; ; from = to {
+		if !opening {
+			to = min(from+piece, said.tokens)
+		}
+		last := to == said.tokens && !opening
 		if !p.wait(first + time.Duration(perToken*float64(to-from))) {
 			return
 		}
-		first = 0
-		if from == 0 {
+		opening, first = false, 0
+		if !p.sent {
 			contentType := sseType
 			if p.array {
 				contentType = jsonType
@@ -169,7 +206,7 @@ func (e *Emulator) generate(p *reply, c call, asked prompt, granted grant, outpu
 			}
 			*output = said.thoughts
 		}
-		r := said.event(asked, from, to, last)
+		r := shape.apply(said.event(asked, from, to, last), p.events == 0)
 		if last || c.backend == gemini {
 			r.UsageMetadata = said.counts(asked, granted.traffic, to)
 		} else {

@@ -99,7 +99,7 @@ func (e *Emulator) readInteraction(c call, in object) (prompt, *Answer) {
 }
 
 // agentModel is the model that agents think with here.
-const agentModel = "gemini-2.5-pro"
+const agentModel = "gemini-3.8-flash"
 
 // whoAnswers finds the model or agent of an interaction. Google's own agents need not be made.
 func (e *Emulator) whoAnswers(c call, in object) (call, *Answer) {
@@ -282,6 +282,9 @@ func (e *Emulator) cancelInteraction(c call, _ object) (any, *Answer) {
 
 // worded returns an error in the words of the method.
 func (c call) worded(a Answer) Answer {
+	if c.openAI() {
+		return a.Listed()
+	}
 	if !c.coded {
 		return a
 	}

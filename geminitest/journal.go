@@ -130,15 +130,15 @@ func (j *journal) recount(n *entry, change func(*outcome)) {
 	}
 }
 
-// isOf notes the model that a request turns out to be of.
-func (j *journal) isOf(n *entry, model string) {
-	if model == "" {
-		return
-	}
+// isOf notes the model that a request turns out to be of, and its tools.
+func (j *journal) isOf(n *entry, model, tools string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n.Model = model
-	j.recount(n, func(o *outcome) { o.call.Model = model })
+	if len(j.counts) >= maxOutcomes {
+		return
+	}
+	j.recount(n, func(o *outcome) { o.call.Model, o.call.Tool = model, tools })
 }
 
 // named notes that a request is about a resource, which may be somebody else's.

@@ -1,6 +1,8 @@
 package geminitest
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +17,11 @@ type Match struct {
 	Traffic  string // what was asked for in X-Vertex-AI-LLM-Request-Type: "dedicated", "shared", or "none" for calls without that header
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
 	Model    string // glob
+	Version  string // of the API: "v1beta", "v1", …
+
+	// Tool is a tool that the call's body names, as "googleSearch", "googleMaps" or
+	// "codeExecution", or "none" for calls without tools.
+	Tool string
 
 	// Method is "generateContent", "streamGenerateContent", "models.list", "files.create",
 	// "files.upload" (a chunk), "cachedContents.get", …, or a collection alone, "files", for all
@@ -26,8 +33,42 @@ type Match struct {
 func (m Match) fits(c Match) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
+		is(m.Version, c.Version) &&
 		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
-		(m.Model == "" || fits(m.Model, c.Model))
+		(m.Model == "" || fits(m.Model, c.Model)) && (m.Tool == "" || slices.Contains(strings.Fields(c.Tool), m.Tool))
+}
+
+// maxTools bounds what is remembered of a body that names tools without end.
+const maxTools = 16
+
+// toolsOf are the tools that a body names, separated by spaces, or "none".
+func toolsOf(body []byte) string {
+	if !bytes.Contains(body, []byte(`"tools"`)) {
+		return "none"
+	}
+	root, _ := readObject(body)
+	var names []string
+	note := func(name string) {
+		if name = camel(printable(name)); name != "" {
+			names = append(names, strings.ToLower(name[:1])+name[1:])
+		}
+	}
+	for _, tool := range root.list("tools") {
+		m, _ := tool.(map[string]any)
+		if kind, ok := m["type"].(string); ok { // as the Interactions API has them
+			note(kind)
+			continue
+		}
+		for name := range m {
+			note(name)
+		}
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return strings.Join(names[:min(len(names), maxTools)], " ")
 }
 
 // Outage is a failure of some part of Google that lasts until it is cleared.
@@ -66,12 +107,14 @@ type stage struct {
 	scripts []*script
 	kept    []*script
 	outages []*Outage
+	rng     *rand.Rand // of answers that only some calls get
 }
 
 // script is a queue of answers for the calls that match; a kept one has a single answer that stays.
 type script struct {
 	match   Match
 	answers []Answer
+	share   float64 // of the calls that match, if it is kept
 }
 
 // next returns the answer arranged for a call: the oldest script that fits, else the newest kept
@@ -90,7 +133,7 @@ func (s *stage) next(c Match) Answer {
 		return answer
 	}
 	for _, v := range slices.Backward(s.kept) {
-		if v.match.fits(c) {
+		if v.match.fits(c) && (v.share >= 1 || s.rng.Float64() < v.share) {
 			return v.answers[0]
 		}
 	}
@@ -111,13 +154,19 @@ func (e *Emulator) Script(match Match, answers ...Answer) {
 	}
 	e.stage.mu.Lock()
 	defer e.stage.mu.Unlock()
-	e.stage.scripts = append(e.stage.scripts, &script{match, append([]Answer(nil), answers...)})
+	e.stage.scripts = append(e.stage.scripts, &script{match: match, answers: append([]Answer(nil), answers...)})
 }
 
 // Keep gives every call that matches this answer, until remove is called. Of several that fit, the
 // newest holds.
 func (e *Emulator) Keep(match Match, answer Answer) (remove func()) {
-	s := &script{match, []Answer{answer}}
+	return e.KeepSome(match, 1, answer)
+}
+
+// KeepSome is [Emulator.Keep] for a share of the calls that match, such as 0.02, drawn by
+// Config.Seed. The others get what else there is for them.
+func (e *Emulator) KeepSome(match Match, share float64, answer Answer) (remove func()) {
+	s := &script{match: match, answers: []Answer{answer}, share: share}
 	e.stage.mu.Lock()
 	defer e.stage.mu.Unlock()
 	e.stage.kept = append(e.stage.kept, s)

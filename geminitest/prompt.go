@@ -28,6 +28,10 @@ type prompt struct {
 	cached  share    // of the input, what came from a cache
 	marks   []mark   // where its prefixes end, if they are kept
 
+	signed     bool     // the answer is to have a thought signature
+	function   string   // that the answer must call
+	signatures []string // of earlier turns
+
 	inputs     []int // embeddings: tokens of each text
 	dimensions int   // embeddings: 0: not said
 }
@@ -181,7 +185,11 @@ func readGenerate(c route, root object) (prompt, *Answer) {
 		request:    root,
 	}
 	p.readNames(root)
+	p.readThinking(root)
 	refused := p.addRequest(c, root)
+	if refused == nil {
+		refused = p.badSignature(c.backend)
+	}
 	if refused == nil {
 		refused = unknownFields(c, root, config)
 	}
@@ -272,6 +280,7 @@ func (p *prompt) addContent(content object) {
 }
 
 func (p *prompt) addPart(part object) {
+	p.addSignature(part)
 	if text, ok := part["text"].(string); ok {
 		p.tokens += textTokens(len(text))
 		for i := range len(text) {

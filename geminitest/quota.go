@@ -19,18 +19,43 @@ type quotas struct {
 // account is what quota is counted by: project and model, and on Vertex AI the location.
 type account struct{ project, location, model string }
 
+// demand is what a call wants of a quota.
+type demand struct {
+	method string
+	tools  string // separated by spaces
+	tokens int
+	job    bool // no model answers it at once: only limits of the method count it
+}
+
 // allowance is one Limit at work for one account.
 type allowance struct {
-	paid bool
-	none bool
-	rpm  *window // nil: unlimited, as all three
-	tpm  *window
-	rpd  *window
+	limit Limit
+	none  bool
+	rpm   *window // nil: unlimited, as all three
+	tpm   *window
+	rpd   *window
+}
+
+// counts reports whether the limit is about such a call.
+func (a *allowance) counts(d demand) bool {
+	m := Match{Tool: a.limit.Tool, Method: a.limit.Method}
+	return m.fits(Match{Tool: d.tools, Method: d.method}) && (!d.job || m.Method != "")
+}
+
+// apart reports whether the limit has words of its own, which name no quota.
+func (a *allowance) apart() bool { return a.limit.Tool != "" || a.limit.Method != "" }
+
+// refusal is the answer of a limit that has words of its own.
+func (a *allowance) refusal() Answer {
+	if a.limit.Tool != "" {
+		return ToolQuota()
+	}
+	return QuotaUnknown()
 }
 
 // take uses up one request with its input tokens, or returns the answer that refuses it. A refused
 // request uses nothing up.
-func (q *quotas) take(now time.Time, limits []Limit, who account, tokens int) (Answer, bool) {
+func (q *quotas) take(now time.Time, limits []Limit, who account, d demand) (Answer, bool) {
 	if len(limits) == 0 {
 		return Answer{}, true
 	}
@@ -43,18 +68,27 @@ func (q *quotas) take(now time.Time, limits []Limit, who account, tokens int) (A
 	}
 	var over excess
 	for _, a := range held {
-		if a.none {
-			return refusedFor(who, NoQuota(who.model), requestsQuota), false
+		switch {
+		case !a.counts(d):
+		case a.apart():
+			if a.none || !a.rpm.roomFor(now, 1) || !a.tpm.roomFor(now, d.tokens) || !a.rpd.roomFor(now, 1) {
+				return a.refusal(), false
+			}
+		case a.none:
+			return refusedFor(who, NoQuota(who.model), violated{name: requestsQuota, limit: a.limit}), false
+		default:
+			over.check(now, who.model, a, d.tokens)
 		}
-		over.check(now, who.model, a, tokens)
 	}
 	if len(over.violations) > 0 {
-		return refusedFor(who, over.answer(q.rng), over.vertexQuota), false
+		return refusedFor(who, over.answer(q.rng), over.vertex), false
 	}
 	for _, a := range held {
-		a.rpm.use(1)
-		a.tpm.use(tokens)
-		a.rpd.use(1)
+		if a.counts(d) {
+			a.rpm.use(1)
+			a.tpm.use(d.tokens)
+			a.rpd.use(1)
+		}
 	}
 	return Answer{}, true
 }
@@ -66,7 +100,7 @@ func (q *quotas) open(limits []Limit, who account) []*allowance {
 		if !fits(l.Model, who.model) {
 			continue
 		}
-		a := &allowance{paid: l.Paid, none: l.RPM < 0 || l.TPM < 0 || l.RPD < 0}
+		a := &allowance{limit: l, none: l.RPM < 0 || l.TPM < 0 || l.RPD < 0}
 		phase := func(of string) float64 {
 			return seeded(q.seed, of, strconv.Itoa(i), who.project, who.location, who.model)
 		}
@@ -76,7 +110,7 @@ func (q *quotas) open(limits []Limit, who account) []*allowance {
 		if l.TPM > 0 {
 			a.tpm = minuteWindow(l.TPM, phase("tpm"))
 		}
-		if l.RPD > 0 && who.location == "" {
+		if l.RPD > 0 && (who.location == "" || a.apart()) {
 			a.rpd = dayWindow(l.RPD)
 		}
 		held = append(held, a)
@@ -92,12 +126,19 @@ const (
 
 // excess gathers what a call exceeds.
 type excess struct {
-	violations  []violation
-	retry       time.Duration
-	paid        bool // of the limit that is exceeded for longest
-	day         bool // a limit of the day is exceeded
-	misleading  bool // and it is a free tier's
-	vertexQuota string
+	violations []violation
+	retry      time.Duration
+	paid       bool // of the limit that is exceeded for longest
+	day        bool // a limit of the day is exceeded
+	misleading bool // and it is a free tier's
+	vertex     violated
+}
+
+// violated is a quota of Vertex AI that is used up.
+type violated struct {
+	name  string
+	limit Limit
+	most  int
 }
 
 func (x *excess) check(now time.Time, model string, a *allowance, tokens int) {
@@ -115,13 +156,13 @@ func (x *excess) check(now time.Time, model string, a *allowance, tokens int) {
 		if c.w.roomFor(now, c.n) {
 			continue
 		}
-		x.violations = append(x.violations, c.of(model, c.w.limit, a.paid))
-		x.vertexQuota = c.vertex
+		x.violations = append(x.violations, c.of(model, c.w.limit, a.limit.Paid))
+		x.vertex = violated{c.vertex, a.limit, c.w.limit}
 		if wait := c.w.end.Sub(now); wait > x.retry {
-			x.retry, x.paid = wait, a.paid
+			x.retry, x.paid = wait, a.limit.Paid
 		}
 		x.day = x.day || c.day
-		x.misleading = x.misleading || c.day && !a.paid
+		x.misleading = x.misleading || c.day && !a.limit.Paid
 	}
 }
 
@@ -140,9 +181,12 @@ func (x *excess) answer(rng *rand.Rand) Answer {
 }
 
 // refusedFor is the answer in the words of the account's back end.
-func refusedFor(who account, answer Answer, vertexQuota string) Answer {
-	if who.location != "" {
-		return BaseModelQuota(vertexQuota, who.model)
+func refusedFor(who account, answer Answer, quota violated) Answer {
+	switch {
+	case who.location == "":
+		return answer
+	case quota.limit.Regional:
+		return RegionQuota(who.location, quota.name, quota.most)
 	}
-	return answer
+	return BaseModelQuota(quota.name, who.model)
 }

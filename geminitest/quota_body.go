@@ -179,3 +179,53 @@ func BaseModelQuota(what, model string) Answer {
 	return fault(429, exhausted, fmt.Sprintf("Quota exceeded for aiplatform.googleapis.com/%s with base model: %s. "+
 		"Please submit a quota increase request. https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.", what, model))
 }
+
+// unknownProject is the number of a project in bodies that name none of ours.
+const unknownProject = "000000000000"
+
+// regionMessage and regionLimit are what Google calls a quota of a base model in a location.
+func regionMessage(what string) string {
+	sentence := strings.ToUpper(what[:min(1, len(what))]) + strings.ReplaceAll(what[min(1, len(what)):], "_", " ")
+	return fmt.Sprintf("Quota exceeded for quota metric '%s' and limit '%s per minute per region per base_model' of service '%s' "+
+		"for consumer 'project_number:%s'.", sentence, sentence, vertexService, unknownProject)
+}
+
+func regionLimit(what string) string { return camel(what) + "PerMinutePerRegion" }
+
+// RegionQuota is the 429 of Vertex AI that names the location whose quota is used up, in its
+// metadata. The project's other locations have quotas of their own. What is as in [BaseModelQuota].
+func RegionQuota(location, what string, limit int) Answer {
+	return fault(429, exhausted, regionMessage(what), errorInfo("RATE_LIMIT_EXCEEDED", "googleapis.com", map[string]any{
+		"service": vertexService, "consumer": "projects/" + unknownProject, "quota_location": location,
+		"quota_metric": vertexService + "/" + what, "quota_limit": regionLimit(what), "quota_limit_value": strconv.Itoa(limit),
+	}))
+}
+
+// RegionViolation is [RegionQuota] with the location in the dimensions of a violated quota instead.
+func RegionViolation(location, model, what string, limit int) Answer {
+	return fault(429, exhausted, regionMessage(what), map[string]any{"@type": typePrefix + "QuotaFailure", "violations": []map[string]any{{
+		"quotaMetric": vertexService + "/" + what, "quotaId": regionLimit(what), "quotaValue": strconv.Itoa(limit),
+		"quotaDimensions": map[string]any{"location": location, "base_model": model},
+	}}})
+}
+
+// camel turns a quota's name into its id.
+func camel(name string) string {
+	var b strings.Builder
+	for word := range strings.SplitSeq(name, "_") {
+		b.WriteString(strings.ToUpper(word[:min(1, len(word))]) + word[min(1, len(word)):])
+	}
+	return b.String()
+}
+
+// ToolQuota is the 429 of a call that uses a tool whose own quota is used up, such as grounding. It
+// has the words of a model's quota, and names none. Calls without the tool are served.
+func ToolQuota() Answer {
+	return fault(429, exhausted, freeMessage, helpDetail("Learn more about Gemini API quotas", helpURL))
+}
+
+// SpendRate is the 429 of a project whose billing account spends too fast, over ten minutes.
+func SpendRate() Answer {
+	return fault(429, exhausted, "You exceeded your spend-based rate limit. Your spending rate has exceeded the allowed limit for your account's "+
+		"billing history and tier.")
+}

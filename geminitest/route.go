@@ -30,7 +30,7 @@ const (
 // methods says which back end offers what.
 var methods = map[string][]string{
 	gemini: {generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents},
-	vertex: {generateContent, streamGenerateContent, countTokens, embedContent, predict},
+	vertex: {generateContent, streamGenerateContent, countTokens, embedContent, batchEmbedContents, predict},
 }
 
 // route is where a request goes: what its host and path say.
@@ -46,6 +46,7 @@ type route struct {
 
 	// Of methods that are about resources:
 	upload     bool   // the path begins with "upload/"
+	download   bool   // or with "download/"
 	session    string // the upload that the path continues
 	resource   string // what the path names, without its place: "files/abc"
 	collection string // else what it lists or adds to: "files"
@@ -80,6 +81,9 @@ func routeOf(r *http.Request) route {
 		segments = segments[1:]
 		c.session = query.Get("upload_id")
 	}
+	if c.download = segments[0] == "download" && len(segments) > 1; c.download {
+		segments = segments[1:]
+	}
 	c.version = segments[0]
 	rest := segments[1:]
 	if c.backend == "" { // loopback, or a host of nobody's: the path tells
@@ -93,7 +97,7 @@ func routeOf(r *http.Request) route {
 	} else {
 		c.readModels(r.Method, rest)
 	}
-	if len(rest) > 0 && (c.upload || !c.generates()) {
+	if len(rest) > 0 && (c.upload || c.download || !c.generates()) {
 		c.readTable(r.Method, rest)
 	}
 	versions := map[string][]string{gemini: {"v1", "v1beta", "v1alpha"}, vertex: {"v1", "v1beta1"}}
@@ -116,7 +120,7 @@ func (c route) generates() bool {
 
 // emulated reports whether there is something behind the route.
 func (c route) emulated() bool {
-	return c.generates() && !c.upload || c.answer != nil || c.serve != nil || c.session != ""
+	return c.generates() && !c.upload && !c.download || c.answer != nil || c.serve != nil || c.session != ""
 }
 
 // hostOf tells what a host of Google's serves. Multi-regions have hosts of their own kind (REP), on

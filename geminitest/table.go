@@ -22,6 +22,7 @@ const both = gemini + " " + vertex
 // The methods that are treated apart somewhere.
 const (
 	filesRegister      = "files.register"
+	filesDownload      = "files.download"
 	interactionsCreate = "interactions.create"
 	interactionsGet    = "interactions.get"
 )
@@ -40,7 +41,8 @@ var table = func() map[string][]apiMethod {
 		{backends: gemini, verb: get, path: "files", method: "files.list", answer: list},
 		{backends: gemini, verb: get, path: "files/{}", method: "files.get", answer: one},
 		{backends: gemini, verb: del, path: "files/{}", method: "files.delete", answer: remove},
-		{backends: gemini, verb: get, path: "files/{}:download", method: "files.download", serve: (*Emulator).downloadFile},
+		{backends: gemini, verb: get, path: "files/{}:download", method: filesDownload, serve: (*Emulator).redirectDownload},
+		{backends: gemini, verb: get, path: "download/files/{}:download", method: filesDownload, serve: (*Emulator).downloadFile},
 
 		{backends: both, verb: post, path: "cachedContents", method: "cachedContents.create", answer: (*Emulator).createCache},
 		{backends: both, verb: get, path: "cachedContents", method: "cachedContents.list", answer: list},
@@ -108,6 +110,12 @@ var table = func() map[string][]apiMethod {
 		{backends: both, verb: del, path: "interactions/{}", method: "interactions.delete", answer: remove, coded: true},
 		{backends: both, verb: post, path: "interactions/{}/cancel", method: "interactions.cancel", answer: (*Emulator).cancelInteraction, coded: true},
 
+		{backends: gemini, verb: post, path: "openai/chat/completions", method: openAIChat, serve: (*Emulator).chat},
+		{backends: gemini, verb: post, path: "openai/embeddings", method: openAIEmbeddings, serve: (*Emulator).embedOpenAI},
+		{backends: gemini, verb: get, path: "openai/models", method: openAIModels, answer: (*Emulator).listOpenAI},
+		{backends: gemini, verb: get, path: "openai/models/{model}", method: openAIModel, answer: (*Emulator).getOpenAI},
+		{backends: vertex, verb: post, path: "endpoints/openapi/chat/completions", method: openAIChat, serve: (*Emulator).chat},
+
 		{backends: both, verb: post, path: "environments", method: "environments.create", answer: (*Emulator).createEnvironment, coded: true},
 		{backends: both, verb: get, path: "environments/{}/files/**", method: "environments.files", serve: (*Emulator).environmentFiles, coded: true},
 		{backends: both, verb: put, path: "upload/environments/{}/files/**", method: "environments.startUpload", serve: (*Emulator).startEnvironmentFile, coded: true},
@@ -140,7 +148,7 @@ var table = func() map[string][]apiMethod {
 	}
 	byCollection := map[string][]apiMethod{}
 	for _, r := range entries {
-		first, _, _ := strings.Cut(strings.TrimPrefix(r.path, "upload/"), "/")
+		first, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(r.path, "upload/"), "download/"), "/")
 		first, _, _ = strings.Cut(first, ":")
 		byCollection[first] = append(byCollection[first], r)
 	}
@@ -156,6 +164,9 @@ func (c *route) readTable(verb string, rest []string) {
 	}
 	if c.upload {
 		rest = append([]string{"upload"}, rest...)
+	}
+	if c.download {
+		rest = append([]string{"download"}, rest...)
 	}
 	for _, r := range table[first] {
 		if r.verb == verb && strings.Contains(r.backends, c.backend) && c.matches(r.path, rest) {
@@ -183,7 +194,7 @@ func (c *route) matches(pattern string, segments []string) bool {
 	model := ""
 	for i, want := range wanted {
 		segment := segments[i]
-		if want == "upload" && i == 0 {
+		if i == 0 && (want == "upload" || want == "download") {
 			if segment != want {
 				return false
 			}

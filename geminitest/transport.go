@@ -77,6 +77,7 @@ type memory struct {
 	status  int
 	sent    http.Header // a copy of header as it was when it went out
 	buffer  []byte
+	written int64 // bytes of the body so far
 	err     error // what a read returns after the buffer is empty; io.EOF when the handler has ended
 	closed  bool  // the reader has gone
 	drained bool  // it has read to the end
@@ -93,7 +94,29 @@ func (m *memory) run(handler http.Handler, r *http.Request) {
 	}()
 	handler.ServeHTTP(m, r)
 	m.WriteHeader(http.StatusOK)
-	m.fail(io.EOF)
+	m.fail(m.ending())
+}
+
+// ending is how an answer ends whose handler is done: one that is shorter than its Content-Length
+// said is cut.
+func (m *memory) ending() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if length := m.length(); length > m.written {
+		return io.ErrUnexpectedEOF
+	}
+	return io.EOF
+}
+
+// length is the Content-Length of the answer that went out, -1 if it has none. mu is held.
+func (m *memory) length() int64 {
+	if bodiless(m.status) {
+		return 0
+	}
+	if n, err := strconv.ParseInt(m.sent.Get("Content-Length"), 10, 64); err == nil {
+		return n
+	}
+	return -1
 }
 
 // fail ends the answer. The first cause holds, and io.EOF is a good end.
@@ -141,7 +164,11 @@ func (m *memory) writeHeaderLocked(status int) {
 	if m.status != 0 || m.err != nil {
 		return
 	}
-	m.status, m.sent = status, m.header.Clone()
+	m.status, m.sent = status, http.Header{}
+	for name, values := range m.header { // whatever its spelling, as a client of net/http reads it
+		name = http.CanonicalHeaderKey(name)
+		m.sent[name] = append(m.sent[name], values...)
+	}
 	m.release()
 }
 
@@ -161,7 +188,7 @@ func (m *memory) Write(b []byte) (int, error) {
 	case m.err != nil:
 		return 0, m.err
 	}
-	m.buffer = append(m.buffer, b...)
+	m.buffer, m.written = append(m.buffer, b...), m.written+int64(len(b))
 	m.changed.Broadcast()
 	return len(b), nil
 }
@@ -175,13 +202,11 @@ func (m *memory) response(req *http.Request) (*http.Response, error) {
 		m.detach()
 		return nil, m.err
 	}
+	status := max(0, m.status)
 	resp := &http.Response{
-		Status: strconv.Itoa(m.status) + " " + http.StatusText(m.status), StatusCode: m.status,
+		Status: fmt.Sprintf("%03d %s", status, http.StatusText(status)), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: m.sent, Body: (*memoryBody)(m), ContentLength: -1, Request: req,
-	}
-	if n, err := strconv.ParseInt(m.sent.Get("Content-Length"), 10, 64); err == nil {
-		resp.ContentLength = n
+		Header: m.sent, Body: (*memoryBody)(m), ContentLength: m.length(), Request: req,
 	}
 	return resp, nil
 }

@@ -70,10 +70,26 @@ func (u *uploads) get(id string) *session {
 // uploadHeader is the beginning of the names of the protocol's headers.
 const uploadHeader = "X-Goog-Upload-"
 
-// startUpload begins a resumable upload and answers with the URL at which it goes on.
-func (e *Emulator) startUpload(p *reply, c call, finish func(c call, mimeType string, content []byte) (any, *Answer)) *Answer {
+// The headers of answers that Google spells in a way of its own, which is not Go's, and which some
+// clients read in that spelling only.
+const (
+	uploadURL        = uploadHeader + "URL"
+	uploadControlURL = uploadHeader + "Control-URL"
+	uploaderID       = "X-GUploader-UploadID"
+)
+
+// finishUpload makes the resource of what was uploaded.
+type finishUpload func(c call, mimeType string, content []byte) (any, *Answer)
+
+// startUpload begins a resumable upload and answers with the URL at which it goes on; or, if the
+// content is there already, it makes the resource.
+func (e *Emulator) startUpload(p *reply, c call, whole *media, finish finishUpload) *Answer {
+	if whole != nil {
+		return e.keepMedia(p, c, *whole, finish)
+	}
 	if !strings.EqualFold(c.header.Get(uploadHeader+"Protocol"), "resumable") || !strings.EqualFold(c.header.Get(uploadHeader+"Command"), "start") {
-		return new(InvalidArgument("Only resumable uploads are emulated: send X-Goog-Upload-Protocol: resumable and X-Goog-Upload-Command: start."))
+		return new(InvalidArgument("Only resumable and multipart uploads are emulated: send X-Goog-Upload-Protocol: resumable and " +
+			"X-Goog-Upload-Command: start, or X-Goog-Upload-Protocol: multipart."))
 	}
 	length := -1
 	if text := c.header.Get(uploadHeader + "Header-Content-Length"); text != "" {
@@ -91,11 +107,10 @@ func (e *Emulator) startUpload(p *reply, c call, finish func(c call, mimeType st
 	id := e.uploads.begin(s)
 	url := c.base + c.path + "?upload_id=" + id + "&upload_protocol=resumable"
 	h := p.w.Header()
-	h.Set(uploadHeader+"Url", url)
-	h.Set(uploadHeader+"Control-Url", url)
+	h[uploadURL], h[uploadControlURL] = []string{url}, []string{url} // Set would spell them in Go's way
 	h.Set(uploadHeader+"Chunk-Granularity", strconv.Itoa(granularity))
 	h.Set(uploadHeader+"Status", "active")
-	h.Set("X-Guploader-Uploadid", id)
+	h[uploaderID] = []string{id}
 	p.whole(200, "text/plain; charset=utf-8", nil)
 	return nil
 }

@@ -7,6 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -197,4 +201,105 @@ func TestAnUploadFailsBetweenChunksWithoutAFile(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUploadHeadersAreSpelledAsGoogleDoes reads the bytes of the wire: Python's SDK looks for these
+// spellings when it uploads without blocking, and for no other.
+func TestUploadHeadersAreSpelledAsGoogleDoes(t *testing.T) {
+	server := geminitest.NewServer(t, pair())
+	send := func(url string, header ...string) string {
+		t.Helper()
+		conn, err := net.Dial("tcp", strings.TrimPrefix(server.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: google\r\nConnection: close\r\nx-goog-api-key: key-a\r\nContent-Length: 0\r\n%s\r\n\r\n",
+			url, strings.Join(header, "\r\n"))
+		answer, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(answer)
+	}
+	begun := send("/upload/v1beta/files", "X-Goog-Upload-Protocol: resumable", "X-Goog-Upload-Command: start")
+	for _, name := range []string{
+		"X-Goog-Upload-URL", "X-Goog-Upload-Control-URL", "X-Goog-Upload-Status", "X-Goog-Upload-Chunk-Granularity", "X-GUploader-UploadID",
+	} {
+		if !strings.Contains(begun, "\r\n"+name+": ") {
+			t.Errorf("%s is missing in\n%s", name, begun)
+		}
+	}
+	_, id, _ := strings.Cut(begun, "upload_id=")
+	id, _, _ = strings.Cut(id, "&")
+	asked := send("/upload/v1beta/files?upload_id="+id, "X-Goog-Upload-Command: query")
+	for _, name := range []string{"X-Goog-Upload-Status", "X-Goog-Upload-Size-Received"} {
+		if !strings.Contains(asked, "\r\n"+name+": ") {
+			t.Errorf("%s is missing in\n%s", name, asked)
+		}
+	}
+}
+
+func TestHeadersAreReadInGosSpellingInMemory(t *testing.T) {
+	google := geminitest.New(pair())
+	r := ask{key: "key-a", url: "https://generativelanguage.googleapis.com/upload/v1beta/files", body: "{}"}.request(t.Context())
+	r.Header.Set("X-Goog-Upload-Protocol", "resumable")
+	r.Header.Set("X-Goog-Upload-Command", "start")
+	resp, err := google.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.Header.Get("X-Goog-Upload-Url") == "" || resp.Header.Get("X-Guploader-Uploadid") == "" {
+		t.Errorf("got %q", resp.Header)
+	}
+}
+
+// TestFilesComeInOneRequestOfTwoParts uploads as the multipart protocol has it.
+func TestFilesComeInOneRequestOfTwoParts(t *testing.T) {
+	const parts = "--b\r\nContent-Type: application/json\r\n\r\n{\"file\":{\"displayName\":\"tide\"}}\r\n" +
+		"--b\r\nContent-Type: text/plain\r\n\r\nhigh\r\nwater\r\n--b--\r\n"
+	send := func(google http.RoundTripper, header http.Header, query, body string) reply {
+		r := ask{key: "key-a", url: studio + "/upload/v1beta/files" + query, body: body}.request(t.Context())
+		maps.Copy(r.Header, header)
+		resp, err := google.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return readAll(t, resp)
+	}
+	related := http.Header{"Content-Type": {"multipart/related; boundary=b"}, "X-Goog-Upload-Protocol": {"multipart"}}
+	overBoth(t, pair(), func(t *testing.T, google *geminitest.Emulator, rt http.RoundTripper) {
+		for query, header := range map[string]http.Header{"": related, "?uploadType=multipart": {"Content-Type": related["Content-Type"]}} {
+			var out struct {
+				File struct{ Name, DisplayName, MimeType, SizeBytes, State string }
+			}
+			send(rt, header, query, parts).decode(t, &out)
+			if out.File.DisplayName != "tide" || out.File.MimeType != "text/plain" || out.File.SizeBytes != "11" || out.File.State != "ACTIVE" {
+				t.Errorf("got %+v", out.File)
+			}
+			if content, _ := google.FileContent(out.File.Name); string(content) != "high\r\nwater" {
+				t.Errorf("content %q", content)
+			}
+			var got struct{ Name string }
+			(ask{key: "key-a", verb: "GET", url: studio + "/v1beta/" + out.File.Name}).do(t.Context(), rt).decode(t, &got)
+			if got.Name != out.File.Name {
+				t.Errorf("the file is not there: %q", got.Name)
+			}
+		}
+		for what, body := range map[string]string{
+			"one part":    "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b--\r\n",
+			"three parts": strings.Replace(parts, "--b--", "--b\r\n\r\nmore\r\n--b--", 1),
+			"no end":      strings.Replace(parts, "--b--", "", 1),
+			"no JSON":     strings.Replace(parts, "{", "", 1),
+			"no parts":    "{}",
+		} {
+			if got := send(rt, related, "", body); got.status != 400 {
+				t.Errorf("%s: %d %s", what, got.status, got.body)
+			}
+		}
+		if got := send(rt, http.Header{"X-Goog-Upload-Protocol": {"multipart"}, "Content-Type": {"application/json"}}, "", parts); got.status != 400 {
+			t.Errorf("without a boundary: %d %s", got.status, got.body)
+		}
+	})
 }

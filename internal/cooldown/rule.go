@@ -29,7 +29,7 @@ type Rule struct {
 	Ending Ending
 
 	// Min and Max are, for Timed, the range of doubling without a hint. A hint is kept within a
-	// second, or Min if that is less, and Max. Up to the share Jitter is added. Flat keeps to Min without a hint.
+	// second, or Min if that is less, and Max; one that repeats is at least twice that. Up to the share Jitter is added. Flat keeps to Min without a hint.
 	Min, Max time.Duration
 	Jitter   float64
 	Flat     bool
@@ -69,7 +69,11 @@ func (r *Rule) until(now time.Time, at int64, strikes int, hint, least time.Dura
 // timed returns how long a Timed cooldown lasts after that many strikes.
 func (r *Rule) timed(hint time.Duration, strikes int) time.Duration {
 	if hint > 0 {
-		return min(max(hint, min(r.Min, time.Second)), r.Max)
+		least := min(r.Min, time.Second)
+		if strikes > 1 && !r.Flat { // the last hint was too short
+			least *= 2
+		}
+		return min(max(hint, least), r.Max)
 	}
 	d := r.Min
 	if !r.Flat {
