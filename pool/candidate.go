@@ -50,29 +50,6 @@ func (e *entry) fill(at *endpoint, pacing quota.Pacing) {
 	}
 }
 
-// fuse returns the entry's breaker. It is made at the first answer that it counts.
-// One verdict of an outage opens that of servers.
-func (p *Pool) fuse(e *entry) *breaker.Breaker {
-	for {
-		if b := e.breaker.Load(); b != nil {
-			return b
-		}
-		e.breaker.CompareAndSwap(nil, p.newBreaker(e))
-	}
-}
-
-func (p *Pool) newBreaker(e *entry) *breaker.Breaker {
-	cfg := p.setup.Load().cfg.Breaker
-	if e.outage != nil {
-		cfg.Failures = 1
-	}
-	subject := e.subject
-	return breaker.New(cfg, func(c breaker.Change) { p.breakerChanged(subject, c) })
-}
-
-// breaker returns the endpoint's breaker; nil before the first answer.
-func (c *candidate) breaker() *breaker.Breaker { return c.own.breaker() }
-
 // breaker returns the breaker behind the slot, or nil.
 func (s *slot) breaker() *breaker.Breaker {
 	if e := s.entry.Load(); e != nil {
@@ -234,7 +211,7 @@ func (c *candidate) ready(now time.Time, at int64, n *need) bool {
 	if c.cooldownWake(at, n) > at {
 		return false
 	}
-	if b := c.breaker(); b != nil && !b.Ready(now) {
+	if b := c.own.breaker(); b != nil && !b.Ready(now) {
 		return false
 	}
 	b := c.outage(at)
@@ -279,19 +256,11 @@ func (o *opening) ask(at int64) int64 {
 	return o.wake()
 }
 
-// pacerWait returns how long the endpoint's pace keeps the next call.
-func (c *candidate) pacerWait(now time.Time) time.Duration {
-	if p := c.pacer(); p != nil {
-		return p.Wait(now)
-	}
-	return 0
-}
-
 // opens answers the one question: can the endpoint take a call with this need now, and if not,
 // when? Forever means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	o := opening{cooldown: c.cooldownWake(at, n), breaker: at, room: at}
-	for _, b := range [...]*breaker.Breaker{c.breaker(), c.outage(at)} {
+	for _, b := range [...]*breaker.Breaker{c.own.breaker(), c.outage(at)} {
 		if b == nil {
 			continue
 		}
@@ -323,7 +292,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 
 // weightAt returns the weight, less of it while the endpoint's servers recover from an outage.
 func (c *candidate) weightAt(now time.Time) float64 {
-	if b := c.breaker(); b != nil {
+	if b := c.own.breaker(); b != nil {
 		return c.Weight * b.Weight(now)
 	}
 	return c.Weight

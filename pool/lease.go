@@ -36,13 +36,17 @@ type lease struct {
 	seq         uint64 // attempts are numbered in the order they begin
 	at          int64
 	need        need
-	permit      breaker.Permit // of the endpoint
-	outage      breaker.Permit // of the servers, while most of their endpoints fail
-	probing     []*entry       // cooldowns that the call is the probe of
-	accepted    bool
+	permits     permits
+	probing     []*entry // cooldowns that the call is the probe of
 	held        held
 	reservation quota.Reservation // if it holds quota
 	hold        quota.Hold        // if it holds an order's
+}
+
+// permits are those of the breakers that a call has passed.
+type permits struct {
+	own     breaker.Permit // of the endpoint
+	servers breaker.Permit // of its servers, while most of their endpoints fail
 }
 
 // held says what a lease holds beside the permits and probes.
@@ -53,49 +57,53 @@ const (
 	heldOrder
 	heldPace
 	heldTally
+	heldAccepted // Google has begun to answer well
 )
+
+// accepted reports whether Google has begun to answer well.
+func (r *lease) accepted() bool { return r.held&heldAccepted != 0 }
 
 // lease admits a call, or says no: something is on cooldown, or a limit, the order or the pace has
 // no room.
 func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	c.use()
-	var permit, outage breaker.Permit
+	var p permits
 	ok := true
-	if b := c.breaker(); b != nil {
-		if permit, ok = b.Allow(now, n.Deadline); !ok {
+	if b := c.own.breaker(); b != nil {
+		if p.own, ok = b.Allow(now, n.Deadline); !ok {
 			return Lease{}, false
 		}
 	}
 	if b := c.outage(c.plan.pool.instant(now)); b != nil {
-		if outage, ok = b.Allow(now, n.Deadline); !ok {
-			permit.Ignore(now)
+		if p.servers, ok = b.Allow(now, n.Deadline); !ok {
+			p.own.Ignore(now)
 			return Lease{}, false
 		}
 	}
-	return c.admit(now, n, permit, outage)
+	return c.admit(now, n, p)
 }
 
 // force is lease past open circuit breakers: for the last endpoint there is.
 func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
 	c.use()
-	var permit, outage breaker.Permit
-	if b := c.breaker(); b != nil {
-		permit = b.Force(now, n.Deadline)
+	var p permits
+	if b := c.own.breaker(); b != nil {
+		p.own = b.Force(now, n.Deadline)
 	}
 	if b := c.outage(c.plan.pool.instant(now)); b != nil {
-		outage = b.Force(now, n.Deadline)
+		p.servers = b.Force(now, n.Deadline)
 	}
-	return c.admit(now, n, permit, outage)
+	return c.admit(now, n, p)
 }
 
-func (c *candidate) admit(now time.Time, n *need, permit, outage breaker.Permit) (Lease, bool) {
+func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	p := c.plan.pool
 	at := p.instant(now)
 	own := c.own.entry.Load()
 	own.load.sweep(now, at)
 	r := newRecord()
 	r.candidate, r.own, r.shared, r.key = c, own, c.shared.entry.Load(), nil
-	r.at, r.need, r.permit, r.outage, r.probing, r.accepted, r.held = at, *n, permit, outage, nil, false, 0
+	r.at, r.need, r.permits, r.probing, r.held = at, *n, held, nil, 0
 	deadline := int64(cooldown.Forever)
 	if !n.Deadline.IsZero() {
 		deadline = p.instant(n.Deadline)
@@ -188,8 +196,8 @@ func (r *lease) undo(now time.Time, at int64) {
 	}
 	r.held &^= heldOrder | heldQuota | heldPace
 	r.returnProbes(at, nil, false)
-	r.permit.Ignore(now)
-	r.outage.Ignore(now)
+	r.permits.own.Ignore(now)
+	r.permits.servers.Ignore(now)
 }
 
 // returnProbes gives back the probes that the call was, but for that of one entry.
@@ -232,7 +240,7 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	probed := len(r.probing) > 0 || r.permit.Probe() || r.outage.Probe()
+	probed := len(r.probing) > 0 || r.permits.own.Probe() || r.permits.servers.Probe()
 	r.putAway()
 	if probed { // what it probed may be another call's to probe
 		c.plan.pool.queue.changed(now)

@@ -58,7 +58,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	p.models.mu.Unlock()
 	for _, project := range s.projects {
 		if was := old.project(project.Name); was != nil && !project.sameCredentials(was) {
-			p.hasten(at, project.Name)
+			hasten(p, at, project.Name)
 		}
 	}
 	p.outbox.reloaded(now)
@@ -68,7 +68,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 
 // hasten makes everything due for a probe that only an operator could mend and that is of a project
 // whose credentials are others now.
-func (p *Pool) hasten(at int64, project string) {
+func hasten(p *Pool, at int64, project string) {
 	all := p.memory.all()
 	for _, m := range p.models.all() {
 		all = append(all, m.all()...)
@@ -100,7 +100,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 	at := p.instant(now)
 	if s.cfg.Breaker != old.cfg.Breaker {
 		for _, e := range m.all() {
-			p.renewBreaker(now, e)
+			e.renewBreaker(p, now)
 		}
 	}
 	m.adapt(at, old, s)
@@ -147,18 +147,6 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	m.adapt(p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
-	}
-}
-
-// renewBreaker gives an entry a breaker of another configuration in place of the one it has.
-func (p *Pool) renewBreaker(now time.Time, e *entry) {
-	old := e.breaker.Load()
-	if old == nil {
-		return
-	}
-	e.breaker.Store(p.newBreaker(e))
-	if old.Until(now).After(now) {
-		p.outbox.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
 	}
 }
 

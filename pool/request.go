@@ -107,7 +107,7 @@ func (r *Request) Refused(l Lease) (again bool) {
 		again = again || known.own == x.own && known.key == x.key
 	}
 	at := c.plan.pool.instant(now)
-	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at)) && c.pacerWait(now) <= 0
+	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	r.state.refused = append(r.state.refused, x)
 	return again
 }

@@ -67,13 +67,13 @@ func (l Lease) Accept(now time.Time) {
 	s := &l.candidate.own.entry.Load().load.leases
 	s.mu.Lock()
 	r := l.record
-	if r.generation.Load() != l.generation || r.accepted {
+	if r.generation.Load() != l.generation || r.accepted() {
 		s.mu.Unlock()
 		return
 	}
-	r.accepted = true
+	r.held |= heldAccepted
 	accepted := r.lease
-	r.permit, r.outage = breaker.Permit{}, breaker.Permit{} // they end now; what comes later is another result
+	r.permits = permits{} // they end now; what comes later is another result
 	s.mu.Unlock()
 	accepted.accept(now)
 	l.candidate.plan.pool.outbox.deliver()
@@ -85,11 +85,11 @@ func (r *lease) accept(now time.Time) {
 	p := c.plan.pool
 	at := p.instant(now)
 	r.own.answered.Store(at)
-	if r.permit == (breaker.Permit{}) {
-		r.permit = p.fuse(r.own).Force(now, time.Time{})
+	if r.permits.own == (breaker.Permit{}) {
+		r.permits.own = r.own.fuse(p).Force(now, time.Time{})
 	}
-	r.permit.Success(now)
-	r.outage.Success(now)
+	r.permits.own.Success(now)
+	r.permits.servers.Success(now)
 	c.server.entry.Load().outage.answered(at, r.own)
 	c.host.outage.answered(at, r.own)
 	if pacer := r.own.pacer.Load(); pacer != nil {
@@ -165,21 +165,21 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 	switch {
 	case o.Class == ClassOK:
-		if !r.accepted {
+		if !r.accepted() {
 			r.accept(now)
 		}
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
-		fuse := r.candidate.plan.pool.fuse(r.own)
-		if r.accepted || r.permit == (breaker.Permit{}) {
+		fuse := r.own.fuse(r.candidate.plan.pool)
+		if r.accepted() || r.permits.own == (breaker.Permit{}) {
 			// Its success was counted when it began, or there was no breaker then: this is another result.
-			r.permit = fuse.Force(now, time.Time{})
+			r.permits.own = fuse.Force(now, time.Time{})
 		}
-		r.permit.Failure(now)
-		r.outage.Failure(now)
+		r.permits.own.Failure(now)
+		r.permits.servers.Failure(now)
 		r.judgeShared(now, at, o)
 	default:
-		r.permit.Ignore(now)
-		r.outage.Ignore(now)
+		r.permits.own.Ignore(now)
+		r.permits.servers.Ignore(now)
 	}
 	if o.Class != ClassTransport && o.Class != ClassCancelled && !o.Unsent {
 		r.own.answered.Store(at)
@@ -201,7 +201,7 @@ func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 	if !server.outage.failed(at, r.own) {
 		return
 	}
-	if b := c.plan.pool.fuse(server); b.Closed() {
+	if b := server.fuse(c.plan.pool); b.Closed() {
 		permit := b.Force(now, time.Time{})
 		permit.Failure(now)
 	}
@@ -234,7 +234,7 @@ func (r *lease) charge(now time.Time, at int64, o *Outcome) {
 		switch {
 		case o.Counted:
 			q.Settle(now, r.reservation, o.Usage.Input)
-		case r.accepted || charged(o.Class) && !o.Unsent:
+		case r.accepted() || charged(o.Class) && !o.Unsent:
 			q.Settle(now, r.reservation, r.need.Input)
 		default:
 			q.Release(now, r.reservation)
@@ -266,7 +266,7 @@ func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) 
 		if c.order.bypassed.first() {
 			c.plan.pool.outbox.orderUnused(now, c.order, o.Traffic)
 		}
-	case o.Counted || r.accepted || o.Class == ClassOK:
+	case o.Counted || r.accepted() || o.Class == ClassOK:
 		cost := c.order.cost(&r.need)
 		if o.Counted {
 			cost = ledger.Cost(o.Usage)
@@ -295,90 +295,6 @@ func charged(c Class) bool {
 	default:
 		return false
 	}
-}
-
-// start starts the cooldown that the outcome asks for, if there is evidence enough.
-func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *entry) {
-	c := r.candidate
-	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
-		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
-		proof := &accused.proof
-		if accused.subject.Version != "" {
-			proof = r.own.proofFor(accused.subject.Version)
-		}
-		if !proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
-			return
-		}
-	}
-	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
-	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
-		why.Status, why.Body = a.Status, a.Body
-	}
-	if o.Class == ClassProvisionedFull {
-		if c.order.evidence.proven(at) {
-			why.Rule, why.Least = &provenFull, c.order.ledger.Stat(now).Window/provenShare
-		} else {
-			why.Least = c.order.ledger.Wait(now, c.order.cost(&r.need))
-		}
-	}
-	accused.start(c.plan.pool, now, at, r.seq, &why)
-}
-
-// maxRemembered bounds an answer of Google's that is kept for callers of a later time.
-const maxRemembered = 16 << 10
-
-// othersAnswer reports whether an endpoint of another project or location has answered the same
-// model and method lately.
-func (p *plan) othersAnswer(c *candidate, at int64) bool {
-	for _, other := range p.all {
-		if own := other.own.entry.Load(); own != nil && own != c.own.entry.Load() && own.proof.proven(at) {
-			return true
-		}
-	}
-	return false
-}
-
-// accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
-// order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
-// own.
-func (r *lease) accused(o *Outcome, rule *rule) *entry {
-	c := r.candidate
-	scope := rule.scope
-	if o.Scope != ScopeClass && scope != scopeNone && scope != scopeBreaker {
-		scope = o.Scope
-	}
-	switch scope {
-	case ScopeKey:
-		if r.key != nil {
-			return r.key.entry
-		}
-		return c.whole
-	case ScopeProject:
-		return c.whole
-	case ScopeModel:
-		return r.shared
-	case ScopeTool:
-		part := r.shared.subject
-		part.Tool = strings.Join(o.Tools, toolsTogether)
-		return c.plan.model.narrowed(r.shared, part)
-	case ScopeEndpoint:
-		return r.own
-	case ScopeVersion:
-		part := r.own.subject
-		part.Version = r.need.asked.Version
-		if part.Version == "" {
-			return r.own
-		}
-		return c.plan.model.narrowed(r.own, part)
-	case scopeOrder:
-		if c.order != nil {
-			return c.order.entry
-		}
-	case ScopeBackend:
-		return c.backend
-	case ScopeClass, ScopeCall, scopeNone, scopeBreaker:
-	}
-	return nil
 }
 
 // checkUsage reports a limit or an order that the lease has nearly used up.

@@ -172,7 +172,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		}
 	}
 	e.Breaker = breaker.Stat{Weight: 1}
-	if b := c.breaker(); b != nil {
+	if b := c.own.breaker(); b != nil {
 		e.Breaker = b.Stat(now)
 	}
 	if shared := c.shared.entry.Load(); shared != nil && shared.limits != nil && shared.limits.due(at) {

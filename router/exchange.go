@@ -111,14 +111,6 @@ func (x *exchange) selectModel(model string) {
 	x.request.Estimate = e
 }
 
-// maxWait returns the longest time that the call waits for endpoints in all.
-func (x *exchange) maxWait() time.Duration {
-	if w := x.in.options.MaxWait; w != 0 {
-		return max(w, 0)
-	}
-	return max(x.in.cfg.MaxWait, 0)
-}
-
 // affinity returns the caller's affinity, or the conversation's once it has more than one turn. A
 // call that names a resource of a project has its endpoint already.
 func (x *exchange) affinity() uint64 {

@@ -34,7 +34,7 @@ func (f *fallback) add(e *pool.ExhaustedError) {
 func (f *fallback) begin(x *exchange, now time.Time) {
 	f.next, f.after, f.doubt = "", time.Time{}, 0
 	f.period = x.in.cfg.FallbackAfter
-	if x.mayFallBack() {
+	if x.payload.mayFallBack() {
 		f.next = x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model)
 	}
 	if deadline, ok := x.in.ctx.Deadline(); ok {
@@ -44,7 +44,7 @@ func (f *fallback) begin(x *exchange, now time.Time) {
 
 // patience returns how long the call may wait in all, for what is tried from now on.
 func (f *fallback) patience(x *exchange, now time.Time) time.Duration {
-	most := x.maxWait()
+	most := x.in.maxWait()
 	if f.next == "" || most <= 0 {
 		return most
 	}
@@ -89,10 +89,18 @@ func (f *fallback) doubts() bool {
 	return f.doubt > 1
 }
 
+// maxWait returns the longest time that the call waits for endpoints in all.
+func (in *incoming) maxWait() time.Duration {
+	if w := in.options.MaxWait; w != 0 {
+		return max(w, 0)
+	}
+	return max(in.cfg.MaxWait, 0)
+}
+
 // mayFallBack reports whether another model may serve the call. A call keeps its model if it names
 // a resource of a project, continues a response, or asks about the model.
-func (x *exchange) mayFallBack() bool {
-	return !x.payload.pinned() && x.payload.call.Continuation == "" && x.payload.metered() && x.payload.tail == nil
+func (p *payload) mayFallBack() bool {
+	return !p.pinned() && p.call.Continuation == "" && p.metered() && p.tail == nil
 }
 
 // fallBack selects the next model that stands in for the one of the call.

@@ -1,0 +1,92 @@
+package pool
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
+)
+
+// start starts the cooldown that the outcome asks for, if there is evidence enough.
+func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *entry) {
+	c := r.candidate
+	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
+		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
+		proof := &accused.proof
+		if accused.subject.Version != "" {
+			proof = r.own.proofFor(accused.subject.Version)
+		}
+		if !proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
+			return
+		}
+	}
+	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
+	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
+		why.Status, why.Body = a.Status, a.Body
+	}
+	if o.Class == ClassProvisionedFull {
+		if c.order.evidence.proven(at) {
+			why.Rule, why.Least = &provenFull, c.order.ledger.Stat(now).Window/provenShare
+		} else {
+			why.Least = c.order.ledger.Wait(now, c.order.cost(&r.need))
+		}
+	}
+	accused.start(c.plan.pool, now, at, r.seq, &why)
+}
+
+// maxRemembered bounds an answer of Google's that is kept for callers of a later time.
+const maxRemembered = 16 << 10
+
+// othersAnswer reports whether an endpoint of another project or location has answered the same
+// model and method lately.
+func (p *plan) othersAnswer(c *candidate, at int64) bool {
+	for _, other := range p.all {
+		if own := other.own.entry.Load(); own != nil && own != c.own.entry.Load() && own.proof.proven(at) {
+			return true
+		}
+	}
+	return false
+}
+
+// accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
+// order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
+// own.
+func (r *lease) accused(o *Outcome, rule *rule) *entry {
+	c := r.candidate
+	scope := rule.scope
+	if o.Scope != ScopeClass && scope != scopeNone && scope != scopeBreaker {
+		scope = o.Scope
+	}
+	switch scope {
+	case ScopeKey:
+		if r.key != nil {
+			return r.key.entry
+		}
+		return c.whole
+	case ScopeProject:
+		return c.whole
+	case ScopeModel:
+		return r.shared
+	case ScopeTool:
+		part := r.shared.subject
+		part.Tool = strings.Join(o.Tools, toolsTogether)
+		return c.plan.model.narrowed(r.shared, part)
+	case ScopeEndpoint:
+		return r.own
+	case ScopeVersion:
+		part := r.own.subject
+		part.Version = r.need.asked.Version
+		if part.Version == "" {
+			return r.own
+		}
+		return c.plan.model.narrowed(r.own, part)
+	case scopeOrder:
+		if c.order != nil {
+			return c.order.entry
+		}
+	case ScopeBackend:
+		return c.backend
+	case ScopeClass, ScopeCall, scopeNone, scopeBreaker:
+	}
+	return nil
+}
