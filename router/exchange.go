@@ -31,6 +31,7 @@ type exchange struct {
 	faults   int     // attempts that ended in a fault
 	last     *result // Google's last, if the caller may get it
 	fallback fallback
+	patience patience
 	trace    callTrace
 }
 
@@ -66,6 +67,7 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	x.in.options = options
 	x.model = x.payload.call.Model
 	x.request = x.newRequest()
+	x.patience = newPatience(&x.in, time.Now())
 	x.selectModel(x.in.cfg.alias(x.model))
 	r.budget.call(time.Now())
 	x.trace.begin(x)

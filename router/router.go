@@ -31,13 +31,14 @@ type Router struct {
 	cfg       atomic.Pointer[Config]
 	pool      *pool.Pool
 	transport http.RoundTripper
-	own       *http.Transport // the transport if it is the router's, to be closed
+	own       *hostTransport // the transport if it is the router's
 	budget    budget
 	log       *slog.Logger
 	trace     *Trace
 	saver     saver
 	lookups   lookups
 	scrubbers scrubbers
+	listening listening
 
 	reloading sync.Mutex
 	closing   sync.Once
@@ -62,7 +63,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {
-		r.own = newTransport()
+		r.own = newHostTransport()
 		r.transport = r.own
 	}
 	return r, nil
