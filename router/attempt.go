@@ -67,7 +67,7 @@ func (x *exchange) attempt(l pool.Lease) result {
 func (x *exchange) newAttempt(l pool.Lease) *attempt {
 	a := &attempt{exchange: x, lease: l, endpoint: l.Endpoint()}
 	a.ctx, a.cancel = context.WithCancelCause(x.in.ctx)
-	a.startWatch()
+	a.watch.start(a)
 	return a
 }
 
@@ -98,9 +98,9 @@ func (a *attempt) do() result {
 		return a.failTransport(err)
 	}
 	resp.Request = x.in.req
-	a.resp, a.awaited = resp, awaited{resp.Body, a}
+	a.resp, a.awaited = resp, awaited{resp.Body, &a.watch}
 	a.upstream = &a.awaited
-	a.responded()
+	a.watch.responded(resp.Body)
 	call := &x.payload.call
 	switch {
 	case resp.StatusCode >= http.StatusBadRequest:
@@ -116,7 +116,7 @@ func (a *attempt) do() result {
 
 // send hands the request to the transport, which may be of another package.
 func (a *attempt) send(req *http.Request) (*http.Response, error) {
-	resp, err := a.carrier(req).RoundTrip(req)
+	resp, err := a.watch.carrier(req).RoundTrip(req)
 	if err == nil && resp == nil {
 		return nil, errors.New("router: the transport gave neither a response nor an error")
 	}
@@ -152,7 +152,7 @@ func (a *attempt) request() (*http.Request, error) {
 	switch {
 	case p.tail != nil:
 		all := io.MultiReader(bytes.NewReader(p.body), p.tail)
-		req.Body = io.NopCloser(&sending{all, a})
+		req.Body = io.NopCloser(&sending{all, &a.watch})
 		req.ContentLength = in.req.ContentLength
 	case len(body) > 0:
 		if a.exchange.payload.pinned() {
@@ -162,7 +162,7 @@ func (a *attempt) request() (*http.Request, error) {
 		// net/http knows what this is, and sends it together with the header.
 		req.Body, req.ContentLength = io.NopCloser(&a.sent), int64(len(body))
 		if len(body) > sentAtOnce {
-			req.Body = io.NopCloser(&sending{&a.sent, a})
+			req.Body = io.NopCloser(&sending{&a.sent, &a.watch})
 		}
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
@@ -215,17 +215,17 @@ func travels(name string) bool {
 
 // end lets go of the connection.
 func (a *attempt) end() {
-	a.stopWatch()
+	a.watch.stop()
 	if a.upstream != nil {
 		_ = a.upstream.Close()
 	}
 	a.cancel(nil)
-	a.letGo()
+	a.watch.letGo()
 }
 
 // settle ends the attempt and its lease.
 func (a *attempt) settle(o *pool.Outcome) {
-	a.listened(o)
+	a.watch.ended(o)
 	a.end()
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)
@@ -233,16 +233,14 @@ func (a *attempt) settle(o *pool.Outcome) {
 
 // failTransport ends an attempt to which no whole response came.
 func (a *attempt) failTransport(err error) result {
-	class := a.transportClass()
+	class, message := a.transportClass(), "no whole answer"
 	if cause := context.Cause(a.ctx); tooLate(cause) {
-		err = cause
-		if errors.Is(cause, errSilent) {
-			a.exchange.patience.suspicions++
-		}
+		err, message = cause, strings.TrimPrefix(cause.Error(), "router: ")
+		a.exchange.patience.learn(&a.watch, cause)
 	} else if a.exchange.in.ctx.Err() != nil {
 		err = a.exchange.in.ctx.Err()
 	}
-	a.settle(&pool.Outcome{Class: class, Message: "no whole answer"})
+	a.settle(&pool.Outcome{Class: class, Message: message, Unsent: a.watch.isLost()})
 	return result{
 		lease: a.lease, class: class, unsent: unsent(err),
 		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, scrubbed(redacted(err), a.scrub)),
@@ -263,7 +261,7 @@ func (a *attempt) transportClass() pool.Class {
 	switch {
 	case err == nil, tooLate(context.Cause(a.ctx)):
 		return pool.ClassTransport
-	case errors.Is(err, context.DeadlineExceeded) && a.missed():
+	case errors.Is(err, context.DeadlineExceeded) && a.watch.missed():
 		return pool.ClassTransport
 	default:
 		return pool.ClassCancelled

@@ -192,7 +192,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 		return false // Google may have created it already; sending again could create a second one
 	}
 	now := time.Now()
-	if !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
+	if !x.patience.take() && !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
 		return false
 	}
 	x.faults++

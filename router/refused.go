@@ -57,7 +57,7 @@ func (a *attempt) judged(status int, body []byte) result {
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
 	}
-	if v.Class == pool.ClassServerFault && a.overCallersTime(max(status, v.Code)) {
+	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(max(status, v.Code)) {
 		v.Class = pool.ClassCallerFault
 	}
 	if x.payload.pinned() && ofModel(v.Class) {

@@ -185,13 +185,12 @@ func (s *suspicion) after(since time.Time) (wait time.Duration, ok bool) {
 
 func (s *suspicion) known(left time.Duration, bounded bool) time.Duration {
 	usual := max(s.usual.time, leastUsual)
-	patient := usual << min(s.before, mostDoublings)
-	wait := surely * patient
+	most := usual + usual/4 // few responses take longer
+	wait := surely * usual << min(s.before, mostDoublings)
 	if bounded {
-		another := usual + usual/4
-		wait = min(wait, max(hurried*patient, left-another))
+		wait = min(wait, max(hurried*usual<<min(s.before, mostDoublings), left-most))
 	}
-	return max(patient, wait-s.waited)
+	return max(most, wait-s.waited)
 }
 
 // unknown is known with too few answers. Until there is one, nothing tells an endpoint that is
@@ -207,5 +206,5 @@ func (s *suspicion) unknown(left time.Duration, bounded bool) (wait time.Duratio
 	}
 	longest := max(s.usual.time, leastUsual)
 	wait = max(wait, hurried*longest) << min(s.before, mostDoublings)
-	return max(longest, wait-s.waited), true
+	return max(longest+longest/4, wait-s.waited), true
 }

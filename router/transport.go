@@ -54,10 +54,11 @@ type generation struct {
 	*http.Transport
 
 	of      *hostTransport
+	host    string
 	since   time.Time
 	settled time.Time    // it is not replaced before
 	calls   int          // under way; guarded by the hostTransport
-	retired bool         // there is a newer one; guarded by the hostTransport
+	retired atomic.Bool  // there is a newer one
 	heard   atomic.Int64 // when a byte came over it last: nanoseconds after since; negative: never
 }
 
@@ -91,7 +92,7 @@ func (t *hostTransport) begin(host string) *generation {
 }
 
 func (t *hostTransport) makeLocked(host string, now time.Time) *generation {
-	g := &generation{Transport: t.make(), of: t, since: now}
+	g := &generation{Transport: t.make(), of: t, host: host, since: now}
 	g.heard.Store(-1)
 	t.hosts[host] = g
 	return g
@@ -113,10 +114,12 @@ func (g *generation) end() {
 	}
 	g.of.mu.Lock()
 	g.calls--
-	drained := g.retired && g.calls == 0
+	drained := g.retired.Load() && g.calls == 0
 	g.of.mu.Unlock()
 	if drained {
 		g.CloseIdleConnections()
+		// A call that was cut off leaves its connection a little later.
+		time.AfterFunc(time.Second, g.CloseIdleConnections)
 	}
 }
 
@@ -127,19 +130,26 @@ func (g *generation) hear(now time.Time) {
 	}
 }
 
-// renew makes the next calls to the host use new connections, unless a byte came over these since
-// then.
-func (g *generation) renew(host string, since, now time.Time) {
-	if g == nil || g.heard.Load() >= int64(since.Sub(g.since)) || now.Before(g.settled) {
+// silent reports whether no byte came over the connections after a time.
+func (g *generation) silent(after time.Time) bool {
+	return g != nil && g.heard.Load() <= int64(after.Sub(g.since))
+}
+
+// lost reports whether the connections were replaced, and no byte came over them after a time.
+func (g *generation) lost(after time.Time) bool { return g.silent(after) && g.retired.Load() }
+
+// renew makes the next calls to the host use new connections, if these are silent since then.
+func (g *generation) renew(since, now time.Time) {
+	if !g.silent(since) || now.Before(g.settled) {
 		return
 	}
 	g.of.mu.Lock()
-	if g.of.hosts[host] != g { // it was replaced already, or serves several hosts
+	if g.of.hosts[g.host] != g { // it was replaced already
 		g.of.mu.Unlock()
 		return
 	}
-	g.retired = true
-	g.of.makeLocked(host, now).settled = now.Add(renewGap)
+	g.retired.Store(true)
+	g.of.makeLocked(g.host, now).settled = now.Add(renewGap)
 	g.of.mu.Unlock()
 	g.CloseIdleConnections()
 }

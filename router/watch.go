@@ -1,6 +1,8 @@
 package router
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strconv"
@@ -16,6 +18,8 @@ const (
 	// quarter more of its time has passed: what is known of its endpoint may have changed.
 	firstLook = leastUsual
 	lookShare = 4
+	// forEver is longer than anything that is waited for.
+	forEver = 1000 * time.Hour
 	// sentAtOnce is the size of a request that is on its way as soon as it is handed over.
 	sentAtOnce = 64 << 10
 )
@@ -30,6 +34,23 @@ type listening struct {
 type patience struct {
 	deadline   time.Time // zero: none
 	suspicions int       // attempts that ended in one
+	granted    bool      // the last of them had its retry granted already
+}
+
+// learn notes that an attempt was too late.
+func (p *patience) learn(w *watch, cause error) {
+	if !errors.Is(cause, errSilent) {
+		return
+	}
+	if p.granted = true; !w.isLost() {
+		p.suspicions++
+	}
+}
+
+// take takes the retry that was granted.
+func (p *patience) take() (granted bool) {
+	granted, p.granted = p.granted, false
+	return granted
 }
 
 // newPatience reads the caller's deadline: his context's, or the one in his header.
@@ -54,27 +75,30 @@ func seconds(value string) time.Duration {
 
 // watch ends an attempt that waits in vain.
 type watch struct {
+	router   *Router
+	cancel   context.CancelCauseFunc
 	kind     kind
-	hearing  *hearing
-	before   int           // suspicions of the call before this attempt
+	patience patience      // of the call, before this attempt
 	repeated bool          // the call may be sent again
 	limit    time.Duration // Google's time for the response, as the request says it; zero: none
-	host     string
-	way      *generation // of connections; nil: the transport is not the router's
+	hearing  *hearing      // nil: the attempt is over
+	way      *generation   // of connections; nil: the transport is not the router's
 
 	mu    sync.Mutex
 	timer *time.Timer
 	wait  wait
 	body  io.Closer // of the response
 	over  bool
+	lost  bool // it was the connection that was silent, and others had found out before
 }
 
-func (a *attempt) startWatch() {
-	x, w := a.exchange, &a.watch
+// start begins the watch of an attempt.
+func (w *watch) start(a *attempt) {
+	x := a.exchange
 	call, model := &x.payload.call, x.request.Model
+	w.router, w.cancel, w.patience = x.in.router, a.cancel, x.patience
 	w.kind = kind{model, call.Method, effort(&call.Estimate)}
-	w.hearing = x.in.router.listening.places.begin(place{a.endpoint.Name, model})
-	w.before = x.patience.suspicions
+	w.hearing = w.router.listening.places.begin(place{a.endpoint.Name, model})
 	w.repeated = x.payload.tail == nil && x.attempts < x.in.cfg.MaxAttempts && !call.NonIdempotent()
 	w.wait = wait{
 		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
@@ -82,12 +106,11 @@ func (a *attempt) startWatch() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(min(firstLook, w.wait.firstByte), a.look)
+	w.timer = time.AfterFunc(min(firstLook, w.wait.firstByte), w.look)
 }
 
 // look ends the attempt if it has waited for too long, or looks again later.
-func (a *attempt) look() {
-	w := &a.watch
+func (w *watch) look() {
 	now := time.Now()
 	w.mu.Lock()
 	if w.over {
@@ -96,11 +119,13 @@ func (a *attempt) look() {
 	}
 	next, cause := w.wait.late(now)
 	if cause == nil && w.repeated && !w.wait.open {
-		if suspected, known := a.suspectedLocked(now); known && !suspected.After(now) {
+		suspected, known := w.suspectedLocked(now)
+		// An attempt that cannot be repeated had better wait.
+		if known && !suspected.After(now) && w.router.budget.retry(now) {
 			cause = errSilent
 		} else if again := now.Add(max(firstLook, now.Sub(w.wait.began)/lookShare)); again.Before(next) {
 			next = again
-			if known {
+			if known && suspected.After(now) {
 				next = earlier(next, suspected)
 			}
 		}
@@ -113,123 +138,144 @@ func (a *attempt) look() {
 	w.over = true
 	body := w.body
 	if cause == errSilent { //nolint:errorlint // it is the very value
-		a.suspectLocked(now)
+		w.suspectLocked(now)
 	}
 	w.mu.Unlock()
-	a.cancel(cause)
+	w.cancel(cause)
 	if body != nil { // of a transport that does not heed the context
 		_ = body.Close()
 	}
 }
 
-// suspectedLocked returns when the endpoint is to be suspected. The caller holds a.watch.mu.
-func (a *attempt) suspectedLocked(now time.Time) (at time.Time, known bool) {
-	w, x := &a.watch, a.exchange
+// lookInLocked makes the next look come sooner than it was to. The caller holds w.mu.
+func (w *watch) lookInLocked(d time.Duration) {
+	if !w.over {
+		w.timer.Reset(d)
+	}
+}
+
+// suspectedLocked returns when the endpoint is to be suspected. The caller holds w.mu.
+func (w *watch) suspectedLocked(now time.Time) (at time.Time, known bool) {
 	if w.wait.asked.IsZero() {
 		return at, false
 	}
 	since, waited, silent := w.hearing.silentSince(w.wait.asked, w.wait.silentSince(), now)
-	if !silent {
+	switch {
+	case w.way.lost(w.wait.asked): // whatever the endpoint does over other connections
+		since, waited = w.wait.silentSince(), forEver
+	case !silent:
 		return at, false
 	}
 	s := suspicion{
-		usual: x.in.router.listening.usual.of(w.kind), deadline: x.patience.deadline,
-		before: w.before, waited: waited,
+		usual: w.router.listening.usual.of(w.kind), deadline: w.patience.deadline,
+		before: w.patience.suspicions, waited: waited,
 	}
 	after, known := s.after(since)
 	return since.Add(after), known
 }
 
-// suspectLocked notes that the endpoint is suspected. The caller holds a.watch.mu.
-func (a *attempt) suspectLocked(now time.Time) {
-	w := &a.watch
+// suspectLocked notes that the endpoint is suspected. The caller holds w.mu.
+func (w *watch) suspectLocked(now time.Time) {
 	since := w.wait.silentSince()
-	a.exchange.in.router.listening.usual.guess(w.kind)
+	if w.lost = w.way.lost(w.wait.asked); w.lost {
+		return
+	}
+	w.router.listening.usual.guess(w.kind)
 	w.hearing.missed(since, now, true)
-	w.way.renew(w.host, since, now)
+	w.way.renew(since, now)
 }
 
 // missed reports whether the endpoint was suspected when the caller's deadline passed. If it was
 // not, his waiting adds to that of others.
-func (a *attempt) missed() bool {
-	w, now := &a.watch, time.Now()
+func (w *watch) missed() bool {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.wait.open || w.over || w.wait.asked.IsZero() {
 		return false
 	}
-	if at, known := a.suspectedLocked(now); known && !at.After(now) {
-		a.suspectLocked(now)
+	if at, known := w.suspectedLocked(now); known && !at.After(now) {
+		w.suspectLocked(now)
 		return true
 	}
 	since := w.wait.silentSince()
-	usual := a.exchange.in.router.listening.usual.of(w.kind)
+	if _, _, silent := w.hearing.silentSince(w.wait.asked, since, now); !silent {
+		return false
+	}
+	usual := w.router.listening.usual.of(w.kind)
 	if usual.answers >= enoughAnswers && now.Sub(since) >= max(usual.time, leastUsual) {
 		w.hearing.missed(since, now, false)
 	}
 	return false
 }
 
-// stopWatch ends the looking.
-func (a *attempt) stopWatch() {
-	a.watch.mu.Lock()
-	defer a.watch.mu.Unlock()
-	a.watch.over = true
-	a.watch.timer.Stop()
+// isLost reports whether the attempt says nothing about its endpoint: its connection was silent.
+func (w *watch) isLost() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
+}
+
+// stop ends the looking.
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	w.timer.Stop()
 }
 
 // letGo lets go of what the attempt is about, once.
-func (a *attempt) letGo() {
-	w := &a.watch
+func (w *watch) letGo() {
 	w.mu.Lock()
 	hearing, way := w.hearing, w.way
 	w.hearing, w.way = nil, nil
 	w.mu.Unlock()
 	if hearing != nil {
-		a.exchange.in.router.listening.places.end(hearing)
+		w.router.listening.places.end(hearing)
 	}
 	way.end()
 }
 
 // carrier returns what carries the request: the newest connections to its host, or the transport
 // that the router was given. The waiting begins.
-func (a *attempt) carrier(req *http.Request) http.RoundTripper {
-	w, r := &a.watch, a.exchange.in.router
+func (w *watch) carrier(req *http.Request) http.RoundTripper {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wait.sent(time.Now())
-	if r.own == nil {
-		return r.transport
+	if w.router.own == nil {
+		return w.router.transport
 	}
-	w.host = req.URL.Host
-	w.way = r.own.begin(w.host)
+	w.way.end() // of a request before, which has its response
+	w.way = w.router.own.begin(req.URL.Host)
 	return w.way
 }
 
 // responded notes that the header of the response came.
-func (a *attempt) responded() {
-	w, now := &a.watch, time.Now()
+func (w *watch) responded(body io.Closer) {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.wait.begun, w.body = now, a.resp.Body
+	w.wait.begun, w.body = now, body
 	w.way.hear(now)
+	w.lookInLocked(min(firstLook, w.wait.idle))
 }
 
 // accepted notes that the response is handed on while it is read.
-func (a *attempt) accepted() {
-	w, now := &a.watch, time.Now()
+func (w *watch) accepted() {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wait.open = true
+	w.lookInLocked(w.wait.idle)
 	if w.hearing != nil {
 		w.hearing.answer(now)
-		a.exchange.in.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
+		w.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
 	}
 }
 
-// listened takes note of how the attempt ended.
-func (a *attempt) listened(o *pool.Outcome) {
-	w, now := &a.watch, time.Now()
+// ended takes note of how the attempt ended.
+func (w *watch) ended(o *pool.Outcome) {
+	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.hearing == nil || o.Unsent || o.Class == pool.ClassTransport || o.Class == pool.ClassCancelled {
@@ -237,14 +283,13 @@ func (a *attempt) listened(o *pool.Outcome) {
 	}
 	w.hearing.answer(now)
 	if o.Class == pool.ClassOK && !w.wait.open && !w.wait.asked.IsZero() {
-		a.exchange.in.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
+		w.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
 	}
 }
 
 // overCallersTime reports whether an error of this status says no more than that the time has
 // passed that the request gave to Google.
-func (a *attempt) overCallersTime(status int) bool {
-	w := &a.watch
+func (w *watch) overCallersTime(status int) bool {
 	if status != http.StatusGatewayTimeout || w.limit == 0 || w.wait.asked.IsZero() {
 		return false
 	}
@@ -256,11 +301,11 @@ func (a *attempt) overCallersTime(status int) bool {
 type awaited struct {
 	io.ReadCloser
 
-	attempt *attempt
+	watch *watch
 }
 
 func (b *awaited) Read(p []byte) (int, error) {
-	w := &b.attempt.watch
+	w := b.watch
 	w.mu.Lock()
 	w.wait.reading = time.Now()
 	w.mu.Unlock()
@@ -284,11 +329,11 @@ func (b *awaited) Read(p []byte) (int, error) {
 type sending struct {
 	io.Reader
 
-	attempt *attempt
+	watch *watch
 }
 
 func (s *sending) Read(p []byte) (int, error) {
-	w := &s.attempt.watch
+	w := s.watch
 	w.mu.Lock()
 	w.wait.sent(time.Now())
 	w.mu.Unlock()
