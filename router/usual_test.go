@@ -1,7 +1,7 @@
 package router_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -40,7 +40,7 @@ func TestUsualTimesAreBounded(t *testing.T) {
 	var u router.UsualTimes
 	u.Observe("kept", "x", 0, time.Second)
 	for i := range 5000 {
-		u.Observe(fmt.Sprint(i), "x", 0, time.Second)
+		u.Observe(strconv.Itoa(i), "x", 0, time.Second)
 		u.Of("kept", "x", 0)
 	}
 	if n := u.Len(); n != 1000 {
@@ -55,7 +55,7 @@ func TestHearingsAreBounded(t *testing.T) {
 	var h router.Hearings
 	kept := h.Begin("a", "kept")
 	for i := range 20_000 {
-		h.End(h.Begin("a", fmt.Sprint(i)))
+		h.End(h.Begin("a", strconv.Itoa(i)))
 	}
 	if n := h.Len(); n > 4097 {
 		t.Errorf("%d are remembered", n)
