@@ -49,7 +49,7 @@ func TestPauseBeforeContentIsTriedElsewhere(t *testing.T) {
 						first = false
 						return inParts(q, typeOf(q), tt.parts...), nil
 					}
-					resp, err := after(q, 0)
+					resp, err := afterPause(q, 0)
 					if err == nil && !strings.Contains(q.URL.RawQuery, "sse") {
 						resp.Body = io.NopCloser(strings.NewReader("[" + okBody + "]"))
 						if tt.path == genPath {
@@ -194,7 +194,7 @@ func TestPauseEndsWhateverTheTransportHeeds(t *testing.T) {
 		first := true
 		serve := func(q *http.Request) (*http.Response, error) {
 			if !first {
-				return after(q, 0)
+				return afterPause(q, 0)
 			}
 			first = false
 			resp := answerOf(200, "")

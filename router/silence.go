@@ -156,6 +156,8 @@ const (
 	unknownShare = 2
 	unknownLeast = 500 * time.Millisecond
 	unknownMost  = 10 * time.Second
+	// unknownDeadline is the least deadline that tells something when it passes.
+	unknownDeadline = 2 * time.Second
 	// mostDoublings bounds the doubling of waits.
 	mostDoublings = 16
 )

@@ -73,8 +73,8 @@ const (
 	streamPath = "models/" + flash + ":streamGenerateContent?alt=sse"
 )
 
-// after is a good response that takes so long.
-func after(req *http.Request, d time.Duration) (*http.Response, error) {
+// afterPause is a good response that takes so long.
+func afterPause(req *http.Request, d time.Duration) (*http.Response, error) {
 	select {
 	case <-time.After(d):
 	case <-req.Context().Done():
@@ -187,7 +187,7 @@ func TestStallingProjectCostsFewCalls(t *testing.T) {
 				t.Run(name+"/"+deadline.String()+"/"+path[len("models/"+flash)+1:], func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						var bad atomic.Bool
-						healthy := func(q *http.Request) (*http.Response, error) { return after(q, 500*time.Millisecond) }
+						healthy := func(q *http.Request) (*http.Response, error) { return afterPause(q, 500*time.Millisecond) }
 						r := projectsAB(t, func(q *http.Request) (*http.Response, error) {
 							if bad.Load() {
 								return stall(q)
@@ -219,7 +219,7 @@ func typeOf(req *http.Request) string {
 // TestBlackHoleFromTheStartCostsNobody: nothing is known yet of how long responses take.
 func TestBlackHoleFromTheStartCostsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := projectsAB(t, never, func(q *http.Request) (*http.Response, error) { return after(q, 800*time.Millisecond) }, router.Config{})
+		r := projectsAB(t, never, func(q *http.Request) (*http.Response, error) { return afterPause(q, 800*time.Millisecond) }, router.Config{})
 		if failed := load(t, r, genPath, 305, 200*time.Millisecond, 4*time.Second); failed > 0 {
 			t.Errorf("%d of 305 calls failed beside a healthy endpoint", failed)
 		}
@@ -325,9 +325,9 @@ func TestSlowDayIsNoSilence(t *testing.T) {
 		serve := func(q *http.Request) (*http.Response, error) {
 			sent.Add(1)
 			if slow.Load() {
-				return after(q, 5*time.Second)
+				return afterPause(q, 5*time.Second)
 			}
-			return after(q, time.Second)
+			return afterPause(q, time.Second)
 		}
 		r := projectsAB(t, serve, serve, router.Config{})
 		load(t, r, genPath, 60, 200*time.Millisecond, 0)
@@ -349,10 +349,10 @@ func TestEndpointThatAnswersOthersIsNotSilent(t *testing.T) {
 		var sent atomic.Int64
 		serve := func(q *http.Request) (*http.Response, error) {
 			if q.Header.Get("X-Slow") == "" {
-				return after(q, 500*time.Millisecond)
+				return afterPause(q, 500*time.Millisecond)
 			}
 			sent.Add(1)
-			return after(q, time.Minute)
+			return afterPause(q, time.Minute)
 		}
 		r := routerOver(t, serve, router.Config{})
 		load(t, r, genPath, 40, 200*time.Millisecond, 0)
@@ -387,9 +387,9 @@ func TestLargeCallsHaveMoreTime(t *testing.T) {
 			serve := func(q *http.Request) (*http.Response, error) {
 				if q.ContentLength > 2 {
 					large.Add(1)
-					return after(q, 6*time.Second)
+					return afterPause(q, 6*time.Second)
 				}
-				return after(q, time.Second)
+				return afterPause(q, time.Second)
 			}
 			r := projectsAB(t, serve, serve, router.Config{})
 			load(t, r, genPath, 40, 200*time.Millisecond, 0)
@@ -416,7 +416,7 @@ func TestSendingIsNoSilence(t *testing.T) {
 					break
 				}
 			}
-			return after(q, 500*time.Millisecond)
+			return afterPause(q, 500*time.Millisecond)
 		}
 		r := projectsAB(t, serve, serve, router.Config{})
 		load(t, r, genPath, 40, 200*time.Millisecond, 0)
@@ -424,6 +424,20 @@ func TestSendingIsNoSilence(t *testing.T) {
 		resp, err := r.RoundTrip(gen(t.Context(), genPath, body))
 		if err != nil || resp.StatusCode != http.StatusOK || sent.Load() != 1 {
 			t.Errorf("sent %d times: %v, %v", sent.Load(), resp, err)
+		}
+	})
+}
+
+// TestSilenceFromTheStartIsHeldAgainstEndpoints: nobody was ever answered, and every caller's
+// deadline passes. There is nothing to compare with, but it is not nothing.
+func TestSilenceFromTheStartIsHeldAgainstEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := projectsAB(t, never, never, router.Config{MaxWait: -1})
+		load(t, r, genPath, 60, 200*time.Millisecond, 5*time.Second)
+		for _, e := range r.Stat().Endpoints {
+			if e.Breaker.OpenCount == 0 {
+				t.Errorf("the breaker of %s has not opened", e.Endpoint)
+			}
 		}
 	})
 }

@@ -42,7 +42,9 @@ func (p *patience) learn(w *watch, cause error) {
 	if !errors.Is(cause, errSilent) {
 		return
 	}
-	if p.granted = true; !w.isLost() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p.granted = w.granted; !w.lost {
 		p.suspicions++
 	}
 }
@@ -79,7 +81,7 @@ type watch struct {
 	cancel   context.CancelCauseFunc
 	kind     kind
 	patience patience      // of the call, before this attempt
-	repeated bool          // the call may be sent again
+	after    after         // what may follow the attempt
 	limit    time.Duration // Google's time for the response, as the request says it; zero: none
 	hearing  *hearing      // nil: the attempt is over
 	way      *generation   // of connections; nil: the transport is not the router's
@@ -90,6 +92,24 @@ type watch struct {
 	body  io.Closer // of the response
 	over  bool
 	lost  bool // it was the connection that was silent, and others had found out before
+
+	granted bool // the retry that follows a suspicion is taken out of the budget
+}
+
+// after is what may follow an attempt that fails: the call may be sent again, or there is a
+// stand-in for its model.
+type after struct{ retry, standIn bool }
+
+func (x *exchange) after() after {
+	p, cfg := &x.payload, x.in.cfg
+	if p.tail != nil {
+		return after{}
+	}
+	return after{
+		retry: x.attempts < cfg.MaxAttempts && !p.call.NonIdempotent(),
+		standIn: !p.pinned() && p.call.Continuation == "" && p.metered() &&
+			cfg.standIn(cfg.alias(x.model), x.request.Model) != "",
+	}
 }
 
 // start begins the watch of an attempt.
@@ -99,7 +119,7 @@ func (w *watch) start(a *attempt) {
 	w.router, w.cancel, w.patience = x.in.router, a.cancel, x.patience
 	w.kind = kind{model, call.Method, effort(&call.Estimate)}
 	w.hearing = w.router.listening.places.begin(place{a.endpoint.Name, model})
-	w.repeated = x.payload.tail == nil && x.attempts < x.in.cfg.MaxAttempts && !call.NonIdempotent()
+	w.after = x.after()
 	w.wait = wait{
 		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
 		began: time.Now(), pieces: call.Stream && call.Generates,
@@ -118,10 +138,9 @@ func (w *watch) look() {
 		return
 	}
 	next, cause := w.wait.late(now)
-	if cause == nil && w.repeated && !w.wait.open {
+	if cause == nil && w.after != (after{}) && !w.wait.open {
 		suspected, known := w.suspectedLocked(now)
-		// An attempt that cannot be repeated had better wait.
-		if known && !suspected.After(now) && w.router.budget.retry(now) {
+		if known && !suspected.After(now) && w.mayFollowLocked(now) {
 			cause = errSilent
 		} else if again := now.Add(max(firstLook, now.Sub(w.wait.began)/lookShare)); again.Before(next) {
 			next = again
@@ -145,6 +164,13 @@ func (w *watch) look() {
 	if body != nil { // of a transport that does not heed the context
 		_ = body.Close()
 	}
+}
+
+// mayFollowLocked reports whether anything may follow the attempt. If not, it had better wait. The
+// caller holds w.mu.
+func (w *watch) mayFollowLocked(now time.Time) bool {
+	w.granted = w.after.retry && w.router.budget.retry(now)
+	return w.granted || w.after.standIn
 }
 
 // lookInLocked makes the next look come sooner than it was to. The caller holds w.mu.
@@ -202,8 +228,10 @@ func (w *watch) missed() bool {
 	if _, _, silent := w.hearing.silentSince(w.wait.asked, since, now); !silent {
 		return false
 	}
-	usual := w.router.listening.usual.of(w.kind)
-	if usual.answers >= enoughAnswers && now.Sub(since) >= max(usual.time, leastUsual) {
+	switch usual := w.router.listening.usual.of(w.kind); {
+	case usual.answers == 0: // nobody has ever been answered
+		return now.Sub(since) >= unknownDeadline
+	case usual.answers >= enoughAnswers && now.Sub(since) >= max(usual.time, leastUsual):
 		w.hearing.missed(since, now, false)
 	}
 	return false
