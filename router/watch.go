@@ -100,7 +100,7 @@ type watch struct {
 // stand-in for its model.
 type after struct{ retry, standIn bool }
 
-func (x *exchange) after() after {
+func afterOf(x *exchange) after {
 	p, cfg := &x.payload, x.in.cfg
 	if p.tail != nil {
 		return after{}
@@ -119,7 +119,7 @@ func (w *watch) start(a *attempt) {
 	w.router, w.cancel, w.patience = x.in.router, a.cancel, x.patience
 	w.kind = kind{model, call.Method, effort(&call.Estimate)}
 	w.hearing = w.router.listening.places.begin(place{a.endpoint.Name, model})
-	w.after = x.after()
+	w.after = afterOf(x)
 	w.wait = wait{
 		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
 		began: time.Now(), pieces: call.Stream && call.Generates,
