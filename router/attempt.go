@@ -38,9 +38,6 @@ const (
 // Each attempt has what is left of it.
 const serverTimeout = "X-Server-Timeout"
 
-// errFirstByte ends an attempt that has stayed without a response for Config.FirstByteTimeout.
-var errFirstByte = errors.New("router: no byte within first_byte_timeout")
-
 // attempt is one exchange with Google, for as long as it lasts.
 type attempt struct {
 	exchange *exchange
@@ -51,7 +48,7 @@ type attempt struct {
 
 	ctx      context.Context //nolint:containedctx // it is the attempt's own: it ends with its cause
 	cancel   context.CancelCauseFunc
-	patience *time.Timer
+	watch    watch
 	sent     bytes.Reader // the request's body
 	resp     *http.Response
 	awaited  awaited       // the response's body
@@ -70,7 +67,7 @@ func (x *exchange) attempt(l pool.Lease) result {
 func (x *exchange) newAttempt(l pool.Lease) *attempt {
 	a := &attempt{exchange: x, lease: l, endpoint: l.Endpoint()}
 	a.ctx, a.cancel = context.WithCancelCause(x.in.ctx)
-	a.patience = time.AfterFunc(x.in.cfg.FirstByteTimeout, a.timeOut)
+	a.watch.start(a)
 	return a
 }
 
@@ -112,8 +109,9 @@ func (a *attempt) do() result {
 		return a.failTransport(err)
 	}
 	resp.Request = x.in.req
-	a.resp, a.awaited = resp, awaited{resp.Body, a.patience}
+	a.resp, a.awaited = resp, awaited{resp.Body, &a.watch}
 	a.upstream = &a.awaited
+	a.watch.responded(resp.Body)
 	call := &x.payload.call
 	switch {
 	case resp.StatusCode >= http.StatusBadRequest:
@@ -127,12 +125,9 @@ func (a *attempt) do() result {
 	}
 }
 
-// timeOut ends an attempt that has stayed without a response.
-func (a *attempt) timeOut() { a.cancel(errFirstByte) }
-
 // send hands the request to the transport, which may be of another package.
 func (a *attempt) send(req *http.Request) (*http.Response, error) {
-	resp, err := a.exchange.in.router.transport.RoundTrip(req)
+	resp, err := a.watch.carrier(req).RoundTrip(req)
 	if err == nil && resp == nil {
 		return nil, errors.New("router: the transport gave neither a response nor an error")
 	}
@@ -143,35 +138,6 @@ func (a *attempt) send(req *http.Request) (*http.Response, error) {
 		resp.Body = http.NoBody
 	}
 	return resp, err
-}
-
-// awaited is the body of a response; its first byte ends the waiting for it.
-type awaited struct {
-	io.ReadCloser
-
-	patience *time.Timer
-}
-
-func (a *awaited) Read(p []byte) (int, error) {
-	n, err := a.ReadCloser.Read(p)
-	if n > 0 {
-		a.patience.Stop()
-	}
-	return n, err
-}
-
-// sending is a request's body that is read while it is sent. Until it is sent there is no response
-// to wait for.
-type sending struct {
-	io.Reader
-
-	patience *time.Timer
-	timeout  time.Duration
-}
-
-func (s *sending) Read(p []byte) (int, error) {
-	s.patience.Reset(s.timeout)
-	return s.Reader.Read(p)
 }
 
 // request builds the request for the leased endpoint. It shares nothing with the caller's that a
@@ -197,7 +163,7 @@ func (a *attempt) request() (*http.Request, error) {
 	switch {
 	case p.tail != nil:
 		all := io.MultiReader(bytes.NewReader(p.body), p.tail)
-		req.Body = io.NopCloser(&sending{all, a.patience, in.cfg.FirstByteTimeout})
+		req.Body = io.NopCloser(&sending{all, &a.watch})
 		req.ContentLength = in.req.ContentLength
 	case len(body) > 0:
 		if a.exchange.payload.pinned() {
@@ -206,6 +172,9 @@ func (a *attempt) request() (*http.Request, error) {
 		a.sent.Reset(body)
 		// net/http knows what this is, and sends it together with the header.
 		req.Body, req.ContentLength = io.NopCloser(&a.sent), int64(len(body))
+		if len(body) > sentAtOnce {
+			req.Body = io.NopCloser(&sending{&a.sent, &a.watch})
+		}
 		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	}
 	return req, nil
@@ -239,6 +208,7 @@ func (a *attempt) header() (http.Header, error) {
 		left := max(math.Ceil(time.Until(deadline).Seconds()), 1)
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
 	}
+	a.watch.limit = seconds(h.Get(serverTimeout))
 	return h, nil
 }
 
@@ -257,15 +227,17 @@ func travels(name string) bool {
 
 // end lets go of the connection.
 func (a *attempt) end() {
-	a.patience.Stop()
+	a.watch.stop()
 	if a.upstream != nil {
 		_ = a.upstream.Close()
 	}
 	a.cancel(nil)
+	a.watch.letGo()
 }
 
 // settle ends the attempt and its lease.
 func (a *attempt) settle(o *pool.Outcome) {
+	a.watch.ended(o)
 	a.end()
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)
@@ -273,13 +245,14 @@ func (a *attempt) settle(o *pool.Outcome) {
 
 // failTransport ends an attempt to which no whole response came.
 func (a *attempt) failTransport(err error) result {
-	class := a.transportClass()
-	if cause := context.Cause(a.ctx); errors.Is(cause, errFirstByte) {
-		err = cause
+	class, message := a.transportClass(), "no whole answer"
+	if cause := context.Cause(a.ctx); tooLate(cause) {
+		err, message = cause, strings.TrimPrefix(cause.Error(), "router: ")
+		a.exchange.patience.learn(&a.watch, cause)
 	} else if a.exchange.in.ctx.Err() != nil {
 		err = a.exchange.in.ctx.Err()
 	}
-	a.settle(&pool.Outcome{Class: class, Message: "no whole answer"})
+	a.settle(&pool.Outcome{Class: class, Message: message, Unsent: a.watch.isLost()})
 	return result{
 		lease: a.lease, class: class, unsent: unsent(err),
 		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, scrubbed(redacted(err), a.scrub)),
@@ -294,14 +267,13 @@ func unsent(err error) bool {
 }
 
 // transportClass is the class of an attempt that broke off: the way to Google, unless the caller
-// left. A caller whose deadline passed without a byte has left too, if the same servers have
-// answered others meanwhile: else a black hole would hide behind the patience of its callers.
+// left. His deadline says nothing about an endpoint, unless it was suspected to be silent before.
 func (a *attempt) transportClass() pool.Class {
 	err := a.exchange.in.ctx.Err()
 	switch {
-	case err == nil:
+	case err == nil, tooLate(context.Cause(a.ctx)):
 		return pool.ClassTransport
-	case errors.Is(err, context.DeadlineExceeded) && a.resp == nil && !a.lease.AnsweredSince():
+	case errors.Is(err, context.DeadlineExceeded) && a.watch.missed():
 		return pool.ClassTransport
 	default:
 		return pool.ClassCancelled

@@ -31,6 +31,7 @@ type exchange struct {
 	costly   int     // attempts at the model that ended in a fault, or in nothing that keeps the next from the same
 	last     *result // Google's last, if the caller may get it
 	fallback fallback
+	patience patience
 	trace    callTrace
 }
 
@@ -67,6 +68,7 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	x.in.options = options
 	x.model = x.payload.call.Model
 	x.request = x.newRequest()
+	x.patience = newPatience(&x.in, time.Now())
 	x.selectModel(x.in.cfg.alias(x.model))
 	now := time.Now()
 	x.fallback.begin(x, now)
@@ -208,7 +210,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 		return false // Google may have created it already; sending again could create a second one
 	}
 	now := time.Now()
-	if !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
+	if !x.patience.take() && !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
 		return false
 	}
 	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(x.costly, res.hint, rand.Float64())))

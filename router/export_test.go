@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
@@ -40,3 +41,43 @@ func (r *Router) Expected(ctx context.Context, model string, e pool.Estimate) (t
 	defer l.Release(time.Now())
 	return inFlight() - before, nil
 }
+
+// EditTransport changes the default transport of a router that has carried nothing yet.
+func (r *Router) EditTransport(edit func(*http.Transport)) {
+	made := r.own.make
+	r.own.make = func() *http.Transport {
+		t := made()
+		edit(t)
+		return t
+	}
+}
+
+// UsualTimes is usualTimes, for tests.
+type UsualTimes struct{ usualTimes }
+
+// Observe notes an answer.
+func (u *UsualTimes) Observe(model, method string, effort int, took time.Duration) {
+	u.observe(kind{model, method, effort}, took)
+}
+
+// Of returns what is known.
+func (u *UsualTimes) Of(model, method string, effort int) (answers int, took time.Duration) {
+	k := u.of(kind{model, method, effort})
+	return k.answers, k.time
+}
+
+// Len returns how many kinds of calls are remembered.
+func (u *UsualTimes) Len() int { return len(u.kinds) }
+
+// Hearings is hearings, for tests.
+type Hearings struct{ hearings }
+
+// Hearing is one of them.
+type Hearing = hearing
+
+// Begin and End are the beginning and the end of a call.
+func (h *Hearings) Begin(endpoint, model string) *Hearing { return h.begin(place{endpoint, model}) }
+func (h *Hearings) End(one *Hearing)                      { h.end(one) }
+
+// Len returns how many are remembered.
+func (h *Hearings) Len() int { return len(h.places) }

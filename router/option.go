@@ -23,8 +23,10 @@ type optionFunc func(*options)
 func (f optionFunc) apply(o *options) { f(o) }
 
 // WithTransport sets the transport that carries the requests. Absent or nil, the router makes an
-// [http.Transport] for HTTP/2 and many connections to a host. The transport must be safe for
-// concurrent use and, like every RoundTripper, must not modify the request.
+// [http.Transport] for HTTP/2 and many connections to a host. It pings idle connections, and
+// replaces those that are suspected to be dead. The router cannot do that for the connections of a
+// transport that it was given. The transport must be safe for concurrent use and, like every
+// RoundTripper, must not modify the request.
 func WithTransport(t http.RoundTripper) Option {
 	return optionFunc(func(o *options) { o.transport = t })
 }

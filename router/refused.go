@@ -62,6 +62,9 @@ func (a *attempt) judged(status int, body []byte) result {
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
 	}
+	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(max(status, v.Code)) {
+		v.Class = pool.ClassCallerFault
+	}
 	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
 		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
 	}

@@ -31,7 +31,7 @@ type Router struct {
 	cfg       atomic.Pointer[Config]
 	pool      *pool.Pool
 	transport http.RoundTripper
-	own       *http.Transport // the transport if it is the router's, to be closed
+	own       *hostTransport // the transport if it is the router's
 	budget    budget
 	log       *slog.Logger
 	trace     *Trace
@@ -39,6 +39,7 @@ type Router struct {
 	lookups   lookups
 	scrubbers scrubbers
 	tokens    tokenLog
+	listening listening
 
 	reloading sync.Mutex
 	closing   sync.Once
@@ -64,7 +65,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {
-		r.own = newTransport()
+		r.own = newHostTransport()
 		r.transport = r.own
 	}
 	return r, nil

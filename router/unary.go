@@ -170,7 +170,7 @@ func (a *attempt) passthrough(head []byte) result {
 
 // accept notes that Google has begun to answer well.
 func (a *attempt) accept(u stream.Usage) {
-	a.patience.Stop()
+	a.watch.accepted()
 	a.lease.Accept(time.Now())
 	a.sign(u)
 }
