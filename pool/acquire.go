@@ -81,6 +81,9 @@ func (t *trial) try() (Lease, finding) {
 		}
 	}
 	s := t.survey(plan.all)
+	if s.forced != nil && t.r.StandIn {
+		return Lease{}, finding{hopeless: true}
+	}
 	if s.forced != nil {
 		if l, ok := s.forced.force(t.now, &t.r.state.need); ok {
 			return l, finding{leased: true}

@@ -15,6 +15,9 @@ type Request struct {
 	Model string
 	// Asked is what else the call asks for.
 	Asked Asked
+	// StandIn says that another model may serve the call. Endpoints behind open circuit breakers are
+	// left alone then, even the last one.
+	StandIn bool
 	// Estimate is what can be said of the call's tokens.
 	Estimate Estimate
 	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means
@@ -30,8 +33,6 @@ type Request struct {
 	Traffic   Traffic
 	Locations []string
 	Home      Home
-	// Names is the resource that ties the call to Home; messages show it.
-	Names string
 	// Speaks says why the call cannot be sent to a back end, or "". It may be called by several
 	// goroutines. Nil means that it can be sent to both.
 	Speaks func(Backend) (why string)
@@ -54,6 +55,8 @@ type Asked struct {
 	Version string
 	// Tools are the tools that Google runs for the call, sorted: "google_search" and the like.
 	Tools []string
+	// Names is the resource that ties the call to Request.Home; messages show it.
+	Names string
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -180,7 +183,7 @@ func (r *Request) ineligible(e *Endpoint) string {
 	}
 	switch {
 	case r.Home != (Home{}) && !r.Home.has(e):
-		return "is not where " + cmp.Or(r.Names, "what the call names") + " lives"
+		return "is not where " + cmp.Or(r.Asked.Names, "what the call names") + " lives"
 	case r.Traffic != "" && e.Traffic != r.Traffic:
 		return "carries " + string(e.Traffic) + " traffic"
 	case !r.allows(e.Location):

@@ -85,8 +85,8 @@ func (x *exchange) newRequest() *pool.Request {
 		Deadline: deadline,
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
 		Speaks: x.payload.speaks, Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
-		Names: cmp.Or(c.Resource, "the response that the call continues"),
 	}
+	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
 		r.Policy = pool.PolicyFirst
 	}
@@ -180,7 +180,7 @@ func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error)
 // acquire leases an endpoint.
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
-	x.request.MaxWait = x.fallback.patience(x, began)
+	x.request.MaxWait, x.request.StandIn = x.fallback.patience(x, began), x.fallback.next != ""
 	lease, err := x.in.router.pool.Acquire(x.in.ctx, x.request)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed

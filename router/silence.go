@@ -167,6 +167,7 @@ const (
 type suspicion struct {
 	usual    usual
 	deadline time.Time     // the caller's; zero: none
+	standIn  bool          // another model may be asked instead
 	before   int           // attempts of the call that ended in suspicion
 	waited   time.Duration // how long others have waited there since its last answer
 }
@@ -199,13 +200,16 @@ func (s *suspicion) known(left time.Duration, bounded bool) time.Duration {
 // silent from one that thinks: each suspicion doubles the patience of all calls, and a call
 // suspects once.
 func (s *suspicion) unknown(left time.Duration, bounded bool) (wait time.Duration, ok bool) {
-	if s.usual.answers == 0 && s.before > 0 {
+	if !bounded && !s.standIn || s.usual.answers == 0 && s.before > 0 {
 		return 0, false
 	}
-	if !bounded {
+	if !bounded { // another model may be asked instead
 		left = unknownShare * unknownMost
 	}
 	wait = max(min(left/unknownShare, unknownMost), unknownLeast)
+	if s.standIn { // to be wrong costs little
+		return wait, true
+	}
 	if s.usual.answers == 0 {
 		return wait << min(s.usual.guesses, mostDoublings), true
 	}

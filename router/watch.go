@@ -101,14 +101,13 @@ type watch struct {
 type after struct{ retry, standIn bool }
 
 func afterOf(x *exchange) after {
-	p, cfg := &x.payload, x.in.cfg
+	p := &x.payload
 	if p.tail != nil {
 		return after{}
 	}
 	return after{
-		retry: x.attempts < cfg.MaxAttempts && !p.call.NonIdempotent(),
-		standIn: !p.pinned() && p.call.Continuation == "" && p.metered() &&
-			cfg.standIn(cfg.alias(x.model), x.request.Model) != "",
+		retry:   x.costly+1 < x.in.cfg.MaxAttempts && !p.call.NonIdempotent(),
+		standIn: x.fallback.next != "",
 	}
 }
 
@@ -194,7 +193,7 @@ func (w *watch) suspectedLocked(now time.Time) (at time.Time, known bool) {
 	}
 	s := suspicion{
 		usual: w.router.listening.usual.of(w.kind), deadline: w.patience.deadline,
-		before: w.patience.suspicions, waited: waited,
+		standIn: w.after.standIn, before: w.patience.suspicions, waited: waited,
 	}
 	after, known := s.after(since)
 	return since.Add(after), known
