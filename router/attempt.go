@@ -232,10 +232,12 @@ func (a *attempt) header() (http.Header, error) {
 
 // travels reports whether a header of the caller's is sent on: all but what is meant for the
 // router, the caller's own credentials, what the router sets itself, and what belongs to the
-// caller's connection.
+// caller's connection. Nor does another method than the request's, which is what was understood.
 func travels(name string) bool {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case "X-Goog-Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Goog-User-Project",
+	case "X-Goog-Api-Key", "X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie",
+		"X-Goog-User-Project", "X-Goog-Iam-Authorization-Token", "X-Goog-Iam-Authority-Selector",
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
 		requestType, "Accept-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false

@@ -99,6 +99,10 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refused, nil
 	}
 	defer x.close()
+	if x.payload.call.OfOpenAI() {
+		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
+			"its OpenAI dialect is at /v1beta/openai"), nil)
+	}
 	if x.lists() {
 		return x.ended(lister{x}.list())
 	}
