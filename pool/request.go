@@ -41,6 +41,9 @@ type Request struct {
 	// InOrder takes the first endpoint of a tier that is ready, whatever the policy: what the call
 	// makes can only be used together with what was made there before.
 	InOrder bool
+	// Picky asks for an endpoint that would do the call good, which goes on without it. No endpoint
+	// is taken past its open breaker, and the *ExhaustedError is empty and counts nowhere.
+	Picky bool
 
 	state requestState
 }

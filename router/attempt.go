@@ -104,12 +104,16 @@ func (a *attempt) do() result {
 	a.resp, a.awaited = resp, awaited{resp.Body, a.patience}
 	a.upstream = &a.awaited
 	call := &x.payload.call
-	switch {
-	case resp.StatusCode >= http.StatusBadRequest:
+	switch events := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"); {
+	case a.foreignStatus():
+		return a.noAnswer("status " + strconv.Itoa(a.resp.StatusCode))
+	case a.resp.StatusCode >= http.StatusBadRequest:
 		return a.refused()
-	case call.Stream && call.Generates:
-		return a.stream()
-	case call.Stream, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+	case a.foreignPage():
+		return a.noAnswer("a page of HTML")
+	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
+		return a.stream(x.form(events))
+	case call.Stream && !call.OpenAI(), events:
 		return a.passthrough(nil) // of a kind that only its caller knows
 	default:
 		return a.readUnary()

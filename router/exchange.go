@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ type result struct {
 	unsent bool           // the request never left
 	noAuth bool           // for there was no access token
 	open   bool           // the attempt continues while its response is read
+	empty  bool           // a good response without candidates
 	resp   *http.Response // what the caller would get; nil if there is none
 	live   *Live          // of a Live session, in place of a response
 	err    error          // why there is no response
@@ -146,6 +148,8 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
+		case res.empty:
+			return x.askAnother(res, attempt)
 		case res.served, !res.class.Retryable():
 			return res
 		}
@@ -164,6 +168,31 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error) {
 	x.trace.end(&result{resp: resp, err: err})
 	return resp, err
+}
+
+// askAnother asks one more endpoint than the one that gave an empty response, if there is one at
+// once. Google's own response is as good as none, but better than an error.
+func (x *exchange) askAnother(first result, attempt func(pool.Lease) result) result {
+	if x.payload.tail != nil || x.attempts >= x.in.cfg.MaxAttempts {
+		return first
+	}
+	x.request.MaxWait, x.request.Picky = 0, true
+	x.request.Failed(first.lease, true, time.Now().Add(time.Hour))
+	lease, err := x.acquire()
+	if err != nil {
+		return first
+	}
+	x.attempts++
+	second := attempt(lease)
+	if second.served {
+		closeBody(first.resp.Body)
+		return second
+	}
+	if second.resp != nil {
+		closeBody(second.resp.Body)
+	}
+	first.resp.Header[headerAttempts] = []string{strconv.Itoa(x.attempts)}
+	return first
 }
 
 // acquire leases an endpoint.

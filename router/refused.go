@@ -65,6 +65,8 @@ func (a *attempt) judged(status int, body []byte) result {
 		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
 	}
 	if status == 0 { // it was good before Google knew better
+		a.resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
+		delete(a.resp.Header, "Content-Encoding")
 		if status = v.Code; status < http.StatusBadRequest {
 			status = http.StatusInternalServerError
 		}

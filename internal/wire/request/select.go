@@ -25,6 +25,9 @@ func (c *Call) Selects(h http.Header, path ...string) bool {
 	return mask == "" || selects(mask, path)
 }
 
+// Masked reports whether the caller has chosen the fields of the response.
+func (c *Call) Masked(h http.Header) bool { return c.SelectsFields() || h.Get(fieldMask) != "" }
+
 // selects reports whether a mask covers a path. Masks are "a,b", "a.b" or "a/b", and "a(b,c)"; "*"
 // is any field.
 func selects(mask string, path []string) bool {
@@ -109,4 +112,11 @@ func (c *Call) OfOpenAI() bool {
 		return true
 	}
 	return false
+}
+
+// OpenAI reports whether the call is one of Google's in OpenAI's dialect.
+func (c *Call) OpenAI() bool {
+	rest := c.address.rest
+	return c.address.version != "" && (segment(rest, 0) == "openai" ||
+		segment(rest, 0) == "endpoints" && segment(rest, 1) == "openapi")
 }
