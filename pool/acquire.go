@@ -43,7 +43,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 
 // exhausted counts a request that no endpoint can serve in time, and says why.
 func (r *Request) exhausted() *ExhaustedError {
-	if r.Picky {
+	if r.picky() {
 		return &ExhaustedError{}
 	}
 	r.state.plan.model.counts.exhausted.Add(1)
@@ -84,7 +84,7 @@ func (t *trial) try() (Lease, finding) {
 		}
 	}
 	s := t.survey(plan.all)
-	if s.forced != nil && !t.r.Picky {
+	if s.forced != nil && !t.r.picky() {
 		if l, ok := s.forced.force(t.now, &t.r.state.need); ok {
 			return l, finding{leased: true}
 		}

@@ -16,7 +16,8 @@ type Request struct {
 	// Estimate is what can be said of the call's tokens.
 	Estimate Estimate
 	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means
-	// that it does not wait.
+	// that it does not wait. Negative means that it can do without: no endpoint is taken past its
+	// open breaker, and the [*ExhaustedError] is empty and counts nowhere.
 	MaxWait time.Duration
 	// Deadline is when the caller gives up; zero means never.
 	Deadline time.Time
@@ -41,9 +42,6 @@ type Request struct {
 	// InOrder takes the first endpoint of a tier that is ready, whatever the policy: what the call
 	// makes can only be used together with what was made there before.
 	InOrder bool
-	// Picky asks for an endpoint that would do the call good, which goes on without it. No endpoint
-	// is taken past its open breaker, and the *ExhaustedError is empty and counts nowhere.
-	Picky bool
 
 	state requestState
 }
@@ -60,6 +58,9 @@ type requestState struct {
 	failed []*entry  // servers that failed the call, and projects that had no credential for it
 	notBy  time.Time // they are not asked before
 }
+
+// picky reports whether the request can do without an endpoint.
+func (r *Request) picky() bool { return r.MaxWait < 0 }
 
 // Failed tells the pool that the servers behind a lease failed the call, or that there was no
 // credential to send it with, and that the call is not to be sent to the same servers, or by the

@@ -18,16 +18,29 @@ import (
 // is never handed on.
 
 // noAnswer ends an attempt to which something came that is no answer of Google's.
-func (a *attempt) noAnswer(what string) result {
+func noAnswer(a *attempt, what string) result {
 	return a.failTransport(errors.New("the answer is not from Google: " + what))
+}
+
+// arrival is a response of which nobody knows yet whose it is.
+type arrival struct {
+	call *request.Call // as it was sent
+	req  *http.Request // the caller's
+	resp *http.Response
+}
+
+func arrivalOf(a *attempt) arrival {
+	call := &a.exchange.payload.call
+	if a.translation != nil {
+		call = &a.translation.Call
+	}
+	return arrival{call, a.exchange.in.req, a.resp}
 }
 
 // foreignStatus reports whether the response has a status that Google does not give: none at all,
 // one of the connection's, one of a proxy's, or a redirect where nothing was asked for that moves.
-func (a *attempt) foreignStatus() bool {
-	x, status := a.exchange, a.resp.StatusCode
-	h := x.in.req.Header
-	switch {
+func (r arrival) foreignStatus() bool {
+	switch status, h := r.resp.StatusCode, r.req.Header; {
 	case status < http.StatusOK, status > 599, status == http.StatusProxyAuthRequired:
 		return true
 	case status < http.StatusMultipleChoices || status >= http.StatusBadRequest:
@@ -36,23 +49,46 @@ func (a *attempt) foreignStatus() bool {
 		return h.Get("If-None-Match") == "" && h.Get("If-Modified-Since") == ""
 	case status == http.StatusPermanentRedirect:
 		// A resumable upload goes on where no other address is named.
-		return !strings.HasSuffix(x.payload.call.Method, ".upload") || a.resp.Header.Get("Location") != ""
+		return !strings.HasSuffix(r.call.Method, ".upload") || r.resp.Header.Get("Location") != ""
 	default:
 		return true
 	}
 }
 
 // foreignPage reports whether a good response is a page for people in place of JSON.
-func (a *attempt) foreignPage() bool {
-	x := a.exchange
-	return strings.HasPrefix(a.resp.Header.Get("Content-Type"), "text/html") &&
-		x.in.req.Method != http.MethodHead && x.payload.call.JSON(x.in.req.Header)
+func (r arrival) foreignPage() bool {
+	return strings.HasPrefix(r.resp.Header.Get("Content-Type"), "text/html") &&
+		r.req.Method != http.MethodHead && r.call.JSON(r.req.Header)
 }
 
-// form says how the response to the call is read. events says that it is server-sent events.
-func (x *exchange) form(events bool) stream.Form {
+// foreignBody says why the whole body of a good response is no answer of Google's; "" if it is one,
+// or may be. read is the body as a response that generates.
+func (r arrival) foreignBody(body []byte, read *stream.Stream) string {
+	c, h := r.call, r.req.Header
+	switch {
+	case r.resp.Header.Get("Content-Encoding") != "", r.resp.StatusCode >= http.StatusPartialContent,
+		!c.JSON(h), c.Method == "" && !c.OpenAI():
+		return "" // the router does not know what it looks like
+	case len(bytes.TrimSpace(body)) == 0:
+		if r.req.Method == http.MethodDelete {
+			return ""
+		}
+		return "status " + strconv.Itoa(r.resp.StatusCode) + " without a body"
+	case !isValue(body):
+		return "a body that is not JSON"
+	case c.Masked(h):
+		return ""
+	case (c.OpenAI() || !read.Known()) && !looksLike(c, body):
+		return "a body without a field of Google's"
+	default:
+		return ""
+	}
+}
+
+// readForm says how the response to a call is read. events says that it is server-sent events.
+func readForm(x *exchange, events bool) stream.Form {
 	c, h := &x.payload.call, x.in.req.Header
-	f := stream.Form{SSE: c.SSE}
+	f := stream.Form{SSE: c.SSE, Signed: x.in.cfg.mixed && c.Generates}
 	switch {
 	case c.OpenAI():
 		f.Dialect, f.SSE = stream.OpenAI, true
@@ -65,44 +101,15 @@ func (x *exchange) form(events bool) stream.Form {
 	return f
 }
 
-// read reads a whole response that generates, and reports whether the response is an error despite
-// its status.
-func (a *attempt) read(body []byte) (read stream.Stream, failed bool) {
-	x := a.exchange
+// readWhole reads a whole response that generates, and reports whether the response is an error
+// despite its status.
+func readWhole(x *exchange, body []byte) (read stream.Stream, failed bool) {
 	c := &x.payload.call
 	if c.Generates || c.OpenAI() {
-		read = stream.Whole(x.form(false), body)
+		read = stream.Whole(readForm(x, false), body)
 		return read, read.Failure() != nil
 	}
 	return read, c.JSON(x.in.req.Header) && stream.IsError(body)
-}
-
-// foreign says why the whole body of a good response is no answer of Google's; "" if it is one, or
-// may be. read is the body as a response that generates.
-func (a *attempt) foreign(body []byte, read *stream.Stream) string {
-	x, h := a.exchange, a.exchange.in.req.Header
-	c := &x.payload.call
-	if a.translation != nil {
-		c = &a.translation.Call // as it was sent
-	}
-	switch {
-	case a.resp.Header.Get("Content-Encoding") != "", a.resp.StatusCode >= http.StatusPartialContent,
-		!c.JSON(h), c.Method == "" && !c.OpenAI():
-		return "" // the router does not know what it looks like
-	case len(bytes.TrimSpace(body)) == 0:
-		if x.in.req.Method == http.MethodDelete {
-			return ""
-		}
-		return "status " + strconv.Itoa(a.resp.StatusCode) + " without a body"
-	case !isValue(body):
-		return "a body that is not JSON"
-	case c.Masked(h):
-		return ""
-	case (c.OpenAI() || !read.Known()) && !looksLike(c, body):
-		return "a body without a field of Google's"
-	default:
-		return ""
-	}
 }
 
 // isValue reports whether a body begins as an object or a list of JSON.

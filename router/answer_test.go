@@ -3,9 +3,9 @@ package router_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -41,11 +41,11 @@ func vertexCall(ctx context.Context, verb, body string) *http.Request {
 
 // events is a stream of these events.
 func events(events ...string) *http.Response {
-	body := ""
+	var body strings.Builder
 	for _, e := range events {
-		body += "data: " + e + "\n\n"
+		body.WriteString("data: " + e + "\n\n")
 	}
-	return answerOf(200, body, "Content-Type", "text/event-stream")
+	return answerOf(200, body.String(), "Content-Type", "text/event-stream")
 }
 
 const (
@@ -85,7 +85,7 @@ func TestWhatIsNoAnswerOfGooglesIsNeverHandedOnAsOne(t *testing.T) {
 		"HTML called JSON":      func() *http.Response { return answerOf(200, "<html></html>") },
 		"text":                  func() *http.Response { return answerOf(200, "OK", "Content-Type", "text/plain") },
 		"nothing":               func() *http.Response { return answerOf(200, "") },
-		"nothing, of no type":   func() *http.Response { return &http.Response{StatusCode: 200} },
+		"nothing, of no type":   func() *http.Response { return &http.Response{StatusCode: http.StatusOK} },
 		"white space":           func() *http.Response { return answerOf(200, "\r\n") },
 		"another JSON":          func() *http.Response { return answerOf(200, `{"status":"ok"}`) },
 		"yet another":           func() *http.Response { return answerOf(200, `{"health":{"up":true},"version":3}`) },
@@ -333,7 +333,7 @@ func TestHeadersDescribeTheBody(t *testing.T) {
 		const fault = `{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}`
 		body := "data: " + fault + "\n\n"
 		r := routerOver(t, func(*http.Request) (*http.Response, error) {
-			resp := answerOf(200, body, "Content-Type", "text/event-stream", "Content-Length", fmt.Sprint(len(body)), "Content-Encoding", "identity")
+			resp := answerOf(200, body, "Content-Type", "text/event-stream", "Content-Length", strconv.Itoa(len(body)), "Content-Encoding", "identity")
 			resp.ContentLength = int64(len(body))
 			return resp, nil
 		}, router.Config{})
@@ -342,10 +342,10 @@ func TestHeadersDescribeTheBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := resp.Header
-		if resp.StatusCode != 400 || !strings.HasPrefix(h.Get("Content-Type"), "application/json") || h.Get("Content-Encoding") != "" {
+		if resp.StatusCode != http.StatusBadRequest || !strings.HasPrefix(h.Get("Content-Type"), "application/json") || h.Get("Content-Encoding") != "" {
 			t.Errorf("%d with header %v", resp.StatusCode, h)
 		}
-		if l := h.Get("Content-Length"); l != "" && l != fmt.Sprint(len(fault)) || resp.ContentLength != int64(len(fault)) {
+		if l := h.Get("Content-Length"); l != "" && l != strconv.Itoa(len(fault)) || resp.ContentLength != int64(len(fault)) {
 			t.Errorf("length %q, %d; the body has %d bytes", l, resp.ContentLength, len(fault))
 		}
 		if _, got := read(t, resp, nil); got != fault {

@@ -103,16 +103,16 @@ func (a *attempt) do() result {
 	resp.Request = x.in.req
 	a.resp, a.awaited = resp, awaited{resp.Body, a.patience}
 	a.upstream = &a.awaited
-	call := &x.payload.call
+	call, arrived := &x.payload.call, arrivalOf(a)
 	switch events := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"); {
-	case a.foreignStatus():
-		return a.noAnswer("status " + strconv.Itoa(a.resp.StatusCode))
+	case arrived.foreignStatus():
+		return noAnswer(a, "status "+strconv.Itoa(a.resp.StatusCode))
 	case a.resp.StatusCode >= http.StatusBadRequest:
 		return a.refused()
-	case a.foreignPage():
-		return a.noAnswer("a page of HTML")
+	case arrived.foreignPage():
+		return noAnswer(a, "a page of HTML")
 	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
-		return a.stream(x.form(events))
+		return a.stream(readForm(x, events))
 	case call.Stream && !call.OpenAI(), events:
 		return a.passthrough(nil) // of a kind that only its caller knows
 	default:
@@ -179,6 +179,7 @@ func (a *attempt) request() (*http.Request, error) {
 	if a.translation != nil {
 		u, body = a.translation.Call.URL(target), a.translation.Body
 	}
+	body = a.exchange.signed.body(a.exchange, e.Backend, body)
 	h, err := a.header()
 	if err != nil {
 		return nil, err

@@ -60,6 +60,8 @@ type Config struct {
 	// call within MaxWait and the caller's deadline. MaxWait and MaxAttempts bound all models of
 	// one call together.
 	Fallbacks []Fallback
+
+	mixed bool // effective: the projects are of both back ends
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a
@@ -112,6 +114,9 @@ func (c Config) effective(projects []pool.Project) Config {
 	}
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 4
+	}
+	for _, p := range projects {
+		c.mixed = c.mixed || p.Backend != projects[0].Backend
 	}
 	if c.Backend == "" {
 		c.Backend = pool.BackendVertex

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +31,7 @@ type exchange struct {
 	faults   int     // attempts that ended in a fault
 	last     *result // Google's last, if the caller may get it
 	fallback fallback
+	signed   signed
 	trace    callTrace
 }
 
@@ -40,14 +40,16 @@ type result struct {
 	lease  pool.Lease
 	class  pool.Class
 	hint   time.Duration
-	served bool           // a good response, or the beginning of one
-	unsent bool           // the request never left
-	noAuth bool           // for there was no access token
-	open   bool           // the attempt continues while its response is read
-	empty  bool           // a good response without candidates
-	resp   *http.Response // what the caller would get; nil if there is none
-	live   *Live          // of a Live session, in place of a response
-	err    error          // why there is no response
+	served bool // a good response, or the beginning of one
+	unsent bool // the request never left
+	noAuth bool // for there was no access token
+	open   bool // the attempt continues while its response is read
+	empty  bool // a good response without candidates
+	// A thought signature of the call is not the back end's.
+	unsigned bool
+	resp     *http.Response // what the caller would get; nil if there is none
+	live     *Live          // of a Live session, in place of a response
+	err      error          // why there is no response
 }
 
 // newExchange reads the request. It refuses a request that it does not understand with a response
@@ -81,7 +83,7 @@ func (x *exchange) newRequest() *pool.Request {
 	r := &pool.Request{
 		MaxWait: max(x.in.cfg.MaxWait, 0), Deadline: deadline,
 		Batch: o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
-		Speaks: x.payload.speaks, InOrder: x.payload.pinned(), Prefix: c.Prefix,
+		Speaks: x.signed.speaks(&x.payload), InOrder: x.payload.pinned(), Prefix: c.Prefix,
 		Names: cmp.Or(c.Resource, "the response that the call continues"),
 	}
 	if o.MaxWait != 0 {
@@ -148,8 +150,10 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
+		case x.signed.retry(x, &res):
+			continue
 		case res.empty:
-			return x.askAnother(res, attempt)
+			return askAnother(x, res, attempt)
 		case res.served, !res.class.Retryable():
 			return res
 		}
@@ -170,35 +174,10 @@ func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error)
 	return resp, err
 }
 
-// askAnother asks one more endpoint than the one that gave an empty response, if there is one at
-// once. Google's own response is as good as none, but better than an error.
-func (x *exchange) askAnother(first result, attempt func(pool.Lease) result) result {
-	if x.payload.tail != nil || x.attempts >= x.in.cfg.MaxAttempts {
-		return first
-	}
-	x.request.MaxWait, x.request.Picky = 0, true
-	x.request.Failed(first.lease, true, time.Now().Add(time.Hour))
-	lease, err := x.acquire()
-	if err != nil {
-		return first
-	}
-	x.attempts++
-	second := attempt(lease)
-	if second.served {
-		closeBody(first.resp.Body)
-		return second
-	}
-	if second.resp != nil {
-		closeBody(second.resp.Body)
-	}
-	first.resp.Header[headerAttempts] = []string{strconv.Itoa(x.attempts)}
-	return first
-}
-
 // acquire leases an endpoint.
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
-	lease, err := x.in.router.pool.Acquire(x.in.ctx, x.request)
+	lease, err := x.signed.lease(x)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}

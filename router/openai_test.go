@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -110,7 +111,7 @@ func TestErrorFirstInAnyStreamIsNotSeen(t *testing.T) {
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, claude, strings.NewReader(`{"stream":true}`))
 			resp, err := r.RoundTrip(req)
 			want := whole
-			if end != io.EOF {
+			if !errors.Is(end, io.EOF) {
 				want += "; " + end.Error() // nothing can be added to what only the caller understands
 			}
 			if status, body := read(t, resp, err); status != 200 || body != want || asked["global"] != 1 {

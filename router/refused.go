@@ -73,7 +73,9 @@ func (a *attempt) judged(status int, body []byte) result {
 	}
 	o := outcome(v, status, body)
 	a.settle(&o)
-	return result{lease: a.lease, class: v.Class, hint: v.Hint, resp: a.reply(status, body)}
+	return result{
+		lease: a.lease, class: v.Class, hint: v.Hint, unsigned: refusesSignature(v), resp: a.reply(status, body),
+	}
 }
 
 // scrub takes the pool's keys out of what Google said.

@@ -39,6 +39,8 @@ type Router struct {
 	lookups   lookups
 	scrubbers scrubbers
 
+	signatures signatures
+
 	reloading sync.Mutex
 	closing   sync.Once
 	closed    chan struct{}
@@ -57,7 +59,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), signatures: newSignatures(),
 	}
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
@@ -109,6 +111,7 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
 		return x.ended(refused, err)
 	}
+	x.signed.begin(x)
 	res := x.do(x.attempt)
 	return res.resp, res.err
 }

@@ -42,26 +42,15 @@ func (a *attempt) stream(f stream.Form) result {
 			a.resp.Body = b
 			return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
 		case errors.Is(b.err, io.EOF) && b.events.Empty():
-			return a.empty(b)
+			return b.empty()
 		case errors.Is(b.err, io.EOF) && !b.events.Known():
-			return a.noAnswer("a stream without an event of Google's")
+			return noAnswer(a, "a stream without an event of Google's")
 		case errors.Is(b.err, io.EOF):
 			return a.failTransport(io.ErrUnexpectedEOF)
 		case b.err != nil:
 			return a.failTransport(b.err)
 		}
 	}
-}
-
-// empty hands on a stream of Google's that has ended without candidates. It is no fault of the
-// servers: some models begin so.
-func (a *attempt) empty(b *streamBody) result {
-	o := pool.Outcome{Class: pool.ClassOK}
-	use(&o, b.events.Usage())
-	a.settle(&o)
-	setBody(a.resp, b.buffer[b.at:])
-	a.sign(b.events.Usage())
-	return result{lease: a.lease, class: pool.ClassOK, served: true, empty: true, resp: a.resp}
 }
 
 // unsized makes the header of a response fit a body that may grow.
@@ -181,6 +170,7 @@ const mostTokens = 16
 
 // learn notes where the response can be continued, before the caller reads how.
 func (b *streamBody) learn() {
+	b.attempt.exchange.in.router.signatures.put(b.events.Signatures(), b.attempt.endpoint.Backend)
 	token := b.events.Continuation()
 	if token == "" || len(b.tokens) > 0 && b.tokens[len(b.tokens)-1] == token {
 		return

@@ -50,12 +50,12 @@ func (a *attempt) readUnary() result {
 	case a.resp.StatusCode == http.StatusOK && isJSON(a.resp.Header) && cut(body):
 		return a.failTransport(io.ErrUnexpectedEOF)
 	}
-	read, failed := a.read(body)
+	read, failed := readWhole(x, body)
 	if failed {
 		return a.judged(0, body)
 	}
-	if why := a.foreign(body, &read); why != "" {
-		return a.noAnswer(why)
+	if why := arrivalOf(a).foreignBody(body, &read); why != "" {
+		return noAnswer(a, why)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
 	usage, continuation := a.understand(&read, body)
@@ -64,6 +64,7 @@ func (a *attempt) readUnary() result {
 	if continuation != "" {
 		x.in.router.pool.Own(continuation, a.endpoint.Home())
 	}
+	x.in.router.signatures.put(read.Signatures(), a.endpoint.Backend)
 	if !x.payload.call.Generates {
 		x.learn(a.endpoint, a.resp.Header, body)
 	}

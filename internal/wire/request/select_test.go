@@ -43,7 +43,7 @@ func TestMaskSelectsFields(t *testing.T) {
 		c := parsed(t, http.MethodPost, gemini+"models/m:streamGenerateContent?"+tt.query)
 		h := http.Header{}
 		if tt.header != "" {
-			h.Set("X-Goog-FieldMask", tt.header)
+			h.Set("X-Goog-Fieldmask", tt.header)
 		}
 		got := [3]bool{c.Selects(h, "candidates"), c.Selects(h, "candidates", "content"), c.Selects(h, "candidates", "finishReason")}
 		if want := [3]bool{tt.candidates, tt.content, tt.finish}; got != want {

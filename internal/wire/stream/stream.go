@@ -45,7 +45,7 @@ type Stream struct {
 	lines jsonscan.Lines
 	array jsonscan.Array
 
-	progress
+	at progress
 
 	failure      []byte
 	first        bool
@@ -117,23 +117,23 @@ func (s *Stream) Opaque() bool { return s.form.Dialect == Other }
 func (s *Stream) Cut() bool { return s.cut }
 
 // Events is the number of events with data, or of elements of the array.
-func (s *Stream) Events() int { return s.events }
+func (s *Stream) Events() int { return s.at.events }
 
 // Content reports whether an event had content: text, a call, data, or a reason for the end. A role
 // or an empty text is none.
-func (s *Stream) Content() bool { return s.content }
+func (s *Stream) Content() bool { return s.at.content }
 
 // Finished reports whether each candidate's last piece has a finishReason, or the prompt was
 // blocked. Some models give a finishReason before a tool runs and go on, or in every piece. A stream
 // that ends without one was cut.
 func (s *Stream) Finished() bool {
 	switch {
-	case s.blocked, s.done:
+	case s.at.blocked, s.at.done:
 		return true
-	case s.form.Endless, s.form.Dialect == Other, s.form.Dialect == OpenAI && !s.candidates:
-		return s.known
+	case s.form.Endless, s.form.Dialect == Other, s.form.Dialect == OpenAI && !s.at.candidates:
+		return s.at.known
 	default:
-		return s.candidates && s.unfinished == 0
+		return s.at.candidates && s.at.unfinished == 0
 	}
 }
 
@@ -142,11 +142,11 @@ func (s *Stream) Finished() bool {
 func (s *Stream) Ended() bool { return !s.form.SSE && s.array.Done() }
 
 // Known reports whether an event had a field that Google's events have.
-func (s *Stream) Known() bool { return s.known }
+func (s *Stream) Known() bool { return s.at.known }
 
 // Empty reports whether the stream is Google's, but has no candidates and no error.
 func (s *Stream) Empty() bool {
-	return s.known && !s.content && !s.candidates && s.failure == nil
+	return s.at.known && !s.at.content && !s.at.candidates && s.failure == nil
 }
 
 // Failure returns the payload of the first error event, nil if there was none.
@@ -207,16 +207,16 @@ func (s *Stream) ErrorEvent(body []byte) []byte {
 
 // event reads one event. A nil payload is too large to read; only content is as large.
 func (s *Stream) event(payload []byte) {
-	s.events++
+	s.at.events++
 	if payload == nil {
-		s.content, s.known = true, true
+		s.at.content, s.at.known = true, true
 		return
 	}
 	c := jsonscan.New(payload)
 	failed := false
 	switch {
 	case s.form.Dialect == OpenAI && string(bytes.TrimSpace(payload)) == "[DONE]":
-		s.done, s.known = true, true
+		s.at.done, s.at.known = true, true
 	case c.Enter('['):
 		for c.Element() {
 			failed = s.answer(&c) || failed
@@ -226,7 +226,7 @@ func (s *Stream) event(payload []byte) {
 	}
 	if failed && s.failure == nil {
 		s.failure = bytes.Clone(payload[:min(len(payload), maxFailure)])
-		s.first = !s.content
+		s.first = !s.at.content
 	}
 }
 
@@ -236,7 +236,7 @@ func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 	if !c.Enter('{') {
 		return false
 	}
-	next := s.progress
+	next := s.at
 	next.known = s.form.Plain || s.form.Dialect == Other
 	for c.Member() {
 		switch {
@@ -252,9 +252,10 @@ func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 		return true
 	}
 	// What only its caller understands is content.
-	next.content = next.content || s.form.Plain || s.form.Dialect == Other || s.form.Dialect == OpenAI && !next.known
-	next.known = next.known || next.content || s.known
-	s.progress = next
+	strange := s.form.Plain || s.form.Dialect == Other || s.form.Dialect == OpenAI && !next.known
+	next.content = next.content || strange
+	next.known = next.known || next.content || s.at.known
+	s.at = next
 	return false
 }
 
