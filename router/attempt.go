@@ -97,6 +97,9 @@ func (a *attempt) do() result {
 		return a.failAuth(err)
 	}
 	resp, err := a.send(req)
+	if err == nil {
+		resp, err = follow(a, req, resp)
+	}
 	if err != nil {
 		return a.failTransport(err)
 	}
