@@ -57,8 +57,8 @@ func (r arrival) foreignStatus() bool {
 
 // foreignPage reports whether a good response is a page for people in place of JSON.
 func (r arrival) foreignPage() bool {
-	return strings.HasPrefix(r.resp.Header.Get("Content-Type"), "text/html") &&
-		r.req.Method != http.MethodHead && r.call.JSON(r.req.Header)
+	return strings.HasPrefix(r.resp.Header.Get("Content-Type"), "text/html") && r.req.Method != http.MethodHead &&
+		(r.call.JSON(r.req.Header) || strings.HasSuffix(r.call.Method, ".upload"))
 }
 
 // foreignBody says why the whole body of a good response is no answer of Google's; "" if it is one,
@@ -88,12 +88,12 @@ func (r arrival) foreignBody(body []byte, read *stream.Stream) string {
 // readForm says how the response to a call is read. events says that it is server-sent events.
 func readForm(x *exchange, events bool) stream.Form {
 	c, h := &x.payload.call, x.in.req.Header
-	f := stream.Form{SSE: c.SSE, Signed: x.in.cfg.mixed && c.Generates}
+	f := stream.Form{SSE: c.SSE || events, Signed: x.in.cfg.mixed && c.Generates}
 	switch {
 	case c.OpenAI():
-		f.Dialect, f.SSE = stream.OpenAI, true
+		f.Dialect = stream.OpenAI
 	case !c.Generates:
-		f.Dialect, f.SSE = stream.Other, f.SSE || events
+		f.Dialect = stream.Other
 	default:
 		f.Plain = !c.Selects(h, "candidates", "content")
 		f.Endless = !c.Selects(h, "candidates", "finishReason")

@@ -138,6 +138,23 @@ func TestWhatIsNoAnswerOfGooglesIsNeverHandedOnAsOne(t *testing.T) {
 	}
 }
 
+func TestPageIsNoAnswerToAnUpload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		r := routerOver(t, func(*http.Request) (*http.Response, error) {
+			if asked++; asked == 1 {
+				return answerOf(200, "<html></html>", "Content-Type", "text/html"), nil
+			}
+			return answerOf(200, "", "X-Goog-Upload-Url", "https://generativelanguage.googleapis.com/upload/v1beta/files?upload_id=u"), nil
+		}, router.Config{})
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://generativelanguage.googleapis.com/upload/v1beta/files", strings.NewReader(`{}`))
+		resp, err := r.RoundTrip(req)
+		if err != nil || resp.Header.Get("X-Goog-Upload-Url") == "" || asked != 2 {
+			t.Errorf("%v, %v after %d requests", resp, err, asked)
+		}
+	})
+}
+
 func TestWhatIsNoAnswerFromAllIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, status := range []int{0, 101, 200, 204, 302, 407} {
