@@ -43,6 +43,9 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 
 // exhausted counts a request that no endpoint can serve in time, and says why.
 func (r *Request) exhausted() *ExhaustedError {
+	if r.picky() {
+		return &ExhaustedError{}
+	}
 	r.state.plan.model.counts.exhausted.Add(1)
 	return r.state.plan.pool.Explain(r)
 }
@@ -84,7 +87,7 @@ func (t *trial) try() (Lease, finding) {
 	if s.forced != nil && t.r.StandIn {
 		return Lease{}, finding{hopeless: true}
 	}
-	if s.forced != nil {
+	if s.forced != nil && !t.r.picky() {
 		if l, ok := s.forced.force(t.now, &t.r.state.need); ok {
 			return l, finding{leased: true}
 		}

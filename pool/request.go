@@ -21,7 +21,8 @@ type Request struct {
 	// Estimate is what can be said of the call's tokens.
 	Estimate Estimate
 	// MaxWait is the longest that the call waits for endpoints, all attempts together. Zero means
-	// that it does not wait.
+	// that it does not wait. Negative means that it can do without: no endpoint is taken past its
+	// open breaker, and the [*ExhaustedError] is empty and counts nowhere.
 	MaxWait time.Duration
 	// Deadline is when the caller gives up; zero means never.
 	Deadline time.Time
@@ -72,6 +73,9 @@ type requestState struct {
 	notBy   time.Time // they are not asked before
 	refused []refused // endpoints that refused the call, each with the key that was sent
 }
+
+// picky reports whether the request can do without an endpoint.
+func (r *Request) picky() bool { return r.MaxWait < 0 }
 
 // refused is an endpoint that refused a call.
 type refused struct {

@@ -105,6 +105,9 @@ func (a *attempt) do() result {
 			resp, err = a.send(again)
 		}
 	}
+	if err == nil {
+		resp, err = follow(a, req, resp)
+	}
 	if err != nil {
 		return a.failTransport(err)
 	}
@@ -112,13 +115,17 @@ func (a *attempt) do() result {
 	a.resp, a.awaited = resp, awaited{resp.Body, &a.watch}
 	a.upstream = &a.awaited
 	a.watch.responded(resp.Body)
-	call := &x.payload.call
-	switch {
-	case resp.StatusCode >= http.StatusBadRequest:
+	call, arrived := &x.payload.call, arrivalOf(a)
+	switch events := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"); {
+	case arrived.foreignStatus():
+		return noAnswer(a, "status "+strconv.Itoa(a.resp.StatusCode))
+	case a.resp.StatusCode >= http.StatusBadRequest:
 		return a.refused()
-	case call.Stream && call.Generates:
-		return a.stream()
-	case call.Stream, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
+	case arrived.foreignPage():
+		return noAnswer(a, "a page of HTML")
+	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
+		return a.stream(readForm(x, events))
+	case call.Stream && !call.OpenAI(), events:
 		return a.passthrough(nil) // of a kind that only its caller knows
 	default:
 		return a.readUnary()
@@ -152,6 +159,7 @@ func (a *attempt) request() (*http.Request, error) {
 	if a.translation != nil {
 		u, body = a.translation.Call.URL(target), a.translation.Body
 	}
+	body = a.exchange.signed.body(a.exchange, e.Backend, body)
 	h, err := a.header()
 	if err != nil {
 		return nil, err
@@ -214,10 +222,12 @@ func (a *attempt) header() (http.Header, error) {
 
 // travels reports whether a header of the caller's is sent on: all but what is meant for the
 // router, the caller's own credentials, what the router sets itself, and what belongs to the
-// caller's connection.
+// caller's connection. Nor does another method than the request's, which is what was understood.
 func travels(name string) bool {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case "X-Goog-Api-Key", "Authorization", "Proxy-Authorization", "Cookie", "X-Goog-User-Project",
+	case "X-Goog-Api-Key", "X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie",
+		"X-Goog-User-Project", "X-Goog-Iam-Authorization-Token", "X-Goog-Iam-Authority-Selector",
+		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
 		requestType, "Accept-Encoding", "Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer",
 		"Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false

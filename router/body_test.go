@@ -201,9 +201,9 @@ func TestStreamIsTheSameWhereverItIsCut(t *testing.T) {
 
 // afterCut is what becomes of a stream that ends too early.
 func afterCut(sse bool, sent string, end error) (string, pool.Class) {
-	s := stream.New(sse)
+	s := stream.New(stream.Form{SSE: sse})
 	_, _ = s.Write([]byte(sent))
-	whole := stream.New(sse)
+	whole := stream.New(stream.Form{SSE: sse})
 	_, _ = whole.Write([]byte(sent))
 	if whole.Close(); errors.Is(end, io.EOF) && !whole.Cut() {
 		s = whole
@@ -212,11 +212,15 @@ func afterCut(sse bool, sent string, end error) (string, pool.Class) {
 		s.Drop()
 		s.Close()
 	}
+	why := "gave no finishReason"
 	if s.Finished() {
-		return sent, pool.ClassOK
+		if errors.Is(end, io.EOF) || s.Ended() {
+			return sent, pool.ClassOK
+		}
+		why = "broke the connection"
 	}
 	body := verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE",
-		"spillway: the stream broke off before its end; a/global/on_demand gave no finishReason")
+		"spillway: the stream broke off before its end; a/global/on_demand "+why)
 	return sent + string(s.ErrorEvent(body)), pool.ClassTransport
 }
 

@@ -31,7 +31,8 @@ type Config struct {
 	// Projects of the other back end serve calls that its dialect can express too: generating,
 	// counting tokens and embedding. A call with a field that it does not take, or that names a
 	// resource of a project, does not go there. The router translates requests and responses and
-	// leaves nothing out.
+	// leaves nothing out, but for thought signatures: a conversation stays on the back end that
+	// signed it, and where that is out, Google's placeholder takes their place.
 	Backend pool.Backend
 	// State is a file that carries used day quota, cooldowns and learned limits over a restart.
 	// Each program needs a file of its own. The file holds no key. Empty means none.
@@ -69,6 +70,8 @@ type Config struct {
 	// call within MaxWait and the caller's deadline. MaxWait and MaxAttempts bound all models of
 	// one call together.
 	Fallbacks []Fallback
+
+	mixed bool // effective: the projects are of both back ends
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a
@@ -121,6 +124,9 @@ func (c Config) effective(projects []pool.Project) Config {
 	}
 	if c.MaxAttempts == 0 {
 		c.MaxAttempts = 4
+	}
+	for _, p := range projects {
+		c.mixed = c.mixed || p.Backend != projects[0].Backend
 	}
 	if c.Backend == "" {
 		c.Backend = pool.BackendVertex

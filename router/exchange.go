@@ -32,6 +32,7 @@ type exchange struct {
 	last     *result // Google's last, if the caller may get it
 	fallback fallback
 	patience patience
+	signed   signed
 	trace    callTrace
 }
 
@@ -41,13 +42,16 @@ type result struct {
 	class  pool.Class
 	doubt  bool // another project may prove it wrong, one is enough
 	hint   time.Duration
-	served bool           // a good response, or the beginning of one
-	unsent bool           // the request never left
-	noAuth bool           // for there was no access token
-	open   bool           // the attempt continues while its response is read
-	resp   *http.Response // what the caller would get; nil if there is none
-	live   *Live          // of a Live session, in place of a response
-	err    error          // why there is no response
+	served bool // a good response, or the beginning of one
+	unsent bool // the request never left
+	noAuth bool // for there was no access token
+	open   bool // the attempt continues while its response is read
+	empty  bool // a good response without candidates
+	// A thought signature of the call is not the back end's.
+	unsigned bool
+	resp     *http.Response // what the caller would get; nil if there is none
+	live     *Live          // of a Live session, in place of a response
+	err      error          // why there is no response
 }
 
 // newExchange reads the request. It refuses a request that it does not understand with a response
@@ -84,7 +88,7 @@ func (x *exchange) newRequest() *pool.Request {
 	r := &pool.Request{
 		Deadline: deadline,
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
-		Speaks: x.payload.speaks, Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
+		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
@@ -151,6 +155,10 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
+		case x.signed.retry(x, &res):
+			continue
+		case res.empty:
+			return askAnother(x, res, attempt)
 		case res.served, !res.class.Retryable():
 			return res
 		}
@@ -181,7 +189,7 @@ func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error)
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
 	x.request.MaxWait, x.request.StandIn = x.fallback.patience(x, began), x.fallback.next != ""
-	lease, err := x.in.router.pool.Acquire(x.in.ctx, x.request)
+	lease, err := x.signed.lease(x)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}

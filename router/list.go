@@ -69,7 +69,7 @@ func (l lister) list() (*http.Response, error) {
 		return l.x.exhausted(p.Explain(l.x.request)), nil
 	}
 	at, i := start(homes[0]), 0
-	if token := l.x.in.req.URL.Query().Get(pageToken); token != "" {
+	if token := request.Parameter(l.x.in.req.URL.RawQuery, pageToken); token != "" {
 		var ok bool
 		if at, ok = parseCursor(token); !ok && len(homes) == 1 {
 			// The token is Google's own, because the list has a single home.
@@ -126,12 +126,8 @@ func (l lister) next(homes []pool.Home) string {
 // page asks one home for one page. The body of a good response is already read.
 func (l lister) page(at cursor) (resp *http.Response, body []byte, err error) {
 	req := l.x.in.req.Clone(WithCall(l.x.trace.context(), l.x.in.options))
-	q := req.URL.Query()
-	q.Del(pageToken)
-	if at.Page != "" {
-		q.Set(pageToken, at.Page)
-	}
-	req.URL.RawQuery = q.Encode()
+	// All other parameters stay as they are: net/url would drop "$alt=json;enum-encoding=int".
+	req.URL.RawQuery = request.WithParameter(req.URL.RawQuery, pageToken, at.Page)
 	req.Body, req.GetBody, req.ContentLength = nil, nil, 0 // it was read, and a list needs none
 	sub, refused, err := l.x.in.router.newExchange(req)
 	if err != nil || refused != nil {

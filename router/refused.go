@@ -73,6 +73,8 @@ func (a *attempt) judged(status int, body []byte) result {
 		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
 	}
 	if status == 0 { // it was good before Google knew better
+		a.resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
+		delete(a.resp.Header, "Content-Encoding")
 		if status = v.Code; status < http.StatusBadRequest {
 			status = http.StatusInternalServerError
 		}
@@ -81,7 +83,7 @@ func (a *attempt) judged(status int, body []byte) result {
 	o.Call = x.payload.fingerprint(x.in.req)
 	a.settle(&o)
 	doubt := v.Suspected && v.Class == pool.ClassProjectNotReady
-	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, resp: a.reply(status, body)}
+	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, unsigned: refusesSignature(v), resp: a.reply(status, body)}
 }
 
 // foreign ends an attempt whose answer is not Google's. Who asked has nothing from it: it goes

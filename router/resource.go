@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,7 +129,24 @@ func (x *exchange) learn(e *pool.Endpoint, h http.Header, body []byte) {
 	if made, _, ok := strings.Cut(x.payload.call.Method, "."); ok {
 		collection = made // the resource of the call may be of another collection
 	}
-	for _, name := range request.NamesIn(body, collection) {
-		p.Own(name, e.Home())
+	for _, res := range request.ResourcesIn(body, collection) {
+		p.Own(res.Name, homeOf(p, e, res))
 	}
+}
+
+// homeOf returns where a resource lives that an endpoint's response names. What its name says counts
+// more than who listed it: a project's list may run over all of its locations. The project that it
+// says may be a number, which is that of the endpoint's.
+func homeOf(p *pool.Pool, e *pool.Endpoint, res request.Resource) pool.Home {
+	home := e.Home()
+	if e.Backend != pool.BackendVertex || res.Location == "" || res.Location == "-" {
+		return home
+	}
+	if named, ok := p.HomeIn(res.Project, res.Location); ok {
+		home = named
+	}
+	if home.Location = res.Location; home == e.Home() || slices.Contains(p.Homes(e.Backend), home) {
+		return home
+	}
+	return e.Home() // the pool does not go there
 }

@@ -41,6 +41,8 @@ type Router struct {
 	tokens    tokenLog
 	listening listening
 
+	signatures signatures
+
 	reloading sync.Mutex
 	closing   sync.Once
 	closed    chan struct{}
@@ -59,7 +61,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), signatures: newSignatures(),
 	}
 	r.tokens.log = o.log
 	r.restore(cfg.State)
@@ -102,12 +104,17 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refused, nil
 	}
 	defer x.close()
+	if x.payload.call.OfOpenAI() {
+		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
+			"its OpenAI dialect is at /v1beta/openai"), nil)
+	}
 	if x.lists() {
 		return x.ended(lister{x}.list())
 	}
 	if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
 		return x.ended(refused, err)
 	}
+	x.signed.begin(x)
 	res := x.do(x.attempt)
 	return res.resp, res.err
 }

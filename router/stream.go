@@ -25,11 +25,11 @@ const (
 
 // stream holds a response that comes in pieces until the first one with content. Until then an
 // error in it is a response like any other, and another endpoint can take the call.
-func (a *attempt) stream() result {
+func (a *attempt) stream(f stream.Form) result {
 	if a.translation != nil {
 		a.upstream = translated{a.translation.Events(a.upstream), a.upstream}
 	}
-	b := &streamBody{attempt: a, events: stream.New(a.exchange.payload.call.SSE)}
+	b := &streamBody{attempt: a, events: stream.New(f)}
 	for {
 		b.more()
 		switch {
@@ -38,13 +38,26 @@ func (a *attempt) stream() result {
 		case b.events.Content(), b.ready > maxHeld:
 			a.accept(b.events.Usage())
 			a.open = true
+			unsized(a.resp)
 			a.resp.Body = b
 			return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
+		case errors.Is(b.err, io.EOF) && b.events.Empty():
+			return b.empty()
+		case errors.Is(b.err, io.EOF) && !b.events.Known():
+			return noAnswer(a, "a stream without an event of Google's")
 		case errors.Is(b.err, io.EOF):
 			return a.failTransport(io.ErrUnexpectedEOF)
 		case b.err != nil:
 			return a.failTransport(b.err)
 		}
+	}
+}
+
+// unsized makes the header of a response fit a body that may grow.
+func unsized(resp *http.Response) {
+	resp.ContentLength = -1
+	for _, name := range []string{"Content-Length", "Content-Md5", "Content-Digest", "Repr-Digest", "Digest"} {
+		delete(resp.Header, name)
 	}
 }
 
@@ -157,6 +170,7 @@ const mostTokens = 16
 
 // learn notes where the response can be continued, before the caller reads how.
 func (b *streamBody) learn() {
+	b.attempt.exchange.in.router.signatures.put(b.events.Signatures(), b.attempt.endpoint.Backend)
 	token := b.events.Continuation()
 	if token == "" || len(b.tokens) > 0 && b.tokens[len(b.tokens)-1] == token {
 		return
@@ -189,13 +203,22 @@ func (b *streamBody) endLocked(held int, err error) int {
 
 // end returns the error that the caller reads at last.
 func (b *streamBody) end() error {
-	if err := b.attempt.exchange.in.ctx.Err(); err != nil && !b.events.Finished() {
-		return err
-	}
-	if b.faulted || errors.Is(b.err, io.EOF) || b.events.Finished() {
+	left := b.attempt.exchange.in.ctx.Err()
+	switch {
+	case left != nil && !b.events.Finished():
+		return left
+	case left != nil, b.faulted, errors.Is(b.err, io.EOF), b.whole():
 		return io.EOF
+	default:
+		return b.err
 	}
-	return b.err
+}
+
+// whole reports whether the stream has all that there is so far: its body did not break, and what it
+// says of itself is that it is finished.
+func (b *streamBody) whole() bool {
+	broken := b.err != nil && !errors.Is(b.err, io.EOF)
+	return b.events.Finished() && (!broken || b.events.Ended())
 }
 
 // finish settles the call at the stream's end. A stream that ended too early gets an error event,
@@ -211,17 +234,28 @@ func (b *streamBody) finish() bool {
 	o := b.outcomeLocked()
 	b.mu.Unlock()
 	if o.Class == pool.ClassTransport {
-		body := verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE", "spillway: the stream "+
-			"broke off before its end; "+b.attempt.endpoint.Name+" gave no finishReason")
-		b.buffer = append(b.buffer[:0], b.events.ErrorEvent(body)...)
-		b.at, b.ready = 0, len(b.buffer)
-		b.faulted = b.ready > 0
-		if !b.faulted {
-			b.err = io.ErrUnexpectedEOF
-		}
+		b.fault()
 	}
 	b.attempt.settle(&o)
 	return b.faulted
+}
+
+// fault adds an error event to the stream, or fails its reader where none can follow.
+func (b *streamBody) fault() {
+	why := " gave no finishReason"
+	if b.events.Finished() {
+		why = " broke the connection"
+	}
+	b.buffer, b.at, b.ready = b.buffer[:0], 0, 0
+	if !b.events.Opaque() {
+		body := verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE", "spillway: the stream "+
+			"broke off before its end; "+b.attempt.endpoint.Name+why)
+		b.buffer = append(b.buffer, b.events.ErrorEvent(body)...)
+		b.ready = len(b.buffer)
+	}
+	if b.faulted = b.ready > 0; !b.faulted && errors.Is(b.err, io.EOF) {
+		b.err = io.ErrUnexpectedEOF
+	}
 }
 
 // outcomeLocked returns how the stream ended. The caller holds b.mu.
@@ -235,8 +269,11 @@ func (b *streamBody) outcomeLocked() pool.Outcome {
 			Body: body, Now: time.Now(),
 		})
 		o = outcome(v, v.Code, body)
-	case !b.events.Finished():
+	case !b.whole():
 		o.Class = b.attempt.transportClass()
+		if o.Class == pool.ClassCancelled && b.events.Finished() {
+			o.Class = pool.ClassOK // the caller has all
+		}
 	}
 	use(&o, b.events.Usage())
 	return o
@@ -252,7 +289,7 @@ func (b *streamBody) Close() error {
 	}
 	b.done = true
 	o := pool.Outcome{Class: pool.ClassCancelled}
-	if b.events.Finished() || b.events.Failure() != nil {
+	if b.whole() || b.events.Failure() != nil {
 		o = b.outcomeLocked()
 	} else {
 		use(&o, b.events.Usage())

@@ -49,16 +49,22 @@ func (a *attempt) readUnary() result {
 		return a.passthrough(body)
 	case a.resp.StatusCode == http.StatusOK && isJSON(a.resp.Header) && cut(body):
 		return a.failTransport(io.ErrUnexpectedEOF)
-	case x.payload.call.Generates && stream.IsError(body):
+	}
+	read, failed := readWhole(x, body)
+	if failed {
 		return a.judged(0, body)
 	}
+	if why := arrivalOf(a).foreignBody(body, &read); why != "" {
+		return noAnswer(a, why)
+	}
 	o := pool.Outcome{Class: pool.ClassOK}
-	usage, continuation := a.understand(body)
+	usage, continuation := a.understand(&read, body)
 	use(&o, usage)
 	a.settle(&o)
 	if continuation != "" {
 		x.in.router.pool.Own(continuation, a.endpoint.Home())
 	}
+	x.in.router.signatures.put(read.Signatures(), a.endpoint.Backend)
 	if !x.payload.call.Generates {
 		x.learn(a.endpoint, a.resp.Header, body)
 	}
@@ -95,22 +101,20 @@ func readMost(r io.Reader, size int64, most int) ([]byte, error) {
 }
 
 // understand returns what a good response says of its cost, and the name of its continuation.
-func (a *attempt) understand(body []byte) (u stream.Usage, continuation string) {
+func (a *attempt) understand(read *stream.Stream, body []byte) (u stream.Usage, continuation string) {
 	switch x := a.exchange; {
 	case x.payload.call.Generates && x.payload.metered():
-		return stream.Read(body)
+		return read.Usage(), read.Continuation()
 	case x.payload.metered():
 		return stream.ParseUsage(body), ""
-	case x.payload.call.Generates:
-		return u, stream.Continuation(body)
 	default:
-		return u, ""
+		return u, read.Continuation()
 	}
 }
 
 // setBody puts another body into an answer.
 func setBody(resp *http.Response, body []byte) {
-	resp.Header.Del("Content-Length")
+	unsized(resp)
 	whole := &wholeBody{}
 	whole.Reset(body)
 	resp.Body = whole

@@ -111,6 +111,9 @@ func plain(b []byte) int {
 // Pending is the number of bytes of an element whose end is missing.
 func (a *Array) Pending() int { return a.waiting }
 
+// Done reports whether the array has come to its end.
+func (a *Array) Done() bool { return a.done && a.opened }
+
 // Close reports whether the array ended within an element.
 func (a *Array) Close() (cut bool) { return a.depth > 0 }
 

@@ -168,7 +168,7 @@ func (l *Lines) Close(event func([]byte)) (cut bool) {
 	if !l.some {
 		return false
 	}
-	if l.huge || !json.Valid(l.data) {
+	if l.huge || !json.Valid(l.data) && string(bytes.TrimSpace(l.data)) != "[DONE]" {
 		return true
 	}
 	waiting, lineful := l.waiting, l.lineful

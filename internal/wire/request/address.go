@@ -9,7 +9,7 @@ import (
 // address is a request's path and query, taken apart to be put together for another project and
 // location. All parts are as sent, escapes included.
 type address struct {
-	upload            bool   // "upload/" precedes the version
+	media             string // "upload" or "download", if it precedes the version
 	version           string // "" if there is none
 	scope             scope
 	project, location string // as written; those of an endpoint replace them
@@ -26,10 +26,15 @@ const (
 	scopeLocation       // projects/P/locations/L
 )
 
-// parsePath finds the version and what follows it. Anything before the version, except "upload",
-// belongs to the client's base address and is dropped. A path without a version is kept whole.
+// upload reports whether the path is that of bytes to be stored.
+func (p *address) upload() bool { return p.media == "upload" }
+
+// parsePath finds the version and what follows it. Anything before the version, except "upload" and
+// "download", belongs to the client's base address and is dropped. A path without a version is kept
+// whole, unless it is one of Vertex AI's: clients that have the version in their base address, as
+// Anthropic's have, leave it out with another one.
 func parsePath(escaped string) address {
-	p := address{rest: strings.TrimPrefix(escaped, "/")}
+	p := address{rest: strings.TrimPrefix(plainVerb(escaped), "/")}
 	before := ""
 	for rest := p.rest; rest != ""; {
 		var s string
@@ -40,10 +45,17 @@ func parsePath(escaped string) address {
 			s, rest = v, strings.ReplaceAll(scoped, "%2F", "/")+"/"+rest
 		}
 		if isVersion(s) {
-			p.upload, p.version, p.rest = before == "upload", s, rest
+			if p.version, p.rest = s, rest; before == "upload" || before == "download" {
+				p.media = before
+			}
 			break
 		}
 		before = s
+	}
+	if p.version == "" {
+		if at := unversioned(p.rest); at >= 0 {
+			p.version, p.rest = "v1", p.rest[at:]
+		}
 	}
 	if p.version != "" && segment(p.rest, 0) == "projects" && segment(p.rest, 1) != "" {
 		p.scope, p.project, p.rest = scopeProject, segment(p.rest, 1), after(p.rest, 2)
@@ -56,6 +68,45 @@ func parsePath(escaped string) address {
 		p.rest = bare
 	}
 	return p
+}
+
+// plainVerb undoes the escape of the colon before a custom method: "models/x%3AgenerateContent".
+func plainVerb(escaped string) string {
+	i := strings.LastIndexByte(escaped, '%')
+	if i < 0 || len(escaped) < i+4 || !jsonscan.EqualFold(escaped[i:i+3], "%3a") {
+		return escaped
+	}
+	verb := escaped[i+3:]
+	for _, b := range []byte(verb) {
+		if b|0x20 < 'a' || b|0x20 > 'z' {
+			return escaped // a part of a name
+		}
+	}
+	return escaped[:i] + ":" + verb
+}
+
+// unversioned returns where a path of Vertex AI's begins that has no version, or -1: at a project
+// and location, or at the publisher of a model.
+func unversioned(path string) int {
+	for at := 0; at < len(path); {
+		rest := path[at:]
+		switch segment(rest, 0) {
+		case "projects":
+			if segment(rest, 1) != "" && segment(rest, 2) == "locations" && segment(rest, 4) != "" {
+				return at
+			}
+		case "publishers":
+			if segment(rest, 1) != "" && segment(rest, 2) == "models" && segment(rest, 3) != "" {
+				return at
+			}
+		}
+		next := strings.IndexByte(rest, '/')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	return -1
 }
 
 // fullName returns the name of Vertex AI's after "models/", without project and location. It

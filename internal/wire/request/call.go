@@ -119,6 +119,9 @@ func (c *Call) readPath(method string, q *query) { //nolint:cyclop // one case f
 	}
 	name, verb := cutVerb(rest)
 	collection, id := segment(name, 0), segment(name, 1)
+	if p.scope == scopeNone && c.Backend == pool.BackendVertex && owned[collection] && !published {
+		p.scope = scopeLocation // on Vertex AI such things live nowhere else
+	}
 	switch {
 	case collection == "", collection == "openai", collection == "endpoints" && id == "openapi":
 		// OpenAI's dialect: any project can serve it, and its model is in the body.
@@ -138,7 +141,7 @@ func (c *Call) readPath(method string, q *query) { //nolint:cyclop // one case f
 	}
 	c.Resource = ResourceName(name)
 	c.Method = standardMethod(method, name, verb)
-	if p.upload {
+	if p.upload() {
 		c.Method = collection + ".upload"
 		if q.uploadID != "" {
 			c.Resource = "uploads/" + q.uploadID

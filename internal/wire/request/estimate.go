@@ -29,7 +29,7 @@ func (c *Call) readBody(body []byte) {
 	if len(body) == 0 {
 		return
 	}
-	if c.address.upload {
+	if c.address.upload() {
 		c.Estimate.Prompt.Text = 1 // the bytes of a file are not a prompt yet
 		return
 	}

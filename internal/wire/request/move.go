@@ -50,7 +50,7 @@ func (c *Call) rebuild(to pool.Backend) (reason string) {
 	p := &c.address
 	var version string
 	switch {
-	case p.upload:
+	case p.upload():
 		return "an upload has no counterpart on " + BackendName(to)
 	case to == pool.BackendGemini && (p.version == "v1" || p.version == "v1beta1"):
 		version = "v1beta" // the Gemini API's v1 takes less than either

@@ -18,13 +18,13 @@ var identified = map[string]bool{
 	"agents": true, "credentials": true, "environments": true, "interactions": true, "triggers": true, "voices": true, "webhooks": true,
 }
 
-// NamesIn returns the resources that a response names, each once, in the form of [ResourceName]:
+// ResourcesIn returns the resources that a response names, each once, with the place that it gives:
 // created, listed, or the result of an operation. It includes the known collections with owners,
 // and the given one. A bare id counts only in the given collection.
-func NamesIn(body []byte, collection string) []string {
+func ResourcesIn(body []byte, collection string) []Resource {
 	n := naming{Scanner: jsonscan.New(body), collection: collection, seen: make(map[string]bool)}
 	n.value(0)
-	return n.names
+	return n.found
 }
 
 // naming collects the names of resources in a response.
@@ -32,7 +32,7 @@ type naming struct {
 	jsonscan.Scanner
 	collection string
 	seen       map[string]bool
-	names      []string
+	found      []Resource
 	top        string // the current member of the response
 }
 
@@ -58,14 +58,14 @@ func (n *naming) value(depth int) {
 			text, _ := n.Quoted()
 			switch key {
 			case "name", "uri", "endpoint", "model", "fileUri", "fileName", "responsesFile", "cachedContent":
-				n.note(ResourceName(jsonscan.Unquote(text)))
+				n.note(newResource(jsonscan.Unquote(text)))
 			case "id": // of the item itself, or of one in a list
 				if identified[n.collection] && (depth == 0 || n.top == n.collection) {
-					n.note(n.collection + "/" + jsonscan.Unquote(text))
+					n.note(Resource{Name: n.collection + "/" + jsonscan.Unquote(text)})
 				}
 			case "continuation_token": // of Interactions
 				if depth == 0 && len(text) > 0 {
-					n.names = append(n.names, ContinuationName(text))
+					n.found = append(n.found, Resource{Name: ContinuationName(text)})
 				}
 			}
 		}
@@ -77,18 +77,18 @@ func (n *naming) value(depth int) {
 	}
 }
 
-func (n *naming) note(name string) {
-	collection, id, _ := strings.Cut(name, "/")
+func (n *naming) note(r Resource) {
+	collection, id, _ := strings.Cut(r.Name, "/")
 	lives := owned[collection] || collection == n.collection
 	// A model in a registry has a number; Google's own models are everywhere.
 	if collection == "models" {
 		lives = jsonscan.IsDigits(id)
 	}
-	if id == "" || !lives || n.seen[name] {
+	if id == "" || !lives || n.seen[r.Name] {
 		return
 	}
-	n.seen[name] = true
-	n.names = append(n.names, name)
+	n.seen[r.Name] = true
+	n.found = append(n.found, r)
 }
 
 // Page returns the number of items on a page of a list, and the token of the next page. The token

@@ -35,7 +35,11 @@ func TestNamesOfAnAnswer(t *testing.T) {
 		{"nothing", "files", ``, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, request.NamesIn([]byte(tt.body), tt.collection)); diff != "" {
+			var names []string
+			for _, r := range request.ResourcesIn([]byte(tt.body), tt.collection) {
+				names = append(names, r.Name)
+			}
+			if diff := cmp.Diff(tt.want, names); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -13,8 +13,44 @@ type query struct {
 	uploadID string
 }
 
-// SelectsFields reports whether the query chooses the fields of the response.
-func (c *Call) SelectsFields() bool { return strings.Contains(c.address.query, "fields=") }
+// stays reports whether a parameter of the caller's stays behind: a credential, what it pays with,
+// or another method than the request's, which is what the router has understood. Source:
+// https://cloud.google.com/apis/docs/system-parameters.
+func stays(name string) bool {
+	switch name {
+	case "key", "api_key", "apikey", "access_token", "oauth_token", "bearer_token", "passwd", "password",
+		"userProject", "user_project", "httpMethod", "httpHeaders":
+		return true
+	}
+	return false
+}
+
+// Parameter returns the first value of a parameter in a query. It undoes escapes, and drops the "$"
+// of system parameters as Google does. Unlike net/url it takes a semicolon for a part of the value:
+// "$alt=json;enum-encoding=int".
+func Parameter(raw, name string) string {
+	for pair := range strings.SplitSeq(raw, "&") {
+		if key, value, _ := strings.Cut(pair, "="); parameter(key) == name {
+			return unescape(value)
+		}
+	}
+	return ""
+}
+
+// WithParameter returns a query with another value for a parameter; "" takes it out. All others
+// stay byte for byte.
+func WithParameter(raw, name, value string) string {
+	var kept []string
+	for pair := range strings.SplitSeq(raw, "&") {
+		if key, _, _ := strings.Cut(pair, "="); pair != "" && parameter(key) != name {
+			kept = append(kept, pair)
+		}
+	}
+	if value != "" {
+		kept = append(kept, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	return strings.Join(kept, "&")
+}
 
 // parse reads raw and returns it without the credentials. The other parameters stay byte for byte.
 func (q *query) parse(raw string) string {
@@ -26,8 +62,8 @@ func (q *query) parse(raw string) string {
 	for rest, at := raw, 0; ; {
 		pair, more, found := strings.Cut(rest, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		switch parameter(name) {
-		case "key", "access_token":
+		switch name = parameter(name); {
+		case stays(name):
 			if kept == raw {
 				kept = ""
 				b.WriteString(strings.TrimSuffix(raw[:at], "&"))
@@ -39,7 +75,7 @@ func (q *query) parse(raw string) string {
 				}
 				b.WriteString(pair)
 			}
-			q.note(parameter(name), value)
+			q.note(name, value)
 		}
 		if !found {
 			break
@@ -56,7 +92,8 @@ func (q *query) parse(raw string) string {
 func (q *query) note(name, value string) {
 	switch name {
 	case "alt":
-		q.sse = q.sse || jsonscan.EqualFold(value, "sse")
+		format, _, _ := strings.Cut(unescape(value), ";") // "sse;enum-encoding=int"
+		q.sse = q.sse || jsonscan.EqualFold(format, "sse")
 	case "stream": // Interactions
 		q.sse = q.sse || value == "true"
 	case "upload_id":
@@ -66,11 +103,14 @@ func (q *query) note(name, value string) {
 
 // parameter undoes the escapes of a name and drops the "$" that Google accepts before system
 // parameters.
-func parameter(name string) string {
-	if strings.Contains(name, "%") {
-		if s, err := url.QueryUnescape(name); err == nil {
-			name = s
+func parameter(name string) string { return strings.TrimPrefix(unescape(name), "$") }
+
+// unescape undoes the escapes of a part of a query. Broken ones stay.
+func unescape(s string) string {
+	if strings.ContainsAny(s, "%+") {
+		if plain, err := url.QueryUnescape(s); err == nil {
+			return plain
 		}
 	}
-	return strings.TrimPrefix(name, "$")
+	return s
 }

@@ -66,7 +66,7 @@ func ResourceName(name string) string {
 	}
 	name, _, _ = strings.Cut(name, "?")
 	name, _ = cutVerb(strings.TrimPrefix(name, "/"))
-	name = strings.TrimPrefix(name, "upload/")
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "upload/"), "download/")
 	if isVersion(segment(name, 0)) {
 		name = after(name, 1)
 	}
@@ -97,6 +97,9 @@ func IsFile(uri string) bool {
 		return true
 	}
 	_, address, ok := strings.Cut(uri, "://")
+	if s := segment(address, 1); s == "download" || s == "upload" {
+		address = after(address, 1)
+	}
 	return ok && isVersion(segment(address, 1)) && segment(address, 2) == "files" && segment(address, 3) != ""
 }
 

@@ -43,9 +43,9 @@ func (c *Call) URL(t Target) *url.URL {
 
 // join builds the path for a target.
 func (p *address) join(prefix string, t Target) string {
-	upload, version, projects, project, locations, location := "", "", "", "", "", ""
-	if p.upload {
-		upload = "/upload"
+	media, version, projects, project, locations, location := "", "", "", "", "", ""
+	if p.media != "" {
+		media = "/" + p.media
 	}
 	if p.version != "" {
 		version = "/" + p.version
@@ -59,7 +59,7 @@ func (p *address) join(prefix string, t Target) string {
 			}
 		}
 	}
-	return prefix + upload + version + projects + project + locations + location + "/" + p.rest
+	return prefix + media + version + projects + project + locations + location + "/" + p.rest
 }
 
 // Host returns Google's host for a location. Multi-regions have hosts of their own;

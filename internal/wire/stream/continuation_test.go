@@ -33,7 +33,7 @@ func TestContinuationIsKnownAgainInEveryForm(t *testing.T) {
 			if !sse {
 				event = "[" + body + "]"
 			}
-			s := stream.New(sse)
+			s := stream.New(stream.Form{SSE: sse})
 			for _, b := range []byte(event) {
 				_, _ = s.Write([]byte{b})
 			}

@@ -21,8 +21,7 @@ func IsError(body []byte) bool {
 
 // Read reads a whole response in one pass. It returns what [ParseUsage] and [Continuation] return.
 func Read(body []byte) (u Usage, continuation string) {
-	var s Stream
-	s.event(body)
+	s := Whole(Form{}, body)
 	return s.usage, s.continuation
 }
 
@@ -32,7 +31,6 @@ func Continuation(body []byte) string {
 	if !bytes.Contains(body, []byte(`"continuation`)) {
 		return ""
 	}
-	s := New(true)
-	s.event(body)
+	s := Whole(Form{}, body)
 	return s.continuation
 }

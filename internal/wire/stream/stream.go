@@ -12,6 +12,27 @@ import (
 // maxFailure bounds the size of a kept error event.
 const maxFailure = 1 << 20
 
+// Dialect says what the events of a stream are.
+type Dialect uint8
+
+const (
+	Gemini Dialect = iota // each is a GenerateContentResponse
+	OpenAI                // each is a chunk of a completion, and the last one is [DONE]
+	Other                 // only errors among them are understood
+)
+
+// Form says how a response is read.
+type Form struct {
+	SSE     bool // server-sent events, else elements of a JSON array
+	Dialect Dialect
+	// Plain events are content, all of them: a field mask has left out what content is known by.
+	Plain bool
+	// Endless responses have no finishReason, because a field mask has left it out.
+	Endless bool
+	// Signed responses are read for the thought signatures in them.
+	Signed bool
+}
+
 // Stream follows a streamed response while its bytes pass unchanged. It may be fed in pieces cut
 // anywhere, and its results do not depend on the cuts. It reads server-sent events as the WHATWG's
 // standard says. It also reads two more forms that Google sends: a bare JSON object without
@@ -19,26 +40,43 @@ const maxFailure = 1 << 20
 //
 // A Stream is not safe for concurrent use.
 type Stream struct {
-	sse bool
+	form Form
 	// One of the two is in use.
 	lines jsonscan.Lines
 	array jsonscan.Array
 
-	events   int
-	content  bool
-	finished bool
-	failure  []byte
-	first    bool
-	usage    Usage
-	closed   bool
-	cut      bool
+	at progress
 
+	failure      []byte
+	first        bool
+	usage        Usage
+	closed       bool
+	cut          bool
 	continuation string
+	signatures   []string
 }
 
-// New returns a Stream of server-sent events, or else of a JSON array.
-func New(sse bool) *Stream {
-	return &Stream{sse: sse}
+// progress is how far a response has come.
+type progress struct {
+	events     int
+	known      bool   // an event had a field that Google's have
+	content    bool   // an event had content
+	candidates bool   // an event had candidates
+	blocked    bool   // the prompt was blocked
+	done       bool   // OpenAI's last event came
+	unfinished uint64 // a bit for each candidate whose last piece has no finishReason
+}
+
+// New returns a Stream of a form.
+func New(f Form) *Stream {
+	return &Stream{form: f}
+}
+
+// Whole reads a whole response: an object, or an array of them.
+func Whole(f Form, body []byte) (s Stream) {
+	s.form = f
+	s.event(body)
+	return s
 }
 
 // Write reads p. It never fails, and never keeps p.
@@ -46,7 +84,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	if s.closed {
 		return len(p), nil
 	}
-	if s.sse {
+	if s.form.SSE {
 		s.lines.Write(p, s.event)
 	} else {
 		s.array.Write(p, s.event)
@@ -61,26 +99,55 @@ func (s *Stream) Close() {
 		return
 	}
 	s.closed = true
-	if s.sse {
+	if s.form.SSE {
 		s.cut = s.lines.Close(s.event)
 	} else {
 		s.cut = s.array.Close()
 	}
+	if s.form.Dialect == Other {
+		s.cut = false // nobody knows how its events end
+	}
 }
+
+// Opaque reports whether only the caller understands the stream: nothing can be added to it.
+func (s *Stream) Opaque() bool { return s.form.Dialect == Other }
 
 // Cut reports, after Close, whether the stream ended in the middle of an event. Such an event does
 // not count.
 func (s *Stream) Cut() bool { return s.cut }
 
 // Events is the number of events with data, or of elements of the array.
-func (s *Stream) Events() int { return s.events }
+func (s *Stream) Events() int { return s.at.events }
 
-// Content reports whether an event had candidates or promptFeedback.
-func (s *Stream) Content() bool { return s.content }
+// Content reports whether an event had content: text, a call, data, or a reason for the end. A role
+// or an empty text is none.
+func (s *Stream) Content() bool { return s.at.content }
 
-// Finished reports whether an event had a finishReason, or promptFeedback a blockReason. A stream
+// Finished reports whether each candidate's last piece has a finishReason, or the prompt was
+// blocked. Some models give a finishReason before a tool runs and go on, or in every piece. A stream
 // that ends without one was cut.
-func (s *Stream) Finished() bool { return s.finished }
+func (s *Stream) Finished() bool {
+	switch {
+	case s.at.blocked, s.at.done:
+		return true
+	case s.form.Endless, s.form.Dialect == Other, s.form.Dialect == OpenAI && !s.at.candidates:
+		return s.at.known
+	default:
+		return s.at.candidates && s.at.unfinished == 0
+	}
+}
+
+// Ended reports whether nothing can follow: the end of a JSON array came. Server-sent events have no
+// such end.
+func (s *Stream) Ended() bool { return !s.form.SSE && s.array.Done() }
+
+// Known reports whether an event had a field that Google's events have.
+func (s *Stream) Known() bool { return s.at.known }
+
+// Empty reports whether the stream is Google's, but has no candidates and no error.
+func (s *Stream) Empty() bool {
+	return s.at.known && !s.at.content && !s.at.candidates && s.failure == nil
+}
 
 // Failure returns the payload of the first error event, nil if there was none.
 func (s *Stream) Failure() []byte { return s.failure }
@@ -94,10 +161,18 @@ func (s *Stream) Usage() Usage { return s.usage }
 // Continuation returns a name for the last continuationToken, as [Continuation] does.
 func (s *Stream) Continuation() string { return s.continuation }
 
+// Signatures returns names for the thought signatures since the last time it was asked, as
+// [request.SignatureName] makes them.
+func (s *Stream) Signatures() []string {
+	found := s.signatures
+	s.signatures = nil
+	return found
+}
+
 // Pending returns the number of bytes at the end that belong to an incomplete event. A forwarder
 // that holds them back never sends half an event.
 func (s *Stream) Pending() int {
-	if s.sse {
+	if s.form.SSE {
 		return s.lines.Pending()
 	}
 	return s.array.Pending()
@@ -105,7 +180,7 @@ func (s *Stream) Pending() int {
 
 // Drop forgets the pending bytes: they were not forwarded and will not be.
 func (s *Stream) Drop() {
-	if s.sse {
+	if s.form.SSE {
 		s.lines.Drop()
 	} else {
 		s.array.Drop()
@@ -119,7 +194,7 @@ func (s *Stream) Drop() {
 // The result is nil if nothing can follow: a JSON array has ended, or was cut inside an element
 // that was not dropped.
 func (s *Stream) ErrorEvent(body []byte) []byte {
-	if s.sse {
+	if s.form.SSE {
 		before, eol := s.lines.BreakOff()
 		return append(append([]byte(before+"data: "), body...), eol+eol...)
 	}
@@ -132,73 +207,105 @@ func (s *Stream) ErrorEvent(body []byte) []byte {
 
 // event reads one event. A nil payload is too large to read; only content is as large.
 func (s *Stream) event(payload []byte) {
-	s.events++
+	s.at.events++
 	if payload == nil {
-		s.content = true
+		s.at.content, s.at.known = true, true
 		return
 	}
 	c := jsonscan.New(payload)
 	failed := false
-	if c.Enter('[') {
+	switch {
+	case s.form.Dialect == OpenAI && string(bytes.TrimSpace(payload)) == "[DONE]":
+		s.at.done, s.at.known = true, true
+	case c.Enter('['):
 		for c.Element() {
 			failed = s.answer(&c) || failed
 		}
-	} else {
+	default:
 		failed = s.answer(&c)
 	}
 	if failed && s.failure == nil {
 		s.failure = bytes.Clone(payload[:min(len(payload), maxFailure)])
-		s.first = !s.content
+		s.first = !s.at.content
 	}
 }
 
-// answer reads the next GenerateContentResponse or error, and reports whether it is an error.
+// answer reads the next response or error, and reports whether it is an error. An error says
+// nothing else.
 func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 	if !c.Enter('{') {
 		return false
 	}
-	content, finished := false, false
+	next := s.at
+	next.known = s.form.Plain || s.form.Dialect == Other
 	for c.Member() {
-		switch string(c.Key) {
-		case "candidates":
-			if !c.Enter('[') {
-				continue
-			}
-			for c.Element() {
-				content = true
-				finished = s.candidate(c) || finished
-			}
-		case "promptFeedback", "prompt_feedback":
-			if !c.Enter('{') {
-				continue
-			}
-			content = true
-			for c.Member() {
-				switch string(c.Key) {
-				case "blockReason", "block_reason":
-					finished = named(c.Text()) || finished
-				}
-			}
-		case "usageMetadata", "usage_metadata":
-			s.usage.read(c)
-		case "error":
+		switch {
+		case string(c.Key) == "error":
 			failed = c.Peek() == '{' || failed
+		case s.form.Dialect == Gemini:
+			s.member(c, &next)
+		case s.form.Dialect == OpenAI:
+			next.chunkMember(c)
 		}
 	}
 	if failed {
 		return true
 	}
-	s.content = s.content || content
-	s.finished = s.finished || finished
+	// What only its caller understands is content.
+	strange := s.form.Plain || s.form.Dialect == Other || s.form.Dialect == OpenAI && !next.known
+	next.content = next.content || strange
+	next.known = next.known || next.content || s.at.known
+	s.at = next
 	return false
 }
 
-func (s *Stream) candidate(c *jsonscan.Scanner) (finished bool) {
-	if !c.Enter('{') {
-		return false
+// member reads a member of a GenerateContentResponse.
+func (s *Stream) member(c *jsonscan.Scanner, next *progress) {
+	switch string(c.Key) {
+	case "candidates":
+		next.known = true
+		if !c.Enter('[') {
+			return
+		}
+		for c.Element() {
+			next.candidates = true
+			s.candidate(c, next)
+		}
+	case "promptFeedback", "prompt_feedback":
+		next.known = true
+		if !c.Enter('{') {
+			return
+		}
+		for c.Member() {
+			switch string(c.Key) {
+			case "blockReason", "block_reason":
+				next.blocked = named(c.Text()) || next.blocked
+			}
+		}
+		next.content = next.content || next.blocked
+	case "usageMetadata", "usage_metadata":
+		next.known = true
+		s.usage.read(c)
+	case "modelVersion", "model_version", "responseId", "response_id", "createTime", "create_time",
+		"modelStatus", "model_status":
+		next.known = true
 	}
+}
+
+// candidate reads the next candidate.
+func (s *Stream) candidate(c *jsonscan.Scanner, next *progress) {
+	if !c.Enter('{') {
+		return
+	}
+	finished, index := false, int64(0)
 	for c.Member() {
 		switch string(c.Key) {
+		case "content":
+			if !next.content || s.form.Signed {
+				s.parts(c, next)
+			}
+		case "index":
+			index, _ = c.Number()
 		case "finishReason", "finish_reason":
 			finished = named(c.Text()) || finished
 		case "continuationToken", "continuation_token":
@@ -207,10 +314,22 @@ func (s *Stream) candidate(c *jsonscan.Scanner) (finished bool) {
 			}
 		}
 	}
-	return finished
+	next.end(index, finished)
 }
 
-// named reports whether an enum was set: "…_UNSPECIFIED" is protobuf's word for absent.
+// end notes whether a piece is the last one of its candidate.
+func (p *progress) end(index int64, finished bool) {
+	bit := uint64(1) << max(0, min(index, 63))
+	if finished {
+		p.unfinished &^= bit
+		p.content = true
+	} else {
+		p.unfinished |= bit
+	}
+}
+
+// named reports whether an enum was set, by its name or its number: "…_UNSPECIFIED" and 0 are
+// protobuf's words for absent.
 func named(value []byte) bool {
-	return len(value) > 0 && !bytes.HasSuffix(value, []byte("_UNSPECIFIED"))
+	return len(value) > 0 && !bytes.HasSuffix(value, []byte("_UNSPECIFIED")) && string(value) != "0"
 }

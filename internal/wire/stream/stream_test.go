@@ -35,7 +35,7 @@ func see(s *stream.Stream) seen {
 // fed, as a reader does.
 func follow(tb testing.TB, sse bool, bytes string, n int) *stream.Stream {
 	tb.Helper()
-	s := stream.New(sse)
+	s := stream.New(stream.Form{SSE: sse})
 	if n == 0 {
 		n = len(bytes)
 	}
@@ -100,10 +100,10 @@ func TestStreamServerSentEvents(t *testing.T) {
 		{"traffic before anything", "data: {\"usageMetadata\":{\"trafficType\":\"PROVISIONED_THROUGHPUT\"}}\n\n", seen{Events: 1, Usage: stream.Usage{Traffic: "PROVISIONED_THROUGHPUT"}}},
 		{"no candidates", "data: {\"candidates\":[]}\n\ndata: {\"candidates\":null}\n\n", seen{Events: 2}},
 		{"no parts but an end", "data: {\"candidates\":[{\"content\":{},\"finishReason\":\"MAX_TOKENS\"}]}\n\n", seen{Events: 1, Content: true, Finished: true}},
-		{"no end", "data: {\"candidates\":[{\"finishReason\":\"FINISH_REASON_UNSPECIFIED\"}]}\n\ndata: {\"candidates\":[{\"finishReason\":\"\"}]}\n\n", seen{Events: 2, Content: true}},
+		{"no end", "data: {\"candidates\":[{\"finishReason\":\"FINISH_REASON_UNSPECIFIED\"}]}\n\ndata: {\"candidates\":[{\"finishReason\":\"\"}]}\n\n", seen{Events: 2}},
 		{"continuation", "data: {\"candidates\":[{\"finishReason\":\"CONTINUATION\"}]}\n\n", seen{Events: 1, Content: true, Finished: true}},
 		{"blocked", "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n", seen{Events: 1, Content: true, Finished: true}},
-		{"not blocked", "data: {\"promptFeedback\":{}}\n\n", seen{Events: 1, Content: true}},
+		{"not blocked", "data: {\"promptFeedback\":{}}\n\n", seen{Events: 1}},
 		{"payloads that are no objects", "data: \"x\"\n\ndata: [1,\"{\"]\n\ndata: [DONE]\n\ndata: 7\n\ndata: null\n\n", seen{Events: 5}},
 		{"cut JSON", "data: {\"candidates\":[{\"finishReason\":\"STO\n\n", seen{Events: 1, Content: true, Finished: true}},
 		{"a finishReason that a model wrote", "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"\\\"finishReason\\\":\\\"STOP\\\"\"}],\"finishReason\":\"STOP\"}}]}\n\n", seen{Events: 1, Content: true}},
@@ -180,7 +180,7 @@ func TestStreamPending(t *testing.T) {
 	}{
 		{"", 0}, {half, len(half)}, {":", len(half) + 1}, {"\r", len(half) + 2}, {"\n", len(half) + 3}, {"\r", 0}, {"\n", 0}, {":", 1}, {"\n", 2}, {"\n", 0},
 	}
-	s := stream.New(true)
+	s := stream.New(stream.Form{SSE: true})
 	for i, step := range steps {
 		s.Write([]byte(step.write))
 		if s.Pending() != step.want {
@@ -194,7 +194,7 @@ func TestStreamPending(t *testing.T) {
 		t.Errorf("after Drop: %d pending, %+v", s.Pending(), got)
 	}
 
-	s = stream.New(false)
+	s = stream.New(stream.Form{})
 	for i, step := range []struct {
 		write string
 		want  int
@@ -224,7 +224,7 @@ func TestErrorEventReachesTheSDK(t *testing.T) {
 		whole := "data: " + chunk + eol + eol + "data: " + chunk + eol + eol
 		for n := range len(whole) + 1 {
 			for _, held := range []bool{true, false} {
-				s := stream.New(true)
+				s := stream.New(stream.Form{SSE: true})
 				s.Write([]byte(whole[:n]))
 				sent := whole[:n]
 				half := strings.TrimRight(sent[n-s.Pending():], "\r\n")
@@ -291,7 +291,7 @@ func TestErrorEventOfAnArrayIsAnElementOfIt(t *testing.T) {
 		"[" + text + ",{\"": "[" + text + ",F]",
 		"[{":                "[F]",
 	} {
-		s := stream.New(false)
+		s := stream.New(stream.Form{})
 		s.Write([]byte(in))
 		sent := in[:len(in)-s.Pending()]
 		s.Drop()
@@ -302,7 +302,7 @@ func TestErrorEventOfAnArrayIsAnElementOfIt(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"[]", "[" + text + "]", "[" + text + ",{", text} {
-		s := stream.New(false)
+		s := stream.New(stream.Form{})
 		s.Write([]byte(in))
 		if got := s.ErrorEvent(verdict.ErrorBody(500, "INTERNAL", "cut")); got != nil {
 			t.Errorf("%q cannot be followed, got %s", in, got)
@@ -335,7 +335,7 @@ func BenchmarkStreamWrite(b *testing.B) {
 		`"usageMetadata":{"promptTokenCount":10,"candidatesTokenCount":50,"totalTokenCount":60},"modelVersion":"gemini-2.5-flash"}` + "\r\n\r\n")
 	for _, n := range []int{len(event), 64} {
 		b.Run(fmt.Sprintf("pieces of %d", n), func(b *testing.B) {
-			s := stream.New(true)
+			s := stream.New(stream.Form{SSE: true})
 			b.ReportAllocs()
 			b.SetBytes(int64(len(event)))
 			for b.Loop() {

@@ -129,29 +129,29 @@ func modalities(c *jsonscan.Scanner) (m pool.Modalities) {
 	return m
 }
 
-// modality returns the count of a modality, nil if it is unknown.
+// modality returns the count of a modality, by its name or its number; nil if it is unknown.
 func modality(m *pool.Modalities, name []byte) *int64 {
 	switch string(name) {
-	case "TEXT":
+	case "TEXT", "1":
 		return &m.Text
-	case "IMAGE":
+	case "IMAGE", "2":
 		return &m.Image
-	case "AUDIO":
+	case "AUDIO", "4":
 		return &m.Audio
-	case "VIDEO":
+	case "VIDEO", "3":
 		return &m.Video
-	case "DOCUMENT":
+	case "DOCUMENT", "5":
 		return &m.Document
 	}
 	return nil
 }
 
-// traffic returns the usual values without allocating.
+// traffic returns the usual values without allocating. Callers may ask for the numbers of enums.
 func traffic(t []byte) string {
 	switch string(t) {
-	case "ON_DEMAND":
+	case "ON_DEMAND", "1":
 		return "ON_DEMAND"
-	case "PROVISIONED_THROUGHPUT":
+	case "PROVISIONED_THROUGHPUT", "2":
 		return "PROVISIONED_THROUGHPUT"
 	}
 	return jsonscan.Unquote(t[:min(len(t), 64)])

@@ -8,6 +8,14 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
+// TestUsageByNumbers has what a caller gets who asks for the numbers of enums.
+func TestUsageByNumbers(t *testing.T) {
+	u := stream.ParseUsage([]byte(`{"usageMetadata":{"promptTokenCount":9,"trafficType":2,"promptTokensDetails":[{"modality":4,"tokenCount":7},{"modality":1,"tokenCount":2}]}}`))
+	if u.Traffic != "PROVISIONED_THROUGHPUT" || u.PromptDetails.Audio != 7 || u.PromptDetails.Text != 2 {
+		t.Errorf("%+v", u)
+	}
+}
+
 func TestParseUsage(t *testing.T) {
 	full := `{"promptTokenCount":1,"cachedContentTokenCount":2,"candidatesTokenCount":3,"thoughtsTokenCount":4,"toolUsePromptTokenCount":5,
 		"totalTokenCount":15,"promptTokensDetails":[{"modality":"TEXT","tokenCount":1},{"tokenCount":6,"modality":"AUDIO"},{"modality":"IMAGE","tokenCount":7},
