@@ -100,7 +100,7 @@ func TestPauseOfADownloadIsAnError(t *testing.T) {
 			return inParts(q, eventType, part{0, "x"}, part{untilTheEnd, ""}), nil
 		}
 		r := projectsAB(t, serve, serve, router.Config{IdleTimeout: 20 * time.Second})
-		resp, err := r.RoundTrip(gen(t.Context(), "interactions?alt=sse", `{"stream":true}`))
+		resp, err := r.RoundTrip(gen(t.Context(), "interactions?alt=media", `{"stream":true}`))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,6 +122,9 @@ func (c *Call) tool(name []byte) {
 	case !ok:
 		tool = other
 	}
+	if tool == "url_context" {
+		c.Linked = true // the addresses are somewhere in the text
+	}
 	if !slices.Contains(c.tools, tool) {
 		c.tools = append(c.tools, tool)
 		slices.Sort(c.tools)

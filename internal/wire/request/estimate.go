@@ -162,6 +162,9 @@ func (s *bodyScan) string(value []byte) {
 	if s.inTool() && string(s.Key) == "type" {
 		s.call.tool(value)
 	}
+	if bytes.HasPrefix(value, []byte("gs://")) {
+		s.call.Linked = true
+	}
 	if s.special(value) {
 		return
 	}
