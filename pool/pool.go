@@ -31,6 +31,7 @@ type Pool struct {
 	owners *owner.Cache
 	outbox outbox
 	queue  *queue
+	sent   sent
 
 	reload sync.Mutex
 	memory entries // of what belongs to no model
@@ -54,6 +55,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.roster.update(0, s)
 	s.connect(&p.memory)
 	p.setup.Store(s)
+	p.sent.configured(s.secrets)
 	return p, nil
 }
 
