@@ -80,7 +80,7 @@ func (a *automaton) next(at int32, b byte) int32 {
 func search[T string | []byte](a *automaton, text T, at []int, spans []span) []span {
 	before, state := len(spans), int32(0)
 	for i := 0; i < len(text); i++ {
-		if state == 0 && !a.firsts[text[i]] {
+		if state == 0 && !a.firsts[text[i]] { // also where there are no words
 			continue
 		}
 		state = a.next(state, text[i])

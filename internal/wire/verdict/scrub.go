@@ -15,10 +15,10 @@ func Scrub(body []byte, secrets ...string) []byte { return NewScrubber(secrets).
 // in its length, whatever it says. It does not depend on the number and length of the secrets. The
 // zero Scrubber has no secrets. A Scrubber is safe for concurrent use.
 type Scrubber struct {
-	secrets   []string // sorted, each once, none empty
-	automaton automaton
-	bytes     [256]bool // all bytes that a spelling of a secret may have
-	longest   int
+	secrets  []string // sorted, each once, none empty
+	automata []automaton
+	bytes    [256]bool // all bytes that a spelling of a secret may have
+	longest  int
 }
 
 // maxLayers bounds how many escapes are undone inside each other: a URL in JSON in the message of
@@ -48,17 +48,28 @@ func NewScrubber(secrets []string) *Scrubber {
 			s.bytes[secret[i]] = true
 		}
 	}
-	s.automaton = newAutomaton(s.secrets)
+	s.automata = []automaton{newAutomaton(s.secrets)}
 	for _, b := range []byte(`\%&#;uxXABCDEFabcdef0123456789`) {
 		s.bytes[b] = true
 	}
 	return s
 }
 
-// Knows reports whether secret is one of the Scrubber's.
-func (s *Scrubber) Knows(secret string) bool {
-	_, found := slices.BinarySearch(s.secrets, secret)
-	return found
+// With returns a Scrubber that has one more secret. It returns s itself if s has it already. It
+// takes less time than to make a new Scrubber of many secrets.
+func (s *Scrubber) With(secret string) *Scrubber {
+	at, found := slices.BinarySearch(s.secrets, secret)
+	if found || secret == "" {
+		return s
+	}
+	more := NewScrubber([]string{secret})
+	more.secrets = slices.Insert(slices.Clone(s.secrets), at, secret)
+	more.automata = append(more.automata, s.automata...)
+	more.longest = max(more.longest, s.longest)
+	for b, has := range s.bytes {
+		more.bytes[b] = more.bytes[b] || has
+	}
+	return more
 }
 
 // Scrub replaces every spelling of a secret in body with "[redacted]". Secrets that overlap are
@@ -153,13 +164,18 @@ func held[T string | []byte](s *Scrubber, text T) (n int) {
 // spansIn is spansOf for one block. It searches the text as it is, and then each time that a layer
 // of escapes is off.
 func spansIn[T string | []byte](s *Scrubber, text T) []span {
-	spans := search(&s.automaton, text, nil, nil)
+	var spans []span
+	for i := range s.automata {
+		spans = search(&s.automata[i], text, nil, spans)
+	}
 	plain, at, escaped := unescape(text, nil)
 	for range maxLayers {
 		if !escaped {
 			break
 		}
-		spans = search(&s.automaton, plain, at, spans)
+		for i := range s.automata {
+			spans = search(&s.automata[i], plain, at, spans)
+		}
 		plain, at, escaped = unescape(plain, at)
 	}
 	return union(spans)

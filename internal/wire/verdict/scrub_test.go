@@ -189,6 +189,27 @@ func inPieces(s *verdict.Scrubber, text string, size int) string {
 	return string(append(out, s.Scrub(held)...))
 }
 
+func TestScrubberWithOneMoreSecret(t *testing.T) {
+	s := verdict.NewScrubber([]string{"key-one", "key-two"})
+	more := s.With("ya29.three")
+	const text = `key-one ya29.three key-two ya29%2Ethree`
+	if got := more.ScrubText(text); got != "[redacted] [redacted] [redacted] [redacted]" {
+		t.Errorf("got %s", got)
+	}
+	if got := s.ScrubText(text); got != "[redacted] ya29.three [redacted] ya29%2Ethree" {
+		t.Errorf("the first one changed: got %s", got)
+	}
+	if s.With("key-two") != s || more.With("ya29.three") != more || s.With("") != s {
+		t.Error("a secret is added twice")
+	}
+	if got := new(verdict.Scrubber).With("key-one").ScrubText(text); got != `[redacted] ya29.three key-two ya29%2Ethree` {
+		t.Errorf("of the zero Scrubber: %s", got)
+	}
+	if got := inPieces(more, text, 3); got != more.ScrubText(text) {
+		t.Errorf("in pieces: %s", got)
+	}
+}
+
 func TestScrubSomeHoldsBackNoMoreThanItMust(t *testing.T) {
 	s := verdict.NewScrubber([]string{"AIzaSyCanary", "key-1"})
 	for _, text := range []string{
@@ -236,6 +257,17 @@ func FuzzScrub(f *testing.F) {
 			}
 		}
 	})
+}
+
+func BenchmarkNewScrubber(b *testing.B) {
+	tokens := make([]string, 256)
+	for i := range tokens {
+		tokens[i] = fmt.Sprintf("ya29.%03d%s", i, strings.Repeat("aB3_-", 200))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		verdict.NewScrubber(tokens)
+	}
 }
 
 func BenchmarkScrub(b *testing.B) {
