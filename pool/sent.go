@@ -11,10 +11,21 @@ import (
 type sent struct {
 	all atomic.Pointer[[]string] // replaced, never changed
 
-	mu      sync.Mutex
+	mu     sync.Mutex
+	memory atomic.Pointer[sentMemory] // guarded by mu; fmt prints what other pointers lead to
+}
+
+type sentMemory struct {
 	keys    []string    // in force
 	tokens  []sentToken // the newest last
 	retired []string    // keys that were in force, the newest last
+}
+
+// newSent returns a sent that remembers nothing yet.
+func newSent() *sent {
+	s := new(sent)
+	s.memory.Store(new(sentMemory))
+	return s
 }
 
 // sentToken is an access token that went out for a project.
@@ -47,14 +58,15 @@ func (s *sent) configured(keys []string) {
 	for _, key := range keys {
 		inForce[key] = true
 	}
-	for _, key := range s.keys {
+	m := s.memory.Load()
+	for _, key := range m.keys {
 		if !inForce[key] {
-			s.retired = append(s.retired, key)
+			m.retired = append(m.retired, key)
 		}
 	}
-	s.keys = keys
-	s.retired = slices.Clone(s.retired[max(0, len(s.retired)-retiredKept):])
-	s.publishLocked()
+	m.keys = keys
+	m.retired = slices.Clone(m.retired[max(0, len(m.retired)-retiredKept):])
+	s.publishLocked(m)
 }
 
 // token notes an access token that goes out for a project.
@@ -65,30 +77,33 @@ func (s *sent) token(p *project, text string) {
 	p.lastToken.Store(&text)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known := sentToken{p.Name, text}
-	if slices.Contains(s.tokens, known) {
+	m, known := s.memory.Load(), sentToken{p.Name, text}
+	if slices.Contains(m.tokens, known) {
 		return
 	}
-	s.tokens = append(s.tokens, known)
-	of := func(t sentToken) bool { return t.project == p.Name }
-	n := 0
-	for _, t := range s.tokens {
-		if of(t) {
-			n++
+	m.tokens = append(m.tokens, known)
+	first, n := -1, 0
+	for i, t := range m.tokens {
+		if t.project != p.Name {
+			continue
+		}
+		if n++; n == 1 {
+			first = i
 		}
 	}
-	if first := slices.IndexFunc(s.tokens, of); n > tokensKept {
-		s.tokens = slices.Delete(s.tokens, first, first+1)
-	} else if len(s.tokens) > tokensInAll {
-		s.tokens = slices.Delete(s.tokens, 0, 1)
+	switch {
+	case n > tokensKept:
+		m.tokens = slices.Delete(m.tokens, first, first+1)
+	case len(m.tokens) > tokensInAll:
+		m.tokens = slices.Delete(m.tokens, 0, 1)
 	}
-	s.publishLocked()
+	s.publishLocked(m)
 }
 
 // publishLocked makes the list anew. The caller holds s.mu.
-func (s *sent) publishLocked() {
-	all := slices.Concat(s.keys, s.retired)
-	for _, t := range s.tokens {
+func (s *sent) publishLocked(m *sentMemory) {
+	all := slices.Concat(m.keys, m.retired)
+	for _, t := range m.tokens {
 		all = append(all, t.text)
 	}
 	slices.Sort(all)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,5 +110,23 @@ func TestFormerCredentialsStaySecrets(t *testing.T) {
 			t.Errorf("%d keys are remembered after many reloads", len(got))
 		}
 		running.Settle(b.start.Add(time.Second), pool.Outcome{Class: pool.ClassOK})
+	})
+}
+
+func TestPoolShowsNoSecret(t *testing.T) {
+	p := keyless("prod")
+	p.Credentials = &tokens{name: "canary"}
+	keyed := pool.Project{Name: "studio", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-canary")}}
+	inBubble(t, pool.Config{Projects: []pool.Project{p, keyed}}, func(t *testing.T, b *bed) {
+		authorized(t, b, "prod/global/on_demand")
+		l := b.lease(b.start, b.candidate(flash, "studio/global/on_demand"))
+		defer l.Settle(b.start, pool.Outcome{Class: pool.ClassOK})
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+			for _, v := range []any{b.pool, l, l.Endpoint()} {
+				if text := fmt.Sprintf(verb, v); strings.Contains(text, "canary") || strings.Contains(text, fmt.Sprintf("%x", "canary")) {
+					t.Errorf("%s of a %T shows a secret", verb, v)
+				}
+			}
+		}
 	})
 }

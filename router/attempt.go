@@ -46,6 +46,7 @@ type attempt struct {
 	exchange *exchange
 	lease    pool.Lease
 	endpoint *pool.Endpoint
+	exit     exit
 
 	translation *translate.Translation // nil: the endpoint speaks the caller's dialect
 
@@ -69,15 +70,26 @@ func (x *exchange) attempt(l pool.Lease) result {
 
 func (x *exchange) newAttempt(l pool.Lease) *attempt {
 	a := &attempt{exchange: x, lease: l, endpoint: l.Endpoint()}
-	a.ctx, a.cancel = context.WithCancelCause(x.in.ctx)
+	a.exit = exit{scrubbers: &x.in.router.scrubbers, lease: l}
+	a.ctx, a.cancel = context.WithCancelCause(a.exit.traced(x.in.ctx))
 	a.patience = time.AfterFunc(x.in.cfg.FirstByteTimeout, a.timeOut)
 	return a
 }
 
 // run calls do, which ends the lease or hands it over. If a transport or a token provider of
-// another package panics, the lease comes back, and the panic goes on to the caller.
-func (a *attempt) run(do func() result) (res result) {
+// another package panics, the lease comes back, and the panic goes on to the caller, without the
+// credentials that it may show.
+func (a *attempt) run(do func() result) result {
+	res, panicked := a.runGuarded(do)
+	if panicked != nil {
+		panic(panicked)
+	}
+	return res
+}
+
+func (a *attempt) runGuarded(do func() result) (res result, panicked any) {
 	returned := false
+	defer a.exit.guard(&panicked)
 	defer func() {
 		if !returned {
 			a.settle(&pool.Outcome{Class: pool.ClassCancelled})
@@ -86,7 +98,7 @@ func (a *attempt) run(do func() result) (res result) {
 	a.exchange.trace.attemptStart(a)
 	res = do()
 	returned = true
-	return res
+	return res, nil
 }
 
 // do sends the request and judges the response.
@@ -110,7 +122,7 @@ func (a *attempt) do() result {
 	case call.Stream && call.Generates:
 		return a.stream()
 	case call.Stream, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
-		return a.passthrough(nil) // of a kind that only its caller knows
+		return a.passEvents() // of a kind that only its caller knows
 	default:
 		return a.readUnary()
 	}
@@ -131,7 +143,10 @@ func (a *attempt) send(req *http.Request) (*http.Response, error) {
 	if resp != nil && resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	return resp, err
+	if err != nil {
+		return nil, err
+	}
+	return a.exit.response(resp), nil
 }
 
 // awaited is the body of a response; its first byte ends the waiting for it.
@@ -215,6 +230,7 @@ func (a *attempt) header() (http.Header, error) {
 	if err := a.lease.Authorize(a.ctx, h); err != nil {
 		return nil, err
 	}
+	a.exit.sending(h)
 	if e.Backend == pool.BackendVertex && x.payload.metered() {
 		switch {
 		case e.Traffic == pool.TrafficOnDemand:
@@ -255,6 +271,7 @@ func (a *attempt) end() {
 // settle ends the attempt and its lease.
 func (a *attempt) settle(o *pool.Outcome) {
 	a.end()
+	a.exit.outcome(o)
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)
 }
@@ -270,7 +287,7 @@ func (a *attempt) failTransport(err error) result {
 	a.settle(&pool.Outcome{Class: class, Message: "no whole answer"})
 	return result{
 		lease: a.lease, class: class, unsent: unsent(err),
-		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, scrubbed(redacted(err), a.scrub)),
+		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, a.exit.err(redacted(err))),
 	}
 }
 
@@ -310,7 +327,7 @@ func (a *attempt) failAuth(err error) result {
 	if class == pool.ClassCancelled {
 		err = a.exchange.in.ctx.Err()
 	}
-	err = scrubbed(err, a.scrub)
+	err = a.exit.authErr(err)
 	a.settle(&pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Unsent: true})
 	return result{
 		lease: a.lease, class: class, unsent: true, noAuth: true,

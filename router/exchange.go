@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -58,6 +59,9 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	options, wrong := optionsOf(req)
 	if wrong == "" {
 		wrong = x.payload.tooLong()
+	}
+	if wrong == "" && !plain.Is(x.payload.call.Model) { // it would get into logs
+		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"
 	}
 	if wrong != "" {
 		x.close()
