@@ -36,8 +36,8 @@ const (
 	// proxy that ignores it, would be found in every answer.
 	leastSecret = 4
 	// tokensKept is how many tokens of a project are remembered, tokensInAll of all projects. A
-	// token is valid for an hour as a rule, so these are many hours of a project.
-	tokensKept, tokensInAll = 8, 256
+	// token is valid for an hour as a rule, so these are a day of a project.
+	tokensKept, tokensInAll = 32, 256
 	// retiredKept bounds the keys that are not in force any more.
 	retiredKept = 1024
 )

@@ -56,7 +56,7 @@ func TestTokensThatWentOutAreSecrets(t *testing.T) {
 				t.Errorf("%s is not known among %d", want, len(got))
 			}
 		}
-		if len(got) > 20 {
+		if len(got) > 40 {
 			t.Errorf("%d tokens are remembered", len(got))
 		}
 	})
