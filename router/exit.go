@@ -110,10 +110,7 @@ const maxMessage = 300
 // error. An error that has none of either stays as it is.
 func (e *exit) err(err error) error {
 	text := err.Error()
-	clean := e.scrubber().ScrubText(text)
-	if lines := strings.NewReplacer("\n", " ", "\t", " ").Replace(clean); !plain.Is(lines) {
-		clean = plain.Text(clean, len(clean))
-	}
+	clean := plain.Lines(e.scrubber().ScrubText(text))
 	if clean == text {
 		return err
 	}

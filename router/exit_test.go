@@ -226,3 +226,25 @@ func TestErrorsInStreamsAreSearchedAcrossPieces(t *testing.T) {
 		}
 	}
 }
+
+func TestModelNameWithControlCharactersIsRefused(t *testing.T) {
+	sent := 0
+	google := transport(func(*http.Request) (*http.Response, error) { sent++; return answerOf(200, okBody), nil })
+	r := routerOver(t, google, router.Config{})
+	for name, wrong := range map[string]bool{
+		flash: false, "my-model_1.5@2": false, "gemini%1b[2J": true, "gemini%C2%9B31m": true, "gemini%E2%80%AE": true, "gemini%0Alevel": true, "gemini%FF": true,
+	} {
+		before := sent
+		resp, err := r.RoundTrip(gen(t.Context(), "models/"+name+":generateContent", `{}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		if got := resp.StatusCode == 400; got != wrong || (sent == before) != wrong {
+			t.Errorf("%s: %d %s, %d sent", name, resp.StatusCode, body, sent-before)
+		}
+	}
+	if n := len(r.Stat().Models); n != 2 {
+		t.Errorf("%d models are remembered", n)
+	}
+}

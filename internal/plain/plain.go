@@ -35,6 +35,23 @@ func Text(s string, most int) string {
 	return cut(b.String(), most)
 }
 
+// Lines is Text for a text of several lines: line ends and tabs stay, and nothing is cut.
+func Lines(s string) string {
+	var b strings.Builder
+	for rest := s; ; {
+		i := strings.IndexAny(rest, "\n\t")
+		if i < 0 {
+			i = len(rest)
+		}
+		b.WriteString(Text(rest[:i], len(rest)))
+		if i == len(rest) {
+			return b.String()
+		}
+		b.WriteByte(rest[i])
+		rest = rest[i+1:]
+	}
+}
+
 // Is reports whether Text leaves s as it is, whatever its length.
 func Is(s string) bool {
 	for i, r := range s {

@@ -40,6 +40,16 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestLines(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "one": "one", "a\n\tb\n": "a\n\tb\n", "a\x1b[m\n\u202eb\r\n\n\xff": "a[m\nb \n\n",
+	} {
+		if got := plain.Lines(in); got != want {
+			t.Errorf("of %q: got %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestTextOfWhatIsPlainAllocatesNothing(t *testing.T) {
 	s := strings.Repeat("model:prod/eu/gemini-3.5-flash ä ", 8)
 	if n := testing.AllocsPerRun(10, func() { plain.Text(s, 1000) }); n != 0 {
