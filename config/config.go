@@ -40,7 +40,10 @@ func Load(path string) (*Config, error) {
 // Parse is [Load] for a file in memory. The name is used in messages only. Without [WithDir], files
 // that data names are relative to the working directory.
 func Parse(name string, data []byte, options ...Option) (*Config, error) {
-	s := sources{env: os.LookupEnv, read: func(path string) ([]byte, error) { return readFile(path, maxSecret) }}
+	s := sources{
+		env: os.LookupEnv, mode: fileMode,
+		read: func(path string) ([]byte, error) { return readFile(path, maxSecret) },
+	}
 	for _, o := range options {
 		o(&s)
 	}
@@ -65,7 +68,7 @@ func WithDir(dir string) Option {
 // WithFiles reads files with read instead of from the disk. The path is already joined to the
 // folder of [WithDir].
 func WithFiles(read func(path string) ([]byte, error)) Option {
-	return func(s *sources) { s.read = read }
+	return func(s *sources) { s.read, s.mode = read, nil }
 }
 
 // sources finds the variables and files that a file names.
@@ -73,6 +76,7 @@ type sources struct {
 	env  func(name string) (string, bool)
 	dir  string
 	read func(path string) ([]byte, error)
+	mode func(path string) (fs.FileMode, error) // nil: files have none
 }
 
 // maxSecret bounds the size of a file with a key or credentials.
@@ -135,11 +139,13 @@ func plainCause(err error) error {
 	return nil
 }
 
+const notShown = "(not shown)"
+
 // shownPath quotes a path or variable for a message, unless it looks like a credential in the wrong
 // field.
 func shownPath(text string) string {
 	if pool.LooksLikeCredential(text) || !utf8.ValidString(text) || len(text) > 200 {
-		return "(not shown)"
+		return notShown
 	}
 	return fmt.Sprintf("%q", text)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -60,7 +61,7 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	if wrong == "" {
 		wrong = x.payload.tooLong()
 	}
-	if wrong == "" && !plain.Is(x.payload.call.Model) { // it would get into logs
+	if wrong == "" && unprintable(x.payload.call.Model) { // it would get into logs
 		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"
 	}
 	if wrong != "" {
@@ -74,6 +75,14 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	r.budget.call(time.Now())
 	x.trace.begin(x)
 	return x, nil, nil
+}
+
+// unprintable reports whether a name has control characters, or escapes of such.
+func unprintable(name string) bool {
+	if text, err := url.PathUnescape(name); err == nil {
+		name = text
+	}
+	return !plain.Is(name)
 }
 
 // newRequest returns what the call asks of the pool, independent of its model.
