@@ -48,7 +48,7 @@ func (t *table) openToOthers(at fieldPath, what, path string) {
 	if err != nil {
 		return
 	}
-	may := ""
+	var may string
 	switch open := mode.Perm() & 0o006; {
 	case open&0o002 != 0:
 		may = "write"
@@ -81,19 +81,19 @@ func fileMode(path string) (fs.FileMode, error) {
 // makes it a link to a file in a folder that is named "..2006_01_02_15_04_05.123", by way of a link
 // "..data", and Docker and Podman mount secrets at /run/secrets.
 func mounted(path string) bool {
-	real, err := filepath.EvalSymlinks(path)
+	end, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return false
 	}
-	if real, err = filepath.Abs(real); err != nil {
+	if end, err = filepath.Abs(end); err != nil {
 		return false
 	}
 	for _, secrets := range []string{"/run/secrets/", "/var/run/secrets/"} {
-		if strings.HasPrefix(filepath.ToSlash(real), secrets) {
+		if strings.HasPrefix(filepath.ToSlash(end), secrets) {
 			return true
 		}
 	}
-	for part := range strings.SplitSeq(filepath.ToSlash(real), "/") {
+	for part := range strings.SplitSeq(filepath.ToSlash(end), "/") {
 		if strings.HasPrefix(part, "..20") {
 			return true
 		}

@@ -82,7 +82,7 @@ func (x *exchange) newAttempt(l pool.Lease) *attempt {
 func (a *attempt) run(do func() result) result {
 	res, panicked := a.runGuarded(do)
 	if panicked != nil {
-		panic(panicked)
+		panic(panicked) //nolint:forbidigo // another package's panic goes on
 	}
 	return res
 }

@@ -240,7 +240,7 @@ func TestModelNameWithControlCharactersIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		body, _ := io.ReadAll(resp.Body)
-		if got := resp.StatusCode == 400; got != wrong || (sent == before) != wrong {
+		if got := resp.StatusCode == http.StatusBadRequest; got != wrong || (sent == before) != wrong {
 			t.Errorf("%s: %d %s, %d sent", name, resp.StatusCode, body, sent-before)
 		}
 	}

@@ -33,12 +33,12 @@ func newAutomaton(words []string) (a automaton) {
 	for i := 0; i < len(a.nodes); i++ { // the children of a node come after it
 		g := groups[i]
 		if len(words[g.from]) == g.length {
-			a.nodes[i].found = int32(g.length) //nolint:gosec // a secret has fewer than 2^31 bytes
+			a.nodes[i].found = int32(g.length)
 			g.from++
 		} else {
 			a.nodes[i].found = a.nodes[a.nodes[i].fail].found
 		}
-		a.nodes[i].first = int32(len(a.nodes)) //nolint:gosec // as all secrets together
+		a.nodes[i].first = int32(len(a.nodes))
 		for from := g.from; from < g.to; {
 			label, to := words[from][g.length], from+1
 			for to < g.to && words[to][g.length] == label {
@@ -52,7 +52,7 @@ func newAutomaton(words []string) (a automaton) {
 			groups = append(groups, group{from, to, g.length + 1})
 			from = to
 		}
-		a.nodes[i].end = int32(len(a.nodes)) //nolint:gosec // as above
+		a.nodes[i].end = int32(len(a.nodes))
 	}
 	a.nodes, a.labels = slices.Clip(a.nodes), slices.Clip(a.labels)
 	for _, label := range a.labels[a.nodes[0].first:a.nodes[0].end] {
@@ -66,7 +66,7 @@ func (a *automaton) next(at int32, b byte) int32 {
 	for {
 		n := &a.nodes[at]
 		if i := bytes.IndexByte(a.labels[n.first:n.end], b); i >= 0 {
-			return n.first + int32(i) //nolint:gosec // at most 256
+			return n.first + int32(i)
 		}
 		if at == 0 {
 			return 0
@@ -79,7 +79,7 @@ func (a *automaton) next(at int32, b byte) int32 {
 // the text stands at at[i] of what is scrubbed; a nil at means that it is the text itself.
 func search[T string | []byte](a *automaton, text T, at []int, spans []span) []span {
 	before, state := len(spans), int32(0)
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		if state == 0 && !a.firsts[text[i]] { // also where there are no words
 			continue
 		}

@@ -41,7 +41,7 @@ func firstEscape[T string | []byte](text T) int {
 	return -1
 }
 
-// longestEscape bounds an escape, as of &#x000002f;
+// longestEscape bounds an escape, such as &#x000002f; in HTML.
 const longestEscape = 11
 
 // escape returns the byte that stands in text at i, and the length of its spelling: 1 if it is no
@@ -95,7 +95,7 @@ var entities = [...]struct {
 	c    byte
 }{{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}}
 
-// entity reads the name or the number of a character: &amp;, &#43; or &#x2b;
+// entity reads the name or the number of a character: &amp;, &#43; and &#x2b; are such.
 func entity[T string | []byte](text T) (c byte, size int) {
 	for _, e := range entities {
 		if n := len(e.name); len(text) >= n && string(text[:n]) == e.name {
