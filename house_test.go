@@ -34,7 +34,7 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
-		"geminitest",
+		"geminitest", "internal/plain",
 	}},
 	{"examples/...", []string{
 		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
@@ -45,7 +45,7 @@ var house = []room{
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
 		"quota", "breaker", "store",
-		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential",
+		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/plain",
 	}},
 
 	// The arithmetic knows none of the others.
@@ -58,7 +58,7 @@ var house = []room{
 	{"otel", []string{"router", "pool"}},
 
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
-	{"internal/wire/...", []string{"internal/wire/...", "pool"}},
+	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only

@@ -59,7 +59,7 @@ func load(path string, known map[digest]auth.TokenProvider) (*Config, error) {
 // Parse is [Load] for a file in memory. The name is used in messages only. Without [WithDir], files
 // that data names are relative to the working directory.
 func Parse(name string, data []byte, options ...Option) (*Config, error) {
-	s := sources{env: os.LookupEnv, read: func(path string) ([]byte, error) {
+	s := sources{env: os.LookupEnv, mode: fileMode, read: func(path string) ([]byte, error) {
 		data, _, err := readFile(path, maxSecret)
 		return data, err
 	}}
@@ -87,7 +87,7 @@ func WithDir(dir string) Option {
 // WithFiles reads files with read instead of from the disk. The path is already joined to the
 // folder of [WithDir].
 func WithFiles(read func(path string) ([]byte, error)) Option {
-	return func(s *sources) { s.read = read }
+	return func(s *sources) { s.read, s.mode = read, nil }
 }
 
 // sources finds the variables and files that a file names.
@@ -95,6 +95,7 @@ type sources struct {
 	env  func(name string) (string, bool)
 	dir  string
 	read func(path string) ([]byte, error)
+	mode func(path string) (fs.FileMode, error) // nil: files have none
 
 	// Credentials by their files: of an earlier load, and of this one. Both may be nil.
 	known, found map[digest]auth.TokenProvider
@@ -164,11 +165,13 @@ func plainCause(err error) error {
 	return nil
 }
 
+const notShown = "(not shown)"
+
 // shownPath quotes a path or variable for a message, unless it looks like a credential in the wrong
 // field.
 func shownPath(text string) string {
 	if pool.LooksLikeCredential(text) || !utf8.ValidString(text) || len(text) > 200 {
-		return "(not shown)"
+		return notShown
 	}
 	return fmt.Sprintf("%q", text)
 }

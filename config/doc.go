@@ -94,4 +94,9 @@
 // all of it again when one of the files changes, for instance a secret that Kubernetes rotates. A
 // key written out works, with a warning. No error, warning or printed config shows a key: keys print as
 // a short hash, and messages do not quote the file.
+//
+// There is a warning for a base_url that is http:// and leads off this machine, and for a file with
+// a key or credentials that every user of the machine may write or read. That a group may is no
+// warning. Nor is it that everyone may read a secret that Kubernetes, Docker or Podman has mounted:
+// by default everyone may, in a container that has no one else.
 package config

@@ -101,5 +101,6 @@ func (t *table) fileContent(at fieldPath, what, path string) ([]byte, bool) {
 			"name a readable file, absolute or relative to this one's folder")
 		return nil, false
 	}
+	t.openToOthers(at, what, path)
 	return data, true
 }

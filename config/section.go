@@ -142,6 +142,7 @@ func (t *table) project() (p pool.Project) {
 	p.Priority, _ = integer[int](t, "priority")
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")
+	t.inClearText("base_url", p.BaseURL)
 	for _, o := range t.tables("provisioned") {
 		p.Provisioned = append(p.Provisioned, o.order())
 	}

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"cloud.google.com/go/auth"
-
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
@@ -272,13 +270,16 @@ func (l *load) sweep(now time.Time, at int64) {
 	}
 }
 
-// Secrets returns the text of every key of the pool, as it was when the lease was made, to be
-// scrubbed out of what Google echoes. The caller does not change it. The zero Lease has none.
+// Secrets returns the text of every key of the pool, and of the access tokens and former keys that
+// it remembers to have given out, to be scrubbed out of what Google and proxies echo. Of the tokens
+// it remembers the last few of each project. It leaves out what is too short to be a secret. The
+// caller does not change it. It is the same slice until there is something new. The zero Lease has
+// none.
 func (l Lease) Secrets() []string {
 	if l.candidate == nil {
 		return nil
 	}
-	return l.candidate.plan.setup.secrets
+	return l.candidate.plan.pool.sent.list()
 }
 
 // Authorize puts the leased credential into the header of a request: an API key into
@@ -292,15 +293,12 @@ func (l Lease) Authorize(ctx context.Context, h http.Header) error {
 	if l.candidate == nil {
 		return errors.New("pool: the zero Lease has no credential")
 	}
-	return authorize(ctx, l.candidate.project.tokens, h)
-}
-
-func authorize(ctx context.Context, tokens auth.TokenProvider, h http.Header) error {
-	token, err := tokens.Token(ctx)
+	token, err := l.candidate.project.tokens.Token(ctx)
 	if err != nil {
 		return err
 	}
 	if token.Value != "" {
+		l.candidate.plan.pool.sent.token(l.candidate.project, token.Value)
 		h["Authorization"] = []string{"Bearer " + token.Value}
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -242,8 +243,9 @@ func TestAuthorizeSendsTheLeasedCredential(t *testing.T) {
 			t.Errorf("%s: %d headers are set, want %d", tt.project, len(h), want)
 		}
 	}
-	if got := b.lease(b.start, b.candidate(flash, "env/global/on_demand")).Secrets(); len(got) != 1 || got[0] != "text-of-key" {
-		t.Errorf("%d secrets are known, want the one key", len(got))
+	got := b.lease(b.start, b.candidate(flash, "env/global/on_demand")).Secrets()
+	if want := []string{"text-of-key", "ya29.token"}; !slices.Equal(got, want) {
+		t.Errorf("%d secrets are known, want the key and the token that went out", len(got))
 	}
 }
 

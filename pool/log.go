@@ -7,14 +7,19 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // consoleQuotas is where a Google Cloud project's quotas are shown and raised.
 const consoleQuotas = "https://console.cloud.google.com/iam-admin/quotas"
 
+// maxLogged bounds a value in a log: a name of a caller's may have a thousand bytes.
+const maxLogged = 320
+
 // Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that
 // an operator has to end are warnings, and those that may come several times a second are at debug
-// level. A cooldown that is extended is not logged. No line shows a key.
+// level. A cooldown that is extended is not logged. No line shows a key, nor control characters
+// that Google or a caller sent, and long values are cut.
 func Log(l *slog.Logger) func(Event) {
 	return func(e Event) {
 		if e.Kind == CooldownExtended {
@@ -77,7 +82,7 @@ func (e *Event) attrs() []slog.Attr {
 	var attrs []slog.Attr
 	text := func(name, value string) {
 		if value != "" {
-			attrs = append(attrs, slog.String(name, value))
+			attrs = append(attrs, slog.String(name, plain.Text(value, maxLogged)))
 		}
 	}
 	if e.Subject != (Subject{}) {

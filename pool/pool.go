@@ -31,6 +31,7 @@ type Pool struct {
 	owners *owner.Cache
 	outbox outbox
 	queue  *queue
+	sent   *sent
 
 	reload sync.Mutex
 	memory entries // of what belongs to no model
@@ -46,7 +47,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory()))}
+	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.outbox.observe, p.outbox.projectID = observe, func(name string) string { return p.setup.Load().projectID(name) }
 	p.queue = newQueue(p)
 	p.models.bound = modelBytesBound(cfg.memory())
@@ -54,6 +55,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.roster.update(0, s)
 	s.connect(&p.memory)
 	p.setup.Store(s)
+	p.sent.configured(s.secrets)
 	return p, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"sync/atomic"
 
 	"cloud.google.com/go/auth"
 
@@ -16,12 +17,13 @@ import (
 type project struct {
 	Project
 
-	base    *url.URL
-	tokens  auth.TokenProvider // nil where keys are used
-	keys    keys               // empty where tokens are used
-	orders  []*order
-	entry   *entry
-	backend *entry // of all projects of the back end
+	base      *url.URL
+	tokens    auth.TokenProvider     // nil where keys are used
+	lastToken atomic.Pointer[string] // that went out
+	keys      keys                   // empty where tokens are used
+	orders    []*order
+	entry     *entry
+	backend   *entry // of all projects of the back end
 
 	provisioned, onDemand []*endpoint
 	others                []*endpoint // on demand where only an order is: for calls that name no model

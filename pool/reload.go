@@ -46,6 +46,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 		}
 	}
 	p.owners.SetBound(ownerBytes(cfg.memory()))
+	p.sent.configured(s.secrets)
 	p.models.mu.Lock()
 	p.models.bound = modelBytesBound(cfg.memory())
 	p.setup.Store(s)

@@ -43,6 +43,7 @@ type attempt struct {
 	exchange *exchange
 	lease    pool.Lease
 	endpoint *pool.Endpoint
+	exit     exit
 
 	translation *translate.Translation // nil: the endpoint speaks the caller's dialect
 
@@ -66,15 +67,26 @@ func (x *exchange) attempt(l pool.Lease) result {
 
 func (x *exchange) newAttempt(l pool.Lease) *attempt {
 	a := &attempt{exchange: x, lease: l, endpoint: l.Endpoint()}
-	a.ctx, a.cancel = context.WithCancelCause(x.in.ctx)
+	a.exit = exit{scrubbers: &x.in.router.scrubbers, lease: l}
+	a.ctx, a.cancel = context.WithCancelCause(a.exit.traced(x.in.ctx))
 	a.watch.start(a)
 	return a
 }
 
 // run calls do, which ends the lease or hands it over. If a transport or a token provider of
-// another package panics, the lease comes back, and the panic goes on to the caller.
-func (a *attempt) run(do func() result) (res result) {
+// another package panics, the lease comes back, and the panic goes on to the caller, without the
+// credentials that it may show.
+func (a *attempt) run(do func() result) result {
+	res, panicked := a.runGuarded(do)
+	if panicked != nil {
+		panic(panicked) //nolint:forbidigo // another package's panic goes on
+	}
+	return res
+}
+
+func (a *attempt) runGuarded(do func() result) (res result, panicked any) {
 	returned := false
+	defer a.exit.guard(&panicked)
 	defer func() {
 		if !returned {
 			a.settle(&pool.Outcome{Class: pool.ClassCancelled})
@@ -83,7 +95,7 @@ func (a *attempt) run(do func() result) (res result) {
 	a.exchange.trace.attemptStart(a)
 	res = do()
 	returned = true
-	return res
+	return res, nil
 }
 
 // do sends the request and judges the response.
@@ -126,7 +138,7 @@ func (a *attempt) do() result {
 	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
 		return a.stream(readForm(x, events))
 	case call.Stream && !call.OpenAI(), events:
-		return a.passthrough(nil) // of a kind that only its caller knows
+		return a.passEvents() // of a kind that only its caller knows
 	default:
 		return a.readUnary()
 	}
@@ -144,7 +156,10 @@ func (a *attempt) send(req *http.Request) (*http.Response, error) {
 	if resp != nil && resp.Body == nil {
 		resp.Body = http.NoBody
 	}
-	return resp, err
+	if err != nil {
+		return nil, err
+	}
+	return a.exit.response(resp), nil
 }
 
 // request builds the request for the leased endpoint. It shares nothing with the caller's that a
@@ -204,6 +219,7 @@ func (a *attempt) header() (http.Header, error) {
 		return nil, err
 	}
 	x.in.router.tokens.had(e.Project)
+	a.exit.sending(h)
 	if e.Backend == pool.BackendVertex && x.payload.metered() {
 		switch {
 		case e.Traffic == pool.TrafficOnDemand:
@@ -249,6 +265,7 @@ func (a *attempt) end() {
 func (a *attempt) settle(o *pool.Outcome) {
 	a.watch.ended(o)
 	a.end()
+	a.exit.outcome(o)
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)
 }
@@ -265,7 +282,7 @@ func (a *attempt) failTransport(err error) result {
 	a.settle(&pool.Outcome{Class: class, Message: message, Unsent: a.watch.isLost()})
 	return result{
 		lease: a.lease, class: class, unsent: unsent(err),
-		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, scrubbed(redacted(err), a.scrub)),
+		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, a.exit.err(redacted(err))),
 	}
 }
 
@@ -304,7 +321,7 @@ func (a *attempt) failAuth(err error) result {
 	if class == pool.ClassCancelled {
 		err = a.exchange.in.ctx.Err()
 	}
-	err = scrubbed(err, a.scrub)
+	err = a.exit.authErr(err)
 	if class == pool.ClassTransport {
 		a.exchange.in.router.tokens.failed(a.endpoint.Project, err)
 	}

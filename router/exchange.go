@@ -6,9 +6,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -65,6 +67,9 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	if wrong == "" {
 		wrong = x.payload.tooLong()
 	}
+	if wrong == "" && unprintable(x.payload.call.Model) { // it would get into logs
+		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"
+	}
 	if wrong != "" {
 		x.close()
 		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
@@ -79,6 +84,14 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	r.budget.call(now)
 	x.trace.begin(x)
 	return x, nil, nil
+}
+
+// unprintable reports whether a name has control characters, or escapes of such.
+func unprintable(name string) bool {
+	if text, err := url.PathUnescape(name); err == nil {
+		name = text
+	}
+	return !plain.Is(name)
 }
 
 // newRequest returns what the call asks of the pool, independent of its model.

@@ -35,7 +35,6 @@ type Live struct {
 	lease     pool.Lease
 	attempt   *attempt                   // for the trace
 	config    func() *genai.ClientConfig // a closure, so that printing a Live shows no credential
-	scrub     func([]byte) []byte
 	connected atomic.Bool
 	ended     atomic.Bool
 }
@@ -179,6 +178,7 @@ func (a *attempt) newLive() (*Live, error) {
 	if err := a.lease.Authorize(a.ctx, h); err != nil {
 		return nil, err
 	}
+	a.exit.sending(h)
 	base := url.URL{Scheme: "https", Host: request.Host(e.Backend, e.Location)}
 	if e.BaseURL != nil {
 		base = *e.BaseURL
@@ -199,7 +199,7 @@ func (a *attempt) newLive() (*Live, error) {
 		cc.HTTPOptions.Headers = h
 	}
 	l := &Live{
-		Model: x.request.Model, Endpoint: e.Name, lease: a.lease, attempt: a, scrub: a.scrub,
+		Model: x.request.Model, Endpoint: e.Name, lease: a.lease, attempt: a,
 	}
 	if x.payload.pinned() {
 		l.Model = x.model
@@ -270,7 +270,7 @@ func (r *Router) ConnectLive(
 			return result{served: true}
 		}
 		v := l.settle(err)
-		return result{class: v.Class, hint: v.Hint, err: scrubbed(err, l.scrub)}
+		return result{class: v.Class, hint: v.Hint, err: l.attempt.exit.err(err)}
 	})
 	if err != nil {
 		return nil, err
@@ -317,7 +317,7 @@ func (s *LiveSession) Receive() (*genai.LiveServerMessage, error) {
 	m, err := s.Session.Receive()
 	if err != nil {
 		s.live.Release(err)
-		err = scrubbed(err, s.live.scrub)
+		err = s.live.attempt.exit.err(err)
 	}
 	return m, err
 }

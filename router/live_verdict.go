@@ -39,7 +39,7 @@ func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
 	switch {
 	case errors.As(err, &closed):
 	case isError:
-		heard.Body = l.scrub([]byte(said))
+		heard.Body = l.attempt.scrub([]byte(said))
 		return verdict.Judge(heard), heard.Body
 	case errors.Is(err, websocket.ErrBadHandshake):
 		// The handshake was refused, and the SDK does not pass on the reason. The class gives the
@@ -90,6 +90,6 @@ func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (
 	case has("unavailable", "overloaded", "high demand"):
 		code = http.StatusServiceUnavailable
 	}
-	heard.Status, heard.Body = code, l.scrub(verdict.ErrorBody(code, "", closed.Text))
+	heard.Status, heard.Body = code, l.attempt.scrub(verdict.ErrorBody(code, "", closed.Text))
 	return verdict.Judge(*heard), heard.Body
 }

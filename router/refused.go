@@ -1,18 +1,15 @@
 package router
 
 import (
-	"bytes"
 	"cmp"
-	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -26,25 +23,7 @@ func (a *attempt) refused() result {
 	if err != nil && a.exchange.in.ctx.Err() != nil {
 		return a.failTransport(err)
 	}
-	return a.judged(a.resp.StatusCode, unzipped(a.resp.Header, body))
-}
-
-// unzipped is an error's body in plain text, which it has to be for its keys to be found. net/http
-// unzips by itself; a transport that was given to us may not.
-func unzipped(h http.Header, body []byte) []byte {
-	if !strings.EqualFold(h.Get("Content-Encoding"), "gzip") {
-		return body
-	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return body
-	}
-	plain, err := io.ReadAll(io.LimitReader(z, maxError))
-	if err != nil && len(plain) == 0 {
-		return body
-	}
-	h.Del("Content-Encoding")
-	return plain
+	return a.judged(a.resp.StatusCode, body)
 }
 
 // judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a
@@ -97,44 +76,8 @@ func (a *attempt) foreign(status int, message string) result {
 	}
 }
 
-// scrub takes the pool's keys out of what Google said.
-func (a *attempt) scrub(body []byte) []byte {
-	return a.exchange.in.router.scrubbers.of(a.lease.Secrets()).Scrub(body)
-}
-
-// scrubbed returns an error of another package without the pool's keys.
-func scrubbed(err error, scrub func([]byte) []byte) error {
-	text := err.Error()
-	if clean := string(scrub([]byte(text))); clean != text {
-		return errors.New(clean)
-	}
-	return err
-}
-
-// scrubbers keeps the scrubber of the last secrets, which are the same from one configuration to
-// the next.
-type scrubbers struct {
-	last atomic.Pointer[scrubber]
-}
-
-type scrubber struct {
-	*verdict.Scrubber
-
-	secrets []string
-}
-
-// of returns the scrubber of secrets, which do not change.
-func (s *scrubbers) of(secrets []string) *verdict.Scrubber {
-	if last := s.last.Load(); last != nil && same(last.secrets, secrets) {
-		return last.Scrubber
-	}
-	made := &scrubber{verdict.NewScrubber(secrets), secrets}
-	s.last.Store(made)
-	return made.Scrubber
-}
-
-// same reports whether two slices are one in memory.
-func same(a, b []string) bool { return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0]) }
+// scrub takes the credentials of the pool out of what Google said.
+func (a *attempt) scrub(body []byte) []byte { return a.exit.scrub(body) }
 
 // outcome is what the pool needs of a verdict.
 func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
@@ -196,6 +139,6 @@ func trafficName(t string) string {
 	case "ON_DEMAND":
 		return string(pool.TrafficOnDemand)
 	default:
-		return strings.ToLower(t)
+		return plain.Text(strings.ToLower(t), maxMessage)
 	}
 }

@@ -90,6 +90,13 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // Spillway-Traffic. Spillway-Model names the model if another one than the call's responded. The
 // router removes the request's own credential and its Spillway-… headers (see [Call]).
 //
+// Google and proxies may echo credentials. RoundTrip replaces every key of the pool, and the access
+// tokens that went out lately, by "[redacted]", also where they are escaped: in the headers of every
+// response, in errors of every kind, also inside a good response or after content, in its own
+// errors, and in what the pool, its observers and a [Trace] are told. A panic of the transport goes
+// on without them. It does not search what a model generates, nor files that are downloaded, and it
+// drops trailers.
+//
 // Cancelling the request's context ends waiting, attempts and the reading of the response at once.
 func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	if r.isClosed() {

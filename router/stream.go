@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ type streamBody struct {
 	err     error    // how the upstream ended
 	faulted bool     // an error event of ours was added
 	tokens  []string // the last continuations that were learned of it
+	large   bool     // the beginning of an event that is too large to be held was handed on
 
 	mu     sync.Mutex // Close may come while Read waits
 	events *stream.Stream
@@ -117,6 +119,7 @@ func (b *streamBody) more() {
 	held := len(b.buffer) - b.at
 	left, ready := b.follow(b.buffer[old:], held, err)
 	b.buffer, b.ready = b.buffer[:b.at+left], ready
+	b.scrub(b.buffer[b.at:b.at+ready], b.buffer[b.at+ready:])
 }
 
 // pass reads on into p, and returns how much of p can be handed on. It holds an incomplete event
@@ -125,7 +128,23 @@ func (b *streamBody) pass(p []byte) int {
 	n, err := b.attempt.upstream.Read(p)
 	left, ready := b.follow(p[:n], n, err)
 	b.buffer, b.at = append(b.buffer[:0], p[ready:left]...), 0
+	if b.scrub(p[:ready], b.buffer) {
+		return 0 // what is ready is in the buffer now
+	}
 	return ready
+}
+
+// scrub takes credentials out of what is ready, which held follows. If that changes anything, both
+// are put into the buffer.
+func (b *streamBody) scrub(ready, held []byte) (changed bool) {
+	goesOn := b.events.Pending() > len(held) && b.err == nil
+	clean, used := b.attempt.exit.piece(ready, b.large || goesOn, goesOn)
+	b.large = goesOn
+	if used == len(ready) && (used == 0 || &clean[0] == &ready[0]) {
+		return false
+	}
+	b.buffer, b.at, b.ready = slices.Concat(clean, ready[used:], held), 0, len(clean)
+	return true
 }
 
 // makeRoom makes room in the buffer for a read.

@@ -71,6 +71,9 @@ func (a *attempt) readUnary() result {
 	if a.translation != nil {
 		body = a.translation.Response(body)
 	}
+	if !x.payload.call.Generates || mayHoldError(body) {
+		body = a.scrub(body)
+	}
 	setBody(a.resp, body)
 	a.sign(usage)
 	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
@@ -170,6 +173,17 @@ func (a *attempt) passthrough(head []byte) result {
 	a.open = true
 	a.resp.Body = &passthroughBody{attempt: a, head: head}
 	return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
+}
+
+// passEvents is passthrough for a stream of a kind that only its caller knows. It may hold errors.
+func (a *attempt) passEvents() result {
+	res := a.passthrough(nil)
+	if a.exchange.in.req.Method != http.MethodHead {
+		res.resp.Header.Del("Content-Length")
+		res.resp.ContentLength = -1
+	}
+	res.resp.Body = &scrubbedEvents{ReadCloser: res.resp.Body, exit: &a.exit}
+	return res
 }
 
 // accept notes that Google has begun to answer well.

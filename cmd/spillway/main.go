@@ -41,6 +41,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // Exit statuses.
@@ -157,8 +159,11 @@ func misused(name string, stderr io.Writer, problem string) int {
 	return statusUsage
 }
 
-// writef prints to w. An error has no reader left and is dropped.
-func writef(w io.Writer, format string, values ...any) { _, _ = fmt.Fprintf(w, format, values...) }
+// writef prints to w, which may be a terminal: names and messages of others come without what moves
+// its cursor. An error has no reader left and is dropped.
+func writef(w io.Writer, format string, values ...any) {
+	_, _ = io.WriteString(w, plain.Lines(fmt.Sprintf(format, values...)))
+}
 
 // printText prints a text as it is.
 func printText(w io.Writer, text string) { _, _ = io.WriteString(w, text) }

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
@@ -309,10 +310,12 @@ func limit(value []byte) int64 {
 	return -1
 }
 
-// name reads an id of bounded length.
-func name(sent []byte) string {
-	return clip(strings.ToValidUTF8(jsonscan.Unquote(sent[:min(len(sent), 4*maxName)]), "\uFFFD"), maxName)
-}
+// name reads an id, bounded and fit for logs and terminals. Every name that Google says comes in
+// here.
+func name(sent []byte) string { return nameOf(jsonscan.Unquote(sent[:min(len(sent), 4*maxName)])) }
+
+// nameOf is name for an id that stands in a message.
+func nameOf(text string) string { return plain.Text(text, maxName) }
 
 // clip cuts valid UTF-8 to at most n bytes, between characters.
 func clip(s string, n int) string {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -95,13 +96,8 @@ func (f *fault) statusCode() int {
 	return http.StatusInternalServerError
 }
 
-// firstLine bounds a message for logs, and drops the bytes that move a terminal's cursor.
+// firstLine bounds a message for logs and terminals.
 func firstLine(message string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, clip(line, maxMessage)))
+	return strings.TrimSpace(plain.Text(line, maxMessage))
 }

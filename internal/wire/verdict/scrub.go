@@ -1,138 +1,199 @@
 package verdict
 
 import (
+	"cmp"
 	"slices"
-	"sort"
-
-	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
 const redacted = "[redacted]"
 
 // Scrub is [Scrubber.Scrub] for secrets that are needed once.
-func Scrub(body []byte, secrets ...string) []byte {
-	if len(secrets) != 1 || secrets[0] == "" {
-		return NewScrubber(secrets).Scrub(body)
-	}
-	s := Scrubber{secrets: secrets} // one is in order as it is
-	s.firsts[secrets[0][0]] = true
-	return s.Scrub(body)
+func Scrub(body []byte, secrets ...string) []byte { return NewScrubber(secrets).Scrub(body) }
+
+// Scrubber finds secrets in text, as they are and escaped: as in JSON, percent escaped as in a URL,
+// as numbers in HTML, and up to maxLayers of these inside each other. The time for a text is linear
+// in its length, whatever it says. It does not depend on the number and length of the secrets. The
+// zero Scrubber has no secrets. A Scrubber is safe for concurrent use.
+type Scrubber struct {
+	secrets  []string // sorted, each once, none empty
+	automata []automaton
+	bytes    [256]bool // all bytes that a spelling of a secret may have
+	longest  int
 }
 
-// Scrubber finds secrets in text. The time for a text does not depend on the number of secrets,
-// except for a logarithm of it. The zero Scrubber has no secrets. A Scrubber is safe for concurrent
-// use.
-type Scrubber struct {
-	secrets []string // sorted, each once, none empty
-	firsts  [256]bool
-}
+// maxLayers bounds how many escapes are undone inside each other: a URL in JSON in the message of
+// another JSON has three.
+const maxLayers = 6
+
+// spelled is the most bytes of a spelling of one byte that is found where a text has to be cut: as
+// much as \u0041 with two layers more around it.
+const spelled = 12
 
 // NewScrubber returns a Scrubber of the secrets. Empty ones are ignored.
 func NewScrubber(secrets []string) *Scrubber {
 	s := &Scrubber{secrets: slices.Clone(secrets)}
+	for _, secret := range secrets { // one that holds what looks like an escape
+		for plain, _, escaped := unescape(secret, nil); escaped; plain, _, escaped = unescape(plain, nil) {
+			s.secrets = append(s.secrets, string(plain))
+		}
+	}
 	slices.Sort(s.secrets)
 	s.secrets = slices.Compact(s.secrets)
 	if len(s.secrets) > 0 && s.secrets[0] == "" {
 		s.secrets = s.secrets[1:]
 	}
 	for _, secret := range s.secrets {
-		s.firsts[secret[0]] = true
+		s.longest = max(s.longest, len(secret))
+		for i := range len(secret) {
+			s.bytes[secret[i]] = true
+		}
+	}
+	s.automata = []automaton{newAutomaton(s.secrets)}
+	for _, b := range []byte(`\%&#;uxXABCDEFabcdef0123456789`) {
+		s.bytes[b] = true
 	}
 	return s
 }
 
-// Scrub replaces every secret in body with "[redacted]". It also finds secrets with bytes escaped
-// as in JSON, or percent escaped as in a URL. It returns body itself if it finds none.
+// With returns a Scrubber that has one more secret. It returns s itself if s has it already. It
+// takes less time than to make a new Scrubber of many secrets.
+func (s *Scrubber) With(secret string) *Scrubber {
+	at, found := slices.BinarySearch(s.secrets, secret)
+	if found || secret == "" {
+		return s
+	}
+	more := NewScrubber([]string{secret})
+	more.secrets = slices.Insert(slices.Clone(s.secrets), at, secret)
+	more.automata = append(more.automata, s.automata...)
+	more.longest = max(more.longest, s.longest)
+	for b, has := range s.bytes {
+		more.bytes[b] = more.bytes[b] || has
+	}
+	return more
+}
+
+// Scrub replaces every spelling of a secret in body with "[redacted]". Secrets that overlap are
+// replaced together. It returns body itself if it finds none.
 func (s *Scrubber) Scrub(body []byte) []byte {
+	clean, _ := scrub(s, body, true)
+	return clean
+}
+
+// ScrubText is Scrub for a string.
+func (s *Scrubber) ScrubText(text string) string {
+	if spans, _ := spansOf(s, text, true); len(spans) > 0 {
+		return string(without(spans, text))
+	}
+	return text
+}
+
+// ScrubSome is Scrub for text that goes on: it scrubs as much of it as no secret can go on from,
+// and returns how much that was. The rest goes before the next piece.
+func (s *Scrubber) ScrubSome(text []byte) (clean []byte, used int) { return scrub(s, text, false) }
+
+func scrub(s *Scrubber, text []byte, whole bool) (clean []byte, used int) {
+	spans, used := spansOf(s, text, whole)
+	if len(spans) == 0 {
+		return text[:used], used
+	}
+	return without(spans, text[:used]), used
+}
+
+// span is a part of a text.
+type span struct{ from, to int }
+
+// without returns text with each span replaced. The spans do not overlap.
+func without[T string | []byte](spans []span, text T) []byte {
+	out := make([]byte, 0, len(text)+len(spans)*len(redacted))
+	kept := 0
+	for _, p := range spans {
+		out = append(append(out, text[kept:p.from]...), redacted...)
+		kept = p.to
+	}
+	return append(out, text[kept:]...)
+}
+
+// blockSize is how much of a text is searched at once, so that a large one costs no more memory.
+const blockSize = 64 << 10
+
+// spansOf returns the parts of text that spell secrets, in order, none overlapping, and how much of
+// the text that covers: all of it, if the text is whole.
+func spansOf[T string | []byte](s *Scrubber, text T, whole bool) (spans []span, used int) {
 	if len(s.secrets) == 0 {
-		return body
+		return nil, len(text)
 	}
-	var out []byte
-	kept := 0 // body up to here is in out
-	for i := 0; i < len(body); {
-		n := 0
-		if b := body[i]; s.firsts[b] || b == '\\' || b == '%' {
-			n = longest(body[i:], s.secrets, 0)
+	size := max(blockSize, 2*s.longest*spelled)
+	for ; ; used = max(used, lastOf(spans)) {
+		block := text[used:min(used+size, len(text))]
+		last := used+len(block) == len(text)
+		found := spansIn(s, block)
+		end := len(block)
+		if !last || !whole {
+			end -= held(s, block)
 		}
-		if n <= 0 {
-			i++
-			continue
-		}
-		out = append(append(out, body[kept:i]...), redacted...)
-		i += n
-		kept = i
-	}
-	if kept == 0 {
-		return body
-	}
-	return append(out, body[kept:]...)
-}
-
-// longest returns the number of bytes at the front of b that spell one of the secrets from its byte
-// number depth on: the most, if several are spelled. It returns -1 if none is. The secrets are
-// sorted, and alike up to depth.
-func longest(b []byte, secrets []string, depth int) int {
-	found, at := -1, 0
-	for {
-		if len(secrets) > 0 && len(secrets[0]) == depth {
-			found = max(found, at)
-			secrets = secrets[1:]
-		}
-		if len(secrets) == 0 || at == len(b) {
-			return found
-		}
-		c, size, plain := unescape(b[at:])
-		// A percent sign or a backslash may also stand for itself.
-		if first := b[at]; plain > 0 && c != first {
-			if alike := narrow(secrets, depth, first); len(alike) > 0 {
-				if n := longest(b[at+plain:], alike, depth+1); n >= 0 {
-					found = max(found, at+plain+n)
-				}
+		for _, p := range found {
+			if p.from < end {
+				spans = append(spans, span{used + p.from, used + p.to})
 			}
 		}
-		secrets = narrow(secrets, depth, c)
-		at += size
-		depth++
+		used += end
+		if last {
+			return spans, max(used, lastOf(spans))
+		}
 	}
 }
 
-// narrow returns the secrets that have c at index depth. The secrets are sorted, longer than depth,
-// and alike up to it.
-func narrow(secrets []string, depth int, c byte) []string {
-	if secrets[0][depth] == c && secrets[len(secrets)-1][depth] == c {
-		return secrets
+// lastOf returns the end of the last span.
+func lastOf(spans []span) int {
+	if len(spans) == 0 {
+		return 0
 	}
-	from := sort.Search(len(secrets), func(i int) bool { return secrets[i][depth] >= c })
-	secrets = secrets[from:]
-	return secrets[:sort.Search(len(secrets), func(i int) bool { return secrets[i][depth] > c })]
+	return spans[len(spans)-1].to
 }
 
-// unescape returns the byte that the front of b spells, and the size of its spelling. Where b
-// begins with an escape, plain is the size of the percent sign or backslash alone. An escape inside
-// an escape has more than one backslash: JSON in a JSON string.
-func unescape(b []byte) (c byte, size, plain int) {
-	switch b[0] {
-	case '%':
-		if len(b) > 2 {
-			high, ok1 := jsonscan.HexDigit(b[1])
-			low, ok2 := jsonscan.HexDigit(b[2])
-			if ok1 && ok2 {
-				return high<<4 | low, 3, 1
-			}
-		}
-	case '\\':
-		run := 1
-		for run < len(b) && run < 8 && b[run] == '\\' {
-			run++
-		}
-		rest := b[run-1:]
-		if r, ok := jsonscan.HexEscape(rest); ok && r <= 0xff {
-			return byte(r), run + 5, run
-		}
-		if len(rest) > 1 && (rest[1] == '"' || rest[1] == '/') {
-			return rest[1], run + 1, run
-		}
-		return '\\', run, run
+// held returns the number of bytes at the end of text that may be the beginning of a secret which
+// goes on after it.
+func held[T string | []byte](s *Scrubber, text T) (n int) {
+	most := min(len(text), s.longest*spelled)
+	for n < most && s.bytes[text[len(text)-1-n]] {
+		n++
 	}
-	return b[0], 1, 0
+	return n
+}
+
+// spansIn is spansOf for one block. It searches the text as it is, and then each time that a layer
+// of escapes is off.
+func spansIn[T string | []byte](s *Scrubber, text T) []span {
+	var spans []span
+	for i := range s.automata {
+		spans = search(&s.automata[i], text, nil, spans)
+	}
+	plain, at, escaped := unescape(text, nil)
+	for range maxLayers {
+		if !escaped {
+			break
+		}
+		for i := range s.automata {
+			spans = search(&s.automata[i], plain, at, spans)
+		}
+		plain, at, escaped = unescape(plain, at)
+	}
+	return union(spans)
+}
+
+// union sorts spans and merges those that overlap.
+func union(spans []span) []span {
+	if len(spans) < 2 {
+		return spans
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+	merged := spans[:1]
+	for _, p := range spans[1:] {
+		if last := &merged[len(merged)-1]; p.from < last.to {
+			last.to = max(last.to, p.to)
+		} else {
+			merged = append(merged, p)
+		}
+	}
+	return merged
 }

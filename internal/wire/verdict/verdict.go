@@ -48,7 +48,7 @@ type Verdict struct {
 	Reason     string        // ErrorInfo.reason, or the string code of the Interactions API
 	Status     string        // google.rpc.Code, such as "RESOURCE_EXHAUSTED"
 	Code       int           // the HTTP status, or the code in the body where Answer.Status is 0
-	Message    string        // first line, bounded; may echo a key of an unscrubbed body
+	Message    string        // first line, bounded, plain; may echo a key of an unscrubbed body
 }
 
 // Answer is a response that Judge looks at.

@@ -96,7 +96,7 @@ func messageViolations(message string) []Violation {
 		}
 		if _, quoted, ok := strings.Cut(text, "limit '"); ok {
 			v.ID, _, _ = strings.Cut(quoted, "'")
-			v.ID = clip(v.ID, maxName)
+			v.ID = nameOf(v.ID)
 		}
 		all = append(all, v.told())
 	}
@@ -107,7 +107,7 @@ func messageViolations(message string) []Violation {
 func metricIn(text string) string {
 	for word := range strings.FieldsSeq(text) {
 		if strings.Contains(word, "googleapis.com/") && !strings.Contains(word, "://") {
-			return clip(strings.Trim(word, "'\",.;"), maxName)
+			return nameOf(strings.Trim(word, "'\",.;"))
 		}
 	}
 	return ""
@@ -123,7 +123,7 @@ func wordAfter(text, label string) string {
 	if end := strings.IndexAny(word, " ,;\t\r\n"); end >= 0 {
 		word = word[:end]
 	}
-	return clip(strings.TrimRight(word, ".'\""), maxName)
+	return nameOf(strings.TrimRight(word, ".'\""))
 }
 
 // addLimits fills in missing limits from the message: it states them by metric, in the same order.

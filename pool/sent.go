@@ -1,0 +1,112 @@
+package pool
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// sent remembers what has to be found in everything that comes back: the keys in force, and the
+// credentials that went out and may still be echoed, by a proxy or by an answer that is under way.
+type sent struct {
+	all atomic.Pointer[[]string] // replaced, never changed
+
+	mu     sync.Mutex
+	memory atomic.Pointer[sentMemory] // guarded by mu; fmt prints what other pointers lead to
+}
+
+type sentMemory struct {
+	keys    []string    // in force
+	tokens  []sentToken // the newest last
+	retired []string    // keys that were in force, the newest last
+}
+
+// newSent returns a sent that remembers nothing yet.
+func newSent() *sent {
+	s := new(sent)
+	s.memory.Store(new(sentMemory))
+	return s
+}
+
+// sentToken is an access token that went out for a project.
+type sentToken struct{ project, text string }
+
+const (
+	// leastSecret is the length of the shortest credential that is one. A word such as "key", for a
+	// proxy that ignores it, would be found in every answer.
+	leastSecret = 4
+	// tokensKept is how many tokens of a project are remembered, tokensInAll of all projects. A
+	// token is valid for an hour as a rule, so these are a day of a project.
+	tokensKept, tokensInAll = 32, 256
+	// retiredKept bounds the keys that are not in force any more.
+	retiredKept = 1024
+)
+
+// list returns all of them. The caller does not change it.
+func (s *sent) list() []string {
+	if all := s.all.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// configured notes the keys that are in force now.
+func (s *sent) configured(keys []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inForce := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		inForce[key] = true
+	}
+	m := s.memory.Load()
+	for _, key := range m.keys {
+		if !inForce[key] {
+			m.retired = append(m.retired, key)
+		}
+	}
+	m.keys = keys
+	m.retired = slices.Clone(m.retired[max(0, len(m.retired)-retiredKept):])
+	s.publishLocked(m)
+}
+
+// token notes an access token that goes out for a project.
+func (s *sent) token(p *project, text string) {
+	if last := p.lastToken.Load(); last != nil && *last == text {
+		return
+	}
+	p.lastToken.Store(&text)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m, known := s.memory.Load(), sentToken{p.Name, text}
+	if slices.Contains(m.tokens, known) {
+		return
+	}
+	m.tokens = append(m.tokens, known)
+	first, n := -1, 0
+	for i, t := range m.tokens {
+		if t.project != p.Name {
+			continue
+		}
+		if n++; n == 1 {
+			first = i
+		}
+	}
+	switch {
+	case n > tokensKept:
+		m.tokens = slices.Delete(m.tokens, first, first+1)
+	case len(m.tokens) > tokensInAll:
+		m.tokens = slices.Delete(m.tokens, 0, 1)
+	}
+	s.publishLocked(m)
+}
+
+// publishLocked makes the list anew. The caller holds s.mu.
+func (s *sent) publishLocked(m *sentMemory) {
+	all := slices.Concat(m.keys, m.retired)
+	for _, t := range m.tokens {
+		all = append(all, t.text)
+	}
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(text string) bool { return len(text) < leastSecret })
+	s.all.Store(&all)
+}
