@@ -95,6 +95,9 @@ func (r *lease) accept(now time.Time) {
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
 	}
+	if r.held&heldTest != 0 {
+		r.shared.passTest(p, now, at, r.seq)
+	}
 	gates := c.gates(&r.need, r.key)
 	for _, e := range gates.list() {
 		e.proof.answered(at)
@@ -145,6 +148,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Class != ClassOK {
 		accused := r.accused(o, rule)
 		r.returnProbes(at, accused, true)
+		r.failTest(at, o.Class)
 		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)

@@ -41,6 +41,12 @@ type Ramp struct {
 	tokens float64   // requests that might have gone at once, then
 }
 
+// NewRamp returns a ramp for traffic that goes at so many requests a second already.
+func NewRamp(now time.Time, perSecond float64) *Ramp {
+	perSecond = max(perSecond, 0)
+	return &Ramp{last: now, mean: perSecond, tokens: rampBurst * allowed(perSecond)}
+}
+
 // Allow reports whether a request may be sent now, and counts it as sent if so.
 func (r *Ramp) Allow(now time.Time) bool {
 	r.mu.Lock()

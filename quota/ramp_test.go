@@ -124,6 +124,15 @@ func TestRampWaitIsTheExactMoment(t *testing.T) {
 	}
 }
 
+func TestRampOfTrafficThatGoesAlreadyLeavesItAlone(t *testing.T) {
+	if got, _ := steady(quota.NewRamp(noon, 300), noon, 300); got != 60*300 {
+		t.Errorf("%d of %d calls allowed", got, 60*300)
+	}
+	if got, _ := steady(quota.NewRamp(noon, -1), noon, 300); got > 60*250 {
+		t.Errorf("%d of %d calls allowed after no traffic", got, 60*300)
+	}
+}
+
 func TestRampForgetsCallsThatWereNotSent(t *testing.T) {
 	var r quota.Ramp
 	for range 1000 {
