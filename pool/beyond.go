@@ -54,8 +54,8 @@ func (l *limits) reserveTest(r *lease, now time.Time, deadline int64) (quota.Res
 // anyLearned reports whether a limit is learned and not forgotten.
 func (l *limits) anyLearned() bool { return l.review.Load() != cooldown.Forever }
 
-// excessLocked returns how long the i-th learned limit alone keeps a call of so many tokens out. The
-// caller holds l.mu.
+// excessLocked returns how long the i-th learned limit alone keeps a call of so many tokens out.
+// The caller holds l.mu.
 func (l *limits) excessLocked(now time.Time, at int64, i int, d *learnedLimit, tokens int64) time.Duration {
 	limit := d.now(at)
 	if limit == 0 {

@@ -60,8 +60,9 @@ type Config struct {
 	// Locations are globs (path.Match) of the locations that the pool may use at all, for calls,
 	// files and lookups alike: a fence around every project. Empty means all.
 	Locations []string
-	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness: at most to twice
-	// in any 10 s. False means that it does not.
+	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
+	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
+	// not.
 	Ramp bool
 }
 

@@ -33,8 +33,8 @@ func (g *minutely) answers(now time.Time) pool.Outcome {
 	return good
 }
 
-// learnTen teaches the candidate a limit of 10 requests a minute, and uses it up: it returns the time
-// right after.
+// learnTen teaches the candidate a limit of 10 requests a minute, and uses it up: it returns the
+// time right after.
 func (b *bed) learnTen(c *pool.Candidate) time.Time {
 	b.t.Helper()
 	b.answer(b.start, c, refusedFor(pool.ClassMinuteQuota, ten))
@@ -214,8 +214,8 @@ func TestTestOfALearnedLimitIsForgottenAtItsCallsDeadline(t *testing.T) {
 	})
 }
 
-// TestLateSuccessOfATestDoesNotForgetALimitThatWasNamedSince has a call under way that Google refuses
-// while the test waits for its answer.
+// TestLateSuccessOfATestDoesNotForgetALimitThatWasNamedSince has a call under way that Google
+// refuses while the test waits for its answer.
 func TestLateSuccessOfATestDoesNotForgetALimitThatWasNamedSince(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		c := b.candidate(flash, "v/global/on_demand")

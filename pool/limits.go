@@ -110,8 +110,8 @@ func (l *limits) applyLocked(at int64) {
 	l.review.Store(review)
 }
 
-// learnedLocked returns the learned limits, in the order of the fields of [quota.Limits]. The caller
-// holds l.mu.
+// learnedLocked returns the learned limits, in the order of the fields of [quota.Limits]. The
+// caller holds l.mu.
 func (l *limits) learnedLocked() [3]*learnedLimit { return [...]*learnedLimit{&l.rpm, &l.tpm, &l.rpd} }
 
 // knownLocked returns what is learned and not forgotten. The caller holds l.mu.

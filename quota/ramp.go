@@ -7,8 +7,8 @@ import (
 )
 
 // After a time without traffic a [Ramp] lets calls go at a rate that at most doubles in
-// rampDoubling. Google refuses a project whose usage rises sharply ("acceleration limits"), and asks
-// for traffic without spikes of seconds, but names no numbers:
+// rampDoubling. Google refuses a project whose usage rises sharply ("acceleration limits"), and
+// asks for traffic without spikes of seconds, but names no numbers:
 // https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 and
 // https://cloud.google.com/vertex-ai/generative-ai/docs/standard-paygo, read on 2026-11-25.
 const (
@@ -32,8 +32,8 @@ var rampMemory = rampDoubling.Seconds() * (rampHeadroom - 1) / math.Ln2
 // Ramp keeps the rate of requests from rising sharply: as fast as it may rise, it doubles every
 // 10 s, from 10 a second after a time without traffic. It bounds no rate for good.
 //
-// Give Allow once for every request sent, and Return for one that was not sent after all. It is safe
-// for concurrent use and works without allocating. The zero value has seen no traffic.
+// Give Allow once for every request sent, and Return for one that was not sent after all. It is
+// safe for concurrent use and works without allocating. The zero value has seen no traffic.
 type Ramp struct {
 	mu     sync.Mutex
 	last   time.Time // of the last request
