@@ -134,7 +134,8 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 //		err = client.Reload(cfg)
 //	}
 //
-// What is the same in both keeps its state: used quota, cooldowns, orders and calls under way. No
+// What is the same in both keeps its state: used quota, cooldowns, orders and calls under way.
+// Limits that Google's refusals named are forgotten: the new file may be about a raised quota. No
 // call fails or is sent twice because of a reload. After an error nothing has changed. The dialect
 // (Backend of [router.Config]) cannot change. See [router.Router.Reload].
 func (c *Client) Reload(cfg *config.Config) error {

@@ -66,7 +66,7 @@
 //
 // # Retired models
 //
-// Config.Reroutes has others answer for them: [AnnouncedReroutes] are those of gemini-2.5 from
+// Config.Reroutes has others answer for them: [AnnouncedReroutes] are those of two models from
 // 2026-12-01 on. Only modelVersion tells.
 //
 // # Thought signatures

@@ -37,16 +37,19 @@ func (c *candidate) use() {
 		c.server.entry.Store(m.entry(c.serverSubject(m.modelKey), fill))
 	}
 	if c.own.entry.Load() == nil {
-		fill := func(e *entry) { e.fill(&c.endpoint, c.plan.setup.cfg.Pacing) }
+		fill := func(e *entry) { e.fill(&c.endpoint, &c.plan.setup.cfg) }
 		c.own.entry.Store(m.entry(c.subject(m.modelKey), fill))
 	}
 	m.catchUp(p, c.plan.setup)
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
-func (e *entry) fill(at *endpoint, pacing quota.Pacing) {
+func (e *entry) fill(at *endpoint, cfg *Config) {
 	if at.paced() {
-		e.pacer.Store(quota.NewPacer(pacing))
+		e.pacer.Store(quota.NewPacer(cfg.Pacing))
+		if cfg.Ramp {
+			e.ramp.Store(&quota.Ramp{})
+		}
 	}
 }
 
@@ -256,6 +259,25 @@ func (o *opening) ask(at int64) int64 {
 	return o.wake()
 }
 
+// paceWait returns how long a pace keeps the next call; nil is no pace.
+func paceWait(p *quota.Pacer, now time.Time) time.Duration {
+	if p == nil {
+		return 0
+	}
+	return p.Wait(now)
+}
+
+// rampWait returns how long the next call waits for the rate to rise.
+func (e *entry) rampWait(now time.Time) time.Duration {
+	if e == nil {
+		return 0
+	}
+	if ramp := e.ramp.Load(); ramp != nil {
+		return ramp.Wait(now)
+	}
+	return 0
+}
+
 // opens answers the one question: can the endpoint take a call with this need now, and if not,
 // when? Forever means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {
@@ -279,13 +301,11 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		}
 	}
 	if q := c.quota(); q != nil {
-		d := q.Wait(now, n.Input)
+		d := c.shared.entry.Load().limitWait(now, at, n.Input)
 		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0
 		wait = max(wait, d)
 	}
-	if p := c.pacer(); p != nil {
-		wait = max(wait, p.Wait(now))
-	}
+	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))
 	o.room = at + int64(wait)
 	return o
 }

@@ -62,8 +62,9 @@ type Config struct {
 	// Locations and orders outside are left out, and so is a project of which nothing is inside.
 	// If that is all of them, the configuration is refused. Empty means no fence.
 	Locations []string
-	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness: at most to twice
-	// in any 10 s. False means that it does not.
+	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
+	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
+	// not.
 	Ramp bool
 }
 

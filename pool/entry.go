@@ -18,6 +18,7 @@ type entry struct {
 	// What every call looks at stands together.
 	limits *limits                     // of a project's model
 	pacer  atomic.Pointer[quota.Pacer] // of a model at an endpoint whose capacity is hidden
+	ramp   atomic.Pointer[quota.Ramp]  // of the same, if one is configured
 	load   load                        // of a model at an endpoint
 	cool   cooldown.Cooldown
 
@@ -178,6 +179,9 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 		return false
 	}
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {
+		return false
+	}
+	if ramp := e.ramp.Load(); ramp != nil && !ramp.Idle(p.timeOf(at)) {
 		return false
 	}
 	if b := e.breaker.Load(); b != nil && !b.Ready(p.timeOf(at)) {

@@ -104,17 +104,10 @@ func (c *candidate) reason(now time.Time, n *need) string {
 			return 0
 		}},
 		{"limit reached", func() time.Duration {
-			if q := c.quota(); q != nil {
-				return q.Wait(now, n.Input)
-			}
-			return 0
+			return c.shared.entry.Load().limitWait(now, at, n.Input)
 		}},
-		{"paced after contention", func() time.Duration {
-			if p := c.pacer(); p != nil {
-				return p.Wait(now)
-			}
-			return 0
-		}},
+		{"paced after contention", func() time.Duration { return paceWait(c.pacer(), now) }},
+		{"its rate rises slowly", func() time.Duration { return c.own.entry.Load().rampWait(now) }},
 	} {
 		switch d := w.wait(); {
 		case d == quota.Never:

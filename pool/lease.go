@@ -56,6 +56,8 @@ const (
 	heldPace
 	heldTally
 	heldAccepted // Google has begun to answer well
+	heldRamp
+	heldTest // it goes beyond learned limits
 )
 
 // accepted reports whether Google has begun to answer well.
@@ -106,7 +108,9 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	if !n.Deadline.IsZero() {
 		deadline = p.instant(n.Deadline)
 	}
-	if c.cooldownWake(at, n) > at || !r.reserve(now) || !r.admitAll(at, deadline) {
+	// The attempt gets its number before it looks: a cooldown that starts meanwhile began after it.
+	r.seq = p.seq.Add(1)
+	if c.cooldownWake(at, n) > at || !r.reserve(now, deadline) || !r.admitAll(at, deadline) {
 		r.undo(now, at)
 		records.Put(r)
 		return Lease{}, false
@@ -122,7 +126,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 }
 
 // reserve takes what there is a limit of: all of it or, after undo, nothing.
-func (r *lease) reserve(now time.Time) bool {
+func (r *lease) reserve(now time.Time, deadline int64) bool {
 	c := r.candidate
 	if r.need.Unmetered {
 		return true
@@ -138,12 +142,15 @@ func (r *lease) reserve(now time.Time) bool {
 		if l.due(r.at) {
 			r.shared.grow(c.plan.pool, now, r.at)
 		}
-		if q := l.inForce(); q != nil {
-			if r.reservation, ok = q.Reserve(now, r.need.Input); !ok {
-				return false
-			}
-			r.held |= heldQuota
+		if q := l.inForce(); q != nil && !r.reserveQuota(q, now, deadline) {
+			return false
 		}
+	}
+	if ramp := r.own.ramp.Load(); ramp != nil {
+		if !ramp.Allow(now) {
+			return false
+		}
+		r.held |= heldRamp
 	}
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		if !pacer.Allow(now) {
@@ -154,11 +161,9 @@ func (r *lease) reserve(now time.Time) bool {
 	return true
 }
 
-// admitAll asks every cooldown for admission and takes the probe of an active one. The attempt gets
-// its number before it looks: a cooldown that starts meanwhile began after it.
+// admitAll asks every cooldown for admission and takes the probe of an active one.
 func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
-	r.seq = c.plan.pool.seq.Add(1)
 	gates := c.gates(&r.need, nil)
 	for _, e := range gates.list() {
 		probe, ok := e.cool.Admit(at, deadline, r.seq)
@@ -192,7 +197,11 @@ func (r *lease) undo(now time.Time, at int64) {
 	if r.held&heldPace != 0 {
 		r.own.pacer.Load().Return(now)
 	}
-	r.held &^= heldOrder | heldQuota | heldPace
+	if ramp := r.own.ramp.Load(); r.held&heldRamp != 0 && ramp != nil { // a reload may have ended it
+		ramp.Return()
+	}
+	r.returnTest(at)
+	r.held &^= heldOrder | heldQuota | heldPace | heldRamp | heldTest
 	r.returnProbes(at, nil, false)
 	r.permits.own.Ignore(now)
 	r.permits.servers.Ignore(now)

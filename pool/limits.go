@@ -1,23 +1,11 @@
 package pool
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
-)
-
-const (
-	// learnedFor is how long a limit that Google named holds without being named again. After that
-	// it grows by learnedGrowth every learnedStep, so that a limit that was raised is found without
-	// a rush. It is forgotten at learnedMost times its value.
-	learnedFor    = 24 * time.Hour
-	learnedGrowth = 1.25
-	learnedStep   = time.Hour
-	learnedMost   = 16
 )
 
 // limits are what one project promises for one model on demand, whatever the location: the declared
@@ -36,43 +24,11 @@ type limits struct {
 }
 
 func newLimits(declared quota.Limits) *limits {
-	l := &limits{declared: declared}
+	l := &limits{declared: declared, rpd: learnedLimit{daily: true}}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.applyLocked(0)
 	return l
-}
-
-// learnedLimit is a limit that Google has named.
-type learnedLimit struct {
-	limit int64 // zero: none
-	at    int64 // instant at which it was named last
-}
-
-// now returns what is left of the limit: it grows once it was not named for a day, and is zero when
-// it is forgotten.
-func (l learnedLimit) now(at int64) int64 {
-	late := at - l.at - int64(learnedFor)
-	if l.limit == 0 || late < 0 {
-		return l.limit
-	}
-	factor := math.Pow(learnedGrowth, float64(late/int64(learnedStep)+1))
-	if factor > learnedMost {
-		return 0
-	}
-	return int64(math.Ceil(float64(l.limit) * factor))
-}
-
-// next returns when the limit grows next.
-func (l learnedLimit) next(at int64) int64 {
-	if l.now(at) == 0 {
-		return cooldown.Forever
-	}
-	next := l.at + int64(learnedFor)
-	if late := at - next; late >= 0 {
-		next += (late/int64(learnedStep) + 1) * int64(learnedStep)
-	}
-	return next
 }
 
 // learn takes over the limits that an answer stated. Usage before the refusal is covered by its
@@ -80,12 +36,9 @@ func (l learnedLimit) next(at int64) int64 {
 func (l *limits) learn(at int64, stated quota.Limits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, d := range []struct {
-		known  *learnedLimit
-		stated int64
-	}{{&l.rpm, stated.RPM}, {&l.tpm, stated.TPM}, {&l.rpd, stated.RPD}} {
-		if d.stated > 0 {
-			*d.known = learnedLimit{d.stated, at}
+	for i, limit := range [...]int64{stated.RPM, stated.TPM, stated.RPD} {
+		if limit > 0 {
+			l.learnedLocked()[i].name(at, limit)
 		}
 	}
 	l.applyLocked(at)
@@ -109,6 +62,16 @@ func (l *limits) tell(at int64) (known quota.Limits, changed bool) {
 	known = l.knownLocked(at)
 	changed, l.told = known != l.told, known
 	return known, changed
+}
+
+// unlearn forgets every learned limit.
+func (l *limits) unlearn(at int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.learnedLocked() {
+		d.limit, d.tester = 0, 0
+	}
+	l.applyLocked(at)
 }
 
 // forget reports whether it is to be told that no learned limit holds any more.
@@ -147,6 +110,10 @@ func (l *limits) applyLocked(at int64) {
 	l.review.Store(review)
 }
 
+// learnedLocked returns the learned limits, in the order of the fields of [quota.Limits]. The
+// caller holds l.mu.
+func (l *limits) learnedLocked() [3]*learnedLimit { return [...]*learnedLimit{&l.rpm, &l.tpm, &l.rpd} }
+
 // knownLocked returns what is learned and not forgotten. The caller holds l.mu.
 func (l *limits) knownLocked(at int64) quota.Limits {
 	return quota.Limits{RPM: l.rpm.now(at), TPM: l.tpm.now(at), RPD: l.rpd.now(at)}
@@ -176,43 +143,27 @@ func (l *limits) clean(now time.Time, at int64) bool {
 	return s.Requests.Used == 0 && s.Tokens.Used == 0 && s.Day.Used == 0 && s.Concurrency.Used == 0
 }
 
-// savedLimits are limits that Google named, each with the time at which it did so last.
+// savedLimits are limits that Google named.
 type savedLimits struct {
 	RPM savedLimit `json:"rpm,omitzero"`
 	TPM savedLimit `json:"tpm,omitzero"`
 	RPD savedLimit `json:"rpd,omitzero"`
 }
 
-type savedLimit struct {
-	Limit int64     `json:"limit"`
-	Named time.Time `json:"named,omitzero"`
-}
-
 // save returns what is learned and not forgotten. at is the instant of now.
 func (l *limits) save(now time.Time, at int64) savedLimits {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	save := func(l learnedLimit) savedLimit {
-		if l.now(at) == 0 {
-			return savedLimit{}
-		}
-		return savedLimit{l.limit, now.Add(time.Duration(l.at - at)).UTC()}
-	}
-	return savedLimits{save(l.rpm), save(l.tpm), save(l.rpd)}
+	return savedLimits{l.rpm.save(now, at), l.tpm.save(now, at), l.rpd.save(now, at)}
 }
 
 // restore takes over what an earlier process had learned.
 func (l *limits) restore(now time.Time, at int64, saved savedLimits) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	restore := func(l savedLimit) learnedLimit {
-		known := learnedLimit{l.Limit, at - max(int64(now.Sub(l.Named)), 0)}
-		if l.Limit <= 0 || known.now(at) == 0 {
-			return learnedLimit{}
-		}
-		return known
+	for i, s := range [...]savedLimit{saved.RPM, saved.TPM, saved.RPD} {
+		l.learnedLocked()[i].restore(now, at, s)
 	}
-	l.rpm, l.tpm, l.rpd = restore(saved.RPM), restore(saved.TPM), restore(saved.RPD)
 	l.applyLocked(at)
 }
 

@@ -17,7 +17,8 @@ const goneFor = 25 * time.Hour
 // fails, all stays as it was.
 //
 // What is the same in both goes on as if nothing had happened: minute windows, day counters,
-// learned limits, cooldowns, circuit breakers, ledgers, paces, and leases. A project is the same if
+// cooldowns, circuit breakers, ledgers, paces, and leases. Limits that Google named are forgotten:
+// whoever changes the configuration may have changed a quota, too. A project is the same if
 // its name, back end, project id and address are; a key if its text is; an order if nothing of it
 // has changed. A project that is gone gets no new leases, and its leases end as they would have; if
 // it comes back within a day, it goes on where it was. Changed limits hold from now on, for what
@@ -99,12 +100,15 @@ func (p *project) sameCredentials(other *project) bool {
 // reload adapts the model's entries to another configuration.
 func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*order]bool) {
 	at := p.instant(now)
-	if s.cfg.Breaker != old.cfg.Breaker {
-		for _, e := range m.all() {
+	for _, e := range m.all() {
+		if s.cfg.Breaker != old.cfg.Breaker {
 			e.renewBreaker(p, now)
 		}
+		if e.limits != nil {
+			e.unlearn(p, now, at)
+		}
 	}
-	m.adapt(at, old, s)
+	m.adapt(now, at, old, s)
 	for _, project := range s.projects {
 		for _, end := range project.provisioned {
 			if !replaced[end.order] {
@@ -119,17 +123,29 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 }
 
 // adapt puts the limits and the pacing of a configuration in force.
-func (m *model) adapt(at int64, old, s *setup) {
+func (m *model) adapt(now time.Time, at int64, old, s *setup) {
 	for _, project := range s.projects {
 		if e := m.find(project.sharedSubject(m.modelKey)); e != nil && e.limits != nil {
 			e.limits.declare(at, project.limits(m.name))
 		}
-		if s.cfg.Pacing == old.cfg.Pacing {
+		if s.cfg.Pacing == old.cfg.Pacing && s.cfg.Ramp == old.cfg.Ramp {
 			continue
 		}
 		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
-			if e := m.find(end.subject(m.modelKey)); e != nil && e.pacer.Load() != nil {
+			e := m.find(end.subject(m.modelKey))
+			if e == nil || e.pacer.Load() == nil {
+				continue
+			}
+			if s.cfg.Pacing != old.cfg.Pacing {
 				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
+			}
+			switch {
+			case s.cfg.Ramp == old.cfg.Ramp:
+			case s.cfg.Ramp:
+				_, recent := e.load.recent(at)
+				e.ramp.Store(quota.NewRamp(now, recent/recently.Seconds()))
+			default:
+				e.ramp.Store(nil)
 			}
 		}
 	}
@@ -145,7 +161,7 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
 	now := time.Now()
-	m.adapt(p.instant(now), made, inForce)
+	m.adapt(now, p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
 	}

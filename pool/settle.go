@@ -96,6 +96,9 @@ func (r *lease) accept(now time.Time) {
 		pacer.Accepted(now)
 	}
 	r.own.proofFor(r.need.asked.Version).answered(at)
+	if r.held&heldTest != 0 {
+		r.shared.passTest(p, now, at, r.seq)
+	}
 	gates := c.gates(&r.need, r.key)
 	for _, e := range gates.list() {
 		e.proof.answered(at)
@@ -146,6 +149,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Class != ClassOK {
 		accused := r.accused(o, rule)
 		r.returnProbes(at, accused, true)
+		r.failTest(at, o.Class)
 		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)

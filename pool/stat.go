@@ -115,7 +115,8 @@ type EndpointStat struct {
 	// Quota is what the project has of its limits for the model, declared or learned; nil where
 	// there is none, and for orders.
 	Quota *quota.Stat
-	// Learned are the limits that Google's refusals named. A limit begins to grow a day after it
+	// Learned are the limits that Google's refusals named. One call at a time tests a limit that
+	// keeps others out, now and then: a good answer ends the limit. It begins to grow a day after it
 	// was named last, until it is forgotten.
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.

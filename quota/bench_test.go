@@ -74,6 +74,7 @@ func BenchmarkPacerLimited(b *testing.B) {
 
 func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 	q, p := quota.New(unreached), quota.NewPacer(quota.Pacing{})
+	var ramp quota.Ramp
 	second(p, 0, 100, 2)
 	l, err := quota.NewLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: 10})
 	if err != nil {
@@ -88,6 +89,9 @@ func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 			q.Release(now, r)
 			q.Headroom(now)
 			q.Wait(now, 1000)
+			r, _ = q.ReserveWithin(now, 1000, quota.Limits{})
+			q.Release(now, r)
+			q.WaitWithin(now, 1000, quota.Limits{RPM: 1})
 		},
 		"ledger": func() {
 			h, _ := l.Reserve(now, quota.Cost{Input: 100, Output: 150})
@@ -108,6 +112,12 @@ func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 			p.Allow(now)
 			p.Return(now)
 			p.Wait(now)
+		},
+		"ramp": func() {
+			ramp.Allow(now)
+			ramp.Allow(now)
+			ramp.Return()
+			ramp.Wait(now)
 		},
 	} {
 		if n := testing.AllocsPerRun(1000, func() { now = now.Add(7 * time.Millisecond); f() }); n != 0 {

@@ -80,11 +80,23 @@ func (q *Quota) Limits() Limits {
 // Reserve admits a call estimated at so many tokens, or reports false and changes nothing. Negative
 // estimates count as 0.
 func (q *Quota) Reserve(now time.Time, tokens int64) (Reservation, bool) {
-	tokens = min(max(tokens, 0), largest)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.reserveLocked(now, tokens, &q.limits)
+}
+
+// ReserveWithin is Reserve for a call that keeps to other limits than those in force: to find out
+// whether one of them still holds.
+func (q *Quota) ReserveWithin(now time.Time, tokens int64, l Limits) (Reservation, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.reserveLocked(now, tokens, &l)
+}
+
+func (q *Quota) reserveLocked(now time.Time, tokens int64, l *Limits) (Reservation, bool) {
+	tokens = min(max(tokens, 0), largest)
 	q.advanceLocked(now)
-	if !q.fitsLocked(tokens) {
+	if !q.fitsLocked(tokens, l) {
 		return Reservation{}, false
 	}
 	q.inFlight++
@@ -127,28 +139,39 @@ func (q *Quota) end(now time.Time, r Reservation, change count, today int64) {
 // came: 0 means now. Where all concurrent calls are taken it is at least [ConcurrencyWait], a
 // guess. The day's limit makes it hours.
 func (q *Quota) Wait(now time.Time, tokens int64) time.Duration {
-	tokens = min(max(tokens, 0), largest)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.waitLocked(now, tokens, &q.limits)
+}
+
+// WaitWithin is Wait for a call that keeps to other limits than those in force.
+func (q *Quota) WaitWithin(now time.Time, tokens int64, l Limits) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waitLocked(now, tokens, &l)
+}
+
+func (q *Quota) waitLocked(now time.Time, tokens int64, l *Limits) time.Duration {
+	tokens = min(max(tokens, 0), largest)
 	q.advanceLocked(now)
-	if q.fitsLocked(tokens) {
+	if q.fitsLocked(tokens, l) {
 		return 0
 	}
 	at := now
 	if q.minute.ring != nil {
 		requests, room := int64(math.MaxInt64), int64(math.MaxInt64)
-		if q.limits.RPM > 0 {
-			requests = q.limits.RPM - 1
+		if l.RPM > 0 {
+			requests = l.RPM - 1
 		}
-		if q.limits.TPM > 0 {
-			room = max(q.limits.TPM-tokens, 0)
+		if l.TPM > 0 {
+			room = max(l.TPM-tokens, 0)
 		}
 		at = later(at, q.start.Add(q.minute.freeAt(requests, room)))
 	}
-	if q.limits.RPD > 0 && q.day.requests >= q.limits.RPD {
+	if l.RPD > 0 && q.day.requests >= l.RPD {
 		at = later(at, q.day.resets)
 	}
-	if q.limits.Concurrency > 0 && q.inFlight >= q.limits.Concurrency {
+	if l.Concurrency > 0 && q.inFlight >= l.Concurrency {
 		at = later(at, now.Add(ConcurrencyWait))
 	}
 	return at.Sub(now)
@@ -206,8 +229,7 @@ func (q *Quota) advanceLocked(now time.Time) {
 	q.day.advance(q.last)
 }
 
-func (q *Quota) fitsLocked(tokens int64) bool {
-	l := &q.limits
+func (q *Quota) fitsLocked(tokens int64, l *Limits) bool {
 	if l.RPD > 0 && q.day.requests >= l.RPD || l.Concurrency > 0 && q.inFlight >= l.Concurrency {
 		return false
 	}

@@ -268,6 +268,38 @@ func TestQuotaKeepsWhatWasUsedWhenLimitsChange(t *testing.T) {
 	}
 }
 
+func TestQuotaReservesAndWaitsWithinOtherLimits(t *testing.T) {
+	q := quota.New(quota.Limits{RPM: 1, RPD: 1})
+	q.Reserve(noon, 50)
+	if _, ok := q.Reserve(noon, 50); ok {
+		t.Fatal("admitted a second request of 1")
+	}
+	for _, tt := range []struct {
+		within quota.Limits
+		wait   time.Duration
+	}{
+		{quota.Limits{RPM: 1}, 60250 * time.Millisecond},
+		{quota.Limits{RPD: 1}, quota.NextMidnight(noon).Sub(noon)},
+		{quota.Limits{TPM: 99}, 60250 * time.Millisecond},
+		{quota.Limits{RPM: 2, RPD: 2, TPM: 100}, 0},
+		{quota.Limits{}, 0},
+	} {
+		if got := q.WaitWithin(noon, 50, tt.within); got != tt.wait {
+			t.Errorf("within %+v it says to wait %v, want %v", tt.within, got, tt.wait)
+		}
+		r, ok := q.ReserveWithin(noon, 50, tt.within)
+		if ok != (tt.wait == 0) {
+			t.Errorf("within %+v: admitted %v", tt.within, ok)
+		}
+		if ok {
+			q.Release(noon, r)
+		}
+	}
+	if got := q.Stat(noon); got.Requests.Used != 1 || got.Day.Used != 1 || got.Requests.Limit != 1 {
+		t.Errorf("after that %+v", got)
+	}
+}
+
 func TestQuotaEndsCallsThatBeganBeforeAMinuteWasLimited(t *testing.T) {
 	q := quota.New(quota.Limits{Concurrency: 1})
 	r, _ := q.Reserve(noon, 50)
