@@ -51,7 +51,7 @@ func TestReloadTakesAGoodFileAndLeavesABadOne(t *testing.T) {
 		signals := make(chan os.Signal, 1)
 		signals <- syscall.SIGHUP
 		close(signals)
-		reloadOn(signals, path, r, log)
+		newSidecar(r, defaultListen, cfg.Serve, log).reloadOn(signals, path)
 		var names []string
 		for _, p := range r.Stat().Projects {
 			names = append(names, p.Name)
