@@ -53,10 +53,10 @@ func normalOrigin(text string) (string, bool) {
 		return "", false
 	}
 	host := u.Host
-	switch {
-	case u.Scheme == "http":
+	switch u.Scheme {
+	case "http":
 		host = strings.TrimSuffix(host, ":80")
-	case u.Scheme == "https":
+	case "https":
 		host = strings.TrimSuffix(host, ":443")
 	}
 	return u.Scheme + "://" + host, true

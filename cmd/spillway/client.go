@@ -107,7 +107,7 @@ func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
 func (c *client) forward(req *http.Request) {
 	// An offer of HTTP/2 for the rest of the connection is declined by not answering it.
 	req.Header.Del("Upgrade")
-	req.Header.Del("Http2-Settings")
+	req.Header.Del("HTTP2-Settings")
 	if req.Body != nil && req.Body != http.NoBody {
 		c.body.ReadCloser = req.Body
 		req.Body = &c.body

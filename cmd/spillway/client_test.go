@@ -211,7 +211,7 @@ func TestAnOfferOfHTTP2IsDeclinedAndHTTP2IsServed(t *testing.T) {
 					t.Errorf("the answer is %s %s", resp.Status, text)
 				}
 				for _, asked := range google.Requests() {
-					if asked.Header.Get("Upgrade") != "" || asked.Header.Get("Http2-Settings") != "" {
+					if asked.Header.Get("Upgrade") != "" || asked.Header.Get("HTTP2-Settings") != "" {
 						t.Errorf("Google was offered %v", asked.Header)
 					}
 				}

@@ -3,127 +3,51 @@ package main
 import (
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
-// collections are what the Gemini API has, on either back end, each with the collections within one
-// of its items. Everything else at Google that takes the pool's credential is not served: training
-// jobs, notebooks, the project's settings. Sources: the SDK's methods, and
+// shapes are the paths of the Gemini API on either back end, after version, project and location;
+// ID stands for a name. Everything else at Google that takes the pool's credential is not served:
+// training jobs, notebooks, the project's settings. Sources: the SDK's methods, and
 // https://ai.google.dev/api/all-methods.
-var collections = map[string][]string{
-	"models":              nil,
-	"tunedModels":         {"permissions"},
-	"files":               nil,
-	"generatedFiles":      nil,
-	"cachedContents":      nil,
-	"batches":             nil,
-	"operations":          nil,
-	"fileSearchStores":    {"documents", "media"},
-	"ragStores":           {"documents", "media"},
-	"corpora":             {"documents", "permissions"},
-	"documents":           {"chunks"},
-	"dynamic":             nil,
-	"auth_tokens":         nil,
-	"authTokens":          nil,
-	"interactions":        nil,
-	"agents":              nil,
-	"environments":        nil,
-	"credentials":         nil,
-	"voices":              nil,
-	"webhooks":            nil,
-	"triggers":            {"executions"},
-	"endpoints":           nil,
-	"batchPredictionJobs": nil,
-	"tuningJobs":          nil,
-	"ragCorpora":          {"ragFiles"},
+var shapes = []string{
+	`(?:models|tunedModels|files|generatedFiles|cachedContents|batches|operations|fileSearchStores|ragStores|corpora)(?:/ID)?`,
+	`(?:interactions|agents|environments|credentials|voices|webhooks|triggers|auth_tokens|authTokens|dynamic)(?:/ID)?`,
+	`(?:endpoints|batchPredictionJobs|tuningJobs|ragCorpora)(?:/ID)?`,
+	`tunedModels/ID/permissions(?:/ID)?`,
+	`(?:fileSearchStores|ragStores)/ID/(?:documents|media|upload/operations)(?:/ID)?`,
+	`corpora/ID/(?:documents|permissions)(?:/ID)?`,
+	`corpora/ID/documents/ID/chunks(?:/ID)?`,
+	`ragCorpora/ID/ragFiles(?:/ID)?`,
+	`interactions/ID/cancel`,
+	`triggers/ID/executions(?:/ID)?`,
+	`environments/ID/files/.+`,
+	`openai/.+`,
+	`endpoints/openapi/.+`,
+	`endpoints/ID/chat/completions`,
 }
 
-// inner are the collections that exist only within an item.
-var inner = []string{"documents", "permissions", "media", "chunks", "executions", "ragFiles"}
+// A model of a publisher's may come with its full name, where the SDK puts it. Vertex AI's clients
+// of other makers leave the version to the base URL.
+const (
+	scoped    = `(?:projects/ID/)?(?:locations/ID/)?`
+	published = `(?:models/)?` + scoped + `publishers/ID/models(?:/ID)?`
+)
+
+// geminiAPI matches the paths of the Gemini API.
+var geminiAPI = regexp.MustCompile(strings.ReplaceAll(
+	`^/(?:(?:upload/|download/)?v[0-9]+(?:(?:alpha|beta)[0-9]*)?/`+scoped+`(?:`+published+`|`+strings.Join(shapes, `|`)+`)`+
+		`|`+scoped+published+`)(?:/operations(?:/ID)?)?(?::[A-Za-z]+)?/?$`, `ID`, `[^/]+`))
 
 // served reports whether a path is one of the Gemini API's. It looks at what the router would send,
 // not at what came.
 func served(method string, u *url.URL) bool {
 	call := request.Parse(method, u, nil)
 	out := call.URL(request.Target{Backend: call.Backend, Project: "project", Location: "global"})
-	segments := strings.Split(strings.TrimPrefix(out.Path, "/"), "/")
-	if segments[0] == "upload" || segments[0] == "download" {
-		segments = segments[1:]
-	}
-	switch {
-	case len(segments) > 0 && version.MatchString(segments[0]):
-		segments = segments[1:]
-	case call.Backend != pool.BackendVertex && !slices.Contains(segments, "publishers"):
-		return false // Vertex AI's clients of other makers leave the version to the base URL
-	}
-	segments = unscoped(segments)
-	if len(segments) > 2 && segments[0] == "models" && (segments[1] == "publishers" || segments[1] == "projects") {
-		segments = unscoped(segments[1:]) // a full name, where the SDK puts it
-	}
-	if len(segments) > 2 && segments[0] == "publishers" && segments[1] != "" {
-		segments = segments[2:]
-		return segments[0] == "models" && shaped(segments)
-	}
-	return shaped(segments)
-}
-
-// unscoped returns a path without the project and location that it begins with.
-func unscoped(segments []string) []string {
-	for _, scope := range []string{"projects", "locations"} {
-		if len(segments) > 2 && segments[0] == scope && segments[1] != "" {
-			segments = segments[2:]
-		}
-	}
-	return segments
-}
-
-// version matches a version of Google's.
-var version = regexp.MustCompile(`^v[0-9]+((alpha|beta)[0-9]*)?$`)
-
-// shaped reports whether a path without its scope is a collection of the Gemini API's, an item of
-// one, or something within an item.
-func shaped(segments []string) bool {
-	if last := len(segments) - 1; last > 0 && segments[last] == "" {
-		segments = segments[:last] // a final slash
-	}
-	if slices.Contains(segments, "") || len(segments) == 0 {
-		return false
-	}
-	last := len(segments) - 1
-	segments = slices.Clone(segments)
-	segments[last], _, _ = strings.Cut(segments[last], ":") // a method of its own
-	collection := segments[0]
-	within, known := collections[collection]
-	switch {
-	case collection == "openai", collection == "endpoints" && len(segments) > 1 && segments[1] == "openapi":
-		return len(segments) > 1
-	case collection == "environments" && len(segments) > 3 && segments[2] == "files":
-		return true
-	case !known || slices.Contains(inner, collection):
-		return false
-	}
-	for len(segments) > 2 {
-		if segments = segments[2:]; segments[0] == "upload" && len(segments) > 1 {
-			segments = segments[1:] // of a store's operations
-		}
-		switch next := segments[0]; {
-		case collection == "interactions" && next == "cancel":
-			return len(segments) == 1
-		case collection == "endpoints" && next == "chat":
-			return len(segments) == 2 && segments[1] == "completions"
-		case next == "operations":
-			within, collection = nil, next
-		case slices.Contains(within, next):
-			within, collection = collections[next], next
-		default:
-			return false
-		}
-	}
-	return segments[len(segments)-1] != ""
+	return geminiAPI.MatchString(out.Path)
 }
 
 // climbs reports whether a path has segments that a server may take for a way up, however they are
