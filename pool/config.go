@@ -58,7 +58,9 @@ type Config struct {
 	// that Google named. If these alone exceed the bound, calls for new models are refused.
 	Memory int64
 	// Locations are globs (path.Match) of the locations that the pool may use at all, for calls,
-	// files and lookups alike: a fence around every project. Empty means all.
+	// files and lookups alike: a fence around every project. The Gemini back end is "global".
+	// Locations and orders outside are left out, and so is a project of which nothing is inside.
+	// If that is all of them, the configuration is refused. Empty means no fence.
 	Locations []string
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness: at most to twice
 	// in any 10 s. False means that it does not.

@@ -33,6 +33,7 @@ type key struct {
 	entry  *entry
 }
 
+// newProject makes a project of what the fence has left of its configuration.
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {
 	p := &project{Project: c, tokens: c.Credentials}
 	if p.ProjectID == "" {
@@ -40,9 +41,6 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 	}
 	if p.Weight == 0 {
 		p.Weight = 1
-	}
-	if len(p.Locations) == 0 {
-		p.Locations = []string{"global"}
 	}
 	for _, s := range c.Keys {
 		p.keys = append(p.keys, key{secret: s})

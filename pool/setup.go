@@ -17,14 +17,17 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error)) (*setup, error
 	}
 	s := &setup{cfg: cfg, adc: adc}
 	for _, c := range cfg.Projects {
+		for _, k := range c.Keys {
+			s.secrets = append(s.secrets, k.Reveal())
+		}
+		if c = cfg.fenced(c); len(c.Locations)+len(c.Provisioned) == 0 {
+			continue // nothing of it is inside the fence
+		}
 		project, err := newProject(c, adc)
 		if err != nil {
 			return nil, err
 		}
 		s.projects = append(s.projects, project)
-		for _, k := range project.keys {
-			s.secrets = append(s.secrets, k.secret.Reveal())
-		}
 	}
 	return s, nil
 }

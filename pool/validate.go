@@ -68,6 +68,7 @@ func (c Config) Validate() error {
 			f.limit(index(at+".limits", j), &p.Limits[j])
 		}
 	}
+	f.fence(&c)
 	f.breaker(c.Breaker.Validate())
 	f.pacing(c.Pacing)
 	if c.Memory < 0 || c.Memory > 0 && c.Memory < leastMemory {

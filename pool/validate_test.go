@@ -126,6 +126,13 @@ func TestValidateNamesTheFieldOfEveryMistake(t *testing.T) {
 		{"burndown", ordered(func(o *pool.Order) { o.Burndown = &quota.Burndown{CachedAudio: math.NaN(), LongOutput: -1} }),
 			[]string{"project[0].provisioned[0].burndown.cached_audio", "project[0].provisioned[0].burndown.long_output"}},
 		{"overflow", ordered(func(o *pool.Order) { o.Overflow = "spill" }), []string{"project[0].provisioned[0].overflow"}},
+		{"a fence around an order is right", pool.Config{Locations: []string{"us"}, Projects: ordered(func(*pool.Order) {}).Projects}, nil},
+		{"fence of bad globs", pool.Config{Locations: []string{"eu", "[", ""}, Projects: []pool.Project{vertexProject("a")}},
+			[]string{"router.locations[1]", "router.locations[2]"}},
+		{"fence that leaves nothing", pool.Config{Locations: []string{"eu", "us-*"}, Projects: []pool.Project{
+			vertexProject("a"), geminiProject("b", "k"),
+		}}, []string{"router.locations"}},
+		{"fence that leaves the Developer API", pool.Config{Locations: []string{"glob*"}, Projects: []pool.Project{geminiProject("b", "k")}}, nil},
 		{"two orders for one lot", with(func(p *pool.Project) { p.Provisioned = []pool.Order{order, order} }),
 			[]string{"project[0].provisioned[1]"}},
 		{"orders in two locations are right", with(func(p *pool.Project) {

@@ -41,14 +41,7 @@ type residency struct {
 
 // RoundTrip is Google's side: it looks where a request goes before it goes there.
 func (r *residency) RoundTrip(req *http.Request) (*http.Response, error) {
-	host := req.URL.Host
-	location := strings.TrimSuffix(host, "-aiplatform.googleapis.com")
-	switch host {
-	case "generativelanguage.googleapis.com", "aiplatform.googleapis.com":
-		location = "global"
-	case "aiplatform.us.rep.googleapis.com", "aiplatform.eu.rep.googleapis.com":
-		location = strings.Split(host, ".")[1]
-	}
+	host, location := req.URL.Host, locationOf(req)
 	segments := strings.Split(req.URL.Path, "/")
 	project := "studio"
 	if i := slices.Index(segments, "projects"); i >= 0 {
@@ -75,6 +68,18 @@ func (r *residency) RoundTrip(req *http.Request) (*http.Response, error) {
 		r.t.Errorf("project %s is asked in %s, and may only be in %v: %s %s", project, location, places, req.Method, req.URL)
 	}
 	return r.google.RoundTrip(req)
+}
+
+// locationOf is the location that a request's host stands for.
+func locationOf(req *http.Request) string {
+	host := req.URL.Host
+	switch host {
+	case "generativelanguage.googleapis.com", "aiplatform.googleapis.com":
+		return "global"
+	case "aiplatform.us.rep.googleapis.com", "aiplatform.eu.rep.googleapis.com":
+		return strings.Split(host, ".")[1]
+	}
+	return strings.TrimSuffix(host, "-aiplatform.googleapis.com")
 }
 
 // caller is the SDK's side: it says the bounds in one of the ways that there are.
