@@ -45,7 +45,10 @@ func (r *reading) parse(data []byte) (*Config, error) {
 		})
 		return nil, r.errors
 	}
-	slices.SortStableFunc(r.warnings, func(a, b Warning) int { return cmp.Compare(a.Line, b.Line) })
+	r.advise(cfg)
+	slices.SortStableFunc(r.warnings, func(a, b Warning) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Problem, b.Problem))
+	})
 	cfg.Warnings = r.warnings
 	return cfg, nil
 }
