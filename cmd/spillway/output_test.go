@@ -62,13 +62,13 @@ func TestVersionNamesTheProgramAndItsPlatform(t *testing.T) {
 func TestControlCharactersAreShownAndNotSent(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain, ünïcödé and 日本語\n\tas it is": "plain, ünïcödé and 日本語\n\tas it is",
-		"\x1b[31mred\x1b[0m":                `\x1b[31mred\x1b[0m`,
-		"\x1b]0;title\a":                    `\x1b]0;title\x07`,
-		"a\rb\x00c\x7f\b":                   `a\x0db\x00c\x7f\x08`,
-		"\u009b31m":                         `\u009b31m`,
-		"\x9b31m":                           `\x9b31m`,
-		"\u202egnp.exe\u2066\u2028":         `\u202egnp.exe\u2066\u2028`,
-		"\ufffd":                            "\ufffd",
+		"\x1b[31mred\x1b[0m":                 `\x1b[31mred\x1b[0m`,
+		"\x1b]0;title\a":                     `\x1b]0;title\x07`,
+		"a\rb\x00c\x7f\b":                    `a\x0db\x00c\x7f\x08`,
+		"\u009b31m":                          `\u009b31m`,
+		"\x9b31m":                            `\x9b31m`,
+		"\u202egnp.exe\u2066\u2028":          `\u202egnp.exe\u2066\u2028`,
+		"\ufffd":                             "\ufffd",
 	} {
 		var b strings.Builder
 		if n, err := (&output{w: &b}).Write([]byte(text)); n != len(text) || err != nil || b.String() != want {

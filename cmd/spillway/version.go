@@ -38,14 +38,14 @@ func versionOf(info *debug.BuildInfo) string {
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		return v
 	}
-	version := "devel"
+	var commit, modified string
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
-			version += " of commit " + s.Value
+			commit = " of commit " + s.Value
 		case s.Key == "vcs.modified" && s.Value == "true":
-			version += ", modified"
+			modified = ", modified"
 		}
 	}
-	return version
+	return "devel" + commit + modified
 }
