@@ -67,7 +67,7 @@ type Stat struct {
 	Projects []ProjectStat
 	// Endpoints are in the order of their model's tiers, models in the order of their names.
 	Endpoints []EndpointStat
-	// Models are the models that were asked for, in the order of their names.
+	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
@@ -106,6 +106,9 @@ type EndpointStat struct {
 	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means
 	// nothing does.
 	Cooldown Cooldown
+	// ProbeDue is the cooldown that the next call may pass as its probe, while other calls wait for
+	// how that ends; the zero Cooldown means that there is none.
+	ProbeDue Cooldown `json:",omitzero"`
 	Breaker  breaker.Stat
 	// Quota is what the project has of its limits for the model, declared or learned; nil where
 	// there is none, and for orders.
@@ -120,7 +123,7 @@ type EndpointStat struct {
 }
 
 // Stat returns a snapshot of every project and key, and of every endpoint for every model that was
-// asked for.
+// asked for, or of which [Pool.Restore] knows something.
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
@@ -151,6 +154,9 @@ func (p *Pool) Stat(now time.Time) Stat {
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Tier: tier, Cooldown: newCooldown(c.info(now, at))}
+	if e.Cooldown.Class == "" {
+		e.ProbeDue = newCooldown(probeDue(c, now, at))
+	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
@@ -211,4 +217,22 @@ func (c *candidate) info(now time.Time, at int64) cooldown.Info {
 		return cooldown.Info{}
 	}
 	return longest.cool.Info(now, at)
+}
+
+// probeDue returns the endpoint's cooldown of which one call may be the probe now.
+func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
+	for _, e := range c.gates(nil) {
+		if e != nil && e.cool.Active(at) {
+			return e.cool.Info(now, at)
+		}
+	}
+	for i, k := range c.keys {
+		if !k.entry.cool.Active(at) {
+			break
+		}
+		if i == len(c.keys)-1 {
+			return k.entry.cool.Info(now, at)
+		}
+	}
+	return cooldown.Info{}
 }
