@@ -110,7 +110,7 @@ func TestOpenAIsOwnPathsAreToldWhereTheDialectIs(t *testing.T) {
 	for _, path := range []string{"/v1/chat/completions", "/chat/completions", "/v1/embeddings", "/v1/responses", "/v1/images/generations"} {
 		google := newGoogle(geminitest.Latency{})
 		w := respond(t, google, http.MethodPost, "http://sidecar"+path, nil)
-		want := "Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai"
+		want := `"message":"Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai"`
 		if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), want) || len(google.Requests()) != 0 {
 			t.Errorf("%s gets %d %s", path, w.Code, w.Body)
 		}

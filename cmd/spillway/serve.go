@@ -49,7 +49,17 @@ Flags:
             calls are refused. A second signal ends the program at once.
 
 It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows.
+which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served.
+
+Only the paths of the Gemini API are served, and only under this sidecar's own
+names: localhost, the address that it listens on, and the names in [serve] hosts.
+Web pages may call it if [serve] origins names them:
+
+  [serve]
+  origins = ["https://app.example.com"]
+  hosts   = ["spillway.internal", "*.svc.cluster.local"]
+
+A client that accepts nothing of its response for a minute loses it.
 
 Exit status: 1 if the file is wrong, the address cannot be used, or calls were
 cut off at the end.

@@ -156,7 +156,10 @@ func refuse(w http.ResponseWriter, code int, status, message string) {
 		Message string `json:"message"`
 		Status  string `json:"status"`
 	}
-	writeJSON(w, code, map[string]problem{"error": {code, "spillway: " + message, status}})
+	if !strings.HasPrefix(message, "Spillway") {
+		message = "spillway: " + message
+	}
+	writeJSON(w, code, map[string]problem{"error": {code, message, status}})
 }
 
 // writeJSON writes v as JSON.
