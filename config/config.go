@@ -21,6 +21,8 @@ type Config struct {
 	Pool pool.Config
 	// Router says how calls are routed.
 	Router router.Config
+	// Serve says how `spillway serve` serves.
+	Serve Serve
 	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
 

@@ -69,6 +69,10 @@
 //	open     = "5s"
 //	max_open = "5m"
 //
+//	[serve]                             # of spillway serve
+//	origins = []                        # web pages that may call it, such as "https://app.example.com"
+//	hosts   = []                        # globs of names that clients call it by; default: the address
+//
 //	[models]                            # aliases: name in the call = model that serves it
 //	fast = "gemini-3.5-flash"
 //

@@ -80,6 +80,7 @@ func TestValidFilesMeanWhatTheySay(t *testing.T) {
 			var b strings.Builder
 			dump(&b, "Pool", reflect.ValueOf(cfg.Pool))
 			dump(&b, "Router", reflect.ValueOf(cfg.Router))
+			dump(&b, "Serve", reflect.ValueOf(cfg.Serve))
 			for _, w := range cfg.Warnings {
 				fmt.Fprintf(&b, "warning: %v\n", w)
 			}

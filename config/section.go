@@ -18,6 +18,9 @@ func (t *table) config(cfg *Config) {
 	if m, ok := t.table("models"); ok {
 		cfg.Router.Models = m.aliases()
 	}
+	if s, ok := t.table("serve"); ok {
+		s.serve(&cfg.Serve)
+	}
 	for _, f := range t.tables("fallback") {
 		cfg.Router.Fallbacks = append(cfg.Router.Fallbacks, f.fallback())
 	}

@@ -28,6 +28,8 @@ var elsewhere = map[string]string{
 	"policy":            "it in [router]",
 	"max_attempts":      "it in [router]",
 	"max_wait":          "it in [router]",
+	"origins":           "it in [serve]",
+	"hosts":             "it in [serve]",
 }
 
 // nearest returns the word of known that text most likely misspells.

@@ -107,9 +107,14 @@ func (p *Pool) Restore(now time.Time, data []byte) error {
 			r.restore(e, s)
 		}
 	}
-	for _, m := range p.models.all() { // their plans look up what is there now
-		if m.plan.Load() != nil {
-			m.plan.Store(newPlan(p, m, r.setup))
+	for _, m := range p.models.all() { // plans look up what is there now, and show it in Stat
+		before := m.plan.Load()
+		if before == nil && len(m.all()) == 0 {
+			continue // of a project that is not configured
+		}
+		m.plan.Store(newPlan(p, m, r.setup))
+		if before == nil {
+			p.models.bytes += m.bytes() - modelBytes // which entry counted
 		}
 	}
 	p.models.mu.Unlock()

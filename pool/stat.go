@@ -67,7 +67,7 @@ type Stat struct {
 	Projects []ProjectStat
 	// Endpoints are in the order of their model's tiers, models in the order of their names.
 	Endpoints []EndpointStat
-	// Models are the models that were asked for, in the order of their names.
+	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
@@ -110,8 +110,11 @@ type EndpointStat struct {
 	Cooldown Cooldown
 	// Parts are cooldowns that are for one version of the API or one set of tools alone, each by its
 	// subject.
-	Parts   map[Subject]Cooldown
-	Breaker breaker.Stat
+	Parts map[string]Cooldown
+	// ProbeDue is the cooldown that the next call may pass as its probe, while other calls wait for
+	// how that ends; the zero Cooldown means that there is none.
+	ProbeDue Cooldown `json:",omitzero"`
+	Breaker  breaker.Stat
 	// Quota is what the project has of its limits for the model, declared or learned; nil where
 	// there is none, and for orders.
 	Quota *quota.Stat
@@ -126,7 +129,7 @@ type EndpointStat struct {
 }
 
 // Stat returns a snapshot of every project and key, and of every endpoint for every model that was
-// asked for.
+// asked for, or of which [Pool.Restore] knows something.
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
@@ -157,6 +160,9 @@ func (p *Pool) Stat(now time.Time) Stat {
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier, Cooldown: newCooldown(c.info(now, at, &need{}))}
+	if e.Cooldown.Class == "" {
+		e.ProbeDue = newCooldown(probeDue(c, now, at))
+	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
@@ -166,9 +172,9 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		for _, part := range slot.entry.Load().parts() {
 			if cool := newCooldown(part.cool.Info(now, at)); cool.Class != "" {
 				if e.Parts == nil {
-					e.Parts = make(map[Subject]Cooldown)
+					e.Parts = make(map[string]Cooldown)
 				}
-				e.Parts[part.subject] = cool
+				e.Parts[part.subject.String()] = cool
 			}
 		}
 	}
@@ -226,4 +232,23 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 		return cooldown.Info{}
 	}
 	return longest.cool.Info(now, at)
+}
+
+// probeDue returns the endpoint's cooldown of which one call may be the probe now.
+func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
+	gates := c.gates(&need{}, nil)
+	for _, e := range gates.list() {
+		if e.cool.Active(at) {
+			return e.cool.Info(now, at)
+		}
+	}
+	for i, k := range c.keys {
+		if !k.entry.cool.Active(at) {
+			break
+		}
+		if i == len(c.keys)-1 {
+			return k.entry.cool.Info(now, at)
+		}
+	}
+	return cooldown.Info{}
 }

@@ -58,9 +58,6 @@ func (s Subject) String() string {
 	return b.String()
 }
 
-// MarshalText returns the text of [Subject.String]; it never fails.
-func (s Subject) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
 // whole returns the subject of which s is about one version or set of tools.
 func (s Subject) whole() Subject {
 	s.Version, s.Tool = "", ""

@@ -25,7 +25,8 @@ Check makes no requests: application default credentials may be missing, and
 keys may be made up. It prints all mistakes in the file at once, to standard
 error. It never prints a key.
 
-Exit status: 1 if the file is wrong, or if no project serves one of the models.
+Exit status: 1 if the file is wrong, if no project serves one of the models, or
+if a MODEL was unknown when this program was made and the file does not name it.
 `
 
 // check runs the command "check".
@@ -76,9 +77,31 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(page.unserved) > 0 {
 		writef(stderr, "%s: no project takes %s; add it to the models of one, or do not name it\n",
 			rest[0], strings.Join(page.unserved, ", "))
-		return statusFailed
+		status = statusFailed
 	}
-	return statusOK
+	for _, m := range unknown(cfg, rest[1:]) {
+		writef(stderr, "%s: %s\n", rest[0], m)
+		status = statusFailed
+	}
+	return status
+}
+
+// unknown says which of the models are perhaps misspelled: those that neither the file names nor
+// this program knows.
+func unknown(cfg *config.Config, models []string) []string {
+	var all []string
+	for _, m := range models {
+		_, alias := cfg.Router.Models[m]
+		known, meant := config.KnownModel(m)
+		switch {
+		case known || alias || slices.Contains(named(cfg), m):
+		case meant != "":
+			all = append(all, m+" is not a known model; did you mean "+meant+"?")
+		default:
+			all = append(all, m+" is not a known model; if it is newer than this program, name it in the file")
+		}
+	}
+	return all
 }
 
 // named returns the models that a config names, sorted.

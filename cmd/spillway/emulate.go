@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"time"
 
@@ -77,7 +78,10 @@ func emulate(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return statusFailed
 	}
 	defer server.Close()
-	writef(stdout, snippet, server.URL)
+	if _, err := fmt.Fprintf(stdout, snippet, server.URL); err != nil {
+		writef(stderr, "spillway emulate: the file for Spillway cannot be written: %s\n", err)
+		return statusFailed
+	}
 	<-ctx.Done()
 	return statusOK
 }

@@ -19,7 +19,9 @@
 //
 // It passes streams on event by event, and errors are Google's. When a client disconnects, its call
 // to Google ends. There is no password: everyone who can reach the address can spend the pool's
-// quota. By default only this machine can reach it; see --listen. SIGTERM lets calls under way end
+// quota. By default only this machine can reach it; see --listen. Web pages in a browser may not call
+// it, and requests under a name that is not the sidecar's are refused; see [serve] in package config.
+// It serves the paths of the Gemini API alone, over HTTP/1.1 and HTTP/2 without TLS. SIGTERM lets calls under way end
 // (--drain), SIGHUP reloads the file. To try it without keys:
 //
 //	spillway emulate > spillway.toml &
@@ -71,6 +73,7 @@ var commands = []command{
 	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 	{"status", "show the state of a running sidecar", statusHelp, status},
 	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
+	{"version", "print the version of this program", versionHelp, printVersion},
 }
 
 const usageHead = `Spillway routes calls to Gemini over keys, projects and locations.
@@ -90,8 +93,19 @@ func usage() string {
 	return b.String()
 }
 
-// run does what args say and returns the exit status.
+// run does what args say and returns the exit status. A command whose output is lost has failed,
+// but for serve, whose purpose is another.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	out, problems := &output{w: stdout}, &output{w: stderr}
+	status := dispatch(ctx, args, out, problems)
+	if status == statusOK && out.err != nil && args[0] != "serve" {
+		writef(problems, "spillway: the output cannot be written: %s\n", out.err)
+		return statusFailed
+	}
+	return status
+}
+
+func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		printText(stderr, usage())
 		return statusUsage
@@ -99,11 +113,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		return help(args[1:], stdout, stderr)
+	case "-v", "-version", "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
 	if c := find(args[0]); c != nil {
 		return c.run(ctx, args[1:], stdout, stderr)
 	}
-	writef(stderr, "spillway: unknown command %q\n\n%s", args[0], usage())
+	writef(stderr, "spillway: unknown command %q%s\n\n%s", args[0], meant(args[0]), usage())
 	return statusUsage
 }
 
@@ -115,7 +131,7 @@ func help(args []string, stdout, stderr io.Writer) int {
 	}
 	c := find(args[0])
 	if c == nil || len(args) > 1 {
-		writef(stderr, "spillway: no help for %q\n\n%s", strings.Join(args, " "), usage())
+		writef(stderr, "spillway: no help for %q%s\n\n%s", strings.Join(args, " "), meant(args[0]), usage())
 		return statusUsage
 	}
 	printText(stdout, c.help)
@@ -129,6 +145,35 @@ func find(name string) *command {
 		}
 	}
 	return nil
+}
+
+// meant returns which command a misspelled one most likely is, as the end of a sentence.
+func meant(name string) string {
+	for i := range commands {
+		if c := commands[i].name; misspells(strings.ToLower(name), c) {
+			return "; did you mean " + c + "?"
+		}
+	}
+	return ""
+}
+
+// misspells reports whether text is word with a letter too many, too few, wrong, or swapped with
+// its neighbor, or with two of these mistakes if the word is long.
+func misspells(text, word string) bool {
+	return within(text, word, 1) || len(word) > len("serve") && within(text, word, 2)
+}
+
+// within reports whether so many mistakes turn word into text.
+func within(text, word string, mistakes int) bool {
+	for len(text) > 0 && len(word) > 0 && text[0] == word[0] {
+		text, word = text[1:], word[1:]
+	}
+	if text == "" || word == "" || mistakes == 0 {
+		return len(text)+len(word) <= mistakes
+	}
+	swapped := len(text) > 1 && len(word) > 1 && text[0] == word[1] && text[1] == word[0]
+	return swapped && within(text[2:], word[2:], mistakes-1) ||
+		within(text[1:], word, mistakes-1) || within(text, word[1:], mistakes-1) || within(text[1:], word[1:], mistakes-1)
 }
 
 // parse reads a command's flags, which may stand before and after its other arguments, and returns

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -60,7 +61,7 @@ func startService(t *testing.T, r *router.Router, drain time.Duration) *service 
 	ctx, stop := context.WithCancel(t.Context())
 	l, ended := newMemory(), make(chan error, 1)
 	log := slog.New(slog.DiscardHandler)
-	go func() { ended <- serveUntil(ctx, l, newSidecar(r, log), drain, log) }()
+	go func() { ended <- serveUntil(ctx, l, newSidecar(r, defaultListen, testServe, log), drain, log) }()
 	transport := &http.Transport{DialContext: l.dial}
 	t.Cleanup(func() {
 		stop()
@@ -77,3 +78,6 @@ func (s *service) post(ctx context.Context, path string) (*http.Response, error)
 	req.Header.Set("X-Goog-Api-Key", "the-clients-own")
 	return s.client.Do(req)
 }
+
+// testServe names the sidecar of the tests.
+var testServe = config.Serve{Hosts: []string{"sidecar", "example.com", "llm.example"}}

@@ -5,23 +5,31 @@ import (
 	"os"
 
 	"github.com/spillway-go/spillway/config"
-	"github.com/spillway-go/spillway/router"
 )
+
+// reload puts another configuration in force, or none of it.
+func (s *sidecar) reload(cfg *config.Config) error {
+	if err := s.router.Reload(cfg.Pool, cfg.Router); err != nil {
+		return err
+	}
+	s.configure(cfg.Serve)
+	warn(s.log, cfg)
+	return nil
+}
 
 // reloadOn reloads the file for every signal, until the channel is closed. A file with mistakes
 // changes nothing.
-func reloadOn(signals <-chan os.Signal, file string, r *router.Router, log *slog.Logger) {
+func (s *sidecar) reloadOn(signals <-chan os.Signal, file string) {
 	for range signals {
 		cfg, err := config.Load(file)
 		if err == nil {
-			err = r.Reload(cfg.Pool, cfg.Router)
+			err = s.reload(cfg)
 		}
 		if err != nil {
-			log.Error("file not reloaded; the old configuration stays in force",
+			s.log.Error("file not reloaded; the old configuration stays in force",
 				slog.Any("error", err))
 			continue
 		}
-		warn(log, cfg)
-		log.Info("file reloaded", slog.String("file", file))
+		s.log.Info("file reloaded", slog.String("file", file))
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -51,13 +53,35 @@ func TestReloadTakesAGoodFileAndLeavesABadOne(t *testing.T) {
 		signals := make(chan os.Signal, 1)
 		signals <- syscall.SIGHUP
 		close(signals)
-		reloadOn(signals, path, r, log)
+		newSidecar(r, defaultListen, cfg.Serve, log).reloadOn(signals, path)
 		var names []string
 		for _, p := range r.Stat().Projects {
 			names = append(names, p.Name)
 		}
 		if got := strings.Join(names, " "); got != tt.want || !strings.Contains(said.String(), tt.wantSaid) {
 			t.Errorf("after %s the projects are %q, want %q; it said %s", tt.name, got, tt.want, &said)
+		}
+	}
+}
+
+func TestReloadTakesWhoMayCallToo(t *testing.T) {
+	t.Setenv("MAIN_KEY", "main-key")
+	t.Setenv("SPARE_KEY", "spare-key")
+	path := filepath.Join(t.TempDir(), "spillway.toml")
+	s := newSidecar(newRouter(t, newGoogle(geminitest.Latency{})), defaultListen, config.Serve{Hosts: []string{"old.example"}}, slog.New(slog.DiscardHandler))
+	if err := os.WriteFile(path, []byte("[serve]\nhosts = [\"new.example\"]\norigins = [\"https://app.example\"]\n"+twoProjects), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	signals := make(chan os.Signal, 1)
+	signals <- syscall.SIGHUP
+	close(signals)
+	s.reloadOn(signals, path)
+	for host, want := range map[string]int{"old.example": http.StatusForbidden, "new.example": http.StatusOK} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+healthPath, nil)
+		req.Header.Set("Origin", "https://app.example")
+		w := httptest.NewRecorder()
+		if s.ServeHTTP(w, req); w.Code != want {
+			t.Errorf("after the reload %s gets %d, want %d", host, w.Code, want)
 		}
 	}
 }

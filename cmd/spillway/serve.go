@@ -51,7 +51,17 @@ Flags:
             calls are refused. A second signal ends the program at once.
 
 It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows.
+which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served.
+
+Only the paths of the Gemini API are served, and only under this sidecar's own
+names: localhost, the address that it listens on, and the names in [serve] hosts.
+Web pages may call it if [serve] origins names them:
+
+  [serve]
+  origins = ["https://app.example.com"]
+  hosts   = ["spillway.internal", "*.svc.cluster.local"]
+
+A client that accepts nothing of its response for a minute loses it.
 
 Exit status: 1 if the file is wrong, the address cannot be used, or calls were
 cut off at the end.
@@ -65,6 +75,12 @@ const (
 	// idleTimeout is how long an unused connection is kept. It is longer than the timeout of
 	// clients, so that they close first.
 	idleTimeout = 3 * time.Minute
+	// maxStreams is how many calls an HTTP/2 client may have under way on one connection. The
+	// pool's limits bound calls; the connection need not.
+	maxStreams = 1000
+	// pingAfter is how long an HTTP/2 connection may be silent before the client is asked whether
+	// it is there.
+	pingAfter = time.Minute
 )
 
 // errBrokenOff means that calls were cut off at the end.
@@ -91,7 +107,18 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case *drain < 0:
 		return misused("serve", stderr, "--drain is negative")
 	}
-	cfg, err := config.Load(rest[0])
+	return serveFile(ctx, rest[0], *listen, *drain, stdout, stderr)
+}
+
+// serveFile serves what a file describes. A SIGHUP while it starts is heeded after.
+func serveFile(
+	ctx context.Context, file, listen string, drain time.Duration, stdout, stderr io.Writer,
+) int {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer close(hangups)
+	defer signal.Stop(hangups)
+	cfg, err := config.Load(file)
 	if err != nil {
 		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed
@@ -100,15 +127,12 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	warn(log, cfg)
 	r, err := router.New(cfg.Pool, cfg.Router, router.WithLogger(log))
 	if err == nil {
-		hangups := make(chan os.Signal, 1)
-		signal.Notify(hangups, syscall.SIGHUP)
-		defer close(hangups)
-		defer signal.Stop(hangups)
-		go reloadOn(hangups, rest[0], r, log)
+		s := newSidecar(r, listen, cfg.Serve, log)
+		go s.reloadOn(hangups, file)
 		watching, stop := context.WithCancel(ctx)
 		defer stop()
-		go watch(watching, cfg, r, log)
-		err = errors.Join(listenAndServe(ctx, r, *listen, *drain, stdout, log), r.Close())
+		go s.watch(watching, cfg)
+		err = errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close())
 	}
 	if err != nil {
 		writef(stderr, "spillway serve: %s\n", err)
@@ -124,21 +148,19 @@ func warn(log *slog.Logger, cfg *config.Config) {
 	}
 }
 
-// listenAndServe serves a router at an address until ctx ends.
-func listenAndServe(
-	ctx context.Context, r *router.Router, address string, drain time.Duration, stdout io.Writer, log *slog.Logger,
-) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+// listenAndServe serves until ctx ends.
+func (s *sidecar) listenAndServe(ctx context.Context, drain time.Duration, stdout io.Writer) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		return err
 	}
 	if at, ok := listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		log.Warn("everyone who can reach this address can spend the pool's quota",
+		s.log.Warn("everyone who can reach this address can spend the pool's quota",
 			slog.String("address", at.String()))
 	}
-	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", r.Backend(),
+	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", s.router.Backend(),
 		listener.Addr())
-	return serveUntil(ctx, listener, newSidecar(r, log), drain, log)
+	return serveUntil(ctx, listener, s, drain, s.log)
 }
 
 // serveUntil serves on l until ctx ends. Then it accepts no more calls, and waits up to drain for
@@ -146,12 +168,16 @@ func listenAndServe(
 func serveUntil(
 	ctx context.Context, l net.Listener, h http.Handler, drain time.Duration, log *slog.Logger,
 ) error {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, Protocols: &protocols,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- server.Serve(halfClosing{l}) }()
 	select {
 	case err := <-failed:
 		return err

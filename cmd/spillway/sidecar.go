@@ -2,14 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"log"
 	"log/slog"
 	"net/http"
-	"net/http/httputil"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -19,45 +23,79 @@ const (
 	statusPath = "/spillway/status"
 )
 
-// versioned matches what every path of Google's has: a version, followed by something. The SDK
-// sends Interactions of Vertex AI with escaped slashes.
-var versioned = regexp.MustCompile(`/v[0-9]+(?:(?:alpha|beta)[0-9]*)?(?:/|%2F).`)
+// sidecar serves the Gemini API through a router.
+type sidecar struct {
+	router   *router.Router
+	listen   string // the address that it serves on, as it was written
+	access   atomic.Pointer[access]
+	log      *slog.Logger
+	proxyLog *log.Logger
+	buffers  buffers
+}
 
-// newSidecar returns a handler that serves the Gemini API through a router.
-func newSidecar(r *router.Router, log *slog.Logger) http.Handler {
-	// ReverseProxy removes the headers of one connection and ties the call to the client's
-	// connection. It sends every piece of a stream on at once, and breaks the client's connection
-	// when a response breaks off.
-	proxy := &httputil.ReverseProxy{
-		Transport: r,
-		// The router sets host, path and credentials.
-		Rewrite:        func(p *httputil.ProxyRequest) { p.Out.URL.Scheme = scheme(p.In) },
-		ModifyResponse: rewriteUploadURLs,
-		ErrorHandler:   badGateway,
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		BufferPool:     &buffers{},
+func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Logger) *sidecar {
+	s := &sidecar{router: r, listen: listen, log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	s.configure(cfg)
+	return s
+}
+
+// configure sets what [serve] says, for the requests that follow.
+func (s *sidecar) configure(cfg config.Serve) { s.access.Store(newAccess(s.listen, cfg)) }
+
+// ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a
+// GET.
+func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w)}
+	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	defer func() { c.end(recover()) }()
+	if !slices.Contains(methods, req.Method) {
+		c.Header().Set("Allow", strings.Join(methods, ", "))
+		refuse(c, http.StatusMethodNotAllowed, "UNIMPLEMENTED", fmt.Sprintf("the Gemini API has no method %.20q", req.Method))
+		return
 	}
-	gate := http.NewCrossOriginProtection() // a web page in a browser must not spend the quota
-	gate.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "PERMISSION_DENIED",
-			"web pages of other origins may not call the sidecar")
-	}))
-	// A ServeMux redirects paths that it finds unclean, which turns a POST into a GET.
-	return gate.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		switch reads := req.Method == http.MethodGet || req.Method == http.MethodHead; {
-		case reads && req.URL.Path == healthPath:
-			writeJSON(w, http.StatusOK, health{"serving", string(r.Backend())})
-		case reads && req.URL.Path == statusPath:
-			writeJSON(w, http.StatusOK, snapshotOf(r))
-		case req.Header.Get("Upgrade") != "":
-			refuse(w, http.StatusNotImplemented, "UNIMPLEMENTED",
-				"Live sessions are WebSockets, which the sidecar does not serve")
-		case !versioned.MatchString(req.URL.EscapedPath()):
-			refuse(w, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Gemini API; its paths begin with a version, such as /v1beta/models")
-		default:
-			proxy.ServeHTTP(w, req)
+	access := s.access.Load()
+	if !access.named(req) {
+		refuse(c, http.StatusForbidden, "PERMISSION_DENIED",
+			fmt.Sprintf("%.100q is no name of this sidecar's; where it is, write it into hosts in [serve]", req.Host))
+		return
+	}
+	page, ok := access.page(req)
+	if !ok {
+		refuse(c, http.StatusForbidden, "PERMISSION_DENIED",
+			"web pages of other origins may not call the sidecar, unless origins in [serve] names them")
+		return
+	}
+	c.page, c.options = page, req.Method == http.MethodOptions
+	switch reads := req.Method == http.MethodGet || req.Method == http.MethodHead; {
+	case c.options:
+		options(c, req, page)
+	case reads && req.URL.Path == healthPath:
+		writeJSON(c, http.StatusOK, health{"serving", string(s.router.Backend())})
+	case reads && req.URL.Path == statusPath:
+		writeJSON(c, http.StatusOK, snapshotOf(s.router))
+	case upgradesTo(req.Header, "websocket"):
+		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
+			"Live sessions are WebSockets, which the sidecar does not serve")
+	case climbs(req.URL.EscapedPath()):
+		refuse(c, http.StatusBadRequest, "INVALID_ARGUMENT", "the path has segments that lead out of it")
+	case !served(req.Method, req.URL):
+		refuse(c, http.StatusNotFound, "NOT_FOUND", foreign(req.URL, s.router.Backend()))
+	default:
+		c.forward(req)
+	}
+}
+
+// upgradesTo reports whether a client asks for another protocol on its connection. Offers that it
+// makes beside its request, such as h2c, need no answer.
+func upgradesTo(h http.Header, protocol string) bool {
+	for _, v := range h["Upgrade"] {
+		for offer := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(offer), protocol) {
+				return true
+			}
 		}
-	}))
+	}
+	return false
 }
 
 // health is the body of /healthz.
@@ -75,31 +113,40 @@ func scheme(req *http.Request) string {
 	return "http"
 }
 
+// uploadURLs are the headers with the address for the chunks of an upload, in Google's spelling.
+var uploadURLs = []string{"X-Goog-Upload-URL", "X-Goog-Upload-Control-URL"}
+
 // rewriteUploadURLs makes the address that Google gives for the chunks of an upload the sidecar's
 // own. Google would refuse chunks with the client's credential instead of the upload owner's.
 func rewriteUploadURLs(resp *http.Response) error {
-	for _, name := range []string{"X-Goog-Upload-Url", "X-Goog-Upload-Control-Url"} {
-		address, err := url.Parse(resp.Header.Get(name))
-		if err != nil || address.Host == "" {
+	for name, values := range resp.Header {
+		if !slices.ContainsFunc(uploadURLs, func(one string) bool { return strings.EqualFold(one, name) }) {
 			continue
 		}
-		address.Scheme, address.User, address.Host = resp.Request.URL.Scheme, nil, resp.Request.Host
-		resp.Header.Set(name, address.String())
+		own := slices.Clone(values)
+		for i, value := range values {
+			address, err := url.Parse(value)
+			if err != nil || address.Host == "" {
+				continue
+			}
+			address.Scheme, address.User, address.Host = resp.Request.URL.Scheme, nil, resp.Request.Host
+			own[i] = address.String()
+		}
+		resp.Header[name] = own
 	}
 	return nil
 }
 
-// statusClientGone is the status that nginx and Google use when the client of a call has
-// disconnected. No client reads it.
-const statusClientGone = 499
-
-// badGateway writes the response to a call that no endpoint responded to.
-func badGateway(w http.ResponseWriter, req *http.Request, err error) {
-	if req.Context().Err() != nil {
-		refuse(w, statusClientGone, "CANCELLED", "the client has disconnected")
-		return
+// spell writes the names of headers as Google does where net/http would not: Python's SDK looks for
+// them so.
+func spell(h http.Header) {
+	for _, name := range uploadURLs {
+		canonical := http.CanonicalHeaderKey(name)
+		if values, ok := h[canonical]; ok {
+			delete(h, canonical)
+			h[name] = values
+		}
 	}
-	refuse(w, http.StatusBadGateway, "UNAVAILABLE", err.Error())
 }
 
 // refuse writes an error in Google's shape, which every client understands.
@@ -109,7 +156,10 @@ func refuse(w http.ResponseWriter, code int, status, message string) {
 		Message string `json:"message"`
 		Status  string `json:"status"`
 	}
-	writeJSON(w, code, map[string]problem{"error": {code, "spillway: " + message, status}})
+	if !strings.HasPrefix(message, "Spillway") {
+		message = "spillway: " + message
+	}
+	writeJSON(w, code, map[string]problem{"error": {code, message, status}})
 }
 
 // writeJSON writes v as JSON.

@@ -54,6 +54,7 @@ func newRouter(t *testing.T, google http.RoundTripper) *router.Router {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Router.IdleTimeout = time.Hour // an emulator may be slow
 	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(google))
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +188,7 @@ func TestSidecarCutsSlowHeadersButNotSlowBodies(t *testing.T) {
 		r := newRouter(t, newGoogle(geminitest.Latency{}))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- serveUntil(ctx, l, newSidecar(r, log), time.Second, log) }()
+		go func() { ended <- serveUntil(ctx, l, newSidecar(r, defaultListen, testServe, log), time.Second, log) }()
 
 		slow, _ := l.dial(ctx, "", "")
 		began := time.Now()
@@ -220,7 +221,7 @@ func TestSidecarCutsSlowHeadersButNotSlowBodies(t *testing.T) {
 // respond serves one request without a server.
 func respond(t *testing.T, google http.RoundTripper, method, target string, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
-	h := newSidecar(newRouter(t, google), slog.New(slog.DiscardHandler))
+	h := newSidecar(newRouter(t, google), defaultListen, testServe, slog.New(slog.DiscardHandler))
 	req := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(hello))
 	maps.Copy(req.Header, header)
 	w := httptest.NewRecorder()
@@ -233,7 +234,7 @@ func TestSidecarPassesGooglesErrorsOnAsTheyAre(t *testing.T) {
 		"a wrong request":   geminitest.InvalidArgument("contents is not specified"),
 		"a missing model":   geminitest.ModelMissing("gemini-2.5-flash", "generateContent"),
 		"a server's fault":  geminitest.Internal(),
-		"a page, not JSON":  {Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<p>404.")},
+		"a page, not JSON":  {Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<title>Error 404 (Not Found)!!1</title>")},
 		"a cancelled call":  geminitest.Cancelled(),
 		"a payload too big": {Status: http.StatusRequestEntityTooLarge, Body: []byte(`{"error":{"code":413}}`)},
 	} {
@@ -354,8 +355,8 @@ func TestUploadsComeBackThroughTheSidecar(t *testing.T) {
 				}
 				return &http.Response{StatusCode: http.StatusOK, Header: h, Body: http.NoBody}, nil
 			}), http.MethodPost, tt.target, http.Header{"X-Forwarded-Proto": {tt.proto}})
-			for _, name := range []string{"X-Goog-Upload-Url", "X-Goog-Upload-Control-Url"} {
-				if got := w.Header().Get(name); got != tt.want {
+			for _, name := range []string{"X-Goog-Upload-URL", "X-Goog-Upload-Control-URL"} { // as Google spells them
+				if got := strings.Join(w.Header()[name], "; "); got != tt.want {
 					t.Errorf("%s is %q, want %q", name, got, tt.want)
 				}
 			}

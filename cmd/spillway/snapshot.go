@@ -1,6 +1,9 @@
 package main
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
@@ -15,28 +18,29 @@ type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
 	Projects  []projectSnapshot  `json:"projects"`
-	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called, in the order of tiers
+	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called or restored, in the order of tiers
 }
 
 type projectSnapshot struct {
 	Name     string            `json:"name"`
 	Backend  string            `json:"backend"`
-	Cooldown *cooldownSnapshot `json:"rest,omitempty"`
+	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 	Keys     []keySnapshot     `json:"keys,omitempty"`
 }
 
 type keySnapshot struct {
 	Key      string            `json:"key"`
-	Cooldown *cooldownSnapshot `json:"rest,omitempty"`
+	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 }
 
 type endpointSnapshot struct {
 	Model    string            `json:"model"`
+	Method   string            `json:"method,omitempty"` // absent: it generates
 	Endpoint string            `json:"endpoint"`
 	Tier     int               `json:"tier"`   // from 1
 	Calls    int               `json:"calls"`  // in flight
 	Tokens   int64             `json:"tokens"` // in flight
-	Cooldown *cooldownSnapshot `json:"rest,omitempty"`
+	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 	Breaker  *breakerSnapshot  `json:"breaker,omitempty"` // unless it is closed
 	Limits   []limitSnapshot   `json:"limits,omitempty"`
 	Order    *orderSnapshot    `json:"order,omitempty"`
@@ -49,7 +53,9 @@ type cooldownSnapshot struct {
 	Until   time.Time `json:"until,omitzero"` // absent: until a probe succeeds
 	Probe   time.Time `json:"probe,omitzero"` // when a call may probe it before Until
 	Quota   string    `json:"quota,omitempty"`
-	Message string    `json:"message,omitempty"`
+	Message string    `json:"message,omitempty"` // Google's own words
+	Remedy  string    `json:"remedy,omitempty"`  // what ends it, where time does not
+	Only    string    `json:"only,omitempty"`    // the calls that it is about, such as "version=v1"
 }
 
 type breakerSnapshot struct {
@@ -85,9 +91,22 @@ func snapshotOf(r *router.Router) snapshot {
 		s.Projects = append(s.Projects, project)
 	}
 	for _, e := range stat.Endpoints {
+		if e.Cooldown.Class == "" {
+			e.Cooldown = e.ProbeDue
+		}
+		only := ""
+		for _, part := range slices.Sorted(maps.Keys(e.Parts)) {
+			if e.Cooldown.Class == "" {
+				e.Cooldown = e.Parts[part]
+				only = onlyFor(part)
+			}
+		}
 		endpoint := endpointSnapshot{
-			Model: e.Model, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(e.Quota), Order: orderOf(e.Order),
+			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
+			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Order: orderOf(e.Order),
+		}
+		if endpoint.Cooldown != nil {
+			endpoint.Cooldown.Only = only
 		}
 		if e.Breaker.State != breaker.StateClosed {
 			endpoint.Breaker = &breakerSnapshot{e.Breaker.State.String(), e.Breaker.Until.UTC()}
@@ -97,30 +116,115 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		s.Endpoints = append(s.Endpoints, endpoint)
 	}
+	return s.visible()
+}
+
+// visible returns the snapshot with its control characters written out. Quotas and messages are
+// Google's own words, and a terminal may show the JSON as it is.
+func (s snapshot) visible() snapshot {
+	show := func(c *cooldownSnapshot) {
+		if c != nil {
+			c.Class, c.Quota, c.Message, c.Remedy = visible(c.Class, ""), visible(c.Quota, ""), visible(c.Message, ""), visible(c.Remedy, "")
+			c.Only = visible(c.Only, "")
+		}
+	}
+	s.Backend = visible(s.Backend, "")
+	for i := range s.Projects {
+		p := &s.Projects[i]
+		p.Name, p.Backend = visible(p.Name, ""), visible(p.Backend, "")
+		show(p.Cooldown)
+		for j := range p.Keys {
+			p.Keys[j].Key = visible(p.Keys[j].Key, "")
+			show(p.Keys[j].Cooldown)
+		}
+	}
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")
+		show(e.Cooldown)
+		if e.Breaker != nil {
+			e.Breaker.State = visible(e.Breaker.State, "")
+		}
+		for j := range e.Limits {
+			e.Limits[j].Name = visible(e.Limits[j].Name, "")
+		}
+	}
 	return s
+}
+
+// onlyFor returns what narrows a subject: "version=v1", "tool=google_search".
+func onlyFor(subject string) string {
+	var only []string
+	for _, part := range strings.Split(subject, ";")[1:] {
+		if strings.HasPrefix(part, "version=") || strings.HasPrefix(part, "tool=") {
+			only = append(only, part)
+		}
+	}
+	return strings.Join(only, ", ")
 }
 
 func cooldownOf(c pool.Cooldown) *cooldownSnapshot {
 	if c.Class == "" {
 		return nil
 	}
-	return &cooldownSnapshot{string(c.Class), c.Since.UTC(), c.Until.UTC(), c.Probe.UTC(), c.Quota, c.Message}
+	return &cooldownSnapshot{
+		string(c.Class), c.Since.UTC(), c.Until.UTC(), c.Probe.UTC(), c.Quota, c.Message, remedies[c.Class], "",
+	}
 }
 
-func limitsOf(q *quota.Stat) []limitSnapshot {
-	if q == nil {
+// remedies say what an operator can do about a cooldown. Those without one end by themselves.
+var remedies = map[pool.Class]string{
+	pool.ClassDayQuota:             "wait for midnight in California, or raise the quota at https://console.cloud.google.com/iam-admin/quotas",
+	pool.ClassNoQuota:              "ask for the quota at https://console.cloud.google.com/iam-admin/quotas, or enable billing",
+	pool.ClassKeyDead:              "make a new key at https://aistudio.google.com/apikey, put it in the place of this one, and reload the file",
+	pool.ClassProjectMisconfigured: "enable the API or grant the permission that Google names",
+	pool.ClassBilling:              "enable billing, or pay, at https://console.cloud.google.com/billing",
+	pool.ClassProjectNotReady:      "wait while Google sets the project up, or change what Google names",
+	pool.ClassSpendRate:            "spend more slowly, or raise the account's tier at https://aistudio.google.com/usage",
+	pool.ClassEgressBlocked:        "run Spillway where Google serves the API, or use Vertex AI",
+	pool.ClassModelForbidden:       "ask Google for access to the model, or leave it out of the project's models",
+	pool.ClassModelMissing:         "correct the model's name, or leave it out of the project's models or locations",
+}
+
+// limitsOf returns what is used of an endpoint's limits. Google has refused calls for a limit that
+// it named, so all of that is used up, whoever used it.
+func limitsOf(e *pool.EndpointStat) []limitSnapshot {
+	if e.Quota == nil {
 		return nil
+	}
+	usedUp := ""
+	switch {
+	case e.Cooldown.Class == pool.ClassDayQuota:
+		usedUp = "rpd"
+	case e.Cooldown.Class == pool.ClassMinuteQuota && strings.Contains(strings.ToLower(e.Cooldown.Quota), "token"):
+		usedUp = "tpm"
+	case e.Cooldown.Class == pool.ClassMinuteQuota:
+		usedUp = "rpm"
 	}
 	var limits []limitSnapshot
 	for _, l := range []struct {
 		name string
 		quota.Dimension
-	}{{"rpm", q.Requests}, {"tpm", q.Tokens}, {"rpd", q.Day}, {"concurrency", q.Concurrency}} {
+		learned int64
+	}{
+		{"rpm", e.Quota.Requests, e.Learned.RPM}, {"tpm", e.Quota.Tokens, e.Learned.TPM},
+		{"rpd", e.Quota.Day, e.Learned.RPD}, {"concurrency", e.Quota.Concurrency, 0},
+	} {
+		if l.name == usedUp && l.learned == l.Limit {
+			l.Used, l.Resets = max(l.Used, l.Limit), later(l.Resets, e.Cooldown.Until)
+		}
 		if l.Limit > 0 {
 			limits = append(limits, limitSnapshot{l.name, l.Used, l.Limit, l.Resets.UTC()})
 		}
 	}
 	return limits
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func orderOf(l *quota.LedgerStat) *orderSnapshot {

@@ -15,9 +15,10 @@ import (
 const statusHelp = `Usage: spillway status [URL]
 
 Status shows the state of a running "spillway serve": projects and their keys (as
-short hashes), and the endpoints of every model called so far, in the order of
-their tiers, with calls in flight, cooldowns, limits and orders. The default URL
-is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
+short hashes), and the endpoints of every model called so far or restored, in the
+order of their tiers, with calls in flight, cooldowns, limits and orders. Below a
+cooldown stand Google's own words and, unless time ends it, what to do. The
+default URL is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
 Exit status: 1 if no sidecar responds there.
 `
@@ -48,7 +49,7 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		writef(stderr, "spillway status: %s\n", err)
 		return statusFailed
 	}
-	s.print(stdout, address)
+	s.visible().print(stdout, address)
 	return statusOK
 }
 
@@ -80,12 +81,15 @@ func (s snapshot) print(out io.Writer, address string) {
 		s.Backend, instant(s.At))
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "PROJECT\tBACK END\tKEY\tSTATE\n")
+	told := map[cooldownSnapshot]bool{}
 	for _, p := range s.Projects {
 		if len(p.Keys) == 0 || p.Cooldown != nil {
-			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown)
+			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown.words(s.At))
+			p.Cooldown.explain(table, "\t\t\t", told)
 		}
 		for _, k := range p.Keys {
-			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown)
+			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown.words(s.At))
+			k.Cooldown.explain(table, "\t\t\t", told)
 		}
 	}
 	_ = table.Flush()
@@ -97,22 +101,29 @@ func (s snapshot) print(out io.Writer, address string) {
 	table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
-		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", e.Model, e.Tier, e.Endpoint, e.Calls,
-			thousands(e.Tokens), strings.Join(e.notes(), ", "))
+		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", strings.TrimSpace(e.Model+" "+e.Method), e.Tier, e.Endpoint, e.Calls,
+			thousands(e.Tokens), strings.Join(e.notes(s.At), ", "))
+		e.Cooldown.explain(table, "\t\t\t\t\t", told)
 	}
 	_ = table.Flush()
 }
 
-// notes returns the state of an endpoint, in words.
-func (e endpointSnapshot) notes() []string {
+// notes returns the state of an endpoint at a moment, in words.
+func (e endpointSnapshot) notes(at time.Time) []string {
 	var notes []string
-	if e.Cooldown != nil || e.Breaker == nil {
-		notes = append(notes, e.Cooldown.String())
+	switch {
+	case e.Cooldown != nil:
+		notes = append(notes, e.Cooldown.words(at))
+	case e.Breaker == nil:
+		notes = append(notes, e.readiness())
 	}
 	if e.Breaker != nil {
-		note := "breaker " + e.Breaker.State
-		if !e.Breaker.Until.IsZero() {
+		note := "breaker " + strings.ReplaceAll(e.Breaker.State, "_", "-")
+		switch {
+		case e.Breaker.Until.After(at):
 			note += " until " + instant(e.Breaker.Until)
+		case !e.Breaker.Until.IsZero():
+			note += ", tried again with the next call"
 		}
 		notes = append(notes, note)
 	}
@@ -129,22 +140,57 @@ func (e endpointSnapshot) notes() []string {
 	return notes
 }
 
-// String returns the cooldown in words; of nil "ready".
-func (c *cooldownSnapshot) String() string {
+// readiness says whether an endpoint that nothing keeps from being asked has room for a call.
+func (e endpointSnapshot) readiness() string {
+	for _, l := range e.Limits {
+		if l.Used >= l.Limit {
+			return "limit reached"
+		}
+	}
+	if o := e.Order; o != nil && o.Used >= o.Capacity {
+		return "order full"
+	}
+	return "ready"
+}
+
+// words says why and until when something is not asked, as it stands at a moment; of nil "ready".
+func (c *cooldownSnapshot) words(at time.Time) string {
 	if c == nil {
 		return "ready"
 	}
 	text := c.Class
-	switch {
-	case !c.Until.IsZero():
+	if c.Only != "" {
+		text += " for " + c.Only
+	}
+	if c.Until.After(at) {
 		text += " until " + instant(c.Until)
-	case !c.Probe.IsZero():
+	}
+	switch {
+	case c.Probe.IsZero() && c.Until.IsZero(), c.Until.After(at) && (c.Probe.IsZero() || !c.Probe.Before(c.Until)):
+	case c.Probe.After(at):
 		text += ", tried again at " + instant(c.Probe)
+	default:
+		text += ", tried again with the next call"
 	}
 	if c.Quota != "" {
 		text += " (" + c.Quota + ")"
 	}
 	return text
+}
+
+// explain adds Google's own words and the remedy below a row of a table whose state is the last
+// column. What an earlier row has told is not told again.
+func (c *cooldownSnapshot) explain(table io.Writer, column string, told map[cooldownSnapshot]bool) {
+	if c == nil || told[*c] {
+		return
+	}
+	told[*c] = true
+	if c.Message != "" {
+		writef(table, "%s  Google says: %s\n", column, c.Message)
+	}
+	if c.Remedy != "" {
+		writef(table, "%s  to do: %s\n", column, c.Remedy)
+	}
 }
 
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/spillway-go/spillway/config"
-	"github.com/spillway-go/spillway/router"
 )
 
 // watch reloads the file when it changes, or a file of keys or credentials that it names, until ctx
 // ends.
-func watch(ctx context.Context, cfg *config.Config, r *router.Router, log *slog.Logger) {
+func (s *sidecar) watch(ctx context.Context, cfg *config.Config) {
 	current := func() *config.Config { return cfg }
 	config.Watch(ctx, current, func(next *config.Config) error {
-		if err := r.Reload(next.Pool, next.Router); err != nil {
+		if err := s.reload(next); err != nil {
 			return err
 		}
 		cfg = next
-		warn(log, cfg)
 		return nil
-	}, log)
+	}, s.log)
 }

@@ -37,7 +37,7 @@ func TestServedFileIsReloadedWhenAKeyThatItNamesChanges(t *testing.T) {
 		defer func() { _ = r.Close() }()
 		var said strings.Builder
 		ctx, stop := context.WithCancel(t.Context())
-		go watch(ctx, cfg, r, slog.New(slog.NewTextHandler(&said, nil)))
+		go newSidecar(r, "127.0.0.1:8484", cfg.Serve, slog.New(slog.NewTextHandler(&said, nil))).watch(ctx, cfg)
 
 		before := r.Stat().Projects[0].Keys[0].Key
 		write("key", "another-key")
