@@ -11,6 +11,7 @@ import (
 
 	"cloud.google.com/go/auth"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -172,7 +173,7 @@ const notShown = "(not shown)"
 // shownPath quotes a path or variable for a message, unless it looks like a credential in the wrong
 // field.
 func shownPath(text string) string {
-	if pool.LooksLikeCredential(text) || !utf8.ValidString(text) || len(text) > 200 {
+	if credential.Looks(text) || !utf8.ValidString(text) || len(text) > 200 {
 		return notShown
 	}
 	return fmt.Sprintf("%q", text)

@@ -44,7 +44,7 @@ func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider
 		return pool.NoCredentials
 	case kind == "env" && rest != "":
 		if _, ok := t.variable(at, key, rest); ok {
-			return pool.TokenFromEnv(rest)
+			return credential.FromEnv(rest)
 		}
 	case kind == "file" && rest != "":
 		return t.credentialsFile(at, key, rest)

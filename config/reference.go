@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -76,7 +77,7 @@ func (t *table) key(at fieldPath, what, text string) (string, bool) {
 
 // variable looks up an environment variable that must be set.
 func (t *table) variable(at fieldPath, what, name string) (string, bool) {
-	if !variableSyntax.MatchString(name) || pool.LooksLikeCredential(name) {
+	if !variableSyntax.MatchString(name) || credential.Looks(name) {
 		t.wrong(at, what+" names no variable after env:",
 			`write "env:NAME" with the name alone, without $`)
 		return "", false

@@ -2,6 +2,7 @@ package config
 
 import (
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 	"github.com/spillway-go/spillway/router"
@@ -103,7 +104,7 @@ func (t *table) aliases() map[string]string {
 	models := make(map[string]string, len(t.values))
 	for alias, v := range t.values {
 		at := t.path.to(alias)
-		if pool.LooksLikeCredential(alias) {
+		if credential.Looks(alias) {
 			t.wrong(at, "an alias looks like a credential", "write a name for the model")
 			continue
 		}

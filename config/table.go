@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/internal/credential"
 )
 
 // table reads one table of the file. Each method reads one key and reports what is wrong with it.
@@ -66,7 +66,7 @@ func (t *table) asText(at fieldPath, what string, v any) (string, bool) {
 		t.mistyped(at, what, v, "a string", `write text in quotes: "…"`)
 		return "", false
 	}
-	if pool.LooksLikeCredential(s) {
+	if credential.Looks(s) {
 		t.wrong(at, what+" holds what looks like a credential",
 			`write keys = ["env:NAME"] for a key; it goes nowhere else`)
 		return "", false

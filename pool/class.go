@@ -116,8 +116,8 @@ const contentionCooldown = 400 * time.Millisecond
 
 const halfDay = 12 * time.Hour
 
-func timed(least, most time.Duration, jitter float64) cooldown.Rule {
-	return cooldown.Rule{Ending: cooldown.Timed, Min: least, Max: most, Jitter: jitter}
+func timed(least, most time.Duration) cooldown.Rule {
+	return cooldown.Rule{Ending: cooldown.Timed, Min: least, Max: most, Jitter: 0.1}
 }
 
 func probed(first time.Duration, remember bool) cooldown.Rule {
@@ -135,12 +135,12 @@ var rules = indexed(map[Class]*rule{
 	ClassServerFault: {scope: scopeBreaker},
 	ClassTransport:   {scope: scopeBreaker},
 
-	ClassMinuteQuota:  {scope: ScopeModel, Rule: timed(time.Second, 65*time.Second, 0.1)},
-	ClassQuotaUnknown: {scope: ScopeModel, Rule: timed(time.Second, 30*time.Minute, 0.1)},
+	ClassMinuteQuota:  {scope: ScopeModel, Rule: timed(time.Second, 65*time.Second)},
+	ClassQuotaUnknown: {scope: ScopeModel, Rule: timed(time.Second, 30*time.Minute)},
 	ClassContention: {scope: ScopeEndpoint, Rule: cooldown.Rule{
 		Ending: cooldown.Timed, Min: contentionCooldown, Max: 65 * time.Second, Jitter: 0.25, Flat: true,
 	}},
-	ClassProvisionedFull: {scope: scopeOrder, Rule: timed(250*time.Millisecond, 30*time.Second, 0.1)},
+	ClassProvisionedFull: {scope: scopeOrder, Rule: timed(250*time.Millisecond, 30*time.Second)},
 	ClassDayQuota: {scope: ScopeModel, Rule: cooldown.Rule{
 		Ending: cooldown.Midnight, Probe: 15 * time.Minute, ProbeMax: halfDay, Probes: 4,
 	}},
@@ -149,8 +149,8 @@ var rules = indexed(map[Class]*rule{
 	ClassModelMissing:         {scope: ScopeVersion, doubted: true, Rule: probed(time.Hour, true)},
 	ClassBilling:              {scope: ScopeProject, Rule: probed(time.Minute, false)},
 	ClassProjectMisconfigured: {scope: ScopeProject, doubted: true, Rule: probed(time.Minute, true)},
-	ClassProjectNotReady:      {scope: ScopeProject, Rule: timed(time.Minute, 10*time.Minute, 0.1)},
-	ClassSpendRate:            {scope: ScopeProject, Rule: timed(30*time.Second, 10*time.Minute, 0.1)},
+	ClassProjectNotReady:      {scope: ScopeProject, Rule: timed(time.Minute, 10*time.Minute)},
+	ClassSpendRate:            {scope: ScopeProject, Rule: timed(30*time.Second, 10*time.Minute)},
 	ClassEgressBlocked:        {scope: ScopeBackend, Rule: probed(time.Minute, true)},
 	ClassKeyDead:              {scope: ScopeKey, Rule: probed(time.Minute, true)},
 })

@@ -25,7 +25,6 @@ type entry struct {
 	order    *order
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
 	outage   *outage                         // of what endpoints share
-	answered atomic.Int64                    // instant of the endpoint's last byte
 	proof    evidence
 	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
 	versions atomic.Pointer[[]*versionProof] // of a model at an endpoint

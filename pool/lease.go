@@ -68,7 +68,7 @@ func (r *lease) accepted() bool { return r.held&heldAccepted != 0 }
 func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	c.use()
 	var p permits
-	ok := true
+	var ok bool
 	if b := c.own.breaker(); b != nil {
 		if p.own, ok = b.Allow(now, n.Deadline); !ok {
 			return Lease{}, false
@@ -293,8 +293,9 @@ func (l Lease) Secrets() []string {
 
 // Authorize puts the leased credential into the header of a request: an API key into
 // x-goog-api-key, an access token into Authorization. It fails if there is no access token; ctx
-// bounds the asking for one.
-func (l Lease) Authorize(ctx context.Context, h http.Header) error {
+// bounds the asking for one. refused is a token that Google has refused for the lease, so that
+// another is to be had; empty if there is none. See [Project.Credentials].
+func (l Lease) Authorize(ctx context.Context, h http.Header, refused string) error {
 	if l.key != nil {
 		h["X-Goog-Api-Key"] = []string{l.key.secret.Reveal()}
 		return nil
@@ -302,7 +303,11 @@ func (l Lease) Authorize(ctx context.Context, h http.Header) error {
 	if l.candidate == nil {
 		return errors.New("pool: the zero Lease has no credential")
 	}
-	token, err := l.candidate.project.tokens.Token(ctx)
+	tokens := l.candidate.project.tokens
+	if d, ok := tokens.(interface{ Drop(token string) }); ok && refused != "" {
+		d.Drop(refused)
+	}
+	token, err := tokens.Token(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"cloud.google.com/go/auth"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -95,7 +96,7 @@ func TestTheZeroLeaseIsEnded(t *testing.T) {
 	if l.AnsweredSince() || l.Endpoint() != nil {
 		t.Error("the zero Lease is of something")
 	}
-	if err := l.Authorize(t.Context(), http.Header{}); err == nil {
+	if err := l.Authorize(t.Context(), http.Header{}, ""); err == nil {
 		t.Error("the zero Lease has a credential")
 	}
 }
@@ -190,34 +191,10 @@ func TestForcePassesAnOpenBreakerAndNothingElse(t *testing.T) {
 	})
 }
 
-func TestAnsweredSinceTellsOfAByteFromTheSameEndpoint(t *testing.T) {
-	inBubble(t, scene(), func(t *testing.T, b *bed) {
-		mine := b.candidate(flash, "v/global/on_demand")
-		other := b.candidate(flash, "w/global/on_demand") // another project, the same servers
-		b.answer(b.start, mine, good)
-		now := b.start.Add(time.Second)
-		l := b.lease(now, mine)
-		if l.AnsweredSince() {
-			t.Error("an answer from before the lease counts")
-		}
-		now = now.Add(time.Second)
-		b.answer(now, other, good)
-		b.answer(now, mine, pool.Outcome{Class: pool.ClassTransport})
-		b.answer(now, mine, cancelled)
-		if l.AnsweredSince() {
-			t.Error("an answer from elsewhere, or none, counts")
-		}
-		b.answer(now, mine, pool.Outcome{Class: pool.ClassServerFault})
-		if !l.AnsweredSince() {
-			t.Error("an answer of the same endpoint, if a bad one, does not count")
-		}
-	})
-}
-
 func TestAuthorizeSendsTheLeasedCredential(t *testing.T) {
 	t.Setenv("POOL_TEST_TOKEN", "ya29.token")
 	fromEnv, empty := keyless("env"), keyless("empty")
-	fromEnv.Credentials, empty.Credentials = pool.TokenFromEnv("POOL_TEST_TOKEN"), pool.TokenFromEnv("POOL_TEST_NO_TOKEN")
+	fromEnv.Credentials, empty.Credentials = credential.FromEnv("POOL_TEST_TOKEN"), credential.FromEnv("POOL_TEST_NO_TOKEN")
 	slow := keyless("slow")
 	slow.Credentials = waiting{}
 	cfg := pool.Config{Projects: []pool.Project{geminiProject("key", "text-of-key"), keyless("none"), fromEnv, empty, slow}}
@@ -235,7 +212,7 @@ func TestAuthorizeSendsTheLeasedCredential(t *testing.T) {
 		{"slow", "", "", context.Canceled},
 	} {
 		h := http.Header{}
-		err := b.lease(b.start, b.candidate(flash, tt.project+"/global/on_demand")).Authorize(ctx, h)
+		err := b.lease(b.start, b.candidate(flash, tt.project+"/global/on_demand")).Authorize(ctx, h, "")
 		if (err != nil) != (tt.err != nil) || errors.Is(tt.err, context.Canceled) && !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v, want %v", tt.project, err, tt.err)
 		}

@@ -19,12 +19,12 @@ const (
 // pick chooses a candidate of the tier that may and can take the call now, as far as can be seen
 // without reserving anything. Nil means that it found none, not that there is none.
 func (t *trial) pick(tier *tier) *candidate {
-	switch {
-	case t.r.Policy == PolicyFirst:
+	switch t.r.Policy {
+	case PolicyFirst:
 		return pickFirst(tier, t.ready)
-	case t.r.Policy == PolicyRoundRobin:
+	case PolicyRoundRobin:
 		return pickNext(tier, t.ready)
-	case t.r.Policy == PolicyRandom:
+	case PolicyRandom:
 		return pickRandom(tier, t.ready)
 	default:
 		load := func(c *candidate) float64 { return c.loadAt(t.now) }

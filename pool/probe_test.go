@@ -46,7 +46,7 @@ func TestADeadKeyRestsAloneWhileItsProjectHasAnother(t *testing.T) {
 func keyOf(t *testing.T, l pool.Lease) string {
 	t.Helper()
 	h := make(map[string][]string)
-	if err := l.Authorize(t.Context(), h); err != nil {
+	if err := l.Authorize(t.Context(), h, ""); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(h["X-Goog-Api-Key"], ",")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -134,7 +135,7 @@ func TestReloadWithOtherCredentialsProbesAtOnce(t *testing.T) {
 				b.refuses(now, b.candidate(flash, c.String()), "after a reload of the same file")
 				cfg := twoProjects()
 				cfg.Projects[0].Keys = []pool.Secret{pool.NewSecret("another-key")}
-				cfg.Projects[1].Credentials = pool.TokenFromEnv("POOL_TEST_OTHER_TOKEN")
+				cfg.Projects[1].Credentials = credential.FromEnv("POOL_TEST_OTHER_TOKEN")
 				b.reload(now, cfg)
 				c = b.candidate(flash, c.String())
 				probe := b.lease(now, c)

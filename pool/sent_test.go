@@ -32,7 +32,7 @@ func authorized(t *testing.T, b *bed, endpoint string) []string {
 	t.Helper()
 	l := b.lease(b.start, b.candidate(flash, endpoint))
 	defer l.Settle(b.start, pool.Outcome{Class: pool.ClassOK})
-	if err := l.Authorize(t.Context(), http.Header{}); err != nil {
+	if err := l.Authorize(t.Context(), http.Header{}, ""); err != nil {
 		t.Fatal(err)
 	}
 	return l.Secrets()

@@ -84,7 +84,6 @@ func (r *lease) accept(now time.Time) {
 	c := r.candidate
 	p := c.plan.pool
 	at := p.instant(now)
-	r.own.answered.Store(at)
 	if r.permits.own == (breaker.Permit{}) {
 		r.permits.own = r.own.fuse(p).Force(now, time.Time{})
 	}
@@ -116,22 +115,6 @@ func (l Lease) Settle(now time.Time, o Outcome) {
 	}
 	r.settle(now, l.candidate.plan.pool.instant(now), &o)
 	r.done(now)
-}
-
-// AnsweredSince reports whether the endpoint has given a byte to anyone since the lease began; false
-// once it has ended.
-func (l Lease) AnsweredSince() bool {
-	if l.record == nil {
-		return false
-	}
-	s := &l.candidate.own.entry.Load().load.leases
-	s.mu.Lock()
-	at := int64(cooldown.Forever)
-	if l.record.generation.Load() == l.generation { // else the record may be another lease's by now
-		at = l.record.at
-	}
-	s.mu.Unlock()
-	return l.candidate.own.entry.Load().answered.Load() > at
 }
 
 func (r *lease) settle(now time.Time, at int64, o *Outcome) {
@@ -184,9 +167,6 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 	default:
 		r.permits.own.Ignore(now)
 		r.permits.servers.Ignore(now)
-	}
-	if o.Class != ClassTransport && o.Class != ClassCancelled && !o.Unsent {
-		r.own.answered.Store(at)
 	}
 }
 

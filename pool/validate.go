@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -22,15 +23,8 @@ var (
 	// Google's locations: "global", the multi-regions "us" and "eu", and regions
 	// ("northamerica-northeast1").
 	locationSyntax = regexp.MustCompile(`^(global|us|eu|[a-z]+-[a-z]+[0-9]{1,2})$`)
-	// API keys ("AIza…", "AQ.…"), access tokens ("ya29.…") and PEM blocks.
-	credentialSyntax = regexp.MustCompile(`AIza[0-9A-Za-z_-]{16}|(^|[^0-9A-Za-z])AQ\.[0-9A-Za-z_-]{16}|ya29\.[0-9A-Za-z_.-]{8}|PRIVATE KEY`)
-	camelHump        = regexp.MustCompile(`([a-z])([A-Z])`)
+	camelHump      = regexp.MustCompile(`([a-z])([A-Z])`)
 )
-
-// LooksLikeCredential reports whether text contains something in the form of a Google API key,
-// access token or private key. It keeps a credential that was written in the wrong field out of
-// messages. It does not recognize every credential.
-func LooksLikeCredential(text string) bool { return credentialSyntax.MatchString(text) }
 
 // Validate returns everything that is wrong with c, as *[FieldError] values joined with
 // [errors.Join], or nil. It reads no files and makes no requests. No error shows a key.
@@ -142,7 +136,7 @@ func (f *faults) name(at string, i int, name string, seen census) {
 		f.add(at+".name", "the project has no name",
 			`write name = "…", which logs and headers will show`)
 		return
-	case LooksLikeCredential(name):
+	case credential.Looks(name):
 		f.add(at+".name", "name looks like a credential, and logs and headers show it",
 			`write a name, and the credential in keys`)
 		return
@@ -188,7 +182,7 @@ func (f *faults) keys(at string, i int, projects []Project, seen census) {
 
 // title returns the name of project i in messages.
 func title(projects []Project, i int) string {
-	if name := projects[i].Name; nameSyntax.MatchString(name) && !LooksLikeCredential(name) {
+	if name := projects[i].Name; nameSyntax.MatchString(name) && !credential.Looks(name) {
 		return "project " + strconv.Quote(name)
 	}
 	return index("project", i)
@@ -219,7 +213,7 @@ func (f *faults) geminiOnly(at string, p *Project) {
 
 // vertexOnly checks what only Vertex AI has, also in a project without a backend.
 func (f *faults) vertexOnly(at string, p *Project) {
-	if p.ProjectID != "" && (!projectIDSyntax.MatchString(p.ProjectID) || LooksLikeCredential(p.ProjectID)) {
+	if p.ProjectID != "" && (!projectIDSyntax.MatchString(p.ProjectID) || credential.Looks(p.ProjectID)) {
 		f.add(at+".project_id", "project_id is not a Google Cloud project id",
 			`write the id as the console shows it, such as "acme-prod"`)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -212,7 +213,7 @@ func TestLooksLikeCredentialKnowsKeysTokensAndNothingElse(t *testing.T) {
 		{"FAQ.about-everything-here", false},
 	}
 	for _, test := range tests {
-		if got := pool.LooksLikeCredential(test.text); got != test.want {
+		if got := credential.Looks(test.text); got != test.want {
 			t.Errorf("LooksLikeCredential(%q) = %v, want %v", test.text, got, test.want)
 		}
 	}

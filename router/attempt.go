@@ -175,7 +175,7 @@ func (a *attempt) request() (*http.Request, error) {
 		u, body = a.translation.Call.URL(target), a.translation.Body
 	}
 	body = a.exchange.signed.body(a.exchange, e.Backend, body)
-	h, err := a.header()
+	h, err := a.header("")
 	if err != nil {
 		return nil, err
 	}
@@ -203,8 +203,9 @@ func (a *attempt) request() (*http.Request, error) {
 	return req, nil
 }
 
-// header returns the header of the request for the leased endpoint, with its credential.
-func (a *attempt) header() (http.Header, error) {
+// header returns the header of the request for the leased endpoint, with its credential. refused is
+// an access token that Google has refused; empty if it has not.
+func (a *attempt) header(refused string) (http.Header, error) {
 	x, e := a.exchange, a.endpoint
 	h := make(http.Header, len(x.in.req.Header)+3)
 	for k, v := range x.in.req.Header {
@@ -215,7 +216,7 @@ func (a *attempt) header() (http.Header, error) {
 	if a.translation != nil {
 		a.translation.Header(h)
 	}
-	if err := a.lease.Authorize(a.ctx, h); err != nil {
+	if err := a.lease.Authorize(a.ctx, h, refused); err != nil {
 		return nil, err
 	}
 	x.in.router.tokens.had(e.Project)

@@ -262,10 +262,9 @@ func (s specimen) checkEnd(t *testing.T, b *bed, c *genai.Client, until time.Tim
 		}
 	case "backoff":
 		most := 2 * time.Second
-		switch s.Want.Class {
-		case pool.ClassSpendRate:
+		if c := s.Want.Class; c == pool.ClassSpendRate {
 			most = 33 * time.Second
-		case pool.ClassProjectNotReady, pool.ClassMinuteQuota:
+		} else if c == pool.ClassProjectNotReady || c == pool.ClassMinuteQuota {
 			most = 66 * time.Second
 		}
 		if in > most {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -202,7 +203,7 @@ func TestWrongCallsOfOneCallerCloseNothingForOthers(t *testing.T) {
 							if differ {
 								k = n
 							}
-							fill := func(text string) string { return strings.ReplaceAll(text, "%d", fmt.Sprint(k)) }
+							fill := func(text string) string { return strings.ReplaceAll(text, "%d", strconv.Itoa(k)) }
 							call(t.Context(), r, w.method, "https://generativelanguage.googleapis.com/"+fill(w.path), fill(w.body))
 						}
 						good()
@@ -321,7 +322,7 @@ func TestQuotaOfALocationRestsInThatLocation(t *testing.T) {
 
 func TestAProjectThatAlwaysFailsLeavesTheOther(t *testing.T) {
 	for _, code := range []int{500, 502, 503, 504} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
 				s := &stage{fault: func(project string, _ *http.Request, _ string) *http.Response {
 					if project == "a" {
@@ -470,7 +471,7 @@ func TestAPreconditionOfTheCallIsReturnedAfterTwoProjects(t *testing.T) {
 
 func TestAPageInPlaceOfGooglesAnswerIsTheWayThere(t *testing.T) {
 	for _, code := range []int{200, 403, 429, 401, 404} {
-		t.Run(fmt.Sprint(code), func(t *testing.T) {
+		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
 				if code == 200 {
 					t.Skip("judged where answers of 200 are read")

@@ -184,9 +184,8 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		if again && !x.fallback.due(time.Now()) {
 			continue
 		}
-		if e := x.in.router.pool.Explain(x.request); x.fallBack(e) || again {
-			continue
-		} else {
+		e := x.in.router.pool.Explain(x.request)
+		if !x.fallBack(e) && !again {
 			return x.giveUp(e)
 		}
 	}

@@ -175,7 +175,7 @@ func (x *exchange) live(connect func(*Live) result) (*Live, error) {
 // newLive makes the configuration for a leased endpoint.
 func (a *attempt) newLive() (*Live, error) {
 	x, e, h := a.exchange, a.endpoint, http.Header{}
-	if err := a.lease.Authorize(a.ctx, h); err != nil {
+	if err := a.lease.Authorize(a.ctx, h, ""); err != nil {
 		return nil, err
 	}
 	a.exit.sending(h)

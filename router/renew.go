@@ -12,8 +12,7 @@ func (a *attempt) renewed(req *http.Request) (*http.Request, error) {
 	if !ok || a.endpoint.Keyed || req.Body != nil && req.GetBody == nil {
 		return nil, nil //nolint:nilnil // nothing is to be repeated
 	}
-	a.lease.DropToken(sent)
-	h, err := a.header()
+	h, err := a.header(sent)
 	if err != nil {
 		return nil, err
 	}

@@ -44,8 +44,13 @@ type Router struct {
 	signatures signatures
 
 	reloading sync.Mutex
-	closing   sync.Once
-	closed    chan struct{}
+	shutdown
+}
+
+// shutdown ends a router, once.
+type shutdown struct {
+	closing sync.Once
+	closed  chan struct{}
 }
 
 // New returns a router over the pool that p describes. Errors are those of [pool.New] and
@@ -61,7 +66,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		closed: make(chan struct{}), signatures: newSignatures(),
+		shutdown: shutdown{closed: make(chan struct{})}, signatures: newSignatures(),
 	}
 	r.tokens.log = o.log
 	r.restore(cfg.State)

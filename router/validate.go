@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -104,7 +105,7 @@ func (f *faults) aliases(models map[string]string) {
 		switch end, ok := resolve(models, alias); {
 		case !ok:
 			f.add(field, "the alias leads back to itself", "write the model's id")
-		case pool.LooksLikeCredential(end):
+		case credential.Looks(end):
 			f.add(field, "the alias stands for another alias", "write the model's id")
 		default:
 			f.add(field, "the alias stands for another alias",

@@ -16,7 +16,7 @@ func (c *Call) NonIdempotent() bool {
 	case "batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning":
 		return true
 	case "interactions.create":
-		return c.background
+		return c.use.background
 	}
 	_, verb, _ := strings.Cut(c.Method, ".")
 	switch verb {

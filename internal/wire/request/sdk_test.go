@@ -193,7 +193,7 @@ func TestSDK(t *testing.T) {
 				}
 				want := tt.want
 				want.Backend, want.Version = rec.target.Backend, version
-				if diff := cmp.Diff(want, rec.calls[0], cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Linked")); diff != "" {
+				if diff := cmp.Diff(want, rec.calls[0], cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns")); diff != "" {
 					t.Errorf("call (-want +got):\n%s", diff)
 				}
 				if want := prefix + strings.ReplaceAll(tt.url, "{scope}", "projects/acme/locations/europe-west4"); rec.urls[0] != want {

@@ -75,12 +75,12 @@ func (f *fault) read(body []byte, nesting int) {
 	text := body[:min(len(body), maxText)]
 	if nesting == 0 {
 		if body[0] == '<' {
-			f.page = clip(strings.ToLower(strings.ToValidUTF8(string(text), "\uFFFD")), maxText)
+			f.page = clip(strings.ToLower(strings.ToValidUTF8(string(text), "\uFFFD")))
 		}
 		if title, ok := htmlTitle(text); ok {
 			text = title
 		}
-		f.message = clip(strings.ToValidUTF8(string(text), "\uFFFD"), maxText)
+		f.message = clip(strings.ToValidUTF8(string(text), "\uFFFD"))
 	}
 	f.readWithin(body, nesting)
 }
@@ -154,7 +154,7 @@ func (f *fault) setMessage(sent []byte, nesting int) {
 	}
 	text := jsonscan.Unquote(sent)
 	if f.message == "" || nesting > 0 {
-		f.message = clip(strings.ToValidUTF8(text, "\uFFFD"), maxText)
+		f.message = clip(strings.ToValidUTF8(text, "\uFFFD"))
 	}
 	if nesting >= maxNesting {
 		return
@@ -222,7 +222,7 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 		}
 	}
 	if is("localizedmessage") && f.message == "" {
-		f.message = clip(strings.ToValidUTF8(jsonscan.Unquote(d.localized), "\uFFFD"), maxText)
+		f.message = clip(strings.ToValidUTF8(jsonscan.Unquote(d.localized), "\uFFFD"))
 	}
 	f.violations = f.violations[:min(len(f.violations), maxViolations)]
 }
@@ -317,8 +317,9 @@ func name(sent []byte) string { return nameOf(jsonscan.Unquote(sent[:min(len(sen
 // nameOf is name for an id that stands in a message.
 func nameOf(text string) string { return plain.Text(text, maxName) }
 
-// clip cuts valid UTF-8 to at most n bytes, between characters.
-func clip(s string, n int) string {
+// clip cuts valid UTF-8 to what rules see, between characters.
+func clip(s string) string {
+	n := maxText
 	if len(s) <= n {
 		return s
 	}
