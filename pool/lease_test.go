@@ -79,9 +79,6 @@ func TestAHandleIsVoidOnceItsRecordIsUsedAgain(t *testing.T) {
 		old.Settle(b.start, pool.Outcome{Class: pool.ClassBilling})
 		now := b.start.Add(time.Second)
 		b.leaseFor(now, c, pool.Need{Unmetered: true}).Settle(now, good)
-		if old.AnsweredSince() {
-			t.Error("an ended lease was answered")
-		}
 		if e := b.endpoint(b.start, c, flash); e.Calls != 1 || e.Quota.Concurrency.Used != 1 || e.Cooldown.Class != "" {
 			t.Errorf("the old handle ended the new lease: %+v", e)
 		}
@@ -93,7 +90,7 @@ func TestTheZeroLeaseIsEnded(t *testing.T) {
 	l.Accept(time.Now())
 	l.Settle(time.Now(), good)
 	l.Release(time.Now())
-	if l.AnsweredSince() || l.Endpoint() != nil {
+	if l.Endpoint() != nil {
 		t.Error("the zero Lease is of something")
 	}
 	if err := l.Authorize(t.Context(), http.Header{}, ""); err == nil {
@@ -270,7 +267,6 @@ func TestNothingIsLeftInFlightWhateverCallsMeet(t *testing.T) {
 				if rand.IntN(3) == 0 {
 					l.Accept(now())
 				}
-				l.AnsweredSince()
 				o := pool.Outcome{Class: pool.ClassOK, Counted: rand.IntN(2) == 0, Usage: quota.Usage{Input: 10, Output: 10}}
 				if class := lives[rand.IntN(len(lives))].class; rand.IntN(10) == 0 && (!class.NeedsOperator() || rand.IntN(10) == 0) {
 					o = pool.Outcome{Class: class, Hint: time.Duration(rand.IntN(30)) * time.Second} // rare, else all would rest for good

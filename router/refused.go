@@ -32,7 +32,7 @@ func (a *attempt) judged(status int, body []byte) result {
 	x := a.exchange
 	body = a.scrub(body)
 	v := verdict.Judge(verdict.Answer{
-		Backend: a.endpoint.Backend, Keyed: a.endpoint.Keyed, Linked: x.payload.call.Linked(), Tools: x.request.Asked.Tools,
+		Backend: a.endpoint.Backend, Keyed: a.endpoint.Keyed, Linked: x.payload.call.Use.Links, Tools: x.request.Asked.Tools,
 		Status: status, Header: a.resp.Header, Body: body, Now: time.Now(),
 	})
 	if v.Foreign {

@@ -51,7 +51,7 @@ func (r *Router) configure(cfg Config) {
 // isClosed reports whether Close was called.
 func (r *Router) isClosed() bool {
 	select {
-	case <-r.closed:
+	case <-r.ending.closed:
 		return true
 	default:
 		return false

@@ -67,7 +67,7 @@ func (r resolver) resolveShared(
 		} else {
 			select {
 			case <-search.done:
-			case <-r.x.in.router.closed:
+			case <-r.x.in.router.ending.closed:
 				return pool.Home{}, nil, ErrClosed
 			case <-r.x.in.ctx.Done():
 				return pool.Home{}, nil, r.x.in.ctx.Err()

@@ -44,7 +44,7 @@ type Router struct {
 	signatures signatures
 
 	reloading sync.Mutex
-	shutdown
+	ending    shutdown
 }
 
 // shutdown ends a router, once.
@@ -66,7 +66,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		shutdown: shutdown{closed: make(chan struct{})}, signatures: newSignatures(),
+		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(),
 	}
 	r.tokens.log = o.log
 	r.restore(cfg.State)
@@ -160,8 +160,8 @@ func (r *Router) Plan(model string) pool.Plan { return r.pool.Plan(r.cfg.Load().
 // of that. It closes idle connections of the default transport, not of one set by [WithTransport].
 // It may be called more than once.
 func (r *Router) Close() (err error) {
-	r.closing.Do(func() {
-		close(r.closed)
+	r.ending.closing.Do(func() {
+		close(r.ending.closed)
 		r.pool.Close()
 		err = r.saver.stop()
 	})

@@ -74,7 +74,7 @@ func (s *saver) run(r *Router) {
 	for closed := false; !closed; {
 		select {
 		case <-tick.C:
-		case <-r.closed:
+		case <-r.ending.closed:
 			closed = true
 		}
 		s.save(r)

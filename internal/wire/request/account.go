@@ -42,7 +42,7 @@ var versions = []string{"v1", "v1beta", "v1alpha", "v1beta1", "v1beta2", "v1beta
 
 // Asked returns which of Google's accounts the call belongs to. method is the HTTP method.
 func (c *Call) Asked(method string) pool.Asked {
-	return pool.Asked{Method: c.account(method), Version: c.askedVersion(), Tools: c.use.tools}
+	return pool.Asked{Method: c.account(method), Version: c.askedVersion(), Tools: c.Use.tools}
 }
 
 // account returns the name of the account that the call's method belongs to; "" is that of
@@ -123,10 +123,10 @@ func (c *Call) tool(name []byte) {
 		tool = other
 	}
 	if tool == "url_context" {
-		c.use.links = true // the addresses are somewhere in the text
+		c.Use.Links = true // the addresses are somewhere in the text
 	}
-	if !slices.Contains(c.use.tools, tool) {
-		c.use.tools = append(c.use.tools, tool)
-		slices.Sort(c.use.tools)
+	if !slices.Contains(c.Use.tools, tool) {
+		c.Use.tools = append(c.Use.tools, tool)
+		slices.Sort(c.Use.tools)
 	}
 }

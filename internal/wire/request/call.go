@@ -46,20 +46,20 @@ type Call struct {
 	// if the call begins a new one.
 	Continuation string
 
-	use     use
+	Use Use
+
 	address address
 }
 
-// use is what a call makes use of.
-type use struct {
-	links      bool     // a file, a bucket or an address
+// Use is what a call makes use of.
+type Use struct {
+	// Links are a file, a bucket or an address. Whether these can be read is the caller's own
+	// matter.
+	Links bool
+
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
 }
-
-// Linked reports whether the call names a file, a bucket or an address. Whether these can be read
-// is the caller's own matter.
-func (c *Call) Linked() bool { return c.use.links }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a
 // call without Method, which passes through. The body is scanned once and not kept.

@@ -63,7 +63,7 @@ func TestParsePaths(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.want.Estimate.Candidates = 1
 			got := parse(t, tt.method, tt.url, tt.body)
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns")); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

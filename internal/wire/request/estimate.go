@@ -163,7 +163,7 @@ func (s *bodyScan) string(value []byte) {
 		s.call.tool(value)
 	}
 	if bytes.HasPrefix(value, []byte("gs://")) {
-		s.call.use.links = true
+		s.call.Use.Links = true
 	}
 	if s.special(value) {
 		return
@@ -234,7 +234,7 @@ func (s *bodyScan) resource(name string) {
 
 // uri notes a file by its address or name.
 func (s *bodyScan) uri(uri string) {
-	s.call.use.links = true
+	s.call.Use.Links = true
 	switch {
 	case isYouTube(uri):
 		s.file = fileVideo
@@ -268,7 +268,7 @@ func (s *bodyScan) scalar(value []byte) {
 			s.call.Estimate.MaxThoughts, s.call.Estimate.NoThoughts = max(s.call.Estimate.MaxThoughts, int64(jsonscan.Count(n))), n == 0
 		}
 	case "background":
-		s.call.use.background = s.call.use.background || s.depth == 1 && string(value) == "true"
+		s.call.Use.background = s.call.Use.background || s.depth == 1 && string(value) == "true"
 	case "stream":
 		if s.depth == 1 && string(value) == "true" {
 			s.call.Stream, s.call.SSE = true, true

@@ -16,7 +16,7 @@ func (c *Call) NonIdempotent() bool {
 	case "batchGenerateContent", "asyncBatchEmbedContent", "predictLongRunning":
 		return true
 	case "interactions.create":
-		return c.use.background
+		return c.Use.background
 	}
 	_, verb, _ := strings.Cut(c.Method, ".")
 	switch verb {
