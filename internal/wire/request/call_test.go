@@ -63,7 +63,7 @@ func TestParsePaths(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.want.Estimate.Candidates = 1
 			got := parse(t, tt.method, tt.url, tt.body)
-			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
+			if diff := cmp.Diff(tt.want, got, cmpopts.IgnoreUnexported(request.Call{}, request.Use{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -101,7 +101,7 @@ func FuzzParse(f *testing.F) {
 		}
 		// What was rebuilt reads the same.
 		again := request.Parse(method, got, body)
-		ignore := []cmp.Option{cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Resource{}, "Project", "Location")}
+		ignore := []cmp.Option{cmpopts.IgnoreUnexported(request.Call{}, request.Use{}), cmpopts.IgnoreFields(request.Resource{}, "Project", "Location")}
 		if c.Version != "" && !cmp.Equal(c, again, ignore...) {
 			t.Errorf("rebuilt as %s (-first +second):\n%s", got, cmp.Diff(c, again, ignore...))
 		}

@@ -193,7 +193,7 @@ func TestSDK(t *testing.T) {
 				}
 				want := tt.want
 				want.Backend, want.Version = rec.target.Backend, version
-				if diff := cmp.Diff(want, rec.calls[0], cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
+				if diff := cmp.Diff(want, rec.calls[0], cmpopts.IgnoreUnexported(request.Call{}, request.Use{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
 					t.Errorf("call (-want +got):\n%s", diff)
 				}
 				if want := prefix + strings.ReplaceAll(tt.url, "{scope}", "projects/acme/locations/europe-west4"); rec.urls[0] != want {
@@ -221,7 +221,7 @@ func TestSDKUpload(t *testing.T) {
 		{Backend: pool.BackendGemini, Version: "v1beta", Method: "files.upload", Resource: "files", Estimate: pool.Estimate{Prompt: pool.Prompt{Text: 1}, Candidates: 1}},
 		{Backend: pool.BackendGemini, Version: "v1beta", Method: "files.upload", Resource: "uploads/abc", Estimate: pool.Estimate{Prompt: pool.Prompt{Text: 1}, Candidates: 1}},
 	}
-	if diff := cmp.Diff(want, rec.calls, cmpopts.IgnoreUnexported(request.Call{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
+	if diff := cmp.Diff(want, rec.calls, cmpopts.IgnoreUnexported(request.Call{}, request.Use{}), cmpopts.IgnoreFields(request.Call{}, "Resources", "Prefix", "Turns", "Use")); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{
