@@ -55,6 +55,8 @@ type trial struct {
 	at    int64 // the instant of now
 	limit time.Time
 
+	fresh bool // only endpoints that have not refused the request will do
+
 	// Of a request that waits:
 	locked bool      // the queue is locked by the caller
 	spread bool      // the request keeps to the slots of drains
@@ -75,10 +77,14 @@ func (t *trial) try() (Lease, finding) {
 	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
-	for _, tier := range plan.tiers {
-		if l, ok := t.lease(tier); ok {
+	if t.fresh = len(t.r.state.refused) > 0; t.fresh {
+		if l, ok := t.leaseFirst(plan); ok {
 			return l, finding{leased: true}
 		}
+		t.fresh = false
+	}
+	if l, ok := t.leaseFirst(plan); ok {
+		return l, finding{leased: true}
 	}
 	s := t.survey(plan.all)
 	if s.forced != nil {
@@ -89,6 +95,16 @@ func (t *trial) try() (Lease, finding) {
 	s.close(plan, t.at, &t.r.state.need)
 	hopeless := s.wake == cooldown.Forever || t.later(s.wake) && t.later(s.earliest)
 	return Lease{}, finding{hopeless: hopeless, ask: t.ask(&s)}
+}
+
+// leaseFirst leases an endpoint of the first tier that has one.
+func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
+	for _, tier := range plan.tiers {
+		if l, ok := t.lease(tier); ok {
+			return l, true
+		}
+	}
+	return Lease{}, false
 }
 
 // tryFreed is try among candidates of which one came free.
@@ -157,7 +173,8 @@ func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 
 // ready reports whether a candidate may and can be asked now.
 func (t *trial) ready(c *candidate) bool {
-	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c)
+	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c) &&
+		!(t.fresh && t.r.refusedBy(c))
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go

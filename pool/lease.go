@@ -66,7 +66,7 @@ func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 			return Lease{}, false
 		}
 	}
-	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+	if b := c.outage(); b != nil {
 		if outage, ok = b.Allow(now, n.Deadline); !ok {
 			permit.Ignore(now)
 			return Lease{}, false
@@ -82,7 +82,7 @@ func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
 	if b := c.breaker(); b != nil {
 		permit = b.Force(now, n.Deadline)
 	}
-	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+	if b := c.outage(); b != nil {
 		outage = b.Force(now, n.Deadline)
 	}
 	return c.admit(now, n, permit, outage)
@@ -153,8 +153,8 @@ func (r *lease) reserve(now time.Time) bool {
 func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
 	r.seq = c.plan.pool.seq.Add(1)
-	gates := c.gates(&r.need, nil)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], &r.need, nil) {
 		probe, ok := e.cool.Admit(at, deadline, r.seq)
 		if !ok {
 			return false
@@ -187,18 +187,16 @@ func (r *lease) undo(now time.Time, at int64) {
 		r.own.pacer.Load().Return(now)
 	}
 	r.held &^= heldOrder | heldQuota | heldPace
-	r.returnProbes(at, nil, false)
+	r.returnProbes(at, false)
 	r.permit.Ignore(now)
 	r.outage.Ignore(now)
 }
 
-// returnProbes gives back the probes that the call was, but for that of one entry.
-func (r *lease) returnProbes(at int64, but *entry, sent bool) {
+// returnProbes gives back the probes that the call was and that nothing has ended yet.
+func (r *lease) returnProbes(at int64, sent bool) {
 	for _, e := range r.probing {
-		if e != but {
-			e.cool.ReturnProbe(at, r.seq, sent)
-			r.candidate.plan.pool.wakesEarlier(e)
-		}
+		e.cool.ReturnProbe(at, r.seq, sent)
+		r.candidate.plan.pool.wakesEarlier(e)
 	}
 }
 

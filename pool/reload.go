@@ -156,7 +156,7 @@ func (p *Pool) renewBreaker(now time.Time, e *entry) {
 	if old == nil {
 		return
 	}
-	e.breaker.Store(p.newBreaker(e))
+	e.breaker.Store(p.newBreaker(e, p.setup.Load().cfg.Breaker))
 	if old.Until(now).After(now) {
 		p.outbox.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
 	}

@@ -107,7 +107,9 @@ func (r *Request) Refused(l Lease) (again bool) {
 		again = again || known.own == x.own && known.key == x.key
 	}
 	at := c.plan.pool.instant(now)
-	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at)) && c.pacerWait(now) <= 0
+	pacer := c.pacer()
+	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at)) && !paced
 	r.state.refused = append(r.state.refused, x)
 	return again
 }
@@ -120,6 +122,12 @@ func (r *Request) spent(c *candidate) bool {
 		}
 	}
 	return false
+}
+
+// refusedBy reports whether the candidate has refused the call.
+func (r *Request) refusedBy(c *candidate) bool {
+	own := c.own.entry.Load()
+	return slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.own == own })
 }
 
 // hasFailed reports whether the candidate failed the call.

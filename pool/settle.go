@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -86,22 +87,23 @@ func (r *lease) accept(now time.Time) {
 	at := p.instant(now)
 	r.own.answered.Store(at)
 	if r.permit == (breaker.Permit{}) {
-		r.permit = p.fuse(r.own).Force(now, time.Time{})
+		r.permit = p.latePermit(now, r.own)
 	}
 	r.permit.Success(now)
 	r.outage.Success(now)
-	c.server.entry.Load().outage.answered(at, r.own)
-	c.host.outage.answered(at, r.own)
+	c.server.entry.Load().outage.answered(at, r.own, c.hash)
+	c.host.outage.answered(at, r.own, c.hash)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
 	}
-	gates := c.gates(&r.need, r.key)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], &r.need, r.key) {
 		e.proof.answered(at)
 		if e.cool.Dirty() {
 			e.succeed(p, now, at, r.seq)
 		}
 	}
+	r.own.versions.of(r.need.asked.Version).answered(at)
 }
 
 // Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
@@ -143,12 +145,12 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 
 	r.charge(now, at, o)
 	if o.Class != ClassOK {
-		accused := r.accused(o, rule)
-		r.returnProbes(at, accused, true)
+		accused := r.accused(at, o, rule)
 		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)
 		}
+		r.returnProbes(at, true) // but for those that start has ended
 		if accused == r.shared {
 			r.shared.learn(c.plan.pool, now, at, o.Stated)
 		}
@@ -168,10 +170,9 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 			r.accept(now)
 		}
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
-		fuse := r.candidate.plan.pool.fuse(r.own)
 		if r.accepted || r.permit == (breaker.Permit{}) {
 			// Its success was counted when it began, or there was no breaker then: this is another result.
-			r.permit = fuse.Force(now, time.Time{})
+			r.permit = r.candidate.plan.pool.latePermit(now, r.own)
 		}
 		r.permit.Failure(now)
 		r.outage.Failure(now)
@@ -190,21 +191,27 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
 	if o.Foreign {
-		if c.host.outage.failed(at, r.own) {
+		out := c.host.outage.failed(at, c, c.sameHost)
+		if out || slices.Contains(r.probing, c.host) {
 			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
 			c.host.start(c.plan.pool, now, at, r.seq, &why)
 		}
 		return
 	}
 	server := c.server.entry.Load()
-	if !server.outage.failed(at, r.own) {
+	if !server.outage.failed(at, c, c.sameServer) {
 		return
 	}
 	if b := c.plan.pool.fuse(server); b.Closed() {
+		server.outage.began.Store(at)
 		permit := b.Force(now, time.Time{})
 		permit.Failure(now)
 	}
 }
+
+// sameServer and sameHost report whether another endpoint shares the servers, or the host.
+func (c *candidate) sameServer(other *candidate) bool { return other.server == c.server }
+func (c *candidate) sameHost(other *candidate) bool   { return other.host == c.host }
 
 // effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's
 // refusal of a call that was for no order is contention. An order is asked for nothing else, so it
@@ -299,9 +306,9 @@ func charged(c Class) bool {
 // start starts the cooldown that the outcome asks for, if there is evidence enough.
 func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *entry) {
 	c := r.candidate
-	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
+	if (rule.doubted || o.Suspected) && Class(accused.cool.Class(at)) != o.Class {
 		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
-		if !accused.proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
+		if !r.proofOf(accused).convicts(at, o.Call, o.words(), !o.Suspected, elsewhere) {
 			return
 		}
 	}
@@ -317,6 +324,15 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *
 		}
 	}
 	accused.start(c.plan.pool, now, at, r.seq, &why)
+}
+
+// proofOf returns the evidence for and against what an outcome is about. That of a version is kept
+// before anything was refused.
+func (r *lease) proofOf(accused *entry) *evidence {
+	if accused.subject.Version != "" {
+		return r.own.versions.of(accused.subject.Version)
+	}
+	return &accused.proof
 }
 
 // maxRemembered bounds an answer of Google's that is kept for callers of a later time.
@@ -335,11 +351,14 @@ func (p *plan) othersAnswer(c *candidate, at int64) bool {
 
 // accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
 // order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
-// own.
-func (r *lease) accused(o *Outcome, rule *rule) *entry {
+// own. An entry of a part that has no room is nil.
+func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 	c := r.candidate
 	scope := rule.scope
-	if o.Scope != ScopeClass && scope != scopeNone && scope != scopeBreaker {
+	switch {
+	case o.Scope == ScopeClass, scope == scopeNone, scope == scopeBreaker:
+	case scope == scopeOrder && o.Scope != ScopeTool && o.Scope != ScopeCall: // its words are about pay-as-you-go
+	default:
 		scope = o.Scope
 	}
 	switch scope {
@@ -353,9 +372,12 @@ func (r *lease) accused(o *Outcome, rule *rule) *entry {
 	case ScopeModel:
 		return r.shared
 	case ScopeTool:
+		if len(o.Tools) == 0 {
+			return r.shared
+		}
 		part := r.shared.subject
 		part.Tool = strings.Join(o.Tools, toolsTogether)
-		return c.plan.model.narrowed(r.shared, part)
+		return c.plan.model.narrowed(at, r.shared, part)
 	case ScopeEndpoint:
 		return r.own
 	case ScopeVersion:
@@ -364,7 +386,7 @@ func (r *lease) accused(o *Outcome, rule *rule) *entry {
 		if part.Version == "" {
 			return r.own
 		}
-		return c.plan.model.narrowed(r.own, part)
+		return c.plan.model.narrowed(at, r.own, part)
 	case scopeOrder:
 		if c.order != nil {
 			return c.order.entry

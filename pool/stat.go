@@ -210,8 +210,8 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 			longest, wake = e, w
 		}
 	}
-	gates := c.gates(n, nil)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], n, nil) {
 		consider(e, e.cool.Wake(at))
 	}
 	if w := c.keys.wake(at); w > wake {
