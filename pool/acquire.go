@@ -55,7 +55,7 @@ type trial struct {
 	at    int64 // the instant of now
 	limit time.Time
 
-	fresh bool // only endpoints that have not refused the request will do
+	fresh bool // only an endpoint that does well will do, and not one whose pace refused the request
 
 	// Of a request that waits:
 	locked bool      // the queue is locked by the caller
@@ -77,7 +77,7 @@ func (t *trial) try() (Lease, finding) {
 	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
-	if t.fresh = len(t.r.state.refused) > 0; t.fresh {
+	if t.fresh = len(t.r.state.failed) > 0 || t.r.pacedBy(nil); t.fresh {
 		if l, ok := t.leaseFirst(plan); ok {
 			return l, finding{leased: true}
 		}
@@ -174,7 +174,7 @@ func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 // ready reports whether a candidate may and can be asked now.
 func (t *trial) ready(c *candidate) bool {
 	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c) &&
-		!(t.fresh && t.r.refusedBy(c))
+		(!t.fresh || c.trusted() && !t.r.pacedBy(c))
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go

@@ -241,6 +241,13 @@ func (c *candidate) ready(now time.Time, at int64, n *need) bool {
 	return b == nil || b.Ready(now)
 }
 
+// trusted reports whether a call that has failed elsewhere does well to go to the endpoint: its last
+// answer was no failure, and no breaker wants a call to probe it.
+func (c *candidate) trusted() bool {
+	own, b := c.own.entry.Load(), c.breaker()
+	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil
+}
+
 // opening says when an endpoint can take a call, as far as is known. Instants in the past mean now.
 type opening struct {
 	cooldown int64 // no cooldown keeps it from then on

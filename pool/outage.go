@@ -59,10 +59,15 @@ func (o *outage) failed(at int64, c *candidate, shares func(*candidate) bool) bo
 	if asked == nil {
 		return false
 	}
-	// Good answers from before the first failure are not among those that were noted.
+	// Good answers from before the first failure are not among those that were noted, and some may
+	// have been asked and take their time.
 	for _, other := range c.plan.all {
 		own := other.own.entry.Load()
-		if own != nil && shares(other) && own.proof.wellSince(at-int64(outageWindow)) {
+		if own == nil || !shares(other) {
+			continue
+		}
+		_, answered := asked[other.hash]
+		if own.proof.wellSince(at-int64(outageWindow)) || !answered && own.load.underWay.Load() > 0 {
 			asked[other.hash] = true
 		}
 	}

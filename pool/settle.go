@@ -86,6 +86,9 @@ func (r *lease) accept(now time.Time) {
 	p := c.plan.pool
 	at := p.instant(now)
 	r.own.answered.Store(at)
+	if r.own.load.failing.Load() {
+		r.own.load.failing.Store(false)
+	}
 	if r.permit == (breaker.Permit{}) {
 		r.permit = p.latePermit(now, r.own)
 	}
@@ -176,6 +179,7 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 		}
 		r.permit.Failure(now)
 		r.outage.Failure(now)
+		r.own.load.failing.Store(true)
 		r.judgeShared(now, at, o)
 	default:
 		r.permit.Ignore(now)
