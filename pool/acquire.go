@@ -55,7 +55,7 @@ type trial struct {
 	at    int64 // the instant of now
 	limit time.Time
 
-	fresh bool // only an endpoint that does well will do, and not one whose pace refused the request
+	fresh bool // only an endpoint that the request trusts will do
 
 	// Of a request that waits:
 	locked bool      // the queue is locked by the caller
@@ -174,7 +174,14 @@ func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 // ready reports whether a candidate may and can be asked now.
 func (t *trial) ready(c *candidate) bool {
 	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c) &&
-		(!t.fresh || c.trusted() && !t.r.pacedBy(c))
+		(!t.fresh || t.trusts(c))
+}
+
+// trusts reports whether a call that has failed elsewhere does well to go to a candidate: its last
+// answer was no failure, no breaker wants a call to probe it, and its pace has not refused the call.
+func (t *trial) trusts(c *candidate) bool {
+	own, b := c.own.entry.Load(), c.breaker()
+	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil && !t.r.pacedBy(c)
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go

@@ -68,8 +68,8 @@ func (p *Pool) fuse(e *entry) *breaker.Breaker {
 
 // latePermit returns the permit of a call that had none when it began: its result counts unless the
 // breaker has opened meanwhile, as that of any other call does.
-func (p *Pool) latePermit(now time.Time, e *entry) breaker.Permit {
-	b := p.fuse(e)
+func (r *lease) latePermit(now time.Time) breaker.Permit {
+	b := r.candidate.plan.pool.fuse(r.own)
 	if !b.Closed() {
 		return breaker.Permit{}
 	}
@@ -239,13 +239,6 @@ func (c *candidate) ready(now time.Time, at int64, n *need) bool {
 	}
 	b := c.outage()
 	return b == nil || b.Ready(now)
-}
-
-// trusted reports whether a call that has failed elsewhere does well to go to the endpoint: its last
-// answer was no failure, and no breaker wants a call to probe it.
-func (c *candidate) trusted() bool {
-	own, b := c.own.entry.Load(), c.breaker()
-	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil
 }
 
 // opening says when an endpoint can take a call, as far as is known. Instants in the past mean now.

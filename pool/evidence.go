@@ -182,3 +182,12 @@ func (vs *versionProofs) of(version string) *evidence {
 		}
 	}
 }
+
+// proofOf returns the evidence for and against what an outcome is about. That of a version is kept
+// before anything was refused.
+func (r *lease) proofOf(accused *entry) *evidence {
+	if accused.subject.Version != "" {
+		return r.own.versions.of(accused.subject.Version)
+	}
+	return &accused.proof
+}

@@ -247,7 +247,7 @@ func TestWhatIsAnsweredWellAtItsRhythmNeverRestsForWrongCalls(t *testing.T) {
 		t.Run(rhythm.name, func(t *testing.T) {
 			for seed := range uint64(amount(16, 200)) {
 				eachDoubt(t, func(t *testing.T, s *suspect) {
-					r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a schedule that can be played again
+					r := rand.New(rand.NewPCG(seed, 1)) // a schedule that can be played again
 					well, wrong := rhythm.next(r), rhythms[r.IntN(len(rhythms))].next(r)
 					calls := 1 + r.IntN(20)
 					s.playRhythm(r, well, wrong, calls)

@@ -60,7 +60,7 @@ const (
 func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 	c.use()
 	var permit, outage breaker.Permit
-	ok := true
+	var ok bool
 	if b := c.breaker(); b != nil {
 		if permit, ok = b.Allow(now, n.Deadline); !ok {
 			return Lease{}, false

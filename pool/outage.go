@@ -1,9 +1,12 @@
 package pool
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
 const (
@@ -111,4 +114,27 @@ func mostFailed(asked map[uint64]bool) bool {
 		}
 	}
 	return failed >= outageEndpoints && 2*failed > len(asked)
+}
+
+// judgeShared judges what the endpoint shares with others: the servers of its location and, of an
+// answer that is not Google's, its host.
+func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	if o.Foreign {
+		out := c.host.outage.failed(at, c, func(other *candidate) bool { return other.host == c.host })
+		if out || slices.Contains(r.probing, c.host) {
+			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
+			c.host.start(c.plan.pool, now, at, r.seq, &why)
+		}
+		return
+	}
+	server := c.server.entry.Load()
+	if !server.outage.failed(at, c, func(other *candidate) bool { return other.server == c.server }) {
+		return
+	}
+	if b := c.plan.pool.fuse(server); b.Closed() {
+		server.outage.began.Store(at)
+		permit := b.Force(now, time.Time{})
+		permit.Failure(now)
+	}
 }

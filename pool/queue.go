@@ -116,7 +116,8 @@ func (q *queue) busy(r *Request) bool {
 func (r *Request) lineKey(now time.Time) lineKey {
 	key := lineKey{
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
-		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether), traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
+		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
+		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
 		locations: strings.Join(r.Locations, ","),
 	}
 	if r.state.notBy.After(now) || slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.last }) {

@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +89,7 @@ func (r *lease) accept(now time.Time) {
 		r.own.load.failing.Store(false)
 	}
 	if r.permit == (breaker.Permit{}) {
-		r.permit = p.latePermit(now, r.own)
+		r.permit = r.latePermit(now)
 	}
 	r.permit.Success(now)
 	r.outage.Success(now)
@@ -175,7 +174,7 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
 		if r.accepted || r.permit == (breaker.Permit{}) {
 			// Its success was counted when it began, or there was no breaker then: this is another result.
-			r.permit = r.candidate.plan.pool.latePermit(now, r.own)
+			r.permit = r.latePermit(now)
 		}
 		r.permit.Failure(now)
 		r.outage.Failure(now)
@@ -189,33 +188,6 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 		r.own.answered.Store(at)
 	}
 }
-
-// judgeShared judges what the endpoint shares with others: the servers of its location and, of an
-// answer that is not Google's, its host.
-func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
-	c := r.candidate
-	if o.Foreign {
-		out := c.host.outage.failed(at, c, c.sameHost)
-		if out || slices.Contains(r.probing, c.host) {
-			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
-			c.host.start(c.plan.pool, now, at, r.seq, &why)
-		}
-		return
-	}
-	server := c.server.entry.Load()
-	if !server.outage.failed(at, c, c.sameServer) {
-		return
-	}
-	if b := c.plan.pool.fuse(server); b.Closed() {
-		server.outage.began.Store(at)
-		permit := b.Force(now, time.Time{})
-		permit.Failure(now)
-	}
-}
-
-// sameServer and sameHost report whether another endpoint shares the servers, or the host.
-func (c *candidate) sameServer(other *candidate) bool { return other.server == c.server }
-func (c *candidate) sameHost(other *candidate) bool   { return other.host == c.host }
 
 // effectiveClass is the class of an answer in the terms of what the endpoint has. A full order's
 // refusal of a call that was for no order is contention. An order is asked for nothing else, so it
@@ -330,15 +302,6 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *
 	accused.start(c.plan.pool, now, at, r.seq, &why)
 }
 
-// proofOf returns the evidence for and against what an outcome is about. That of a version is kept
-// before anything was refused.
-func (r *lease) proofOf(accused *entry) *evidence {
-	if accused.subject.Version != "" {
-		return r.own.versions.of(accused.subject.Version)
-	}
-	return &accused.proof
-}
-
 // maxRemembered bounds an answer of Google's that is kept for callers of a later time.
 const maxRemembered = 16 << 10
 
@@ -353,19 +316,24 @@ func (p *plan) othersAnswer(c *candidate, at int64) bool {
 	return false
 }
 
+// about returns what an outcome is about.
+func (o *Outcome) about(rule *rule) Scope {
+	switch {
+	case o.Scope == ScopeClass, rule.scope == scopeNone, rule.scope == scopeBreaker:
+		return rule.scope
+	case rule.scope == scopeOrder && o.Scope != ScopeTool && o.Scope != ScopeCall:
+		return rule.scope // the words that it refused in are about pay-as-you-go
+	default:
+		return o.Scope
+	}
+}
+
 // accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
 // order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
 // own. An entry of a part that has no room is nil.
 func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 	c := r.candidate
-	scope := rule.scope
-	switch {
-	case o.Scope == ScopeClass, scope == scopeNone, scope == scopeBreaker:
-	case scope == scopeOrder && o.Scope != ScopeTool && o.Scope != ScopeCall: // its words are about pay-as-you-go
-	default:
-		scope = o.Scope
-	}
-	switch scope {
+	switch o.about(rule) {
 	case ScopeKey:
 		if r.key != nil {
 			return r.key.entry
