@@ -77,7 +77,7 @@ func (t *trial) try() (Lease, finding) {
 	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
-	if t.fresh = len(t.r.state.failed) > 0 || t.r.pacedBy(nil); t.fresh {
+	if t.fresh = t.r.Policy != PolicyFirst && (len(t.r.state.failed) > 0 || t.r.pacedBy(nil)); t.fresh {
 		if l, ok := t.leaseFirst(plan); ok {
 			return l, finding{leased: true}
 		}
