@@ -163,10 +163,7 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	before := c.end.Load()
 	active, same := before > at, c.info.Class == why.Class
 	late := seq <= c.seq // it began before the cooldown did: the same episode
-	strikes, gap := c.strikes, c.gap
-	if !active && strikes > 0 {
-		strikes = c.fadedLocked(at)
-	}
+	strikes, gap := c.fadedLocked(at), c.gap
 	if !same || !active && r.Ending == Midnight { // of another kind, or another day
 		strikes = 0
 	}
@@ -215,7 +212,8 @@ const fadePeriod = int64(10 * time.Minute)
 // cooldown, in which calls were free to be refused and were not, take one away. The caller holds
 // c.mu.
 func (c *Cooldown) fadedLocked(at int64) int {
-	return max(c.strikes-int((at-c.end.Load())/fadePeriod), 0)
+	free := max(at-c.end.Load(), 0)
+	return max(c.strikes-int(free/fadePeriod), 0)
 }
 
 // Hasten makes the next probe of a cooldown due at once: what kept it may have been mended.
