@@ -10,13 +10,9 @@ import (
 // start starts the cooldown that the outcome asks for, if there is evidence enough.
 func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *entry) {
 	c := r.candidate
-	if (rule.doubted || o.Suspected) && !accused.cool.Active(at) {
+	if (rule.doubted || o.Suspected) && Class(accused.cool.Class(at)) != o.Class {
 		elsewhere := func() bool { return c.plan.othersAnswer(c, at) }
-		proof := &accused.proof
-		if accused.subject.Version != "" {
-			proof = r.own.proofFor(accused.subject.Version)
-		}
-		if !proof.convicts(at, o.Call, !o.Suspected, elsewhere) {
+		if !r.proofOf(accused).convicts(at, o.Call, o.words(), !o.Suspected, elsewhere) {
 			return
 		}
 	}
@@ -48,16 +44,24 @@ func (p *plan) othersAnswer(c *candidate, at int64) bool {
 	return false
 }
 
+// about returns what an outcome is about.
+func (o *Outcome) about(rule *rule) Scope {
+	switch {
+	case o.Scope == ScopeClass, rule.scope == scopeNone, rule.scope == scopeBreaker:
+		return rule.scope
+	case rule.scope == scopeOrder && o.Scope != ScopeTool && o.Scope != ScopeCall:
+		return rule.scope // the words that it refused in are about pay-as-you-go
+	default:
+		return o.Scope
+	}
+}
+
 // accused returns the entry of what an outcome is about; nil if it puts nothing on cooldown. An
 // order and pay-as-you-go of one project have separate quotas, so a model's cooldown is the order's
-// own.
-func (r *lease) accused(o *Outcome, rule *rule) *entry {
+// own. An entry of a part that has no room is nil.
+func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 	c := r.candidate
-	scope := rule.scope
-	if o.Scope != ScopeClass && scope != scopeNone && scope != scopeBreaker {
-		scope = o.Scope
-	}
-	switch scope {
+	switch o.about(rule) {
 	case ScopeKey:
 		if r.key != nil {
 			return r.key.entry
@@ -68,9 +72,12 @@ func (r *lease) accused(o *Outcome, rule *rule) *entry {
 	case ScopeModel:
 		return r.shared
 	case ScopeTool:
+		if len(o.Tools) == 0 {
+			return r.shared
+		}
 		part := r.shared.subject
 		part.Tool = strings.Join(o.Tools, toolsTogether)
-		return c.plan.model.narrowed(r.shared, part)
+		return c.plan.model.narrowed(at, r.shared, part)
 	case ScopeEndpoint:
 		return r.own
 	case ScopeVersion:
@@ -79,7 +86,7 @@ func (r *lease) accused(o *Outcome, rule *rule) *entry {
 		if part.Version == "" {
 			return r.own
 		}
-		return c.plan.model.narrowed(r.own, part)
+		return c.plan.model.narrowed(at, r.own, part)
 	case scopeOrder:
 		if c.order != nil {
 			return c.order.entry

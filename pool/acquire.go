@@ -58,6 +58,8 @@ type trial struct {
 	at    int64 // the instant of now
 	limit time.Time
 
+	fresh bool // only an endpoint that the request trusts will do
+
 	// Of a request that waits:
 	locked bool      // the queue is locked by the caller
 	spread bool      // the request keeps to the slots of drains
@@ -78,10 +80,14 @@ func (t *trial) try() (Lease, finding) {
 	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
-	for _, tier := range plan.tiers {
-		if l, ok := t.lease(tier); ok {
+	if t.fresh = t.r.Policy != PolicyFirst && (len(t.r.state.failed) > 0 || t.r.pacedBy(nil)); t.fresh {
+		if l, ok := t.leaseFirst(plan); ok {
 			return l, finding{leased: true}
 		}
+		t.fresh = false
+	}
+	if l, ok := t.leaseFirst(plan); ok {
+		return l, finding{leased: true}
 	}
 	s := t.survey(plan.all)
 	if s.forced != nil && t.r.StandIn {
@@ -95,6 +101,16 @@ func (t *trial) try() (Lease, finding) {
 	s.close(plan, t.at, &t.r.state.need)
 	hopeless := s.wake == cooldown.Forever || t.later(s.wake) && t.later(s.earliest)
 	return Lease{}, finding{hopeless: hopeless, ask: t.ask(&s)}
+}
+
+// leaseFirst leases an endpoint of the first tier that has one.
+func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
+	for _, tier := range plan.tiers {
+		if l, ok := t.lease(tier); ok {
+			return l, true
+		}
+	}
+	return Lease{}, false
 }
 
 // tryFreed is try among candidates of which one came free.
@@ -163,7 +179,15 @@ func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 
 // ready reports whether a candidate may and can be asked now.
 func (t *trial) ready(c *candidate) bool {
-	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c)
+	return c.ready(t.now, t.at, &t.r.state.need) && t.r.wants(c, t.now) && !t.holdsBack(c) &&
+		(!t.fresh || t.trusts(c))
+}
+
+// trusts reports whether a call that has failed elsewhere does well to go to a candidate: its last
+// answer was no failure, no breaker wants a call to probe it, and its pace has not refused the call.
+func (t *trial) trusts(c *candidate) bool {
+	own, b := c.own.entry.Load(), c.own.breaker()
+	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil && !t.r.pacedBy(c)
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -119,4 +120,12 @@ func (b *bed) lines() []map[string]any {
 // keyless returns a Vertex AI project that sends no credential.
 func keyless(name string, locations ...string) pool.Project {
 	return pool.Project{Name: name, Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: locations}
+}
+
+// amount is how much a test plays: little, or all of it with SPILLWAY_LONG=1.
+func amount(little, all int) int {
+	if os.Getenv("SPILLWAY_LONG") == "1" {
+		return all
+	}
+	return little
 }

@@ -53,6 +53,17 @@ func (e *entry) fill(at *endpoint, cfg *Config) {
 	}
 }
 
+// latePermit returns the permit of a call that had none when it began: its result counts unless the
+// breaker has opened meanwhile, as that of any other call does.
+func (r *lease) latePermit(now time.Time) breaker.Permit {
+	b := r.own.fuse(r.candidate.plan.pool)
+	if !b.Closed() {
+		return breaker.Permit{}
+	}
+	permit, _ := b.Allow(now, time.Time{})
+	return permit
+}
+
 // breaker returns the breaker behind the slot, or nil.
 func (s *slot) breaker() *breaker.Breaker {
 	if e := s.entry.Load(); e != nil {
@@ -62,13 +73,13 @@ func (s *slot) breaker() *breaker.Breaker {
 }
 
 // outage returns the breaker of the servers, if it concerns the endpoint; else nil. One endpoint
-// may be well where most are not.
-func (c *candidate) outage(at int64) *breaker.Breaker {
+// may be well where most are not: its own breaker says so.
+func (c *candidate) outage() *breaker.Breaker {
 	b := c.server.breaker()
 	if b == nil || b.Closed() {
 		return nil
 	}
-	if own := c.own.entry.Load(); own != nil && own.proof.wellSince(at-int64(outageWindow)) {
+	if own := c.own.entry.Load(); own != nil && own.proof.wellSince(c.server.entry.Load().outage.began.Load()-int64(outageWindow)) {
 		return nil
 	}
 	return b
@@ -105,51 +116,36 @@ func (c *candidate) pacer() *quota.Pacer {
 	return nil
 }
 
-// gates are what a call passes, each of which may be on cooldown.
-type gates struct {
-	entries [maxGates]*entry
-	n       int
-}
+// maxGates is the number of things that a call passes, but for parts of two of them. There are more
+// of these where a version or a tool was refused.
+const maxGates = 8
 
-// maxGates is the number of things that a call passes: seven, and parts of two of them. Further
-// parts are not looked at: there are as many versions and tools as Google has.
-const maxGates = 16
-
-func (g *gates) add(e *entry) {
-	if e != nil && g.n < maxGates {
-		g.entries[g.n] = e
-		g.n++
-	}
-}
-
-// addParts adds the parts of e that the call asks for.
-func (g *gates) addParts(e *entry, n *need) {
-	for _, part := range e.parts() {
-		if part.subject.concerns(&n.asked) {
-			g.add(part)
-		}
-	}
-}
-
-// list returns the gates.
-func (g *gates) list() []*entry { return g.entries[:g.n] }
-
-// gates returns what a call with a key passes. A nil key is none.
-func (c *candidate) gates(n *need, k *key) (g gates) {
+// gates appends what a call with a key passes, each of which may be on cooldown. A nil key is none.
+func (c *candidate) gates(g []*entry, n *need, k *key) []*entry {
 	own, shared := c.own.entry.Load(), c.shared.entry.Load()
-	g.add(c.backend)
-	g.add(c.host)
-	g.add(c.whole)
-	g.add(own)
-	g.addParts(own, n)
-	if c.order != nil {
-		g.add(c.order.entry)
-	} else {
-		g.add(shared)
-		g.addParts(shared, n)
+	g = append(g, c.backend, c.host, c.whole)
+	if own != nil {
+		g = append(g, own)
 	}
 	if k != nil {
-		g.add(k.entry)
+		g = append(g, k.entry)
+	}
+	g = own.appendParts(g, n)
+	if c.order != nil {
+		return append(g, c.order.entry)
+	}
+	if shared != nil {
+		g = append(g, shared)
+	}
+	return shared.appendParts(g, n)
+}
+
+// appendParts appends the parts of e that the call asks for.
+func (e *entry) appendParts(g []*entry, n *need) []*entry {
+	for _, part := range e.parts() {
+		if part.subject.concerns(&n.asked) {
+			g = append(g, part)
+		}
 	}
 	return g
 }
@@ -217,7 +213,7 @@ func (c *candidate) ready(now time.Time, at int64, n *need) bool {
 	if b := c.own.breaker(); b != nil && !b.Ready(now) {
 		return false
 	}
-	b := c.outage(at)
+	b := c.outage()
 	return b == nil || b.Ready(now)
 }
 
@@ -240,21 +236,18 @@ func (o *opening) onlyBreaker(at int64) bool { return o.cooldown <= at && o.brea
 // for what may change before: a concurrent call may end, and the last endpoint is asked past its
 // breaker.
 func (o *opening) earliest(at int64) int64 {
-	wake := o.wake()
-	if o.onlyBreaker(at) {
-		wake = max(o.cooldown, o.room)
-	}
+	wake := max(o.cooldown, o.room)
 	if o.guessed && wake == o.room {
 		return at
 	}
 	return wake
 }
 
-// ask returns when to look again. The last endpoint is asked past its breaker as soon as there is
-// room.
+// ask returns when to look again. The last endpoint is asked past its breaker as soon as nothing
+// else keeps it.
 func (o *opening) ask(at int64) int64 {
-	if o.onlyBreaker(at) && o.room > at {
-		return o.room
+	if forced := max(o.cooldown, o.room); o.breaker > forced && forced > at {
+		return forced
 	}
 	return o.wake()
 }
@@ -282,7 +275,7 @@ func (e *entry) rampWait(now time.Time) time.Duration {
 // when? Forever means that nothing is known to end what keeps it.
 func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	o := opening{cooldown: c.cooldownWake(at, n), breaker: at, room: at}
-	for _, b := range [...]*breaker.Breaker{c.own.breaker(), c.outage(at)} {
+	for _, b := range [...]*breaker.Breaker{c.own.breaker(), c.outage()} {
 		if b == nil {
 			continue
 		}

@@ -151,7 +151,7 @@ var rules = indexed(map[Class]*rule{
 	ClassProjectMisconfigured: {scope: ScopeProject, doubted: true, Rule: probed(time.Minute, true)},
 	ClassProjectNotReady:      {scope: ScopeProject, Rule: timed(time.Minute, 10*time.Minute)},
 	ClassSpendRate:            {scope: ScopeProject, Rule: timed(30*time.Second, 10*time.Minute)},
-	ClassEgressBlocked:        {scope: ScopeBackend, Rule: probed(time.Minute, true)},
+	ClassEgressBlocked:        {scope: ScopeBackend, doubted: true, Rule: probed(time.Minute, true)},
 	ClassKeyDead:              {scope: ScopeKey, Rule: probed(time.Minute, true)},
 })
 

@@ -26,10 +26,12 @@ type entry struct {
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
 	outage   *outage                         // of what endpoints share
 	proof    evidence
-	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
-	versions atomic.Pointer[[]*versionProof] // of a model at an endpoint
+	versions versionProofs            // of a model at an endpoint
+	narrow   atomic.Pointer[[]*entry] // of the same thing for one version or tool
 
-	told    bool       // of the last cooldown that it started; guarded by telling
+	told      bool       // of the last cooldown that it started; guarded by telling
+	narrowing sync.Mutex // held while narrow changes
+
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
 }
@@ -78,48 +80,37 @@ func (e *entry) grow(p *Pool, now time.Time, at int64) {
 	p.limitsLearned(now, at, e)
 }
 
+// maxParts bounds the parts of one thing that are told apart.
+const maxParts = 32
+
 // narrowed returns the entry of a part of the entry's thing: of one version or one set of tools. It
-// makes it if there is none.
-func (m *model) narrowed(e *entry, s Subject) *entry {
-	part := m.entry(s, none)
-	for {
-		known := e.narrow.Load()
-		var all []*entry
-		if known != nil {
-			all = *known
-		}
-		if slices.Contains(all, part) {
-			return part
-		}
-		all = append(slices.Clone(all), part)
-		if e.narrow.CompareAndSwap(known, &all) {
+// makes it if there is none, in place of parts that nothing is known of; nil if there is no room.
+func (m *model) narrowed(at int64, e *entry, s Subject) *entry {
+	e.narrowing.Lock()
+	defer e.narrowing.Unlock()
+	all := e.parts()
+	for _, part := range all {
+		if part.subject == s {
 			return part
 		}
 	}
-}
-
-// versionProof is what answers of one version of the API say for and against a model at an endpoint.
-type versionProof struct {
-	version string
-	evidence
-}
-
-// proofFor returns what answers of a version of the API say.
-func (e *entry) proofFor(version string) *evidence {
-	for {
-		known := e.versions.Load()
-		if known == nil {
-			e.versions.CompareAndSwap(nil, &[]*versionProof{{version: version}})
-			continue
-		}
-		for _, v := range *known {
-			if v.version == version {
-				return &v.evidence
+	if len(all) >= maxParts {
+		kept := make([]*entry, 0, maxParts)
+		for _, part := range all {
+			if part.cool.Clean(at) || part.cool.Ended(at) > 0 {
+				m.drop(func(x *entry) bool { return x == part })
+				continue
 			}
+			kept = append(kept, part)
 		}
-		more := append(slices.Clone(*known), &versionProof{version: version})
-		e.versions.CompareAndSwap(known, &more)
+		if all = kept; len(all) >= maxParts {
+			return nil
+		}
 	}
+	part := m.entry(s, none)
+	all = append(slices.Clone(all), part)
+	e.narrow.Store(&all)
+	return part
 }
 
 // parts returns the entries of the parts of the entry's thing.

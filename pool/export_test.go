@@ -30,6 +30,21 @@ func (p *Pool) View(now time.Time, name string) *View {
 	return m.plan.Load()
 }
 
+// ViewOf returns the plan for an account of a model's methods.
+func (p *Pool) ViewOf(now time.Time, name, method string) *View {
+	m, ok := p.model(now, modelKey{name, method})
+	if !ok {
+		return &View{pool: p, model: &model{modelKey: modelKey{name, method}}}
+	}
+	return m.plan.Load()
+}
+
+// For returns the need of a call that asks so.
+func (n need) For(a Asked) Need {
+	n.asked = a
+	return n
+}
+
 func (p *plan) All() []*Candidate { return p.all }
 func (p *plan) ModelName() string { return p.model.name }
 func (p *plan) Tiers() [][]*Candidate {
@@ -78,6 +93,35 @@ func (c *candidate) Resting(now time.Time) Cooldown {
 func (c *candidate) Expect(n int64)                       { c.expect(n) }
 func (c *candidate) SameServer(d *candidate) bool         { return c.server == d.server }
 func (c *candidate) Carries(now time.Time) (int, float64) { return c.carries(c.plan.pool.instant(now)) }
+
+// Rests is Resting for a call that asks so.
+func (c *candidate) Rests(now time.Time, a Asked) Cooldown {
+	return newCooldown(c.info(now, c.plan.pool.instant(now), &need{asked: a}))
+}
+
+// ServersOpen returns whether the breaker of the servers keeps anyone from them.
+func (c *candidate) ServersOpen() bool {
+	b := c.server.breaker()
+	return b != nil && !b.Closed()
+}
+
+// Parts returns how many parts of the candidate are told apart.
+func (c *candidate) Parts() int {
+	n := len(c.own.entry.Load().parts())
+	if c.shared != &c.own {
+		n += len(c.shared.entry.Load().parts())
+	}
+	return n
+}
+
+// EntryCount returns how many subjects the pool remembers.
+func (p *Pool) EntryCount() int {
+	n := len(p.memory.all())
+	for _, m := range p.models.all() {
+		n += len(m.all())
+	}
+	return n
+}
 
 func (c *candidate) opening(now time.Time, n Need) (opening, int64) {
 	at := c.plan.pool.instant(now)

@@ -13,12 +13,16 @@ func (e *entry) fuse(p *Pool) *breaker.Breaker {
 		if b := e.breaker.Load(); b != nil {
 			return b
 		}
-		e.breaker.CompareAndSwap(nil, e.newBreaker(p))
+		cfg := p.setup.Load().cfg.Breaker
+		b := e.newBreaker(p, cfg)
+		// Else a reload may have renewed the others already.
+		if e.breaker.CompareAndSwap(nil, b) && p.setup.Load().cfg.Breaker != cfg {
+			e.breaker.CompareAndSwap(b, nil)
+		}
 	}
 }
 
-func (e *entry) newBreaker(p *Pool) *breaker.Breaker {
-	cfg := p.setup.Load().cfg.Breaker
+func (e *entry) newBreaker(p *Pool, cfg breaker.Config) *breaker.Breaker {
 	if e.outage != nil {
 		cfg.Failures = 1
 	}
@@ -31,7 +35,7 @@ func (e *entry) renewBreaker(p *Pool, now time.Time) {
 	if old == nil {
 		return
 	}
-	e.breaker.Store(e.newBreaker(p))
+	e.breaker.Store(e.newBreaker(p, p.setup.Load().cfg.Breaker))
 	if old.Until(now).After(now) {
 		p.outbox.post(Event{At: now, Kind: BreakerClosed, Subject: e.subject})
 	}

@@ -74,7 +74,7 @@ func (c *candidate) lease(now time.Time, n *need) (Lease, bool) {
 			return Lease{}, false
 		}
 	}
-	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+	if b := c.outage(); b != nil {
 		if p.servers, ok = b.Allow(now, n.Deadline); !ok {
 			p.own.Ignore(now)
 			return Lease{}, false
@@ -90,7 +90,7 @@ func (c *candidate) force(now time.Time, n *need) (Lease, bool) {
 	if b := c.own.breaker(); b != nil {
 		p.own = b.Force(now, n.Deadline)
 	}
-	if b := c.outage(c.plan.pool.instant(now)); b != nil {
+	if b := c.outage(); b != nil {
 		p.servers = b.Force(now, n.Deadline)
 	}
 	return c.admit(now, n, p)
@@ -164,8 +164,8 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 // admitAll asks every cooldown for admission and takes the probe of an active one.
 func (r *lease) admitAll(at, deadline int64) bool {
 	c := r.candidate
-	gates := c.gates(&r.need, nil)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], &r.need, nil) {
 		probe, ok := e.cool.Admit(at, deadline, r.seq)
 		if !ok {
 			return false
@@ -202,18 +202,16 @@ func (r *lease) undo(now time.Time, at int64) {
 	}
 	r.returnTest(at)
 	r.held &^= heldOrder | heldQuota | heldPace | heldRamp | heldTest
-	r.returnProbes(at, nil, false)
+	r.returnProbes(at, false)
 	r.permits.own.Ignore(now)
 	r.permits.servers.Ignore(now)
 }
 
-// returnProbes gives back the probes that the call was, but for that of one entry.
-func (r *lease) returnProbes(at int64, but *entry, sent bool) {
+// returnProbes gives back the probes that the call was and that nothing has ended yet.
+func (r *lease) returnProbes(at int64, sent bool) {
 	for _, e := range r.probing {
-		if e != but {
-			e.cool.ReturnProbe(at, r.seq, sent)
-			r.candidate.plan.pool.wakesEarlier(e)
-		}
+		e.cool.ReturnProbe(at, r.seq, sent)
+		r.candidate.plan.pool.wakesEarlier(e)
 	}
 }
 

@@ -53,8 +53,9 @@ type load struct {
 	tokens atomic.Int64 // of the calls under way
 	coming atomic.Int64 // calls that have chosen the endpoint and have no lease yet
 	tally
-	leases leases
-	counts counts
+	leases  leases
+	counts  counts
+	failing atomic.Bool // the last answer was a failure
 }
 
 // record is where a lease is kept. Records are used again, for leases of any endpoint. Each lease

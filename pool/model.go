@@ -42,6 +42,13 @@ func (es *entries) putLocked(e *entry) {
 	es.bySubject[e.subject] = e
 }
 
+// count returns how many entries there are.
+func (es *entries) count() int {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	return len(es.bySubject)
+}
+
 // find returns the entry of a subject, or nil.
 func (es *entries) find(s Subject) *entry {
 	es.mu.Lock()
@@ -165,10 +172,12 @@ func (ms *models) roomLocked(p *Pool, at int64) bool {
 	all := ms.all()
 	slices.SortFunc(all, func(a, b *model) int { return cmp.Compare(a.used.Load(), b.used.Load()) })
 	sizes := make([]int, len(all))
-	ms.bytes = 0
+	accounts := accountsOf(&p.memory)
+	ms.bytes = accounts.bytes
 	for i, m := range all {
 		sizes[i] = m.bytes()
 		ms.bytes += sizes[i]
+		accounts.models[m.method]++
 	}
 	// A quarter at once, or every new model would look through all.
 	for i, m := range all {
@@ -180,13 +189,63 @@ func (ms *models) roomLocked(p *Pool, at int64) bool {
 			for _, e := range m.all() {
 				p.forgotten(p.timeOf(at), at, e)
 			}
-			ms.bytes -= sizes[i]
+			ms.bytes -= sizes[i] + accounts.leave(m.method)
 		}
 	}
+	ms.bytes += accounts.drop(p, at)
 	full := ms.bytes >= ms.bound
 	if full && !ms.told {
 		p.outbox.memoryFull(p.timeOf(at))
 	}
 	ms.told = full
 	return !full
+}
+
+// accounts are what the pool remembers of projects, keys and hosts for accounts of methods. It goes
+// with the last model of the account.
+type accounts struct {
+	memory *entries
+	bytes  int
+	sizes  map[string]int // by method
+	models map[string]int // how many there are
+	left   map[string]bool
+}
+
+func accountsOf(memory *entries) *accounts {
+	a := &accounts{memory: memory, sizes: make(map[string]int), models: make(map[string]int), left: make(map[string]bool)}
+	for _, e := range memory.all() {
+		if method := e.subject.Method; method != "" {
+			a.sizes[method] += e.bytes()
+			a.bytes += e.bytes()
+		}
+	}
+	return a
+}
+
+// leave notes that a model of an account is forgotten, and returns the bytes that go with it.
+func (a *accounts) leave(method string) int {
+	if a.models[method]--; a.models[method] > 0 || method == "" {
+		return 0
+	}
+	a.left[method] = true
+	return a.sizes[method]
+}
+
+// drop forgets the accounts that have no model any more, and returns the bytes of what has to stay.
+func (a *accounts) drop(p *Pool, at int64) (stay int) {
+	if len(a.left) == 0 {
+		return 0
+	}
+	a.memory.drop(func(e *entry) bool {
+		switch {
+		case !a.left[e.subject.Method]:
+			return false
+		case e.clean(p, at, true):
+			return true
+		default:
+			stay += e.bytes()
+			return false
+		}
+	})
+	return stay
 }

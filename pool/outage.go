@@ -1,9 +1,12 @@
 package pool
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
 const (
@@ -22,6 +25,7 @@ const (
 // nothing.
 type outage struct {
 	failedAt atomic.Int64 // instant of the last failure, plus one; zero: none
+	began    atomic.Int64 // instant at which the last outage was seen
 
 	mu      sync.Mutex
 	answers []answer // made at the first failure
@@ -31,28 +35,46 @@ type outage struct {
 // answer is how an endpoint answered once.
 type answer struct {
 	at   int64
-	by   *entry // the endpoint's
+	by   *entry // the endpoint's, for a model
+	hash uint64 // of the endpoint's name
 	well bool
 }
 
 // answered notes that an endpoint answered well. It costs a load where nothing has failed of late.
-func (o *outage) answered(at int64, by *entry) {
+func (o *outage) answered(at int64, by *entry, hash uint64) {
 	failed := o.failedAt.Load()
 	if failed == 0 || at-failed > int64(outageWindow) {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.addLocked(answer{at, by, true})
+	o.addLocked(answer{at, by, hash, true})
 }
 
-// failed notes that an endpoint failed. It reports whether most of those that were asked did.
-func (o *outage) failed(at int64, by *entry) bool {
+// failed notes that a candidate's endpoint failed. It reports whether most of those that were asked
+// did, of all that share what o is about.
+func (o *outage) failed(at int64, c *candidate, shares func(*candidate) bool) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.failedAt.Store(at + 1)
-	o.addLocked(answer{at, by, false})
-	return o.outLocked(at)
+	o.addLocked(answer{at, c.own.entry.Load(), c.hash, false})
+	asked := o.outLocked(at)
+	if asked == nil {
+		return false
+	}
+	// Good answers from before the first failure are not among those that were noted, and some may
+	// have been asked and take their time.
+	for _, other := range c.plan.all {
+		own := other.own.entry.Load()
+		if own == nil || !shares(other) {
+			continue
+		}
+		_, answered := asked[other.hash]
+		if own.proof.wellSince(at-int64(outageWindow)) || !answered && own.load.underWay.Load() > 0 {
+			asked[other.hash] = true
+		}
+	}
+	return mostFailed(asked)
 }
 
 func (o *outage) addLocked(a answer) {
@@ -63,9 +85,10 @@ func (o *outage) addLocked(a answer) {
 	o.next++
 }
 
-// outLocked judges. An endpoint failed if it has answered nothing well. The caller holds o.mu.
-func (o *outage) outLocked(at int64) bool {
-	asked := make(map[*entry]bool, 8) // whether it answered well
+// outLocked returns the endpoints that were asked, by their hash, and whether each has answered
+// anything well; nil if most have. The caller holds o.mu.
+func (o *outage) outLocked(at int64) map[uint64]bool {
+	asked := make(map[uint64]bool, 8)
 	answers := 0
 	for i := range min(o.next, outageMemory) {
 		a := &o.answers[i]
@@ -73,13 +96,45 @@ func (o *outage) outLocked(at int64) bool {
 			continue
 		}
 		answers++
-		asked[a.by] = asked[a.by] || a.well || a.by.proof.wellSince(at-int64(outageWindow))
+		asked[a.hash] = asked[a.hash] || a.well || a.by.proof.wellSince(at-int64(outageWindow))
 	}
+	if answers < outageAnswers || !mostFailed(asked) {
+		return nil
+	}
+	return asked
+}
+
+// mostFailed reports whether more than half of the endpoints have answered nothing well, and at
+// least so many that it is not theirs.
+func mostFailed(asked map[uint64]bool) bool {
 	failed := 0
 	for _, well := range asked {
 		if !well {
 			failed++
 		}
 	}
-	return answers >= outageAnswers && failed >= outageEndpoints && 2*failed > len(asked)
+	return failed >= outageEndpoints && 2*failed > len(asked)
+}
+
+// judgeShared judges what the endpoint shares with others: the servers of its location and, of an
+// answer that is not Google's, its host.
+func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
+	c := r.candidate
+	if o.Foreign {
+		out := c.host.outage.failed(at, c, func(other *candidate) bool { return other.host == c.host })
+		if out || slices.Contains(r.probing, c.host) {
+			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
+			c.host.start(c.plan.pool, now, at, r.seq, &why)
+		}
+		return
+	}
+	server := c.server.entry.Load()
+	if !server.outage.failed(at, c, func(other *candidate) bool { return other.server == c.server }) {
+		return
+	}
+	if b := server.fuse(c.plan.pool); b.Closed() {
+		server.outage.began.Store(at)
+		permit := b.Force(now, time.Time{})
+		permit.Failure(now)
+	}
 }

@@ -88,9 +88,10 @@ func (p *Pool) model(now time.Time, k modelKey) (m *model, ok bool) {
 	}
 	m.used.Store(at)
 	if m.plan.Load() == nil {
+		before := p.memory.count()
 		m.plan.Store(newPlan(p, m, p.setup.Load()))
-		p.models.bytes += m.bytes()
-		for _, c := range m.plan.Load().all { // what the first calls will add
+		p.models.bytes += m.bytes() + entryBytes*(p.memory.count()-before) // of its account
+		for _, c := range m.plan.Load().all {                              // what the first calls will add
 			if c.own.entry.Load() == nil {
 				p.models.bytes += 3*entryBytes + breakerBytes
 			}

@@ -47,7 +47,7 @@ type lineKey struct {
 	home      Home
 	unmetered bool
 	locations string
-	backoff   *Request // set while a call avoids servers that failed it: others need not
+	backoff   *Request // set while a call avoids endpoints that failed or refused it: others need not
 }
 
 // waiter is one call in a line.
@@ -116,11 +116,11 @@ func (q *queue) busy(r *Request) bool {
 func (r *Request) lineKey(now time.Time) lineKey {
 	key := lineKey{
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
-		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version,
-		tools: strings.Join(r.Asked.Tools, toolsTogether), traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
+		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
+		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
 		locations: strings.Join(r.Locations, ","),
 	}
-	if r.state.notBy.After(now) {
+	if r.state.notBy.After(now) || slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.last }) {
 		key.backoff = r
 	}
 	return key

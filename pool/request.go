@@ -79,9 +79,11 @@ func (r *Request) picky() bool { return r.MaxWait < 0 }
 
 // refused is an endpoint that refused a call.
 type refused struct {
-	own  *entry
-	key  *entry
-	last bool // the same call may not go there again: nothing keeps it from there but this
+	own *entry
+	key *entry
+	// The same call may not go there again, or only if it can go nowhere else: nothing keeps it
+	// from there but this.
+	last, paced bool
 }
 
 // Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
@@ -114,7 +116,10 @@ func (r *Request) Refused(l Lease) (again bool) {
 		again = again || known.own == x.own && known.key == x.key
 	}
 	at := c.plan.pool.instant(now)
-	x.last = c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
+	pacer := c.pacer()
+	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
+	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	x.last = free && !x.paced
 	r.state.refused = append(r.state.refused, x)
 	return again
 }
@@ -127,6 +132,14 @@ func (r *Request) spent(c *candidate) bool {
 		}
 	}
 	return false
+}
+
+// pacedBy reports whether the call was refused by the candidate, or by any if it is nil, and may go
+// there again if it can go nowhere else.
+func (r *Request) pacedBy(c *candidate) bool {
+	return slices.ContainsFunc(r.state.refused, func(x refused) bool {
+		return x.paced && (c == nil || x.own == c.own.entry.Load())
+	})
 }
 
 // hasFailed reports whether the candidate failed the call.

@@ -175,7 +175,7 @@ func (r *restorer) part(m *model, s Subject, e *entry) *entry {
 	if s == s.whole() {
 		return e
 	}
-	return m.narrowed(e, s)
+	return m.narrowed(r.at, e, s)
 }
 
 // restore takes over what was saved of one subject.

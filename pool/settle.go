@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
-	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -84,27 +83,30 @@ func (r *lease) accept(now time.Time) {
 	c := r.candidate
 	p := c.plan.pool
 	at := p.instant(now)
+	if r.own.load.failing.Load() {
+		r.own.load.failing.Store(false)
+	}
 	if r.permits.own == (breaker.Permit{}) {
-		r.permits.own = r.own.fuse(p).Force(now, time.Time{})
+		r.permits.own = r.latePermit(now)
 	}
 	r.permits.own.Success(now)
 	r.permits.servers.Success(now)
-	c.server.entry.Load().outage.answered(at, r.own)
-	c.host.outage.answered(at, r.own)
+	c.server.entry.Load().outage.answered(at, r.own, c.hash)
+	c.host.outage.answered(at, r.own, c.hash)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
 	}
-	r.own.proofFor(r.need.asked.Version).answered(at)
 	if r.held&heldTest != 0 {
 		r.shared.passTest(p, now, at, r.seq)
 	}
-	gates := c.gates(&r.need, r.key)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], &r.need, r.key) {
 		e.proof.answered(at)
 		if e.cool.Dirty() {
 			e.succeed(p, now, at, r.seq)
 		}
 	}
+	r.own.versions.of(r.need.asked.Version).answered(at)
 }
 
 // Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
@@ -130,13 +132,13 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 
 	r.charge(now, at, o)
 	if o.Class != ClassOK {
-		accused := r.accused(o, rule)
-		r.returnProbes(at, accused, true)
 		r.failTest(at, o.Class)
+		accused := r.accused(at, o, rule)
 		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)
 		}
+		r.returnProbes(at, true) // but for those that start has ended
 		if accused == r.shared {
 			r.shared.learn(c.plan.pool, now, at, o.Stated)
 		}
@@ -156,38 +158,17 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 			r.accept(now)
 		}
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
-		fuse := r.own.fuse(r.candidate.plan.pool)
 		if r.accepted() || r.permits.own == (breaker.Permit{}) {
 			// Its success was counted when it began, or there was no breaker then: this is another result.
-			r.permits.own = fuse.Force(now, time.Time{})
+			r.permits.own = r.latePermit(now)
 		}
 		r.permits.own.Failure(now)
 		r.permits.servers.Failure(now)
+		r.own.load.failing.Store(true)
 		r.judgeShared(now, at, o)
 	default:
 		r.permits.own.Ignore(now)
 		r.permits.servers.Ignore(now)
-	}
-}
-
-// judgeShared judges what the endpoint shares with others: the servers of its location and, of an
-// answer that is not Google's, its host.
-func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
-	c := r.candidate
-	if o.Foreign {
-		if c.host.outage.failed(at, r.own) {
-			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
-			c.host.start(c.plan.pool, now, at, r.seq, &why)
-		}
-		return
-	}
-	server := c.server.entry.Load()
-	if !server.outage.failed(at, r.own) {
-		return
-	}
-	if b := server.fuse(c.plan.pool); b.Closed() {
-		permit := b.Force(now, time.Time{})
-		permit.Failure(now)
 	}
 }
 

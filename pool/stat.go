@@ -217,8 +217,8 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 			longest, wake = e, w
 		}
 	}
-	gates := c.gates(n, nil)
-	for _, e := range gates.list() {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], n, nil) {
 		consider(e, e.cool.Wake(at))
 	}
 	if w := c.keys.wake(at); w > wake {
@@ -236,8 +236,7 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 
 // probeDue returns the endpoint's cooldown of which one call may be the probe now.
 func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
-	gates := c.gates(&need{}, nil)
-	for _, e := range gates.list() {
+	for _, e := range c.gates(nil, &need{}, nil) {
 		if e.cool.Active(at) {
 			return e.cool.Info(now, at)
 		}

@@ -212,10 +212,8 @@ const fadePeriod = int64(10 * time.Minute)
 // cooldown, in which calls were free to be refused and were not, take one away. The caller holds
 // c.mu.
 func (c *Cooldown) fadedLocked(at int64) int {
-	if c.strikes == 0 || c.end.Load() > at {
-		return c.strikes
-	}
-	return max(c.strikes-int((at-c.end.Load())/fadePeriod), 0)
+	free := max(at-c.end.Load(), 0)
+	return max(c.strikes-int(free/fadePeriod), 0)
 }
 
 // Hasten makes the next probe of a cooldown due at once: what kept it may have been mended.
