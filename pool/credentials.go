@@ -90,6 +90,3 @@ func (metadataServer) Token(ctx context.Context) (*auth.Token, error) {
 	expiry := time.Now().Add(time.Duration(token.Seconds) * time.Second)
 	return &auth.Token{Value: token.Value, Type: token.Type, Expiry: expiry}, nil
 }
-
-// dropper is a provider that can drop the token that it keeps.
-type dropper interface{ Drop(token string) }

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	bare  = pool.Asked{Version: "v1beta"}
+	bare   = pool.Asked{Version: "v1beta"}
 	search = pool.Asked{Version: "v1beta", Tools: []string{"google_search"}}
 	maps   = pool.Asked{Version: "v1beta", Tools: []string{"google_maps"}}
 	both   = pool.Asked{Version: "v1beta", Tools: []string{"google_maps", "google_search"}}
