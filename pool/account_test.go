@@ -165,6 +165,7 @@ func TestTheStateFileKeepsTheCooldownsOfPartsAndHosts(t *testing.T) {
 			{"embedContent", "p1/global/on_demand", beta, pool.Outcome{Class: pool.ClassBilling}},
 			{"files.get", "p2/global/on_demand", beta, pool.Outcome{Class: pool.ClassKeyDead}},
 			{"countTokens", "p1/global/on_demand", beta, pool.Outcome{Class: pool.ClassEgressBlocked}},
+			{"countTokens", "p0/eu/on_demand", beta, pool.Outcome{Class: pool.ClassEgressBlocked}},
 			{"", "p3/global/on_demand", beta, pool.Outcome{Class: pool.ClassDayQuota, Scope: pool.ScopeEndpoint}},
 		} {
 			b.leaseFor(now, b.of(flash, x.method, x.endpoint), small.For(x.asked)).Settle(now, x.Outcome)
@@ -184,7 +185,7 @@ func TestTheStateFileKeepsTheCooldownsOfPartsAndHosts(t *testing.T) {
 			kinds = append(kinds, strings.Join(words, " "))
 		}
 		slices.Sort(kinds)
-		want := []string{"backend method", "host address", "key method", "model", "model method", "model tool", "model version", "project method"}
+		want := []string{"backend method", "host address", "key method", "model", "model method", "model tool", "model version", "project method", "project method"}
 		if diff := cmp.Diff(want, kinds); diff != "" {
 			t.Fatalf("the test tests too little (-want +got):\n%s", diff)
 		}

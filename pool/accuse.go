@@ -1,6 +1,9 @@
 package pool
 
 import (
+	"hash/fnv"
+	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,8 +95,27 @@ func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 			return c.order.entry
 		}
 	case ScopeBackend:
-		return c.backend
+		return r.accusedBackend(at, o)
 	case ScopeClass, ScopeCall, scopeNone, scopeBreaker:
 	}
 	return nil
+}
+
+// accusedBackend returns the entry that a refusal is about which may be all of the back end's: the
+// project alone, as long as no other has been refused alike. Projects may have ways of their own to
+// Google.
+func (r *lease) accusedBackend(at int64, o *Outcome) *entry {
+	c := r.candidate
+	several := slices.ContainsFunc(c.plan.all, func(other *candidate) bool {
+		return other.backend == c.backend && other.project != c.project
+	})
+	if !several || c.backend.cool.Active(at) {
+		return c.backend
+	}
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, c.Project)
+	if c.backend.proof.convicts(at, h.Sum64(), o.words(), false, func() bool { return false }) {
+		return c.backend
+	}
+	return c.whole
 }

@@ -56,8 +56,8 @@ const (
 	// ClassSpendRate means that the account spends faster than it may. The project is on cooldown
 	// for the server's hint, else for 30 s, doubling to 10 min while it repeats.
 	ClassSpendRate Class = "spend_rate"
-	// ClassEgressBlocked means that Google does not serve the place this program runs in. The back
-	// end is on cooldown.
+	// ClassEgressBlocked means that Google does not serve the place this program runs in. The project
+	// is on cooldown and, once another is refused alike, the back end.
 	ClassEgressBlocked Class = "egress_blocked"
 	// ClassModelForbidden means that the project may not use the model. The project's model is
 	// probed once an hour.

@@ -127,8 +127,7 @@ var lives = []life{
 	{
 		class: pool.ClassEgressBlocked, from: "a/global/on_demand",
 		rests: []string{
-			flash + " a/global/on_demand", flash + " c/global/on_demand", flash + "-001 a/global/on_demand",
-			flash + "-001 c/global/on_demand", pro + " a/global/on_demand", pro + " c/global/on_demand",
+			flash + " a/global/on_demand", flash + "-001 a/global/on_demand", pro + " a/global/on_demand", "project a",
 		},
 		gaps: doubling(minute, time.Hour), lasting: true,
 	},

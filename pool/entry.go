@@ -16,18 +16,17 @@ import (
 // remember.
 type entry struct {
 	// What every call looks at stands together.
-	limits *limits                     // of a project's model
-	pacer  atomic.Pointer[quota.Pacer] // of a model at an endpoint whose capacity is hidden
-	ramp   atomic.Pointer[quota.Ramp]  // of the same, if one is configured
-	load   load                        // of a model at an endpoint
-	cool   cooldown.Cooldown
-
-	order    *order
+	limits   *limits                         // of a project's model
+	pacer    atomic.Pointer[quota.Pacer]     // of a model at an endpoint whose capacity is hidden
+	ramp     atomic.Pointer[quota.Ramp]      // of the same, if one is configured
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
+	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
+	versions versionProofs                   // of a model at an endpoint
 	outage   *outage                         // of what endpoints share
+	order    *order
+	cool     cooldown.Cooldown
 	proof    evidence
-	versions versionProofs            // of a model at an endpoint
-	narrow   atomic.Pointer[[]*entry] // of the same thing for one version or tool
+	load     load // of a model at an endpoint
 
 	told      bool       // of the last cooldown that it started; guarded by telling
 	narrowing sync.Mutex // held while narrow changes

@@ -3,7 +3,6 @@ package pool
 import (
 	"hash/fnv"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,34 +149,34 @@ func (o *Outcome) words() uint64 {
 // versionProofs are what good answers and refusals say of a thing, for each version of the API. The
 // zero value knows nothing.
 type versionProofs struct {
-	list atomic.Pointer[[]*versionProof]
+	newest atomic.Pointer[versionProof]
 }
 
 type versionProof struct {
 	evidence
 
 	version string
+	older   *versionProof
+	nth     int
 }
 
 // of returns what is known of a version. Versions beyond the number that there are share the last.
 func (vs *versionProofs) of(version string) *evidence {
 	for {
-		known := vs.list.Load()
-		var all []*versionProof
-		if known != nil {
-			all = *known
-		}
-		for _, v := range all {
+		newest := vs.newest.Load()
+		for v := newest; v != nil; v = v.older {
 			if v.version == version {
 				return &v.evidence
 			}
 		}
-		if len(all) >= versions {
-			return &all[versions-1].evidence
+		if newest != nil && newest.nth >= versions {
+			return &newest.evidence
 		}
-		v := &versionProof{version: strings.Clone(version)}
-		more := append(slices.Clone(all), v)
-		if vs.list.CompareAndSwap(known, &more) {
+		v := &versionProof{version: strings.Clone(version), older: newest, nth: 1}
+		if newest != nil {
+			v.nth = newest.nth + 1
+		}
+		if vs.newest.CompareAndSwap(newest, v) {
 			return &v.evidence
 		}
 	}

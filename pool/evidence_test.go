@@ -123,8 +123,7 @@ func TestOneCallThatIsRefusedOverAndOverConvictsOnlyWhereOthersAnswer(t *testing
 					s.refuse(1)
 					s.now = s.now.Add(gap)
 				}
-				// The back end is answered well at b, and so it has to be more than that.
-				want := others && gap == second && s.refusal.Class != pool.ClassEgressBlocked
+				want := others && gap == second
 				if s.rests() != want {
 					t.Errorf("three times, %v apart, others answered: %v: it rests: %v, want %v", gap, others, s.rests(), want)
 				}

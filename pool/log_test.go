@@ -76,7 +76,7 @@ func TestLogSaysWhatRests(t *testing.T) {
 		{pool.ClassModelMissing, "v/eu/on_demand", "model:v/eu/" + flash},
 		{pool.ClassProvisionedFull, "v/global/provisioned", "order:v/global/" + flash},
 		{pool.ClassBilling, "v/eu/on_demand", "project:v"},
-		{pool.ClassEgressBlocked, "v/eu/on_demand", "backend:vertex"},
+		{pool.ClassEgressBlocked, "v/eu/on_demand", "project:v"},
 		{pool.ClassKeyDead, "a/global/on_demand", "key:a/b46ea55b48367d16"},
 	} {
 		t.Run(tt.subject, func(t *testing.T) {
