@@ -93,6 +93,9 @@ func (a *attempt) run(do func() result) (res result) {
 func (a *attempt) do() result {
 	x := a.exchange
 	req, err := a.request()
+	if x.payload.err != nil {
+		return failBody(a)
+	}
 	if err != nil {
 		return a.failAuth(err)
 	}
@@ -110,9 +113,9 @@ func (a *attempt) do() result {
 	case call.Stream && call.Generates:
 		return a.stream()
 	case call.Stream, strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream"):
-		return a.passthrough(nil) // of a kind that only its caller knows
+		return a.passthrough(nil, nil) // of a kind that only its caller knows
 	default:
-		return a.readUnary()
+		return unary{a}.read()
 	}
 }
 
@@ -171,9 +174,9 @@ func (a *attempt) request() (*http.Request, error) {
 	target := request.Target{
 		Backend: e.Backend, Base: e.BaseURL, Project: e.ProjectID, Location: e.Location,
 	}
-	u, body := p.call.URL(target), p.body
+	u := p.call.URL(target)
 	if a.translation != nil {
-		u, body = a.translation.Call.URL(target), a.translation.Body
+		u = a.translation.Call.URL(target)
 	}
 	h, err := a.header()
 	if err != nil {
@@ -183,20 +186,7 @@ func (a *attempt) request() (*http.Request, error) {
 	req.URL, req.Host, req.RequestURI, req.Header = u, u.Host, "", h
 	req.Body, req.GetBody, req.ContentLength = nil, nil, 0
 	req.TransferEncoding, req.Trailer, req.Close = nil, nil, false
-	switch {
-	case p.tail != nil:
-		all := io.MultiReader(bytes.NewReader(p.body), p.tail)
-		req.Body = io.NopCloser(&sending{all, a.patience, in.cfg.FirstByteTimeout})
-		req.ContentLength = in.req.ContentLength
-	case len(body) > 0:
-		if a.exchange.payload.pinned() {
-			body = p.call.RewriteNames(target, body)
-		}
-		a.sent.Reset(body)
-		// net/http knows what this is, and sends it together with the header.
-		req.Body, req.ContentLength = io.NopCloser(&a.sent), int64(len(body))
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	}
+	p.addBody(req, a, target)
 	return req, nil
 }
 

@@ -40,3 +40,8 @@ func (r *Router) Expected(ctx context.Context, model string, e pool.Estimate) (t
 	defer l.Release(time.Now())
 	return inFlight() - before, nil
 }
+
+// BodiesHeld returns how many bytes of bodies the router holds in memory, and in files.
+func (r *Router) BodiesHeld() (memory, files int64) {
+	return r.bodies.used.Load(), r.bodies.files.Load()
+}

@@ -24,6 +24,9 @@ const uploadURL = "X-Goog-Upload-Url"
 // uploads is our name for the collection of uploads that have begun.
 const uploads = "uploads/"
 
+// maxLearned bounds how much of a response is searched for names: more than a page of a list has.
+const maxLearned = 4 << 20
+
 // resolver finds the homes of the resources that a call names.
 type resolver struct{ x *exchange }
 
@@ -74,7 +77,7 @@ func where(h pool.Home) string { return "project " + h.Project + " (" + h.Locati
 // find returns the home of a resource.
 func (r resolver) find(res request.Resource) (pool.Home, *http.Response, error) {
 	p := r.x.in.router.pool
-	switch home, known, missing := p.Owner(time.Now(), res.Name); {
+	switch home, known, missing := r.owner(res); {
 	case known:
 		return home, nil, nil
 	case missing:
@@ -128,7 +131,7 @@ func (x *exchange) learn(e *pool.Endpoint, h http.Header, body []byte) {
 	if made, _, ok := strings.Cut(x.payload.call.Method, "."); ok {
 		collection = made // the resource of the call may be of another collection
 	}
-	for _, name := range request.NamesIn(body, collection) {
+	for _, name := range request.NamesIn(body[:min(len(body), maxLearned)], collection) {
 		p.Own(name, e.Home())
 	}
 }

@@ -36,8 +36,9 @@ type Router struct {
 	log       *slog.Logger
 	trace     *Trace
 	saver     saver
-	lookups   lookups
+	lookups   *lookups
 	scrubbers scrubbers
+	bodies    *bodyMemory
 
 	reloading sync.Mutex
 	closing   sync.Once
@@ -57,7 +58,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		closed: make(chan struct{}),
+		closed: make(chan struct{}), bodies: newBodyMemory(), lookups: newLookups(),
 	}
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))

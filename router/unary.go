@@ -5,9 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
+	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/wire/stream"
@@ -25,35 +24,124 @@ const (
 	maxTranslated = 256 << 20
 )
 
-// errTooLong ends an attempt whose response is too long to be translated.
-var errTooLong = errors.New("router: the answer is too long to be translated")
+var (
+	// errTooLong ends an attempt whose response is too long to be translated.
+	errTooLong = errors.New("router: the answer is too long to be translated")
+	// errNoRoom ends one for whose response there is neither memory nor disk.
+	errNoRoom = errors.New("router: there is no room for the answer, which has to be translated")
+)
 
-// readUnary reads a response to its end before it hands it on, so that one that is cut off can be
-// asked for again.
-func (a *attempt) readUnary() result {
-	x := a.exchange
-	if x.in.req.Method == http.MethodHead {
-		return a.passthrough(nil)
+// unary is the reading of a response that comes whole.
+type unary struct{ a *attempt }
+
+// read reads a response to its end before it hands it on, so that one that is cut off can be
+// asked for again. One for which there is no room is handed on while it is read.
+func (u unary) read() result {
+	a := u.a
+	switch {
+	case a.exchange.in.req.Method == http.MethodHead:
+		return a.passthrough(nil, nil)
+	case a.translation != nil:
+		return u.readTranslated()
+	case a.resp.ContentLength > maxAnswer:
+		return a.passthrough(nil, nil)
 	}
-	most := maxAnswer
-	if a.translation != nil {
-		most = maxTranslated
-	}
-	body, err := readMost(a.upstream, a.resp.ContentLength, most)
+	body, s, read, err := a.exchange.in.router.bodies.read(a.upstream, a.resp.ContentLength, maxAnswer)
 	switch {
 	case err != nil:
 		return a.failTransport(err)
-	case len(body) > most && a.translation != nil:
-		return a.failTransport(errTooLong)
-	case len(body) > most:
-		return a.passthrough(body)
+	case read != whole:
+		return a.passthrough(body, s)
+	}
+	if res := u.conclude(body); !res.served {
+		s.release()
+		return res
+	}
+	setBody(a.resp, body, s)
+	return u.good()
+}
+
+// readTranslated reads a response that has to be translated, which takes all of it.
+func (u unary) readTranslated() (res result) {
+	a, m := u.a, u.a.exchange.in.router.bodies
+	k, err := m.keepAnswer(a.upstream, a.resp.ContentLength)
+	if err != nil {
+		return a.failTransport(err)
+	}
+	defer k.release()
+	translate := func(body []byte) {
+		if res = u.conclude(body); !res.served {
+			return
+		}
+		translated := a.translation.Response(body)
+		if len(translated) <= smallBody {
+			setBody(a.resp, translated, nil)
+			return
+		}
+		to := m.put(translated)
+		defer to.release()
+		if opened, err := to.open(); err == nil {
+			a.resp.Body = opened
+		}
+		a.resp.Header.Del("Content-Length")
+		a.resp.ContentLength = to.size
+	}
+	switch {
+	case k.inFile():
+		err = k.with(a.ctx, translate)
+	case k.size > longBody:
+		err = m.atDesk(a.ctx, func() error { translate(k.body); return nil })
+	default:
+		translate(k.body)
+	}
+	switch {
+	case err != nil:
+		return a.failTransport(err)
+	case res.served:
+		return u.good()
+	default:
+		return res
+	}
+}
+
+// keepAnswer reads a whole response to where there is room.
+func (m *bodyMemory) keepAnswer(upstream io.Reader, size int64) (*kept, error) {
+	body, s, read, err := m.read(upstream, size, maxTranslated)
+	switch {
+	case err != nil:
+		return nil, err
+	case read == whole:
+		return m.keep(body, s), nil
+	}
+	defer s.release()
+	if read == over {
+		return nil, errTooLong
+	}
+	k, read, _, err := m.spool(body, upstream, maxTranslated)
+	switch read {
+	case whole:
+	case noRoom:
+		err = errNoRoom
+	case over:
+		err = errTooLong
+	}
+	if err != nil {
+		k.release()
+	}
+	return k, err
+}
+
+// conclude ends the attempt by what a whole response says.
+func (u unary) conclude(body []byte) result {
+	a, x := u.a, u.a.exchange
+	switch {
 	case a.resp.StatusCode == http.StatusOK && isJSON(a.resp.Header) && cut(body):
 		return a.failTransport(io.ErrUnexpectedEOF)
 	case x.payload.call.Generates && stream.IsError(body):
 		return a.judged(0, body)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
-	usage, continuation := a.understand(body)
+	usage, continuation := u.understand(body)
 	use(&o, usage)
 	a.settle(&o)
 	if continuation != "" {
@@ -62,65 +150,73 @@ func (a *attempt) readUnary() result {
 	if !x.payload.call.Generates {
 		x.learn(a.endpoint, a.resp.Header, body)
 	}
-	if a.translation != nil {
-		body = a.translation.Response(body)
-	}
-	setBody(a.resp, body)
 	a.sign(usage)
-	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
+	return u.good()
 }
 
-// readMost reads a response to its end, or to the byte after most. size is what it says of its
-// length, negative if it does not.
-func readMost(r io.Reader, size int64, most int) ([]byte, error) {
-	room := 4 << 10
-	if size >= 0 && size <= maxAnswer {
-		room = max(int(size), bytes.MinRead) + 1 // the end is found without more room
-	}
-	body := make([]byte, 0, room)
-	for {
-		n, err := r.Read(body[len(body):min(cap(body), most+1)])
-		body = body[:len(body)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return body, nil
-		case err != nil:
-			return nil, err
-		case len(body) > most:
-			return body, nil
-		case len(body) == cap(body):
-			body = slices.Grow(body, len(body))
-		}
-	}
+// good is the result of an attempt whose response has been read.
+func (u unary) good() result {
+	return result{lease: u.a.lease, class: pool.ClassOK, served: true, resp: u.a.resp}
 }
 
 // understand returns what a good response says of its cost, and the name of its continuation.
-func (a *attempt) understand(body []byte) (u stream.Usage, continuation string) {
-	switch x := a.exchange; {
+func (u unary) understand(body []byte) (cost stream.Usage, continuation string) {
+	switch x := u.a.exchange; {
 	case x.payload.call.Generates && x.payload.metered():
 		return stream.Read(body)
 	case x.payload.metered():
 		return stream.ParseUsage(body), ""
 	case x.payload.call.Generates:
-		return u, stream.Continuation(body)
+		return cost, stream.Continuation(body)
 	default:
-		return u, ""
+		return cost, ""
 	}
 }
 
-// setBody puts another body into an answer.
-func setBody(resp *http.Response, body []byte) {
+// setBody puts another body into an answer, with its share of the memory for bodies.
+func setBody(resp *http.Response, body []byte, s *share) {
 	resp.Header.Del("Content-Length")
-	whole := &wholeBody{}
-	whole.Reset(body)
-	resp.Body = whole
+	w := &wholeBody{}
+	w.Reset(body)
+	if w.share = s; s != nil { // callers may forget to close what they have read
+		w.forgotten = runtime.AddCleanup(w, (*share).release, s)
+	}
+	resp.Body = w
 	resp.ContentLength = int64(len(body))
 }
 
 // wholeBody is a response's body that has been read.
-type wholeBody struct{ bytes.Reader }
+type wholeBody struct {
+	bytes.Reader
 
-func (*wholeBody) Close() error { return nil }
+	share     *share
+	forgotten runtime.Cleanup
+}
+
+// Close lets go of the body.
+func (w *wholeBody) Close() error {
+	if w.share != nil {
+		w.Reset(nil)
+		w.share.release()
+	}
+	return nil
+}
+
+// peek returns the whole body, which nobody has read yet. It shares its memory.
+func (w *wholeBody) peek() []byte {
+	b := make(borrowed, 0)
+	_, _ = w.WriteTo(&b)
+	w.Reset(b)
+	return b
+}
+
+// handOver returns the share, which is another's now.
+func (w *wholeBody) handOver() *share {
+	w.forgotten.Stop()
+	s := w.share
+	w.share = nil
+	return s
+}
 
 // use puts what Google counted into an outcome.
 func use(o *pool.Outcome, u stream.Usage) {
@@ -160,11 +256,19 @@ func cut(body []byte) bool {
 	}
 }
 
-// passthrough hands a response on as it comes, after the head that was read already.
-func (a *attempt) passthrough(head []byte) result {
+// passthrough hands a response on as it comes, after the head that was read already and its share of
+// the memory for bodies.
+func (a *attempt) passthrough(head []byte, s *share) result {
 	a.accept(stream.Usage{})
 	a.open = true
-	a.resp.Body = &passthroughBody{attempt: a, head: head}
+	p := &passthroughBody{attempt: a, head: head, share: s}
+	if s != nil {
+		runtime.AddCleanup(p, (*share).release, s)
+	}
+	if isJSON(a.resp.Header) && a.resp.StatusCode == http.StatusOK && a.exchange.in.req.Method != http.MethodHead {
+		p.end = new(lastBytes)
+	}
+	a.resp.Body = p
 	return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
 }
 
@@ -182,35 +286,4 @@ func (a *attempt) sign(u stream.Usage) {
 		a.translation.ResponseHeader(a.resp.Header, traffic)
 	}
 	a.exchange.sign(a.resp.Header, a.endpoint, traffic)
-}
-
-// passthroughBody is the body of a response that passes through unread.
-type passthroughBody struct {
-	attempt *attempt
-	head    []byte
-	done    atomic.Bool // the lease is settled
-}
-
-func (p *passthroughBody) Read(b []byte) (int, error) {
-	if len(p.head) > 0 {
-		n := copy(b, p.head)
-		p.head = p.head[n:]
-		return n, nil
-	}
-	n, err := p.attempt.upstream.Read(b)
-	if err != nil && p.done.CompareAndSwap(false, true) {
-		class := pool.ClassOK
-		if !errors.Is(err, io.EOF) {
-			class = p.attempt.transportClass()
-		}
-		p.attempt.settle(&pool.Outcome{Class: class})
-	}
-	return n, err
-}
-
-func (p *passthroughBody) Close() error {
-	if p.done.CompareAndSwap(false, true) {
-		p.attempt.settle(&pool.Outcome{Class: pool.ClassCancelled})
-	}
-	return nil
 }
