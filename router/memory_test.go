@@ -235,6 +235,30 @@ type panics struct{}
 
 func (panics) Read([]byte) (int, error) { panic("a body of somebody else's") }
 
+// A stream may last for minutes after its request was sent: the request is not held so long.
+func TestBodyIsLetGoWhenItIsSent(t *testing.T) {
+	for name, memory := range map[string]int64{"in memory": 64 << 20, "in a file": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			files := inFolder(t)
+			trace := router.WithTrace(&router.Trace{})
+			google := transport(func(req *http.Request) (*http.Response, error) {
+				_, _ = io.Copy(io.Discard, req.Body)
+				_ = req.Body.Close()
+				return answerOf(200, wholeStreams["?alt=sse"], "Content-Type", "text/event-stream"), nil
+			})
+			r := newRouter(t, oneKey("k-a"), router.Config{BodyMemory: memory}, router.WithTransport(google), trace)
+			resp, err := r.RoundTrip(posted(t.Context(), "models/"+flash+":streamGenerateContent?alt=sse", ofLength(8<<20), 8<<20))
+			if err != nil {
+				t.Fatal(err)
+			}
+			nothingIsLeft(t, r, files)
+			if got, err := io.ReadAll(resp.Body); string(got) != wholeStreams["?alt=sse"] || err != nil {
+				t.Errorf("%q, %v", got, err)
+			}
+		})
+	}
+}
+
 // A response for which there is no room passes through, and its cost is known nevertheless.
 func TestAnswerWithoutRoomPassesThrough(t *testing.T) {
 	text := strings.Repeat("x", 500<<10)

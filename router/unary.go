@@ -53,55 +53,66 @@ func (u unary) read() result {
 	case read != whole:
 		return a.passthrough(body, s)
 	}
-	if res := u.conclude(body); !res.served {
+	res := u.conclude(u.examine(body))
+	if !res.served {
 		s.release()
 		return res
 	}
+	if x := a.exchange; !x.payload.call.Generates {
+		x.learn(a.endpoint, a.resp.Header, body)
+	}
 	setBody(a.resp, body, s)
-	return u.good()
+	return res
 }
 
 // readTranslated reads a response that has to be translated, which takes all of it.
-func (u unary) readTranslated() (res result) {
+func (u unary) readTranslated() result {
 	a, m := u.a, u.a.exchange.in.router.bodies
 	k, err := m.keepAnswer(a.upstream, a.resp.ContentLength)
 	if err != nil {
 		return a.failTransport(err)
 	}
-	defer k.release()
+	var e examined
+	var small []byte
+	var long *kept
+	defer func() {
+		if k.release(); long != k {
+			long.release()
+		}
+	}()
 	translate := func(body []byte) {
-		if res = u.conclude(body); !res.served {
+		if e = u.examine(body); e.broken || e.failure != nil {
 			return
 		}
-		translated := a.translation.Response(body)
-		if len(translated) <= smallBody {
-			setBody(a.resp, translated, nil)
-			return
+		switch small = a.translation.Response(body); {
+		case len(small) <= smallBody:
+		case unchanged(body, small):
+			small, long = nil, k
+		default:
+			small, long = nil, m.put(small)
 		}
-		to := m.put(translated)
-		defer to.release()
-		if opened, err := to.open(); err == nil {
-			a.resp.Body = opened
-		}
-		a.resp.Header.Del("Content-Length")
-		a.resp.ContentLength = to.size
 	}
-	switch {
-	case k.inFile():
-		err = k.with(a.ctx, translate)
-	case k.size > longBody:
+	if !k.inFile() && k.size > longBody {
 		err = m.atDesk(a.ctx, func() error { translate(k.body); return nil })
-	default:
-		translate(k.body)
+	} else {
+		err = k.with(a.ctx, translate)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return a.failTransport(err)
-	case res.served:
-		return u.good()
-	default:
-		return res
 	}
+	res := u.conclude(e)
+	switch {
+	case !res.served:
+	case long == nil:
+		setBody(a.resp, small, nil)
+	default:
+		a.resp.Header.Del("Content-Length")
+		a.resp.ContentLength = long.size
+		if a.resp.Body, err = long.open(); err != nil {
+			a.resp.Body = http.NoBody // never: long is not released yet
+		}
+	}
+	return res
 }
 
 // keepAnswer reads a whole response to where there is room.
@@ -131,32 +142,44 @@ func (m *bodyMemory) keepAnswer(upstream io.Reader, size int64) (*kept, error) {
 	return k, err
 }
 
-// conclude ends the attempt by what a whole response says.
-func (u unary) conclude(body []byte) result {
-	a, x := u.a, u.a.exchange
-	switch {
-	case a.resp.StatusCode == http.StatusOK && isJSON(a.resp.Header) && cut(body):
-		return a.failTransport(io.ErrUnexpectedEOF)
-	case x.payload.call.Generates && stream.IsError(body):
-		return a.judged(0, body)
-	}
-	o := pool.Outcome{Class: pool.ClassOK}
-	usage, continuation := u.understand(body)
-	use(&o, usage)
-	a.settle(&o)
-	if continuation != "" {
-		x.in.router.pool.Own(continuation, a.endpoint.Home())
-	}
-	if !x.payload.call.Generates {
-		x.learn(a.endpoint, a.resp.Header, body)
-	}
-	a.sign(usage)
-	return u.good()
+// examined is what a whole response says of itself.
+type examined struct {
+	broken       bool   // its end is missing
+	failure      []byte // it is an error: the response itself
+	usage        stream.Usage
+	continuation string
 }
 
-// good is the result of an attempt whose response has been read.
-func (u unary) good() result {
-	return result{lease: u.a.lease, class: pool.ClassOK, served: true, resp: u.a.resp}
+// examine reads what a whole response says of itself. It calls nothing that others have set.
+func (u unary) examine(body []byte) (e examined) {
+	switch resp := u.a.resp; {
+	case resp.StatusCode == http.StatusOK && isJSON(resp.Header) && cut(body):
+		e.broken = true
+	case u.a.exchange.payload.call.Generates && stream.IsError(body):
+		e.failure = body
+	default:
+		e.usage, e.continuation = u.understand(body)
+	}
+	return e
+}
+
+// conclude ends the attempt by what a whole response says.
+func (u unary) conclude(e examined) result {
+	a := u.a
+	switch {
+	case e.broken:
+		return a.failTransport(io.ErrUnexpectedEOF)
+	case e.failure != nil:
+		return a.judged(0, e.failure)
+	}
+	o := pool.Outcome{Class: pool.ClassOK}
+	use(&o, e.usage)
+	a.settle(&o)
+	if e.continuation != "" {
+		a.exchange.in.router.pool.Own(e.continuation, a.endpoint.Home())
+	}
+	a.sign(e.usage)
+	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
 }
 
 // understand returns what a good response says of its cost, and the name of its continuation.
