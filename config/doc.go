@@ -48,7 +48,7 @@
 //	idle_timeout       = "60s"          # longest pause in an answer that has begun
 //	fallback_after     = "1s"           # how long a model is waited for if another stands in for it
 //	ramp               = false          # after idleness, at most twice the rate every 10 s
-//	body_memory        = "256MB"        # bound of request bodies kept for another attempt
+//	body_memory        = "256MB"        # bound of the bodies that are held, of all calls
 //	memory             = "64MB"         # bound of what the router remembers
 //	locations          = []             # globs: a fence around the whole pool; default: none
 //

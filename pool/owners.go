@@ -58,7 +58,8 @@ func (p *Pool) Owner(now time.Time, name string) (h Home, known, missing bool) {
 // Own records the home of a resource.
 func (p *Pool) Own(name string, h Home) { p.owners.Put(name, owner.Home(h)) }
 
-// Miss records that no project has a resource. The pool remembers it for a minute.
+// Miss records that a search found no project that has a resource. The pool remembers it for a
+// minute, unless it knows the resource's home by now.
 func (p *Pool) Miss(now time.Time, name string) {
 	p.owners.Miss(name, p.instant(now)+int64(missingFor))
 }

@@ -110,7 +110,7 @@ func TestAFileIsWhatWasSaidOfItLast(t *testing.T) {
 			{func() { b.pool.Miss(b.start, "files/a") }, pool.Home{}, false, true},
 			{func() { b.pool.Own("files/a", studio) }, studio, true, false},
 			{func() { b.pool.Own("files/a", eu) }, eu, true, false},
-			{func() { b.pool.Miss(b.start, "files/a") }, pool.Home{}, false, true},
+			{func() { b.pool.Miss(b.start, "files/a") }, eu, true, false}, // by a search that began before
 			{func() { b.pool.Disown("files/a") }, pool.Home{}, false, false},
 			{func() { b.pool.Disown("files/a") }, pool.Home{}, false, false},
 			{func() { b.reload(b.start, ownersMemory()); b.pool.Own("files/a", eu) }, eu, true, false},

@@ -102,6 +102,9 @@ func (a *attempt) runGuarded(do func() result) (res result, panicked any) {
 func (a *attempt) do() result {
 	x := a.exchange
 	req, err := a.request()
+	if x.payload.err != nil {
+		return failBody(a)
+	}
 	if err != nil {
 		return a.failAuth(err)
 	}
@@ -140,7 +143,7 @@ func (a *attempt) do() result {
 	case call.Stream && !call.OpenAI(), events:
 		return a.passEvents() // of a kind that only its caller knows
 	default:
-		return a.readUnary()
+		return unary{a}.read()
 	}
 }
 
@@ -170,11 +173,10 @@ func (a *attempt) request() (*http.Request, error) {
 	target := request.Target{
 		Backend: e.Backend, Base: e.BaseURL, Project: e.ProjectID, Location: e.Location,
 	}
-	u, body := p.call.URL(target), p.body
+	u := p.call.URL(target)
 	if a.translation != nil {
-		u, body = a.translation.Call.URL(target), a.translation.Body
+		u = a.translation.Call.URL(target)
 	}
-	body = a.exchange.signed.body(a.exchange, e.Backend, body)
 	h, err := a.header("")
 	if err != nil {
 		return nil, err
@@ -183,23 +185,7 @@ func (a *attempt) request() (*http.Request, error) {
 	req.URL, req.Host, req.RequestURI, req.Header = u, u.Host, "", h
 	req.Body, req.GetBody, req.ContentLength = nil, nil, 0
 	req.TransferEncoding, req.Trailer, req.Close = nil, nil, false
-	switch {
-	case p.tail != nil:
-		all := io.MultiReader(bytes.NewReader(p.body), p.tail)
-		req.Body = io.NopCloser(&sending{all, &a.watch})
-		req.ContentLength = in.req.ContentLength
-	case len(body) > 0:
-		if a.exchange.payload.pinned() {
-			body = p.call.RewriteNames(target, body)
-		}
-		a.sent.Reset(body)
-		// net/http knows what this is, and sends it together with the header.
-		req.Body, req.ContentLength = io.NopCloser(&a.sent), int64(len(body))
-		if len(body) > sentAtOnce {
-			req.Body = io.NopCloser(&sending{&a.sent, &a.watch})
-		}
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	}
+	p.addBody(req, a, target)
 	return req, nil
 }
 

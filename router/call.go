@@ -1,11 +1,17 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/spelling"
+	"github.com/spillway-go/spillway/pool"
 )
 
 // Priority orders calls that wait for an endpoint.
@@ -20,7 +26,7 @@ const (
 
 // Call is what one call asks of the router. The zero value asks for nothing in particular. Set it
 // with [WithCall] or, from other programs, with the Spillway-… headers. Where both set the same
-// thing, Call wins.
+// thing, Call wins. Other Spillway-… headers, and values that make no sense, are refused with 400.
 type Call struct {
 	// Affinity is any string. Calls with the same affinity go to the same endpoint of a tier, in
 	// every process. They leave it while it is not ready, or has more than 1.25 times its fair
@@ -30,10 +36,11 @@ type Call struct {
 	// Empty means that the turns of a conversation share an affinity, from the second turn on, and
 	// other calls have none. A conversation is recognized by the bytes of its system instruction,
 	// tools and first content. Set Affinity to keep together all conversations of a user, or the
-	// questions about one document. Header: Spillway-Affinity.
+	// questions about one document. At most 1,024 bytes. Header: Spillway-Affinity.
 	Affinity string
 	// Locations are the only locations that may serve the call, failover included. Empty means all.
-	// Header: Spillway-Locations, separated by commas.
+	// One that the pool does not have is refused with 400. Header: Spillway-Locations, separated by
+	// commas.
 	Locations []string
 	// MaxWait is the longest time that the call queues for an endpoint. Zero means
 	// [Config.MaxWait], negative means that the call never queues. Header: Spillway-Max-Wait, a
@@ -68,58 +75,164 @@ const (
 	headerModel    = headerPrefix + "Model"
 )
 
-// locations returns the locations that a call's headers name, and whether the header is there,
-// however it is spelled. An empty header counts: a call must not go everywhere because its bound
-// was misread.
-func locations(h http.Header) (values []string, named bool) {
-	if values, named = h[headerLocations]; named {
-		return values, true
-	}
-	for name, values := range h {
-		if len(name) == len(headerLocations) && strings.EqualFold(name, headerLocations) {
-			return values, true
+// known are the headers that a call may set, as net/http spells them.
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority}
+
+// optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
+// locations of the pool, in lower case and in order. A header that is not understood is refused: a
+// call must not go everywhere because its bound was misspelled.
+func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
+	c, _ = req.Context().Value(callKey{}).(Call)
+	for name, values := range req.Header {
+		if !isOurs(name) {
+			continue
+		}
+		if canonical := http.CanonicalHeaderKey(name); canonical != name && req.Header[canonical] != nil {
+			return c, "header " + canonical + " is there more than once; write it once"
+		}
+		if wrong = c.header(name, values); wrong != "" {
+			return c, wrong
 		}
 	}
-	return nil, false
+	if len(c.Affinity) > maxName {
+		return c, tooLong("the affinity", c.Affinity)
+	}
+	switch c.Priority {
+	case "", PriorityInteractive, PriorityBatch:
+	default:
+		return c, fmt.Sprintf("priority is %s; write %q or %q",
+			quoted(string(c.Priority)), PriorityInteractive, PriorityBatch)
+	}
+	return c, c.bound(places)
 }
 
-// optionsOf reads what a request asks of the router, or returns what is wrong with it.
-func optionsOf(req *http.Request) (c Call, wrong string) {
-	c, _ = req.Context().Value(callKey{}).(Call)
-	h := req.Header
-	if c.Affinity == "" {
-		c.Affinity = h.Get(headerAffinity)
-	}
-	if values, named := locations(h); len(c.Locations) == 0 && named {
-		v := strings.Join(values, ",")
-		for l := range strings.SplitSeq(v, ",") {
-			if l = strings.TrimSpace(l); l != "" {
-				c.Locations = append(c.Locations, l)
+// isOurs reports whether a header is meant for the router, however it is spelled.
+func isOurs(name string) bool {
+	return len(name) >= len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+}
+
+// header reads one header into c, unless c says the same thing already.
+func (c *Call) header(name string, values []string) (wrong string) {
+	switch name = http.CanonicalHeaderKey(name); name {
+	case headerAffinity, headerMaxWait, headerPriority:
+		for _, v := range values {
+			if v != values[0] {
+				return "header " + name + " is there more than once, with different values; write it once"
 			}
 		}
-		if len(c.Locations) == 0 {
-			return c, fmt.Sprintf("header %s is %q and names no location; "+
-				"write e.g. \"eu, europe-west4\", or leave it out", headerLocations, v)
-		}
 	}
-	if v := h.Get(headerMaxWait); c.MaxWait == 0 && v != "" {
-		d, err := time.ParseDuration(v)
+	value := strings.Join(values[:min(len(values), 1)], "")
+	switch name {
+	case headerAffinity:
+		c.Affinity = cmp.Or(c.Affinity, value)
+	case headerPriority:
+		c.Priority = cmp.Or(c.Priority, Priority(value))
+	case headerMaxWait:
+		if c.MaxWait != 0 || value == "" {
+			return ""
+		}
+		d, err := time.ParseDuration(value)
 		if err != nil || d < 0 {
-			return c, fmt.Sprintf("header %s is %q; write a duration with its unit, e.g. \"5s\"",
-				headerMaxWait, v)
+			return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"5s\"", name, quoted(value))
 		}
 		if c.MaxWait = d; d == 0 {
 			c.MaxWait = -1
 		}
-	}
-	if c.Priority == "" {
-		c.Priority = Priority(h.Get(headerPriority))
-	}
-	switch c.Priority {
-	case "", PriorityInteractive, PriorityBatch:
-		return c, ""
+	case headerLocations:
+		return c.locations(values)
+	case headerEndpoint, headerAttempts, headerTraffic, headerModel:
+		return "header " + name + " is one of responses; a request cannot set it"
 	default:
-		return c, fmt.Sprintf("priority is %q; write %q or %q",
-			c.Priority, PriorityInteractive, PriorityBatch)
+		return unknownHeader(name)
 	}
+	return ""
+}
+
+// locations reads the locations that a header names. An empty header names none, which is refused.
+func (c *Call) locations(values []string) (wrong string) {
+	if len(c.Locations) > 0 {
+		return ""
+	}
+	v := strings.Join(values, ",")
+	for l := range strings.SplitSeq(v, ",") {
+		if l = strings.TrimSpace(l); l != "" {
+			c.Locations = append(c.Locations, l)
+		}
+	}
+	if len(c.Locations) == 0 {
+		return fmt.Sprintf("header %s is %s and names no location; "+
+			"write e.g. \"eu, europe-west4\", or leave it out", headerLocations, quoted(v))
+	}
+	return ""
+}
+
+// bound makes Locations a subset of the pool's, each once, in one spelling and order: calls that
+// allow the same share what the router remembers of them. One that the pool lacks is refused: made-up
+// ones would each need room, and a misspelled one would keep the call from where it may go.
+func (c *Call) bound(places []string) (wrong string) {
+	if len(c.Locations) == 0 {
+		return ""
+	}
+	allowed := make([]bool, len(places))
+	for _, l := range c.Locations {
+		i, ok := slices.BinarySearch(places, strings.ToLower(l))
+		if !ok {
+			return "location " + quoted(l) + " is none of the pool's; " + meant(l, places)
+		}
+		allowed[i] = true
+	}
+	c.Locations = make([]string, 0, len(places)) // those were the caller's own
+	for i, l := range places {
+		if allowed[i] {
+			c.Locations = append(c.Locations, l)
+		}
+	}
+	return ""
+}
+
+func unknownHeader(name string) string {
+	bare := make([]string, len(known))
+	for i, k := range known {
+		bare[i] = strings.TrimPrefix(k, headerPrefix)
+	}
+	if near, ok := spelling.Nearest(name[len(headerPrefix):], bare); ok {
+		return "unknown header " + quoted(name) + "; did you mean " + headerPrefix + near + "?"
+	}
+	return "unknown header " + quoted(name) + "; write one of " + strings.Join(known, ", ")
+}
+
+// mostNamed is how many words of the pool a message lists.
+const mostNamed = 20
+
+// meant says which of some words was likely meant.
+func meant(text string, words []string) string {
+	if near, ok := spelling.Nearest(text, words); ok {
+		return "did you mean " + strconv.Quote(near) + "?"
+	}
+	list := strings.Join(words[:min(len(words), mostNamed)], ", ")
+	if len(words) > mostNamed {
+		list += ", …"
+	}
+	return "it has " + list
+}
+
+// quoted is a caller's text for a message: cut, and without control characters.
+func quoted(text string) string {
+	const most = 64
+	if len(text) > most {
+		return strconv.Quote(text[:most]) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// placesOf returns the locations of a pool, in lower case and in order.
+func placesOf(p *pool.Pool) []string {
+	var places []string
+	for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+		for _, h := range p.Homes(b) {
+			places = append(places, strings.ToLower(h.Location))
+		}
+	}
+	slices.Sort(places)
+	return slices.Compact(places)
 }

@@ -59,8 +59,14 @@ type Config struct {
 	// is asked. It counts from the first moment that the call has no attempt in flight, and never
 	// cuts an attempt. Zero means 1 s.
 	FallbackAfter time.Duration
-	// BodyMemory bounds, in bytes, the request bodies of all calls that are kept in memory for
-	// another attempt. Zero means 256 MB.
+	// BodyMemory bounds, in bytes, the bodies of all calls that the router holds in memory: requests
+	// that it keeps for another attempt, and responses that it reads whole. Zero means 256 MB.
+	//
+	// Bodies of more than 1 MB get at most a third of it. Beyond it a request is kept in a temporary
+	// file ([os.TempDir]), which is unlinked at once where the system can do that, and at the end of
+	// the call elsewhere. If the disk is full too, the call is sent once. A response is handed on
+	// while it is read; if it breaks off, its caller is told, and it is not asked for again. Bodies
+	// up to 16 kB, and those of callers in Go that are in their own memory, count for nothing.
 	BodyMemory int64
 	// Retry sets how attempts that ended in a fault are retried.
 	Retry Retry
@@ -71,7 +77,8 @@ type Config struct {
 	// one call together.
 	Fallbacks []Fallback
 
-	mixed bool // effective: the projects are of both back ends
+	mixed  bool     // effective: the projects are of both back ends
+	places []string // the pool's locations, see placesOf; the router fills them in
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a

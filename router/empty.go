@@ -14,7 +14,7 @@ func (b *streamBody) empty() result {
 	o := pool.Outcome{Class: pool.ClassOK}
 	use(&o, b.events.Usage())
 	a.settle(&o)
-	setBody(a.resp, b.buffer[b.at:])
+	setBody(a.resp, b.buffer[b.at:], nil)
 	a.sign(b.events.Usage())
 	return result{lease: a.lease, class: pool.ClassOK, served: true, empty: true, resp: a.resp}
 }

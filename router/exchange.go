@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
@@ -58,20 +57,26 @@ type result struct {
 
 // newExchange reads the request. It refuses a request that it does not understand with a response
 // in Google's shape.
-func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Response, err error) {
-	x = &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}}
+func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Response, err error) {
+	x := &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}}
+	x.payload.router = r
+	made := false
+	defer func() { // also if a body or a function of a Trace panics
+		if !made {
+			x.close()
+		}
+	}()
 	if err := x.payload.read(x.in.ctx, req); err != nil {
 		return nil, nil, err
 	}
-	options, wrong := optionsOf(req)
+	options, wrong := optionsOf(req, x.in.cfg.places)
 	if wrong == "" {
-		wrong = x.payload.tooLong()
+		wrong = x.payload.tooMuch()
 	}
 	if wrong == "" && unprintable(x.payload.call.Model) { // it would get into logs
 		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"
 	}
 	if wrong != "" {
-		x.close()
 		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
 	x.in.options = options
@@ -79,10 +84,14 @@ func (r *Router) newExchange(req *http.Request) (x *exchange, refused *http.Resp
 	x.request = x.newRequest()
 	x.patience = newPatience(&x.in, time.Now())
 	x.selectModel(x.in.cfg.alias(x.model))
+	if x.payload.err != nil {
+		return nil, nil, x.payload.err
+	}
 	now := time.Now()
 	x.fallback.begin(x, now)
 	r.budget.call(now)
 	x.trace.begin(x)
+	made = true
 	return x, nil, nil
 }
 
@@ -123,6 +132,7 @@ func (x *exchange) newRequest() *pool.Request {
 // selectModel makes model the one that the call asks for.
 func (x *exchange) selectModel(model string) {
 	x.payload.rename(model)
+	x.payload.prepare()
 	x.request.Forget(model)
 	e := x.payload.call.Estimate
 	e.NoOutput, e.Unmetered = !x.payload.call.Generates, !x.payload.metered()
@@ -255,9 +265,4 @@ func (x *exchange) name() string {
 	default:
 		return x.request.Model
 	}
-}
-
-// allowsOnly returns the locations that the call allows, for messages.
-func (x *exchange) allowsOnly() string {
-	return strings.ToLower(strings.Join(x.in.options.Locations, " "))
 }

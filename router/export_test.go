@@ -81,3 +81,8 @@ func (h *Hearings) End(one *Hearing)                      { h.end(one) }
 
 // Len returns how many are remembered.
 func (h *Hearings) Len() int { return len(h.places) }
+
+// BodiesHeld returns how many bytes of bodies the router holds in memory, and in files.
+func (r *Router) BodiesHeld() (memory, files int64) {
+	return r.bodies.used.Load(), r.bodies.files.Load()
+}

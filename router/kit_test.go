@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -49,6 +50,21 @@ func vertexed(name string, locations ...string) project {
 		geminitest.Project{ID: name, Tokens: []string{"token-of-" + name}},
 		pool.Project{Name: name, Backend: pool.BackendVertex, Locations: locations, Credentials: token("token-of-" + name)},
 	}
+}
+
+// region is the i-th of 2,000 locations that no test asks for anything.
+func region(i int) string { return fmt.Sprintf("x-%c%d", 'a'+i/90, 10+i%90) }
+
+// farAway returns a project that has n of them, for calls that allow what other calls do not. It
+// serves none of the tests' models.
+func farAway(n int) pool.Project {
+	var locations []string
+	for i := range n {
+		locations = append(locations, region(i))
+	}
+	p := vertexed("regions", locations...).pool
+	p.Models = []string{"none"}
+	return p
 }
 
 // order buys the project an order, and lets the pool know of it.

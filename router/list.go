@@ -3,7 +3,6 @@ package router
 import (
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -81,49 +80,90 @@ func (l lister) list() (*http.Response, error) {
 					"begin the list again, without a token"), nil
 		}
 	}
-	for {
+	if len(homes) == 1 {
+		resp, _, err := l.page(at)
+		return resp, err
+	}
+	return l.pages(at, homes[i:])
+}
+
+// pages returns the page at a position, or the first one after it that has something. The homes are
+// those from there on.
+func (l lister) pages(at cursor, homes []pool.Home) (*http.Response, error) {
+	for looked := 0; ; looked++ {
+		here, left := homes[0], homes[1:]
 		resp, body, err := l.page(at)
 		if err != nil || resp.StatusCode != http.StatusOK {
 			return resp, err
 		}
+		if body == nil {
+			closeBody(resp.Body)
+			return l.x.refuse(http.StatusServiceUnavailable, "UNAVAILABLE", "spillway: a page of the list in "+
+				where(here)+" is too long to be read; ask for a smaller pageSize"), nil
+		}
 		items, next := request.Page(body)
 		switch {
+		case next != "" && next == at.Page:
+			closeBody(resp.Body)
+			return l.x.refuse(http.StatusBadGateway, "UNKNOWN", "spillway: the list in "+where(here)+
+				" does not go on: its page names itself as the next one"), nil
 		case next != "":
 			next = cursor{at.Project, at.Location, next}.token()
-		case i+1 < len(homes) && items == 0:
-			i++
-			at = start(homes[i])
+		case len(left) > 0 && items == 0 && looked < mostLooked:
+			closeBody(resp.Body)
+			homes, at = left, start(left[0])
 			continue
-		case i+1 < len(homes):
-			next = l.next(homes[i+1:])
+		default:
+			next = l.next(left, mostLooked-looked)
 		}
-		if len(homes) > 1 {
-			setBody(resp, request.WithNextPage(body, next))
-		}
-		return resp, nil
+		return l.withNext(resp, body, next)
 	}
 }
 
+// mostLooked bounds the homes without items that one page looks through. The next page goes on where
+// it ends.
+const mostLooked = 16
+
+// withNext returns a page with another token for the next one.
+func (l lister) withNext(resp *http.Response, body []byte, next string) (*http.Response, error) {
+	w, ok := resp.Body.(*wholeBody)
+	if !ok {
+		return resp, nil
+	}
+	replace := func() error {
+		setBody(resp, request.WithNextPage(body, next), w.handOver())
+		return nil
+	}
+	if len(body) <= longBody {
+		return resp, replace()
+	}
+	return resp, l.x.in.router.bodies.atDesk(l.x.in.ctx, replace)
+}
+
 // next returns the token of the first home that has something to list, empty if none has. SDKs
-// expect items on a page that a token announces. A home that fails here fails again, visibly, when
-// the caller asks for its page.
-func (l lister) next(homes []pool.Home) string {
-	for _, home := range homes {
-		resp, body, err := l.page(start(home))
-		if err != nil || resp.StatusCode != http.StatusOK {
-			if err == nil {
-				closeBody(resp.Body)
-			}
+// expect items on a page that a token announces. It looks at most into so many homes; a home that it
+// did not look into, or that fails here, is announced: it fails again, visibly, when the caller asks
+// for its page.
+func (l lister) next(homes []pool.Home, most int) string {
+	for i, home := range homes {
+		if i >= most {
 			return start(home).token()
 		}
-		if items, more := request.Page(body); items > 0 || more != "" {
+		resp, body, err := l.page(start(home))
+		if err != nil {
+			return start(home).token()
+		}
+		items, more := request.Page(body)
+		closeBody(resp.Body)
+		if resp.StatusCode != http.StatusOK || body == nil || items > 0 || more != "" {
 			return start(home).token()
 		}
 	}
 	return ""
 }
 
-// page asks one home for one page. The body of a good response is already read.
+// page asks one home for one page. The body of a good response is already read; nil if it was too
+// long, or there was no room for it.
 func (l lister) page(at cursor) (resp *http.Response, body []byte, err error) {
 	req := l.x.in.req.Clone(WithCall(l.x.trace.context(), l.x.in.options))
 	// All other parameters stay as they are: net/url would drop "$alt=json;enum-encoding=int".
@@ -136,12 +176,11 @@ func (l lister) page(at cursor) (resp *http.Response, body []byte, err error) {
 	defer sub.close()
 	sub.request.Home = at.home()
 	res := sub.do(sub.attempt)
-	resp, err = res.resp, res.err
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return resp, nil, err
+	if res.err != nil {
+		return nil, nil, res.err
 	}
-	body, err = io.ReadAll(resp.Body)
-	closeBody(resp.Body)
-	setBody(resp, body)
-	return resp, body, err
+	if w, ok := res.resp.Body.(*wholeBody); ok && res.resp.StatusCode == http.StatusOK {
+		body = w.peek()
+	}
+	return res.resp, body, nil
 }

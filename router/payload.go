@@ -1,15 +1,11 @@
 package router
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"hash/fnv"
 	"io"
 	"net/http"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -23,17 +19,22 @@ import (
 // is sent once.
 const maxReplay = 64 << 20
 
-// maxName bounds the names of models and resources in a request.
-const maxName = 1 << 10
-
 // payload is the call as it is sent: what it asks, and its body.
 type payload struct {
 	call   request.Call
-	body   []byte
-	tail   io.Reader   // what did not fit into body: then there is one attempt
+	body   []byte      // nil if it is in a file
+	kept   *kept       // keeps the body; nil if it is small, or its caller's own
+	tail   io.Reader   // what could not be kept: then there is one attempt
+	length int64       // of all; negative if it is unknown
 	other  translation // the call as the other back end takes it
-	header http.Header // the request's
-	method string
+	moved  movedBody
+	// A long body without the thought signatures of another back end.
+	unsigned *kept
+	header   http.Header // the request's
+	method   string
+	router   *Router
+	ctx      context.Context //nolint:containedctx // the call's, while it loads its body
+	err      error           // the body cannot be loaded any more
 }
 
 // translation is a call in the dialect of the other back end. It is worked out when an endpoint of
@@ -43,13 +44,16 @@ type translation struct {
 	once        sync.Once
 	translation *translate.Translation // nil: there is none
 	lacks       []string               // why
+	kept        *kept                  // keeps its body if that is long, and not the call's own
 }
 
 // read reads a request as far as its body is kept.
 func (p *payload) read(ctx context.Context, req *http.Request) (err error) {
-	p.header, p.method = req.Header, req.Method
+	p.ctx, p.header, p.method, p.length = ctx, req.Header, req.Method, req.ContentLength
 	if req.Body != nil {
-		p.body, p.tail, err = readBody(ctx, req)
+		if p.body = inMemory(req); p.body == nil {
+			err = p.receive(req)
+		}
 		if p.tail == nil || err != nil {
 			closeBody(req.Body)
 		}
@@ -57,101 +61,184 @@ func (p *payload) read(ctx context.Context, req *http.Request) (err error) {
 			return err
 		}
 	}
-	p.call.Parse(req.Method, req.URL, p.body)
+	return p.with(func(body []byte) { p.call.Parse(req.Method, req.URL, body) })
+}
+
+// with gives f the body, as far as it is kept.
+func (p *payload) with(f func(body []byte)) error {
+	if p.kept.inFile() {
+		return p.kept.with(p.ctx, f)
+	}
+	f(p.body)
 	return nil
 }
 
-// readBody returns the body of a request, and what is left to be read of a body that is too long to
-// be kept.
-func readBody(ctx context.Context, req *http.Request) (body []byte, tail io.Reader, err error) {
-	if body = inMemory(req); body != nil {
-		return body, nil, nil
-	}
-	if req.GetBody == nil { // it comes from somewhere, and may be long in coming
-		stop := context.AfterFunc(ctx, func() { closeBody(req.Body) })
-		defer func() {
-			if stop(); err != nil && ctx.Err() != nil {
-				err = ctx.Err()
-			}
-		}()
-	}
-	if n := req.ContentLength; n > 0 && n <= maxReplay {
-		body = make([]byte, n)
-		_, err = io.ReadFull(req.Body, body)
-		return body, nil, err
-	}
-	var buf bytes.Buffer
-	n, err := buf.ReadFrom(io.LimitReader(req.Body, maxReplay+1))
-	if n > maxReplay {
-		tail = req.Body
-	}
-	return buf.Bytes(), tail, err
-}
-
-// inMemory returns the body of a request without a copy, if it can be read again from where it is
-// in memory; else nil. The caller of an [http.RoundTripper] does not change such a body before it
-// has closed the response's body, and the router does not change it at all.
-func inMemory(req *http.Request) []byte {
-	n := req.ContentLength
-	if req.GetBody == nil || n > maxReplay || reflect.TypeOf(req.Body) != nopCloser {
-		return nil
-	}
-	switch r := reflect.ValueOf(req.Body).Field(0).Interface().(type) {
-	case *bytes.Buffer:
-		if int64(r.Len()) == n {
-			return r.Next(r.Len())
-		}
-	case *bytes.Reader:
-		if int64(r.Len()) == n {
-			var b borrowed
-			_, _ = r.WriteTo(&b)
-			return b
-		}
-	}
-	return nil
-}
-
-// nopCloser is the type of the bodies that [http.NewRequest] makes of readers in memory. The reader
-// is its first field: net/http looks there as well.
-var nopCloser = reflect.TypeOf(io.NopCloser(&bytes.Reader{}))
-
-// borrowed is the slice that was written to it. A [bytes.Reader] writes all that it has at once.
-type borrowed []byte
-
-func (b *borrowed) Write(p []byte) (int, error) {
-	*b = slices.Clip(p)
-	return len(p), nil
+// long reports whether copies of the body are made at the desk.
+func (p *payload) long() bool {
+	return len(p.body) > longBody || p.kept.inFile()
 }
 
 // rename makes model the one that the call asks.
 func (p *payload) rename(model string) {
-	if model != p.call.Model {
-		p.body = p.call.Rename(model, p.body)
-		p.other = translation{}
+	if model == p.call.Model {
+		return
+	}
+	p.other.kept.release()
+	p.other = translation{}
+	if !p.long() {
+		body := p.call.Rename(model, p.body)
+		p.grow(len(body) - len(p.body))
+		p.body = body
+		return
+	}
+	p.fail(p.router.bodies.atDesk(p.ctx, func() error {
+		body, err := p.load()
+		if err != nil {
+			return err
+		}
+		if renamed := p.call.Rename(model, body); !unchanged(body, renamed) {
+			p.grow(len(renamed) - len(body))
+			p.kept.release()
+			p.kept = p.router.bodies.put(renamed)
+			p.body = p.kept.body
+		}
+		return nil
+	}))
+}
+
+// grow notes that the body has n more bytes.
+func (p *payload) grow(n int) {
+	if p.length > 0 {
+		p.length += int64(n)
 	}
 }
 
-// close lets go of what is left of the request's body.
+// unchanged reports whether a body is still what it was, in the same place.
+func unchanged(was, is []byte) bool {
+	return len(was) == len(is) && (len(is) == 0 || &was[0] == &is[0])
+}
+
+// load returns the body, as far as it is kept. The caller is at the desk.
+func (p *payload) load() ([]byte, error) {
+	if p.kept.inFile() {
+		return p.kept.load()
+	}
+	return p.body, nil
+}
+
+// fail notes that the body cannot be loaded any more.
+func (p *payload) fail(err error) {
+	if err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+// prepare translates a long call now, for pools of both back ends. Later, the pool would wait for it
+// while it holds its locks.
+func (p *payload) prepare() {
+	if p.tail != nil || !p.long() || len(p.router.pool.Homes(p.otherBackend())) == 0 {
+		return
+	}
+	t := &p.other
+	t.once.Do(func() {
+		p.fail(p.router.bodies.atDesk(p.ctx, func() error {
+			body, err := p.load()
+			if err != nil {
+				return err
+			}
+			t.translation, t.lacks = translate.Call(&p.call, p.otherBackend(), p.header, body)
+			if made := t.translation; made != nil {
+				if !unchanged(body, made.Body) {
+					t.kept = p.router.bodies.put(made.Body)
+				}
+				made.Body = nil
+			}
+			return nil
+		}))
+	})
+}
+
+// outgoing returns the body for an endpoint that takes it in translation t: its bytes or, of a long
+// one, what keeps it.
+func (p *payload) outgoing(t *translate.Translation) ([]byte, *kept) {
+	switch {
+	case t == nil, t.Body == nil && p.other.kept == nil:
+		return p.body, p.kept
+	case p.other.kept != nil:
+		return p.other.kept.body, p.other.kept
+	default:
+		return t.Body, nil
+	}
+}
+
+// movedBody is a body that names what is in another project and location than its caller wrote.
+type movedBody struct {
+	to   request.Target
+	kept *kept
+}
+
+// move rewrites the names in a body to a target's.
+func (p *payload) move(to request.Target, body []byte, k *kept) ([]byte, *kept) {
+	if len(body) <= longBody && !k.inFile() {
+		if moved := p.call.RewriteNames(to, body); !unchanged(body, moved) {
+			return moved, nil
+		}
+		return body, k
+	}
+	if p.moved.kept != nil && p.moved.to == to {
+		return p.moved.kept.body, p.moved.kept
+	}
+	p.fail(p.router.bodies.atDesk(p.ctx, func() (err error) {
+		all := body
+		if k.inFile() {
+			all, err = k.load()
+		}
+		if moved := p.call.RewriteNames(to, all); err == nil && !unchanged(all, moved) {
+			p.moved.kept.release()
+			p.moved = movedBody{to, p.router.bodies.put(moved)}
+			body, k = p.moved.kept.body, p.moved.kept
+		}
+		return err
+	}))
+	return body, k
+}
+
+// close lets go of the request's body.
 func (p *payload) close(req *http.Request) {
 	if p.tail != nil {
 		closeBody(req.Body)
 	}
+	p.kept.release()
+	p.other.kept.release()
+	p.moved.kept.release()
+	p.unsigned.release()
+	if len(p.body) <= smallBody {
+		return
+	}
+	// The response may be read for long: what it belongs to holds the body no longer.
+	p.body = nil
+	if t := p.other.translation; t != nil {
+		t.Body = nil
+	}
+}
+
+func (p *payload) otherBackend() pool.Backend {
+	if p.call.Backend == pool.BackendGemini {
+		return pool.BackendVertex
+	}
+	return pool.BackendGemini
 }
 
 // otherDialect returns the call as the back end takes it whose dialect it does not speak.
 func (p *payload) otherDialect() *translation {
 	t := &p.other
 	t.once.Do(func() {
-		if p.tail != nil {
+		if p.tail != nil || p.kept.inFile() { // else it would be prepared
 			t.lacks = []string{"a body that is too long to be kept is not translated into the " +
 				"other back end's dialect"}
 			return
 		}
-		to := pool.BackendGemini
-		if p.call.Backend == pool.BackendGemini {
-			to = pool.BackendVertex
-		}
-		t.translation, t.lacks = translate.Call(&p.call, to, p.header, p.body)
+		t.translation, t.lacks = translate.Call(&p.call, p.otherBackend(), p.header, p.body)
 	})
 	return t
 }
@@ -178,20 +265,6 @@ func hash(name string) uint64 {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, name)
 	return max(h.Sum64(), 1)
-}
-
-// tooLong says which name is too long to be one.
-func (p *payload) tooLong() string {
-	c := &p.call
-	if len(c.Model) > maxName {
-		return fmt.Sprintf("the model's name has %d bytes; write a name of at most %d", len(c.Model), maxName)
-	}
-	for _, res := range c.Resources {
-		if len(res.Name) > maxName {
-			return fmt.Sprintf("the name of a resource has %d bytes; write a name of at most %d", len(res.Name), maxName)
-		}
-	}
-	return ""
 }
 
 // metered reports whether Google counts the call against limits and orders: a call that asks a

@@ -20,13 +20,13 @@ func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
 		calls, lines := tt.calls, tt.lines
 		t.Run(fmt.Sprintf("lines=%d", lines), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLine(t, router.Config{MaxWait: time.Hour}, limited("a", pool.Limit{Concurrency: 1}))
+				l := newLine(t, router.Config{MaxWait: time.Hour}, limited("a", pool.Limit{Concurrency: 1}), farAway(lines))
 				l.answer = func(string) *http.Response { time.Sleep(10 * time.Millisecond); return answerOf(200, okBody) }
 				served := 0
 				for i := range calls {
 					asked := router.Call{}
 					if lines > 1 {
-						asked.Locations = []string{"global", strconv.Itoa(i % lines)} // another line for the same endpoint
+						asked.Locations = []string{"global", region(i % lines)} // another line for the same endpoint
 					}
 					if i%10 == 9 {
 						asked.MaxWait = time.Second + time.Duration(i)*time.Microsecond
@@ -64,7 +64,7 @@ func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
 func BenchmarkWaiting(b *testing.B) {
 	for _, bb := range []struct{ calls, lines, endpoints int }{{1_000, 1, 1}, {10_000, 1, 1}, {1_000, 1, 64}, {10_000, 1, 64}, {10_000, 1_000, 1}, {10_000, 1_000, 64}} {
 		b.Run(fmt.Sprintf("calls=%d/lines=%d/endpoints=%d", bb.calls, bb.lines, bb.endpoints), func(b *testing.B) {
-			var ps []pool.Project
+			ps := []pool.Project{farAway(bb.lines)}
 			for i := range bb.endpoints {
 				ps = append(ps, limited(strconv.Itoa(i), pool.Limit{Concurrency: int64(max(16/bb.endpoints, 1))}))
 			}
@@ -80,7 +80,7 @@ func BenchmarkWaiting(b *testing.B) {
 				for i := range bb.calls {
 					ctx := b.Context()
 					if bb.lines > 1 {
-						ctx = router.WithCall(ctx, router.Call{Locations: []string{"global", strconv.Itoa(i % bb.lines)}})
+						ctx = router.WithCall(ctx, router.Call{Locations: []string{"global", region(i % bb.lines)}})
 					}
 					wg.Go(func() {
 						resp, err := r.RoundTrip(gen(ctx, genPath, `{}`))

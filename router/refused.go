@@ -1,7 +1,9 @@
 package router
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,15 +17,39 @@ import (
 )
 
 // maxError bounds what is read of an error.
-const maxError = 1 << 20
+const maxError = 256 << 10
 
 // refused judges a response that is an error.
 func (a *attempt) refused() result {
-	body, err := io.ReadAll(io.LimitReader(a.upstream, maxError))
+	body, err := a.exchange.in.router.bodies.readError(a.upstream)
 	if err != nil && a.exchange.in.ctx.Err() != nil {
 		return a.failTransport(err)
 	}
 	return a.judged(a.resp.StatusCode, body)
+}
+
+// readError reads an error, as far as there is room. What it said before it broke off counts.
+func (m *bodyMemory) readError(upstream io.Reader) ([]byte, error) {
+	var broke error
+	body, s, _, _ := m.read(endless{upstream, &broke}, -1, maxError-1)
+	// It has no share while its caller reads it: few errors are longer than a small body.
+	s.release()
+	return bytes.Clone(body), broke // it may be remembered for long, without the room around it
+}
+
+// endless is a reader whose errors are its end.
+type endless struct {
+	io.Reader
+
+	broke *error
+}
+
+func (e endless) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		*e.broke, err = err, io.EOF
+	}
+	return n, err
 }
 
 // judged ends an attempt that Google refused: by its status or, with status 0, by an error inside a
@@ -110,7 +136,7 @@ func (a *attempt) reply(status int, body []byte) *http.Response {
 	if status != resp.StatusCode {
 		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	}
-	setBody(&resp, body)
+	setBody(&resp, body, nil)
 	a.exchange.sign(resp.Header, a.endpoint, "")
 	return &resp
 }

@@ -44,6 +44,8 @@ func (r *Router) Reload(p pool.Config, cfg Config) error {
 // configure makes settings the current ones.
 func (r *Router) configure(cfg Config) {
 	r.budget.allow(cfg.Retry.Budget)
+	r.bodies.bound.Store(cfg.BodyMemory)
+	cfg.places = placesOf(r.pool)
 	r.cfg.Store(&cfg)
 	r.saver.start(r)
 }

@@ -25,6 +25,9 @@ const uploadURL = "X-Goog-Upload-Url"
 // uploads is our name for the collection of uploads that have begun.
 const uploads = "uploads/"
 
+// maxLearned bounds how much of a response is searched for names: more than a page of a list has.
+const maxLearned = 4 << 20
+
 // resolver finds the homes of the resources that a call names.
 type resolver struct{ x *exchange }
 
@@ -75,7 +78,7 @@ func where(h pool.Home) string { return "project " + h.Project + " (" + h.Locati
 // find returns the home of a resource.
 func (r resolver) find(res request.Resource) (pool.Home, *http.Response, error) {
 	p := r.x.in.router.pool
-	switch home, known, missing := p.Owner(time.Now(), res.Name); {
+	switch home, known, missing := r.owner(res); {
 	case known:
 		return home, nil, nil
 	case missing:
@@ -129,7 +132,7 @@ func (x *exchange) learn(e *pool.Endpoint, h http.Header, body []byte) {
 	if made, _, ok := strings.Cut(x.payload.call.Method, "."); ok {
 		collection = made // the resource of the call may be of another collection
 	}
-	for _, res := range request.ResourcesIn(body, collection) {
+	for _, res := range request.ResourcesIn(body[:min(len(body), maxLearned)], collection) {
 		p.Own(res.Name, homeOf(p, e, res))
 	}
 }

@@ -36,12 +36,13 @@ type Router struct {
 	log       *slog.Logger
 	trace     *Trace
 	saver     saver
-	lookups   lookups
+	lookups   *lookups
 	scrubbers scrubbers
 	tokens    tokenLog
 	listening listening
 
 	signatures signatures
+	bodies     *bodyMemory
 
 	reloading sync.Mutex
 	ending    shutdown
@@ -66,7 +67,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	}
 	r := &Router{
 		pool: made, transport: o.transport, log: o.log, trace: o.trace,
-		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(),
+		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
 	r.tokens.log = o.log
 	r.restore(cfg.State)

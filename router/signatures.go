@@ -88,16 +88,21 @@ type signed struct {
 
 // begin looks for the back end that signed the history of a call.
 func (s *signed) begin(x *exchange) {
-	known, body := &x.in.router.signatures, x.payload.body
-	if !x.in.cfg.mixed && !known.refused.Load() || x.payload.tail != nil || !mayBeSigned(body) {
+	known := &x.in.router.signatures
+	if !x.in.cfg.mixed && !known.refused.Load() || x.payload.tail != nil {
 		return
 	}
-	request.Signatures(body, func(name string) {
-		s.has = true
-		if made, _ := known.by(name, ""); made != "" {
-			s.stay = made
+	x.payload.fail(x.payload.with(func(body []byte) {
+		if !mayBeSigned(body) {
+			return
 		}
-	})
+		request.Signatures(body, func(name string) {
+			s.has = true
+			if made, _ := known.by(name, ""); made != "" {
+				s.stay = made
+			}
+		})
+	}))
 }
 
 // mayBeSigned reports whether a body may have thought signatures.
@@ -150,11 +155,15 @@ func (s *signed) retry(x *exchange, res *result) bool {
 	if !res.unsigned || s.none || x.payload.tail != nil || x.costly+1 >= x.in.cfg.MaxAttempts {
 		return false
 	}
-	if _, some := request.Unsign(x.payload.body, func(string) bool { return true }); !some {
+	b, some := res.lease.Endpoint().Backend, false
+	x.payload.fail(x.payload.with(func(body []byte) {
+		if _, some = request.Unsign(body, func(string) bool { return true }); some {
+			x.in.router.signatures.refuse(body, b)
+		}
+	}))
+	if !some {
 		return false
 	}
-	b := res.lease.Endpoint().Backend
-	x.in.router.signatures.refuse(x.payload.body, b)
 	s.has, s.none, s.stay = true, true, b
 	closeBody(res.resp.Body)
 	return true

@@ -5,9 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"slices"
+	"runtime"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/wire/stream"
@@ -25,109 +24,239 @@ const (
 	maxTranslated = 256 << 20
 )
 
-// errTooLong ends an attempt whose response is too long to be translated.
-var errTooLong = errors.New("router: the answer is too long to be translated")
+var (
+	// errTooLong ends an attempt whose response is too long to be translated.
+	errTooLong = errors.New("router: the answer is too long to be translated")
+	// errNoRoom ends one for whose response there is neither memory nor disk.
+	errNoRoom = errors.New("router: there is no room for the answer, which has to be translated")
+)
 
-// readUnary reads a response to its end before it hands it on, so that one that is cut off can be
-// asked for again.
-func (a *attempt) readUnary() result {
-	x := a.exchange
-	if x.in.req.Method == http.MethodHead {
-		return a.passthrough(nil)
+// unary is the reading of a response that comes whole.
+type unary struct{ a *attempt }
+
+// read reads a response to its end before it hands it on, so that one that is cut off can be
+// asked for again. One for which there is no room is handed on while it is read.
+func (u unary) read() result {
+	a := u.a
+	switch {
+	case a.exchange.in.req.Method == http.MethodHead:
+		return a.passthrough(nil, nil)
+	case a.translation != nil:
+		return u.readTranslated()
+	case a.resp.ContentLength > maxAnswer:
+		return a.passthrough(nil, nil)
 	}
-	most := maxAnswer
-	if a.translation != nil {
-		most = maxTranslated
-	}
-	body, err := readMost(a.upstream, a.resp.ContentLength, most)
+	body, s, read, err := a.exchange.in.router.bodies.read(a.upstream, a.resp.ContentLength, maxAnswer)
 	switch {
 	case err != nil:
 		return a.failTransport(err)
-	case len(body) > most && a.translation != nil:
-		return a.failTransport(errTooLong)
-	case len(body) > most:
-		return a.passthrough(body)
-	case a.resp.StatusCode == http.StatusOK && isJSON(a.resp.Header) && cut(body):
-		return a.failTransport(io.ErrUnexpectedEOF)
+	case read != whole:
+		return a.passthrough(body, s)
+	}
+	res := u.conclude(u.examine(body))
+	if !res.served {
+		s.release()
+		return res
+	}
+	if x := a.exchange; !x.payload.call.Generates {
+		x.learn(a.endpoint, a.resp.Header, body)
+	}
+	setBody(a.resp, u.clean(body), s)
+	return res
+}
+
+// readTranslated reads a response that has to be translated, which takes all of it.
+func (u unary) readTranslated() result {
+	a, m := u.a, u.a.exchange.in.router.bodies
+	k, err := m.keepAnswer(a.upstream, a.resp.ContentLength)
+	if err != nil {
+		return a.failTransport(err)
+	}
+	var e examined
+	var small []byte
+	var long *kept
+	defer func() {
+		if k.release(); long != k {
+			long.release()
+		}
+	}()
+	translate := func(body []byte) {
+		if e = u.examine(body); e.broken || e.foreign != "" || e.failure != nil {
+			return
+		}
+		switch small = a.translation.Response(body); {
+		case len(small) <= smallBody:
+		case unchanged(body, small):
+			small, long = nil, k
+		default:
+			small, long = nil, m.put(small)
+		}
+	}
+	if !k.inFile() && k.size > longBody {
+		err = m.atDesk(a.ctx, func() error { translate(k.body); return nil })
+	} else {
+		err = k.with(a.ctx, translate)
+	}
+	if err != nil {
+		return a.failTransport(err)
+	}
+	res := u.conclude(e)
+	switch {
+	case !res.served:
+	case long == nil:
+		setBody(a.resp, u.clean(small), nil)
+	default:
+		a.resp.Header.Del("Content-Length")
+		a.resp.ContentLength = long.size
+		if a.resp.Body, err = long.open(); err != nil {
+			a.resp.Body = http.NoBody // never: long is not released yet
+		}
+	}
+	return res
+}
+
+// keepAnswer reads a whole response to where there is room.
+func (m *bodyMemory) keepAnswer(upstream io.Reader, size int64) (*kept, error) {
+	body, s, read, err := m.read(upstream, size, maxTranslated)
+	switch {
+	case err != nil:
+		return nil, err
+	case read == whole:
+		return m.keep(body, s), nil
+	}
+	defer s.release()
+	if read == over {
+		return nil, errTooLong
+	}
+	k, read, _, err := m.spool(body, upstream, maxTranslated)
+	switch read {
+	case whole:
+	case noRoom:
+		err = errNoRoom
+	case over:
+		err = errTooLong
+	}
+	if err != nil {
+		k.release()
+	}
+	return k, err
+}
+
+// examined is what a whole response says of itself.
+type examined struct {
+	broken       bool   // its end is missing
+	foreign      string // why it is no answer of Google's; "" if it is one
+	failure      []byte // it is an error: the response itself
+	signatures   []string
+	usage        stream.Usage
+	continuation string
+}
+
+// examine reads what a whole response says of itself. It calls nothing that others have set.
+func (u unary) examine(body []byte) (e examined) {
+	x, resp := u.a.exchange, u.a.resp
+	if resp.StatusCode == http.StatusOK && isJSON(resp.Header) && cut(body) {
+		e.broken = true
+		return e
 	}
 	read, failed := readWhole(x, body)
 	if failed {
-		return a.judged(0, body)
+		e.failure = body
+		return e
 	}
-	if why := arrivalOf(a).foreignBody(body, &read); why != "" {
-		return noAnswer(a, why)
+	if e.foreign = arrivalOf(u.a).foreignBody(body, &read); e.foreign == "" {
+		e.usage, e.continuation = u.understand(&read, body)
+		e.signatures = read.Signatures()
+	}
+	return e
+}
+
+// conclude ends the attempt by what a whole response says.
+func (u unary) conclude(e examined) result {
+	a := u.a
+	switch {
+	case e.broken:
+		return a.failTransport(io.ErrUnexpectedEOF)
+	case e.failure != nil:
+		return a.judged(0, e.failure)
+	case e.foreign != "":
+		return noAnswer(a, e.foreign)
 	}
 	o := pool.Outcome{Class: pool.ClassOK}
-	usage, continuation := a.understand(&read, body)
-	use(&o, usage)
+	use(&o, e.usage)
 	a.settle(&o)
-	if continuation != "" {
-		x.in.router.pool.Own(continuation, a.endpoint.Home())
+	if e.continuation != "" {
+		a.exchange.in.router.pool.Own(e.continuation, a.endpoint.Home())
 	}
-	x.in.router.signatures.put(read.Signatures(), a.endpoint.Backend)
-	if !x.payload.call.Generates {
-		x.learn(a.endpoint, a.resp.Header, body)
-	}
-	if a.translation != nil {
-		body = a.translation.Response(body)
-	}
-	if !x.payload.call.Generates || mayHoldError(body) {
-		body = a.scrub(body)
-	}
-	setBody(a.resp, body)
-	a.sign(usage)
+	a.exchange.in.router.signatures.put(e.signatures, a.endpoint.Backend)
+	a.sign(e.usage)
 	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
 }
 
-// readMost reads a response to its end, or to the byte after most. size is what it says of its
-// length, negative if it does not.
-func readMost(r io.Reader, size int64, most int) ([]byte, error) {
-	room := 4 << 10
-	if size >= 0 && size <= maxAnswer {
-		room = max(int(size), bytes.MinRead) + 1 // the end is found without more room
+// clean takes credentials out of a body that a model has not generated, or that holds an error.
+func (u unary) clean(body []byte) []byte {
+	if !u.a.exchange.payload.call.Generates || mayHoldError(body) {
+		return u.a.scrub(body)
 	}
-	body := make([]byte, 0, room)
-	for {
-		n, err := r.Read(body[len(body):min(cap(body), most+1)])
-		body = body[:len(body)+n]
-		switch {
-		case errors.Is(err, io.EOF):
-			return body, nil
-		case err != nil:
-			return nil, err
-		case len(body) > most:
-			return body, nil
-		case len(body) == cap(body):
-			body = slices.Grow(body, len(body))
-		}
-	}
+	return body
 }
 
 // understand returns what a good response says of its cost, and the name of its continuation.
-func (a *attempt) understand(read *stream.Stream, body []byte) (u stream.Usage, continuation string) {
-	switch x := a.exchange; {
+func (u unary) understand(read *stream.Stream, body []byte) (cost stream.Usage, continuation string) {
+	switch x := u.a.exchange; {
 	case x.payload.call.Generates && x.payload.metered():
 		return read.Usage(), read.Continuation()
 	case x.payload.metered():
 		return stream.ParseUsage(body), ""
 	default:
-		return u, read.Continuation()
+		return cost, read.Continuation()
 	}
 }
 
-// setBody puts another body into an answer.
-func setBody(resp *http.Response, body []byte) {
+// setBody puts another body into an answer, with its share of the memory for bodies.
+func setBody(resp *http.Response, body []byte, s *share) {
 	unsized(resp)
-	whole := &wholeBody{}
-	whole.Reset(body)
-	resp.Body = whole
+	w := &wholeBody{}
+	w.Reset(body)
+	if w.share = s; s != nil { // callers may forget to close what they have read
+		w.forgotten = runtime.AddCleanup(w, (*share).release, s)
+	}
+	resp.Body = w
 	resp.ContentLength = int64(len(body))
 }
 
 // wholeBody is a response's body that has been read.
-type wholeBody struct{ bytes.Reader }
+type wholeBody struct {
+	bytes.Reader
 
-func (*wholeBody) Close() error { return nil }
+	share     *share
+	forgotten runtime.Cleanup
+}
+
+// Close lets go of the body.
+func (w *wholeBody) Close() error {
+	if w.share != nil {
+		w.Reset(nil)
+		w.share.release()
+	}
+	return nil
+}
+
+// peek returns the whole body, which nobody has read yet. It shares its memory.
+func (w *wholeBody) peek() []byte {
+	b := make(borrowed, 0)
+	_, _ = w.WriteTo(&b)
+	w.Reset(b)
+	return b
+}
+
+// handOver returns the share, which is another's now.
+func (w *wholeBody) handOver() *share {
+	w.forgotten.Stop()
+	s := w.share
+	w.share = nil
+	return s
+}
 
 // use puts what Google counted into an outcome.
 func use(o *pool.Outcome, u stream.Usage) {
@@ -167,17 +296,25 @@ func cut(body []byte) bool {
 	}
 }
 
-// passthrough hands a response on as it comes, after the head that was read already.
-func (a *attempt) passthrough(head []byte) result {
+// passthrough hands a response on as it comes, after the head that was read already and its share of
+// the memory for bodies.
+func (a *attempt) passthrough(head []byte, s *share) result {
 	a.accept(stream.Usage{})
 	a.open = true
-	a.resp.Body = &passthroughBody{attempt: a, head: head}
+	p := &passthroughBody{attempt: a, head: head, share: s}
+	if s != nil {
+		runtime.AddCleanup(p, (*share).release, s)
+	}
+	if isJSON(a.resp.Header) && a.resp.StatusCode == http.StatusOK && a.exchange.in.req.Method != http.MethodHead {
+		p.end = new(lastBytes)
+	}
+	a.resp.Body = p
 	return result{lease: a.lease, class: pool.ClassOK, served: true, open: true, resp: a.resp}
 }
 
 // passEvents is passthrough for a stream of a kind that only its caller knows. It may hold errors.
 func (a *attempt) passEvents() result {
-	res := a.passthrough(nil)
+	res := a.passthrough(nil, nil)
 	if a.exchange.in.req.Method != http.MethodHead {
 		res.resp.Header.Del("Content-Length")
 		res.resp.ContentLength = -1
@@ -200,35 +337,4 @@ func (a *attempt) sign(u stream.Usage) {
 		a.translation.ResponseHeader(a.resp.Header, traffic)
 	}
 	a.exchange.sign(a.resp.Header, a.endpoint, traffic)
-}
-
-// passthroughBody is the body of a response that passes through unread.
-type passthroughBody struct {
-	attempt *attempt
-	head    []byte
-	done    atomic.Bool // the lease is settled
-}
-
-func (p *passthroughBody) Read(b []byte) (int, error) {
-	if len(p.head) > 0 {
-		n := copy(b, p.head)
-		p.head = p.head[n:]
-		return n, nil
-	}
-	n, err := p.attempt.upstream.Read(b)
-	if err != nil && p.done.CompareAndSwap(false, true) {
-		class := pool.ClassOK
-		if !errors.Is(err, io.EOF) {
-			class = p.attempt.transportClass()
-		}
-		p.attempt.settle(&pool.Outcome{Class: class})
-	}
-	return n, err
-}
-
-func (p *passthroughBody) Close() error {
-	if p.done.CompareAndSwap(false, true) {
-		p.attempt.settle(&pool.Outcome{Class: pool.ClassCancelled})
-	}
-	return nil
 }

@@ -304,14 +304,14 @@ func TestCallFailsWhenTheTokensItCountedOnAreUsedByOthers(t *testing.T) {
 
 func TestBatchStandsBackOnlyWhileInteractiveCallsWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLine(t, router.Config{MaxWait: 2 * time.Minute}, limited("a", pool.Limit{TPM: 1000}))
+		l := newLine(t, router.Config{MaxWait: 2 * time.Minute}, limited("a", pool.Limit{TPM: 1000}), farAway(1))
 		l.answer = func(string) *http.Response {
 			return answerOf(200, strings.Replace(okBody, `"promptTokenCount":1`, `"promptTokenCount":600`, 1))
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		l.call("first", router.Call{InputTokens: 600})
 		l.at(time.Second)
-		l.callWith(ctx, "interactive", router.Call{InputTokens: 900, Locations: []string{"global", "us"}}, genPath)
+		l.callWith(ctx, "interactive", router.Call{InputTokens: 900, Locations: []string{"global", region(0)}}, genPath)
 		l.at(2 * time.Second)
 		l.call("batch", router.Call{InputTokens: 100, Priority: router.PriorityBatch}) // there is room for it
 		l.at(10 * time.Second)
@@ -341,9 +341,9 @@ func TestConcurrentCallMayEndAnyMoment(t *testing.T) {
 
 func TestBatchStandsBackForInteractiveCallsOfOtherLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLine(t, router.Config{MaxWait: time.Minute}, limited("a", pool.Limit{Concurrency: 1}))
+		l := newLine(t, router.Config{MaxWait: time.Minute}, limited("a", pool.Limit{Concurrency: 1}), farAway(27))
 		l.answer = func(string) *http.Response { time.Sleep(time.Second); return answerOf(200, okBody) }
-		elsewhere := router.Call{Locations: []string{"global", "us"}} // another line for the same endpoint
+		elsewhere := router.Call{Locations: []string{"global", region(0)}} // another line for the same endpoint
 		batch := router.Call{Priority: router.PriorityBatch}
 		l.call("first", router.Call{})
 		l.at(100 * time.Millisecond)
@@ -354,7 +354,7 @@ func TestBatchStandsBackForInteractiveCallsOfOtherLines(t *testing.T) {
 		for i := range 40 { // batch calls that come just when the endpoint is free
 			l.at(time.Duration(i+3) * 100 * time.Millisecond)
 			if i < 25 {
-				l.call("late", router.Call{Priority: router.PriorityBatch, Locations: []string{"global", "eu", strconv.Itoa(i)}, MaxWait: -1})
+				l.call("late", router.Call{Priority: router.PriorityBatch, Locations: []string{"global", region(1), region(2 + i)}, MaxWait: -1})
 			}
 		}
 		l.wg.Wait()

@@ -54,12 +54,19 @@ func (c *Cache) Put(name string, h Home) {
 	if e.bytes <= maxStrings {
 		e.home = unique.Make(h)
 	}
-	c.put(e)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.putLocked(e)
 }
 
-// Miss notes that a resource is missing until an instant.
+// Miss notes that a resource was searched for and is missing until an instant, unless its home has
+// become known meanwhile.
 func (c *Cache) Miss(name string, until int64) {
-	c.put(entry{name: name, until: until, bytes: int64(len(name))})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if el := c.byName[name]; el == nil || entryOf(el).isMissing() {
+		c.putLocked(entry{name: name, until: until, bytes: int64(len(name))})
+	}
 }
 
 // Forget drops what is known of a resource.
@@ -105,10 +112,8 @@ func (c *Cache) Bytes() int64 {
 	return c.bytes
 }
 
-// put replaces the entry of a name.
-func (c *Cache) put(e entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// putLocked replaces the entry of a name. The caller holds c.mu.
+func (c *Cache) putLocked(e entry) {
 	c.dropLocked(c.byName[e.name])
 	if e.bytes > maxStrings {
 		return

@@ -36,6 +36,9 @@ func TestCacheRemembersTheLatestNews(t *testing.T) {
 	c.Put("x", home)
 	c.Put("x", owner.Home{Project: "b"})
 	wants(t, c, "x", 0, "b/")
+	c.Miss("x", 60) // by a search that began before it was known
+	wants(t, c, "x", 0, "b/")
+	c.Forget("x")
 	c.Miss("x", 60)
 	wants(t, c, "x", 0, "missing")
 	c.Put("x", home)

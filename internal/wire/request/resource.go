@@ -34,13 +34,17 @@ func newResource(name string) Resource {
 // isItem reports whether a resource's name is that of one item, not of a collection.
 func isItem(name string) bool { return strings.Contains(name, "/") }
 
+// MostResources is how many resources a call may name. More are not read: one more than that is in
+// Resources then.
+const MostResources = 4096
+
 // names adds a resource that the call names. An item outranks a mere collection in the path, for an
 // item has an owner.
 func (c *Call) names(r Resource) {
 	if !isItem(c.Resource) && !r.Ambiguous {
 		c.Resource = r.Name
 	}
-	if !isItem(r.Name) {
+	if !isItem(r.Name) || len(c.Resources) > MostResources {
 		return
 	}
 	for _, known := range c.Resources {

@@ -1,0 +1,79 @@
+package router
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// addBody gives an attempt's request its body for a target.
+func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) {
+	body, k := p.outgoing(a.translation)
+	if p.tail == nil && p.pinned() {
+		body, k = p.move(target, body, k)
+	}
+	if a.exchange.signed.has {
+		body, k = p.unsign(a, body, k)
+	}
+	switch {
+	case k != nil:
+		opened, err := k.open()
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		req.Body = translated{&sending{opened, &a.watch}, opened}
+		req.GetBody, req.ContentLength = k.open, k.size
+	case len(body) > 0:
+		a.sent.Reset(body)
+		// net/http knows what this is, and sends it together with the header.
+		req.Body, req.ContentLength = io.NopCloser(&a.sent), int64(len(body))
+		if len(body) > sentAtOnce {
+			req.Body = io.NopCloser(&sending{&a.sent, &a.watch})
+		}
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	case p.tail != nil:
+		req.Body = http.NoBody
+	}
+	if p.tail != nil {
+		all := io.MultiReader(req.Body, p.tail)
+		req.Body = translated{&sending{all, &a.watch}, req.Body}
+		req.GetBody, req.ContentLength = nil, p.length
+	}
+}
+
+// unsign puts placeholders for the thought signatures in a body that the endpoint's back end did not
+// make.
+func (p *payload) unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
+	x, b := a.exchange, a.endpoint.Backend
+	if !k.inFile() {
+		if fit := x.signed.body(x, b, body); !unchanged(body, fit) {
+			return fit, nil
+		}
+		return body, k
+	}
+	p.fail(p.router.bodies.atDesk(p.ctx, func() error {
+		all, err := k.load()
+		if fit := x.signed.body(x, b, all); err == nil && !unchanged(all, fit) {
+			p.unsigned.release()
+			p.unsigned = p.router.bodies.put(fit)
+			body, k = p.unsigned.body, p.unsigned
+		}
+		return err
+	}))
+	return body, k
+}
+
+// failBody ends an attempt whose body cannot be loaded any more. Nothing was sent.
+func failBody(a *attempt) result {
+	err := a.exchange.in.ctx.Err()
+	if err == nil {
+		err = fmt.Errorf("router: the request's body: %w", a.exchange.payload.err)
+	}
+	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Unsent: true})
+	return result{lease: a.lease, class: pool.ClassCancelled, unsent: true, err: err}
+}
