@@ -155,12 +155,12 @@ func TestSearchAsksNothingOfItsCaller(t *testing.T) {
 // A file that is made while a search for it runs is known, whatever the search finds.
 func TestSearchDoesNotHideWhatIsMadeMeanwhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		made := false
+		var made atomic.Bool
 		r := routerOver(t, func(req *http.Request) (*http.Response, error) {
 			if req.Method == http.MethodPost {
 				return answerOf(200, `{"file":{"name":"files/new"}}`), nil
 			}
-			if made && req.Header.Get("X-Goog-Api-Key") == "k-a" {
+			if made.Load() && req.Header.Get("X-Goog-Api-Key") == "k-a" {
 				return answerOf(200, `{"name":"files/new"}`), nil
 			}
 			time.Sleep(time.Second)
@@ -173,7 +173,7 @@ func TestSearchDoesNotHideWhatIsMadeMeanwhile(t *testing.T) {
 		if err != nil || resp.StatusCode != http.StatusOK {
 			t.Fatal(resp, err)
 		}
-		made = true
+		made.Store(true)
 		wg.Wait()
 		if status := get(t, r, "files/new"); status != http.StatusOK {
 			t.Errorf("a file that was made during a search: %d", status)
