@@ -137,7 +137,7 @@ func TestBodyInAFileIsUnderstoodToItsEnd(t *testing.T) {
 					t.Errorf("sent to %s: %d bytes, said to be %d, that begin %.60s and end %s",
 						req.URL.Path, len(got), req.ContentLength, got, got[len(got)-60:])
 				}
-				return answerOf(200, okBody), nil
+				return okFor(req), nil
 			}, cfg, ps...)
 			resp, err := r.RoundTrip(posted(t.Context(), tt.path, strings.NewReader(tt.body), int64(len(tt.body))))
 			if err != nil || resp.StatusCode != http.StatusOK {
@@ -198,7 +198,7 @@ func TestBodiesThatEndBadlyLeaveNothing(t *testing.T) {
 	}{
 		"the body breaks off":          {then(iotest.ErrReader(errors.New("gone"))), genPath, false},
 		"the body is shorter":          {half, genPath + "?how=close", false},
-		"the body panics":              {then(panics{}), genPath, true},
+		"the body panics":              {then(panicking{}), genPath, true},
 		"the caller leaves":            {all, genPath + "?how=wait", false},
 		"the transport panics":         {all, genPath + "?how=panic", true},
 		"the transport closes nothing": {all, genPath, false},
@@ -235,9 +235,9 @@ func TestBodiesThatEndBadlyLeaveNothing(t *testing.T) {
 	}
 }
 
-type panics struct{}
+type panicking struct{}
 
-func (panics) Read([]byte) (int, error) { panic("a body of somebody else's") }
+func (panicking) Read([]byte) (int, error) { panic("a body of somebody else's") }
 
 // A stream may last for minutes after its request was sent: the request is not held so long.
 func TestBodyIsLetGoWhenItIsSent(t *testing.T) {
@@ -375,7 +375,7 @@ func TestHeapIsBoundedWhateverCallsHold(t *testing.T) {
 				}
 				here.Done()
 				here.Wait()
-				return answerOf(200, okBody), nil
+				return okFor(req), nil
 			}, cfg)
 			grown := peak()
 			atOnce(calls, func(int) {
@@ -479,4 +479,12 @@ func (l *items) Read(p []byte) (n int, err error) {
 		n, l.rest = n+c, l.rest[c:]
 	}
 	return n, nil
+}
+
+// okFor is a good answer in the dialect of a request's path.
+func okFor(req *http.Request) *http.Response {
+	if strings.Contains(req.URL.Path, "/openai/") {
+		return answerOf(200, `{"object":"chat.completion","choices":[{"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}`)
+	}
+	return answerOf(200, okBody)
 }

@@ -35,7 +35,7 @@ func manyProjects(t *testing.T, n int, found func(req *http.Request) bool) (*rou
 	}, router.Config{MaxWait: -1}, ps...), asked
 }
 
-func never(*http.Request) bool { return false }
+func nobody(*http.Request) bool { return false }
 
 // get reads a resource, and returns the status.
 func get(t *testing.T, r *router.Router, path string, header ...string) int {
@@ -115,7 +115,7 @@ func TestSearchesThatFindSomethingAreFree(t *testing.T) {
 
 func TestMissIsRememberedForEveryCallerAndExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, asked := manyProjects(t, 50, never)
+		r, asked := manyProjects(t, 50, nobody)
 		for _, call := range [][]string{
 			{"files/x"}, {"files/x?fields=name"}, {"files/x?alt=json"}, {"files/x", "X-Anything", "else"}, {"files/x", "Spillway-Affinity", "me"},
 			{"files/x", "Spillway-Locations", "global"}, {"files/x", "Spillway-Locations", "Global, global"},
