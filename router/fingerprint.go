@@ -10,7 +10,7 @@ var seed = maphash.MakeSeed()
 
 // fingerprint returns a hash by which calls that are refused alike are told apart. It is worked out
 // when a call is refused, not before.
-func (p *payload) fingerprint(req *http.Request) uint64 {
+func fingerprint(p *payload, req *http.Request) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	_, _ = h.WriteString(req.Method)

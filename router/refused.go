@@ -85,7 +85,7 @@ func (a *attempt) judged(status int, body []byte) result {
 		}
 	}
 	o := outcome(v, status, body)
-	o.Call = x.payload.fingerprint(x.in.req)
+	o.Call = fingerprint(&x.payload, x.in.req)
 	a.settle(&o)
 	doubt := v.Suspected && v.Class == pool.ClassProjectNotReady
 	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, unsigned: refusesSignature(v), resp: a.reply(status, body)}

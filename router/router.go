@@ -13,7 +13,6 @@ package router
 import (
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -33,7 +32,6 @@ type Router struct {
 	transport http.RoundTripper
 	own       *hostTransport // the transport if it is the router's
 	budget    budget
-	log       *slog.Logger
 	trace     *Trace
 	saver     saver
 	lookups   *lookups
@@ -66,10 +64,10 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{
-		pool: made, transport: o.transport, log: o.log, trace: o.trace,
+		pool: made, transport: o.transport, trace: o.trace,
 		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
-	r.tokens.log = o.log
+	r.tokens.log, r.saver.log = o.log, o.log
 	r.restore(cfg.State)
 	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {

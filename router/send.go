@@ -17,7 +17,7 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 		body, k = p.move(target, body, k)
 	}
 	if a.exchange.signed.has {
-		body, k = p.unsign(a, body, k)
+		body, k = unsign(a, body, k)
 	}
 	switch {
 	case k != nil:
@@ -48,8 +48,8 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 
 // unsign puts placeholders for the thought signatures in a body that the endpoint's back end did not
 // make.
-func (p *payload) unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
-	x, b := a.exchange, a.endpoint.Backend
+func unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
+	x, b, p := a.exchange, a.endpoint.Backend, &a.exchange.payload
 	if !k.inFile() {
 		if fit := x.signed.body(x, b, body); !unchanged(body, fit) {
 			return fit, nil

@@ -17,6 +17,7 @@ const saveEvery = 5 * time.Second
 
 // saver writes the pool's state to the state file, if one is configured.
 type saver struct {
+	log     *slog.Logger
 	once    sync.Once
 	stopped chan struct{} // closed after the last write; nil if there never was a file
 
@@ -41,7 +42,7 @@ func (r *Router) restore(file string) {
 		err = r.pool.Restore(time.Now(), data)
 	}
 	if err != nil {
-		r.log.Warn("spillway: the state file cannot be used; starting without it",
+		r.saver.log.Warn("spillway: the state file cannot be used; starting without it",
 			slog.String("file", file), slog.Any("error", err))
 	}
 }
@@ -100,7 +101,7 @@ func (s *saver) save(r *Router) {
 	}
 	if !s.failed {
 		s.failed = true
-		r.log.Warn("spillway: the state file cannot be written; "+
+		r.saver.log.Warn("spillway: the state file cannot be written; "+
 			"a restart would forget cooldowns and used quota",
 			slog.String("file", file), slog.Any("error", err))
 	}
