@@ -13,16 +13,8 @@ import (
 type Outcome struct {
 	// Class is what the answer means.
 	Class Class
-	// Scope is what the answer is about. Zero means what its class is usually about.
-	Scope Scope
-	// Tools are the tools that a refusal with ScopeTool is about.
-	Tools []string
-	// Suspected says that the answer alone does not prove what its class says. It starts a cooldown
-	// only together with others.
-	Suspected bool
-	// Call is a hash of the call that was refused. Different calls that are refused alike prove
-	// more than one.
-	Call uint64
+	// Evidence is what the answer proves, and of what.
+	Evidence
 	// Hint is how long the server asked to wait; zero if it did not.
 	Hint time.Duration
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
@@ -42,6 +34,21 @@ type Outcome struct {
 	ToolUse, Thoughts int64
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
+}
+
+// Evidence is what an answer proves, and of what. The zero value is an answer of Google's that
+// means what its class says.
+type Evidence struct {
+	// Scope is what the answer is about. Zero means what its class is usually about.
+	Scope Scope
+	// Tools are the tools that a refusal with ScopeTool is about.
+	Tools []string
+	// Suspected says that the answer alone does not prove what its class says. It starts a cooldown
+	// only together with others.
+	Suspected bool
+	// Call is a hash of the call that was refused. Different calls that are refused alike prove
+	// more than one.
+	Call uint64
 	// Foreign says that the answer was not Google's: a page of a proxy, or nothing that is an answer.
 	Foreign bool
 	// Unsent says that there was no credential to send the call with. It says nothing of Google's
