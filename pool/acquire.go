@@ -46,8 +46,15 @@ func (r *Request) exhausted() *ExhaustedError {
 	if r.picky() {
 		return &ExhaustedError{}
 	}
-	r.state.plan.model.counts.exhausted.Add(1)
-	return r.state.plan.pool.Explain(r)
+	m, p := r.state.plan.model, r.state.plan.pool
+	m.counts.exhausted.Add(1)
+	e := p.Explain(r)
+	// Of a call that endpoints failed, its caller gets their failure.
+	if !r.StandIn && !r.state.lost && len(r.state.failed) == 0 {
+		r.state.lost = true
+		p.refused(m, &r.state.need, e)
+	}
+	return e
 }
 
 // trial is one look for an endpoint.

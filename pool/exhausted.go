@@ -11,7 +11,7 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// maxReasons bounds how many endpoints an ExhaustedError speaks of.
+// maxReasons bounds how many endpoints an ExhaustedError speaks of: one for each bit of barred.
 const maxReasons = 64
 
 // ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back,
@@ -30,6 +30,8 @@ type ExhaustedError struct {
 	// cooldown for an answer that the pool keeps.
 	Answer *Answer
 	Class  Class
+
+	barred uint64 // a bit for each reason that holds at any time
 }
 
 // Reason is why one endpoint could not serve a call: Endpoint is its name.
@@ -67,6 +69,9 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 		why := r.ineligible(&c.Endpoint)
 		e.Never = e.Never && why != ""
 		if len(e.Reasons) < maxReasons {
+			if why != "" {
+				e.barred |= 1 << len(e.Reasons)
+			}
 			why = cmp.Or(why, c.reason(now, &r.state.need), "failed for this call")
 			e.Reasons = append(e.Reasons, Reason{c.Name, why})
 		} else if !e.Never {

@@ -77,6 +77,9 @@ func (es *entries) drop(which func(*entry) bool) []*entry {
 // modelKey is a model and one account of its methods, see [Asked].
 type modelKey struct{ name, method string }
 
+// subject returns the subject of the model in all projects.
+func (k modelKey) subject() Subject { return Subject{Kind: kindModel, Model: k.name, Method: k.method} }
+
 // modelKey returns what the subject is remembered under; zero for one that belongs to no model.
 func (s *Subject) modelKey() modelKey { return modelKey{s.Model, s.Method} }
 
@@ -91,6 +94,8 @@ type model struct {
 	plan   atomic.Pointer[plan]
 	used   atomic.Int64 // instant of the last use
 	queued atomic.Int64 // calls that wait
+
+	refusals refusals
 }
 
 // bytes estimates the memory that the model takes.
