@@ -49,8 +49,9 @@ func (r *Request) exhausted() *ExhaustedError {
 	m, p := r.state.plan.model, r.state.plan.pool
 	m.counts.exhausted.Add(1)
 	e := p.Explain(r)
-	// Of a call that endpoints failed, its caller gets their failure.
-	if !r.StandIn && !r.state.lost && len(r.state.failed) == 0 {
+	// The caller of a call that endpoints failed gets their failure, and who misspelled a model is told so.
+	told := len(r.state.failed) > 0 || e.Class.ofModel()
+	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
 		p.refused(m, &r.state.need, e)
 	}

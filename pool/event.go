@@ -37,7 +37,8 @@ const (
 	// OrderUnconfirmed tells once that an order has never served a call.
 	OrderUnconfirmed EventKind = "order_unconfirmed"
 	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then at
-	// most every 10 s. Calls that another model may serve, or that were sent and failed, do not count.
+	// most every 10 s. Calls that another model may serve, that were sent and failed, or whose model is
+	// missing do not count.
 	CallsRefused EventKind = "calls_refused"
 	// MemoryFull tells that the pool remembers no more models.
 	MemoryFull EventKind = "memory_full"
