@@ -53,7 +53,7 @@ func (r *Request) exhausted() *ExhaustedError {
 	told := len(r.state.failed) > 0 || e.Class.ofModel()
 	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
-		p.refused(m, &r.state.need, e)
+		m.refused(p, &r.state.need, e)
 	}
 	return e
 }

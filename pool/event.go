@@ -40,6 +40,9 @@ const (
 	// most every 10 s. Calls that another model may serve, that were sent and failed, or whose model is
 	// missing do not count.
 	CallsRefused EventKind = "calls_refused"
+	// ModelRerouted tells, at most once a day, that the model Served answers calls for the Subject's.
+	// The price and the quotas of that model apply.
+	ModelRerouted EventKind = "model_rerouted"
 	// MemoryFull tells that the pool remembers no more models.
 	MemoryFull EventKind = "memory_full"
 	// Reloaded tells that another configuration is in force.
@@ -69,6 +72,8 @@ type Event struct {
 	Share     float64
 	Calls, Of int64
 	Traffic   string
+	// Served is the model that answers in place of the Subject's.
+	Served string
 }
 
 // outbox delivers events, one at a time, in the order in which they were posted. Events are made in
@@ -244,6 +249,10 @@ func (o *outbox) callsRefused(now time.Time, m *model, calls, of int64, e *Exhau
 	o.post(Event{
 		At: now, Kind: CallsRefused, Subject: m.subject(), Calls: calls, Of: of, Message: e.cause(), Until: e.RetryAt,
 	})
+}
+
+func (o *outbox) rerouted(now time.Time, m *model, served string) {
+	o.post(Event{At: now, Kind: ModelRerouted, Subject: m.subject(), Served: served})
 }
 
 func (o *outbox) memoryFull(now time.Time) { o.post(Event{At: now, Kind: MemoryFull}) }

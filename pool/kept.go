@@ -51,7 +51,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 			if ofModel.Status == 0 {
 				ofModel = i
 			}
-			served = served || c.hasServed()
+			served = served || hasServed(c)
 			continue
 		case i.Class == "":
 			waiting = true
@@ -59,7 +59,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 			other = i
 		}
 		all = all && i.Status > 0
-		k.exists = k.exists || c.hasModel(now, at, &r.state.need)
+		k.exists = k.exists || hasModel(c, now, at, &r.state.need)
 	}
 	switch {
 	case ofModel.Status == 0 && all:
@@ -74,15 +74,15 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 }
 
 // hasServed reports whether the endpoint's project has ever served a call of the model and method.
-func (c *candidate) hasServed() bool {
+func hasServed(c *candidate) bool {
 	own, shared := c.own.entry.Load(), c.shared.entry.Load()
 	return own != nil && own.proof.wellSince(0) || shared != nil && shared.proof.wellSince(0)
 }
 
 // hasModel reports whether something shows that the endpoint's project has the model: an order, a
 // good answer, a refusal for lack of room, limits, or a circuit breaker that is not closed.
-func (c *candidate) hasModel(now time.Time, at int64, n *need) bool {
-	if c.order != nil || c.hasServed() || c.outage(at) != nil {
+func hasModel(c *candidate, now time.Time, at int64, n *need) bool {
+	if c.order != nil || hasServed(c) || c.outage(at) != nil {
 		return true
 	}
 	if b := c.own.breaker(); b != nil && !b.Closed() {

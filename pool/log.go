@@ -53,6 +53,8 @@ func (e *Event) line() (message string, level slog.Level) {
 			"and is for this model version, project and location", slog.LevelWarn
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
+	case ModelRerouted:
+		return "another model answers than the one that was asked for; its price and its quotas apply", slog.LevelWarn
 	case MemoryFull:
 		return "the memory is full, so calls for new models are refused; " +
 			"raise memory under [router] if they are meant", slog.LevelWarn
@@ -114,8 +116,12 @@ func (e *Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Int64("calls", e.Calls))
 	}
 	text("traffic", e.Traffic)
+	text("served", e.Served)
 	if e.Quota != "" || e.Kind == LimitLearned || e.Kind == UsageHigh && e.Subject.Kind == kindModel {
 		text("raise", e.raise())
+	}
+	if e.Kind == CooldownStarted {
+		text("remedy", e.Class.remedy())
 	}
 	text("message", e.Message)
 	return attrs

@@ -95,7 +95,9 @@ type model struct {
 	used   atomic.Int64 // instant of the last use
 	queued atomic.Int64 // calls that wait
 
-	refusals refusals
+	refusals    refusals
+	reroute     atomic.Pointer[reroute] // of the last modelVersion that is not the model's name
+	rerouteTold atomic.Int64            // instant of the last event about it, plus one
 }
 
 // bytes estimates the memory that the model takes.

@@ -22,9 +22,9 @@ type refusals struct {
 	at      int64           // instant of that, plus one; zero: none was
 }
 
-// refused tells that a call for a model was refused: at once or, soon after the last event, with
+// refused notes that a call for the model was refused, and tells of it: at once or, soon after the last event, with
 // what has come together by then.
-func (p *Pool) refused(m *model, n *need, e *ExhaustedError) {
+func (m *model) refused(p *Pool, n *need, e *ExhaustedError) {
 	now := time.Now()
 	at := p.instant(now)
 	v := &m.refusals
@@ -35,15 +35,15 @@ func (p *Pool) refused(m *model, n *need, e *ExhaustedError) {
 	switch {
 	case p.outbox.observe == nil:
 	case v.told == 0 || wait <= 0:
-		p.tellRefusedLocked(now, m)
+		m.tellRefusedLocked(p, now)
 	case !v.pending:
 		v.pending = true
-		time.AfterFunc(wait, func() { p.tellRefused(m) })
+		time.AfterFunc(wait, func() { m.tellRefused(p) })
 	}
 }
 
 // tellRefused tells of the calls that were refused since the last event, unless the pool is closed.
-func (p *Pool) tellRefused(m *model) {
+func (m *model) tellRefused(p *Pool) {
 	select {
 	case <-p.queue.done:
 		return
@@ -52,14 +52,14 @@ func (p *Pool) tellRefused(m *model) {
 	m.refusals.mu.Lock()
 	m.refusals.pending = false
 	if m.refusals.count > 0 {
-		p.tellRefusedLocked(time.Now(), m)
+		m.tellRefusedLocked(p, time.Now())
 	}
 	m.refusals.mu.Unlock()
 	p.outbox.deliver()
 }
 
-// tellRefusedLocked tells. The caller holds the mutex of m's refusals.
-func (p *Pool) tellRefusedLocked(now time.Time, m *model) {
+// tellRefusedLocked tells. The caller holds the mutex of the refusals.
+func (m *model) tellRefusedLocked(p *Pool, now time.Time) {
 	v := &m.refusals
 	calls := m.counts.calls.Load()
 	p.outbox.callsRefused(now, m, v.count, max(calls-v.calls, v.count), v.last)

@@ -34,6 +34,9 @@ type Outcome struct {
 	ToolUse, Thoughts int64
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
+	// Served is Google's modelVersion: the model that answered; empty if it said none, or the one that
+	// was asked for. If it is another model, usage is charged to that one.
+	Served string
 }
 
 // Evidence is what an answer proves, and of what. The zero value is an answer of Google's that
@@ -149,7 +152,12 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		pacer.Rejected(now, now.Add(-time.Duration(at-r.at)))
 	}
 
-	r.charge(now, at, o)
+	tokens := &r.own.load.counts // where they are counted
+	served := r.rerouted(now, at, o)
+	if served != nil {
+		tokens = &served.own.entry.Load().load.counts
+	}
+	r.charge(now, at, o, served)
 	if o.Class != ClassOK {
 		accused := r.accused(o, rule)
 		r.returnProbes(at, accused, true)
@@ -165,7 +173,8 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
-	r.own.load.counts.add(o, rule)
+	r.own.load.counts.attempts[rule.index].Add(1)
+	tokens.add(o)
 }
 
 // judgeServer tells the breakers what the call says of the endpoint's health and of what it shares.
@@ -234,9 +243,12 @@ func (r *lease) effectiveClass(class Class) Class {
 	}
 }
 
-// charge corrects what was reserved to what the call cost.
-func (r *lease) charge(now time.Time, at int64, o *Outcome) {
-	if r.held&heldQuota != 0 {
+// charge corrects what was reserved to what the call cost. served is where another model answered.
+func (r *lease) charge(now time.Time, at int64, o *Outcome, served *candidate) {
+	switch {
+	case served != nil:
+		r.chargeServed(now, at, o, served)
+	case r.held&heldQuota != 0:
 		q := &r.shared.limits.quota
 		switch {
 		case o.Counted:
@@ -304,14 +316,18 @@ func charged(c Class) bool {
 	}
 }
 
+// checkLimits reports limits that are nearly used up.
+func (e *entry) checkLimits(p *Pool, now time.Time, at int64) {
+	if share := e.limits.alert.passed(at, 1-e.limits.quota.Headroom(now)); share > 0 {
+		p.outbox.usageHigh(now, e, share)
+	}
+}
+
 // checkUsage reports a limit or an order that the lease has nearly used up.
 func (r *lease) checkUsage(now time.Time, at int64) {
 	p := r.candidate.plan.pool
 	if r.held&heldQuota != 0 {
-		l := r.shared.limits
-		if share := l.alert.passed(at, 1-l.quota.Headroom(now)); share > 0 {
-			p.outbox.usageHigh(now, r.shared, share)
-		}
+		r.shared.checkLimits(p, now, at)
 	}
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order

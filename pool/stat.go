@@ -101,8 +101,8 @@ type EndpointStat struct {
 	// Calls and Tokens are in flight now.
 	Calls  int
 	Tokens int64
-	// AttemptCounts counts the attempts that ended, by the class of their answer, and TokenCounts
-	// the tokens that Google counted for them.
+	// AttemptCounts counts the attempts that ended, by the class of their answer. TokenCounts are the
+	// tokens that Google counted for what the model answered here, also in place of another model.
 	AttemptCounts map[Class]int64
 	TokenCounts   TokenCounts
 	// Why says in a few words what keeps the endpoint from a call now, as a [Reason] does: a cooldown,

@@ -128,7 +128,7 @@ func (*wholeBody) Close() error { return nil }
 
 // use puts what Google counted into an outcome.
 func use(o *pool.Outcome, u stream.Usage) {
-	o.Traffic = u.Traffic
+	o.Traffic, o.Served = u.Traffic, u.Served
 	if o.Counted = u.Known; !u.Known {
 		return
 	}
