@@ -91,9 +91,9 @@ func TestOnlyTheSameAccountsSuccessEndsACooldown(t *testing.T) {
 
 func TestALocationsCooldownLeavesTheOthersAlone(t *testing.T) {
 	for _, o := range []pool.Outcome{
-		{Class: pool.ClassContention}, {Class: pool.ClassModelMissing}, {Class: pool.ClassModelForbidden, Scope: pool.ScopeEndpoint},
-		{Class: pool.ClassMinuteQuota, Scope: pool.ScopeEndpoint}, {Class: pool.ClassDayQuota, Scope: pool.ScopeEndpoint},
-		{Class: pool.ClassQuotaUnknown, Scope: pool.ScopeEndpoint}, {Class: pool.ClassProjectNotReady, Scope: pool.ScopeEndpoint},
+		{Class: pool.ClassContention}, {Class: pool.ClassModelMissing}, {Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}},
+		{Class: pool.ClassMinuteQuota, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}}, {Class: pool.ClassDayQuota, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}},
+		{Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}}, {Class: pool.ClassProjectNotReady, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}},
 	} {
 		t.Run(fmt.Sprintf("%s %d", o.Class, o.Scope), func(t *testing.T) {
 			cfg := pool.Config{Projects: []pool.Project{keyless("v", "us-central1", "asia-northeast3"), keyless("w", "us-central1")}}
@@ -115,9 +115,9 @@ func TestAnOrderRefusedInWhateverWordsRestsWithDoubling(t *testing.T) {
 		"the documented ones": {Class: pool.ClassProvisionedFull},
 		"contention's":        {Class: pool.ClassContention},
 		"an unknown quota's":  {Class: pool.ClassQuotaUnknown},
-		"a location's quota":  {Class: pool.ClassQuotaUnknown, Scope: pool.ScopeEndpoint},
-		"a model's quota":     {Class: pool.ClassQuotaUnknown, Scope: pool.ScopeModel},
-		"a version's":         {Class: pool.ClassQuotaUnknown, Scope: pool.ScopeVersion},
+		"a location's quota":  {Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}},
+		"a model's quota":     {Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeModel}},
+		"a version's":         {Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeVersion}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := keyless("v", "global")
@@ -160,13 +160,13 @@ func TestTheStateFileKeepsTheCooldownsOfPartsAndHosts(t *testing.T) {
 			pool.Outcome
 		}{
 			{"", "p0/eu/on_demand", beta, pool.Outcome{Class: pool.ClassModelMissing, Answer: &pool.Answer{Status: 404, Body: []byte("gone")}}},
-			{"", "p0/us/on_demand", search, pool.Outcome{Class: pool.ClassDayQuota, Scope: pool.ScopeTool, Tools: search.Tools}},
+			{"", "p0/us/on_demand", search, pool.Outcome{Class: pool.ClassDayQuota, Evidence: pool.Evidence{Scope: pool.ScopeTool, Tools: search.Tools}}},
 			{"embedContent", "p0/eu/on_demand", beta, pool.Outcome{Class: pool.ClassNoQuota}},
 			{"embedContent", "p1/global/on_demand", beta, pool.Outcome{Class: pool.ClassBilling}},
 			{"files.get", "p2/global/on_demand", beta, pool.Outcome{Class: pool.ClassKeyDead}},
 			{"countTokens", "p1/global/on_demand", beta, pool.Outcome{Class: pool.ClassEgressBlocked}},
 			{"countTokens", "p0/eu/on_demand", beta, pool.Outcome{Class: pool.ClassEgressBlocked}},
-			{"", "p3/global/on_demand", beta, pool.Outcome{Class: pool.ClassDayQuota, Scope: pool.ScopeEndpoint}},
+			{"", "p3/global/on_demand", beta, pool.Outcome{Class: pool.ClassDayQuota, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}}},
 		} {
 			b.leaseFor(now, b.of(flash, x.method, x.endpoint), small.For(x.asked)).Settle(now, x.Outcome)
 		}
@@ -231,8 +231,11 @@ func TestNothingIsLostWhateverHappensToCallsOfAllKinds(t *testing.T) {
 			o := pool.Outcome{Class: pool.ClassOK}
 			if rand.IntN(3) == 0 {
 				o = pool.Outcome{
-					Class: classes[rand.IntN(len(classes))], Scope: scopes[rand.IntN(len(scopes))], Suspected: rand.IntN(2) == 0,
-					Call: rand.Uint64N(4), Tools: r.Asked.Tools, Foreign: rand.IntN(3) == 0, Unsent: rand.IntN(5) == 0,
+					Class: classes[rand.IntN(len(classes))],
+					Evidence: pool.Evidence{
+						Scope: scopes[rand.IntN(len(scopes))], Suspected: rand.IntN(2) == 0,
+						Call: rand.Uint64N(4), Tools: r.Asked.Tools, Foreign: rand.IntN(3) == 0, Unsent: rand.IntN(5) == 0,
+					},
 				}
 			}
 			if rand.IntN(9) == 0 {

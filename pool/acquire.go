@@ -46,8 +46,16 @@ func (r *Request) exhausted() *ExhaustedError {
 	if r.picky() {
 		return &ExhaustedError{}
 	}
-	r.state.plan.model.counts.exhausted.Add(1)
-	return r.state.plan.pool.Explain(r)
+	m, p := r.state.plan.model, r.state.plan.pool
+	m.counts.exhausted.Add(1)
+	e := p.Explain(r)
+	// The caller of a call that endpoints failed gets their failure, and who misspelled a model is told so.
+	told := len(r.state.failed) > 0 || e.Class.ofModel()
+	if !r.StandIn && !r.state.lost && !told {
+		r.state.lost = true
+		m.refused(p, &r.state.need, e)
+	}
+	return e
 }
 
 // trial is one look for an endpoint.

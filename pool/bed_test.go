@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,7 +28,34 @@ type bed struct {
 	t     *testing.T
 	pool  *pool.Pool
 	start time.Time
-	log   *bytes.Buffer
+	log   *logged
+}
+
+// logged is a log, which timers write too.
+type logged struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buffer.String()
+}
+
+// take returns what was logged since the last time.
+func (l *logged) take() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.buffer.String()
+	l.buffer = bytes.Buffer{}
+	return text
 }
 
 // inBubble runs a test on a bed. The time line starts with the year 2000 in UTC, which is four in
@@ -39,7 +67,7 @@ func inBubble(t *testing.T, cfg pool.Config, test func(t *testing.T, b *bed)) {
 
 func newBed(t *testing.T, cfg pool.Config) *bed {
 	t.Helper()
-	b := &bed{t: t, log: &bytes.Buffer{}}
+	b := &bed{t: t, log: &logged{}}
 	p, err := pool.New(cfg, pool.Log(slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	if err != nil {
 		t.Fatal(err)
@@ -106,14 +134,13 @@ func (b *bed) endpoint(now time.Time, c *pool.Candidate, model string) pool.Endp
 func (b *bed) lines() []map[string]any {
 	b.t.Helper()
 	var all []map[string]any
-	for line := range strings.Lines(b.log.String()) {
+	for line := range strings.Lines(b.log.take()) {
 		var one map[string]any
 		if err := json.Unmarshal([]byte(line), &one); err != nil {
 			b.t.Fatalf("log line is no JSON: %v", err)
 		}
 		all = append(all, one)
 	}
-	b.log.Reset()
 	return all
 }
 

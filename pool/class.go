@@ -20,8 +20,8 @@ const (
 	// ClassDayQuota means that it is used up for the day. The project's model is on cooldown until
 	// midnight in Los Angeles, but for a few probes.
 	ClassDayQuota Class = "day_quota"
-	// ClassNoQuota means that the project has no quota at all for the model. The project's model is
-	// probed once an hour.
+	// ClassNoQuota means that the project has no quota at all for the model: request some, or enable
+	// billing. The project's model is probed once an hour.
 	ClassNoQuota Class = "no_quota"
 	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is
 	// on cooldown for 1 s, doubling to 30 min while it repeats.
@@ -40,14 +40,15 @@ const (
 	ClassServerFault Class = "server_fault"
 	// ClassTransport means that no whole answer came. The breaker counts it.
 	ClassTransport Class = "transport"
-	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed. The key is on
-	// cooldown; its project goes on with the other keys. It is probed after 1 min, doubling to 1 h,
-	// as are the next three.
+	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed: replace it. The key
+	// is on cooldown; its project goes on with the other keys. It is probed after 1 min, doubling to
+	// 1 h, as are the next two.
 	ClassKeyDead Class = "key_dead"
-	// ClassProjectMisconfigured means that an API is off or a permission is missing. The project is
-	// on cooldown.
+	// ClassProjectMisconfigured means that an API is off, billing is not enabled, a permission is
+	// missing or the project is suspended: change its settings. The project is on cooldown.
 	ClassProjectMisconfigured Class = "project_misconfigured"
-	// ClassBilling means that the account has no money. The project is on cooldown.
+	// ClassBilling means that the account has no money, or has reached its spend cap: pay, or raise the
+	// cap. The project is on cooldown.
 	ClassBilling Class = "billing"
 	// ClassProjectNotReady means that Google is still setting the project up, or a policy of its
 	// owner keeps it from the location. The project is on cooldown for 1 min, doubling to 10 min
@@ -56,14 +57,16 @@ const (
 	// ClassSpendRate means that the account spends faster than it may. The project is on cooldown
 	// for the server's hint, else for 30 s, doubling to 10 min while it repeats.
 	ClassSpendRate Class = "spend_rate"
-	// ClassEgressBlocked means that Google does not serve the place this program runs in. The project
-	// is on cooldown and, once another is refused alike, the back end.
+	// ClassEgressBlocked means that Google does not serve the place this program runs in: run it
+	// elsewhere. The project is on cooldown and, once another is refused alike, the back end. It is
+	// probed after 1 min, doubling to 1 h.
 	ClassEgressBlocked Class = "egress_blocked"
-	// ClassModelForbidden means that the project may not use the model. The project's model is
-	// probed once an hour.
+	// ClassModelForbidden means that the project may not use the model: allow it, or leave it out of
+	// the project's models. The project's model is probed once an hour.
 	ClassModelForbidden Class = "model_forbidden"
-	// ClassModelMissing means that the model does not exist for the call's method and version. The
-	// project's model in the location is probed once an hour.
+	// ClassModelMissing means that the model does not exist for the call's method and version: correct
+	// its name, or add a location that has it. The project's model in the location is probed once an
+	// hour.
 	ClassModelMissing Class = "model_missing"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
@@ -194,6 +197,29 @@ func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
 func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
+
+// remedy says what an operator has to do about a cooldown of the class, in a few words; "" if it
+// ends by itself.
+func (c Class) remedy() string {
+	switch c {
+	case ClassNoQuota:
+		return "request quota for the model, or enable billing"
+	case ClassKeyDead:
+		return "replace the key"
+	case ClassProjectMisconfigured:
+		return "enable the API and billing, and grant the permission that the message names"
+	case ClassBilling:
+		return "pay, or raise the spend cap"
+	case ClassEgressBlocked:
+		return "run where Google serves, or through another network"
+	case ClassModelForbidden:
+		return "allow the project the model, or leave it out of the project's models"
+	case ClassModelMissing:
+		return "correct the model's name, or add a location that has it"
+	default:
+		return ""
+	}
+}
 
 // NeedsOperator reports whether only a successful probe ends the class's cooldown: an operator has
 // to do something, or the call is wrong for the endpoint.

@@ -17,8 +17,8 @@ type TokenCounts struct {
 	Input, Cached, Output, Thoughts int64
 }
 
-func (c *counts) add(o *Outcome, r *rule) {
-	c.attempts[r.index].Add(1)
+// add counts the tokens that Google counted.
+func (c *counts) add(o *Outcome) {
 	if !o.Counted {
 		return
 	}

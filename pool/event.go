@@ -36,6 +36,13 @@ const (
 	OrderUnused EventKind = "order_unused"
 	// OrderUnconfirmed tells once that an order has never served a call.
 	OrderUnconfirmed EventKind = "order_unconfirmed"
+	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then at
+	// most every 10 s. Calls that another model may serve, that were sent and failed, or whose model is
+	// missing do not count.
+	CallsRefused EventKind = "calls_refused"
+	// ModelRerouted tells, at most once a day, that the model Served answers calls for the Subject's.
+	// The price and the quotas of that model apply.
+	ModelRerouted EventKind = "model_rerouted"
 	// MemoryFull tells that the pool remembers no more models.
 	MemoryFull EventKind = "memory_full"
 	// Reloaded tells that another configuration is in force.
@@ -43,8 +50,7 @@ const (
 )
 
 // Event is a change of what the pool may use. Events are delivered after all locks are released,
-// one at a time and in order for each Subject. No event tells of a single call. Fields that do not
-// apply are zero.
+// one at a time and in order for each Subject. Fields that do not apply are zero.
 type Event struct {
 	At      time.Time
 	Kind    EventKind
@@ -52,19 +58,22 @@ type Event struct {
 	// ProjectID is the Google Cloud project id of the subject's project, where it is known.
 	ProjectID string
 	// Class, Since and Until are of a cooldown, Until also of an open breaker. The zero Until of a
-	// cooldown means that only a successful probe ends it.
+	// cooldown means that only a successful probe ends it. Of CallsRefused, Until is when an endpoint
+	// could serve the last of the calls, as far as is known.
 	Class        Class
 	Since, Until time.Time
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
-	// said.
+	// said. Of CallsRefused, Message is what keeps most of the endpoints from a call.
 	Quota, Message string
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
-	// Share is how much of a limit or an order is used, Calls how many an order has refused,
-	// Traffic what served a call in its place.
-	Share   float64
-	Calls   int64
-	Traffic string
+	// Share is how much of a limit or an order is used, Calls how many calls an order or the pool has
+	// refused, Of how many came, Traffic what served a call in place of an order.
+	Share     float64
+	Calls, Of int64
+	Traffic   string
+	// Served is the model that answers in place of the Subject's.
+	Served string
 }
 
 // outbox delivers events, one at a time, in the order in which they were posted. Events are made in
@@ -234,6 +243,16 @@ func (o *outbox) orderUnused(now time.Time, order *order, traffic string) {
 
 func (o *outbox) orderUnconfirmed(now time.Time, order *order) {
 	o.post(Event{At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Calls: order.evidence.calls.Load()})
+}
+
+func (o *outbox) callsRefused(now time.Time, m *model, calls, of int64, e *ExhaustedError) {
+	o.post(Event{
+		At: now, Kind: CallsRefused, Subject: m.subject(), Calls: calls, Of: of, Message: e.cause(), Until: e.RetryAt,
+	})
+}
+
+func (o *outbox) rerouted(now time.Time, m *model, served string) {
+	o.post(Event{At: now, Kind: ModelRerouted, Subject: m.subject(), Served: served})
 }
 
 func (o *outbox) memoryFull(now time.Time) { o.post(Event{At: now, Kind: MemoryFull}) }

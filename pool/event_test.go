@@ -56,7 +56,7 @@ func (r *replay) observe(e pool.Event) {
 		delete(r.limits, e.Subject)
 	case pool.Reloaded:
 		r.reloads++
-	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.MemoryFull:
+	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted:
 	}
 }
 

@@ -19,12 +19,12 @@ var doubtful = []struct {
 	named bool
 }{
 	{"a missing model", pool.Outcome{Class: pool.ClassModelMissing, Message: "models/x is not found"}, true},
-	{"a suspicion that the model is missing", pool.Outcome{Class: pool.ClassModelMissing, Suspected: true}, false},
+	{"a suspicion that the model is missing", pool.Outcome{Class: pool.ClassModelMissing, Evidence: pool.Evidence{Suspected: true}}, false},
 	{"a forbidden model", pool.Outcome{Class: pool.ClassModelForbidden, Message: "not allowed to use model"}, true},
-	{"a suspicion that the model is forbidden", pool.Outcome{Class: pool.ClassModelForbidden, Suspected: true}, false},
-	{"a location that a policy forbids", pool.Outcome{Class: pool.ClassModelForbidden, Scope: pool.ScopeEndpoint}, true},
+	{"a suspicion that the model is forbidden", pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}}, false},
+	{"a location that a policy forbids", pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}}, true},
 	{"a misconfigured project", pool.Outcome{Class: pool.ClassProjectMisconfigured}, true},
-	{"a suspicion that the project is not ready", pool.Outcome{Class: pool.ClassProjectNotReady, Suspected: true}, false},
+	{"a suspicion that the project is not ready", pool.Outcome{Class: pool.ClassProjectNotReady, Evidence: pool.Evidence{Suspected: true}}, false},
 	{"a blocked address", pool.Outcome{Class: pool.ClassEgressBlocked}, true},
 }
 
@@ -187,9 +187,9 @@ func TestAWrongCallDuringACooldownForQuotaIsStillOneCall(t *testing.T) {
 			s.now = s.now.Add(second)
 		}
 		for _, quota := range []pool.Outcome{
-			{Class: pool.ClassMinuteQuota}, {Class: pool.ClassQuotaUnknown, Scope: pool.ScopeEndpoint},
-			{Class: pool.ClassSpendRate, Hint: second}, {Class: pool.ClassMinuteQuota, Scope: pool.ScopeVersion},
-			{Class: pool.ClassQuotaUnknown, Scope: pool.ScopeBackend},
+			{Class: pool.ClassMinuteQuota}, {Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeEndpoint}},
+			{Class: pool.ClassSpendRate, Hint: second}, {Class: pool.ClassMinuteQuota, Evidence: pool.Evidence{Scope: pool.ScopeVersion}},
+			{Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeBackend}},
 		} {
 			wrong, other := s.leaseFor(s.now, s.a, small.For(beta)), s.leaseFor(s.now, s.a, small.For(beta))
 			other.Settle(s.now, quota)
@@ -309,7 +309,7 @@ func TestAProbeThatIsRefusedWithoutProofIsGivenBack(t *testing.T) {
 		now := b.start.Add(15*minute + second)
 		probe := b.lease(now, c)
 		b.refuses(now, c, "while a probe is out")
-		probe.Settle(now, pool.Outcome{Class: pool.ClassModelForbidden, Suspected: true})
+		probe.Settle(now, pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}})
 		now = now.Add(1100 * time.Millisecond)
 		b.lease(now, c).Settle(now, good)
 		if c.Resting(now).Class != "" {
@@ -354,8 +354,8 @@ func TestMadeUpVersionsAndToolsTakeABoundedMemory(t *testing.T) {
 		for i := range 5_000 {
 			asked := pool.Asked{Version: fmt.Sprintf("v%d", i), Tools: []string{fmt.Sprintf("tool%d", i)}}
 			for _, o := range []pool.Outcome{
-				good, {Class: pool.ClassQuotaUnknown, Scope: pool.ScopeTool, Tools: asked.Tools}, {Class: pool.ClassModelMissing},
-				{Class: pool.ClassModelMissing, Suspected: true, Call: uint64(i)},
+				good, {Class: pool.ClassQuotaUnknown, Evidence: pool.Evidence{Scope: pool.ScopeTool, Tools: asked.Tools}}, {Class: pool.ClassModelMissing},
+				{Class: pool.ClassModelMissing, Evidence: pool.Evidence{Suspected: true, Call: uint64(i)}},
 			} {
 				if l, ok := c.Lease(now, small.For(asked)); ok {
 					l.Settle(now, o)
@@ -387,7 +387,7 @@ func TestASuccessEndsTheCooldownsOfAllThatItsCallAskedFor(t *testing.T) {
 				}
 			}
 			if l, ok := c.Lease(now, small.For(pool.Asked{Tools: some})); ok {
-				l.Settle(now, pool.Outcome{Class: pool.ClassNoQuota, Scope: pool.ScopeTool, Tools: some})
+				l.Settle(now, pool.Outcome{Class: pool.ClassNoQuota, Evidence: pool.Evidence{Scope: pool.ScopeTool, Tools: some}})
 			}
 		}
 		b.answer(now, c, pool.Outcome{Class: pool.ClassKeyDead})

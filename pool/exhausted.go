@@ -11,7 +11,7 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// maxReasons bounds how many endpoints an ExhaustedError speaks of.
+// maxReasons bounds how many endpoints an ExhaustedError speaks of: one for each bit of barred.
 const maxReasons = 64
 
 // ExhaustedError says that no endpoint of the pool could serve a call in time, when to come back,
@@ -27,9 +27,14 @@ type ExhaustedError struct {
 	// MemoryFull says that the pool remembers too much to take calls for a model that is new to it.
 	MemoryFull bool
 	// Answer is Google's, and Class its class, if every endpoint that may serve the call is on
-	// cooldown for an answer that the pool keeps.
+	// cooldown for an answer that the pool keeps. What one project was told of the model is enough if
+	// the others are out for reasons of their own, and nothing shows that they have the model.
 	Answer *Answer
 	Class  Class
+	// Exists says that an endpoint that may serve the call is known to have the model.
+	Exists bool
+
+	barred uint64 // a bit for each reason that holds at any time
 }
 
 // Reason is why one endpoint could not serve a call: Endpoint is its name.
@@ -67,6 +72,9 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 		why := r.ineligible(&c.Endpoint)
 		e.Never = e.Never && why != ""
 		if len(e.Reasons) < maxReasons {
+			if why != "" {
+				e.barred |= 1 << len(e.Reasons)
+			}
 			why = cmp.Or(why, c.reason(now, &r.state.need), "failed for this call")
 			e.Reasons = append(e.Reasons, Reason{c.Name, why})
 		} else if !e.Never {
@@ -76,8 +84,9 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	if at, ok := r.retryAt(now); ok {
 		e.RetryAt = at
 	}
-	if info := r.kept(now, p.instant(now)); info.Status > 0 {
-		e.Answer, e.Class = &Answer{Status: info.Status, Body: info.Body}, Class(info.Class)
+	k := r.kept(now, p.instant(now))
+	if e.Exists = k.exists; k.Status > 0 {
+		e.Answer, e.Class = &Answer{Status: k.Status, Body: k.Body}, Class(k.Class)
 	}
 	return e
 }
@@ -148,41 +157,5 @@ func (r *Request) restricted() bool {
 	}
 	return slices.ContainsFunc(r.state.plan.speaks, func(b Backend) bool { return r.Speaks != nil && r.Speaks(b) != "" })
 }
-
-// kept returns the answer that Google gave when everything that may serve the request was refused
-// for good: a caller who misspelled a model is told so every time, not to come back later. What was
-// said of the model is for its caller. What was said of a key or a project is for the operator, and
-// is given only where there is nothing else.
-func (r *Request) kept(now time.Time, at int64) cooldown.Info {
-	if r.state.plan.closedUntil(&r.state.need, at) == 0 || r.restricted() {
-		return r.findKept(now, at)
-	}
-	closed := r.state.plan.closedFor(&r.state.need).Load()
-	if closed.kept.Load() == nil {
-		info := r.findKept(now, at)
-		closed.kept.Store(&info)
-	}
-	return *closed.kept.Load()
-}
-
-func (r *Request) findKept(now time.Time, at int64) cooldown.Info {
-	var best cooldown.Info
-	for _, c := range r.state.plan.all {
-		if !r.eligible(c) {
-			continue
-		}
-		i := c.info(now, at, &r.state.need)
-		if i.Status == 0 {
-			return cooldown.Info{}
-		}
-		if best.Status == 0 || Class(i.Class).ofModel() && !Class(best.Class).ofModel() {
-			best = i
-		}
-	}
-	return best
-}
-
-// ofModel reports whether an answer of the class speaks of the model that was asked for.
-func (c Class) ofModel() bool { return c == ClassModelMissing || c == ClassModelForbidden }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }

@@ -426,7 +426,7 @@ func TestReloadForgetsLearnedLimits(t *testing.T) {
 	inBubble(t, cfg, func(t *testing.T, b *bed) {
 		b.learnTen(b.candidate(flash, studio))
 		b.answer(b.start.Add(2*minute), b.candidate(pro, studio), refusedFor(pool.ClassMinuteQuota, quota.Limits{RPD: 7}))
-		b.log.Reset()
+		b.log.take()
 		now := b.start.Add(2*minute + 2*second)
 		b.reload(now, cfg)
 		for _, e := range b.pool.Stat(now).Endpoints {

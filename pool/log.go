@@ -56,6 +56,10 @@ func (e *Event) line() (message string, level slog.Level) {
 	case OrderUnconfirmed:
 		return "a provisioned order has not served a single call yet; check that it is active, " +
 			"and is for this model version, project and location", slog.LevelWarn
+	case CallsRefused:
+		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
+	case ModelRerouted:
+		return "another model answers than the one that was asked for; its price and its quotas apply", slog.LevelWarn
 	case MemoryFull:
 		return "the memory is full, so calls for new models are refused; " +
 			"raise memory under [router] if they are meant", slog.LevelWarn
@@ -92,6 +96,8 @@ func (e *Event) attrs() []slog.Attr {
 	switch {
 	case e.Kind == CooldownEnded:
 		attrs = append(attrs, slog.Duration("after", e.At.Sub(e.Since)))
+	case e.Kind == CallsRefused:
+		return append(attrs, e.refused()...)
 	case !e.Until.IsZero():
 		attrs = append(attrs, slog.Time("until", e.Until))
 	case e.Class != "":
@@ -115,10 +121,25 @@ func (e *Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Int64("calls", e.Calls))
 	}
 	text("traffic", e.Traffic)
+	text("served", e.Served)
 	if e.Quota != "" || e.Kind == LimitLearned || e.Kind == UsageHigh && e.Subject.Kind == kindModel {
 		text("raise", e.raise())
 	}
+	if e.Kind == CooldownStarted {
+		text("remedy", e.Class.remedy())
+	}
 	text("message", e.Message)
+	return attrs
+}
+
+// refused says how many calls were refused, why, and when to come back.
+func (e *Event) refused() []slog.Attr {
+	attrs := []slog.Attr{
+		slog.Int64("refused", e.Calls), slog.Int64("of", e.Of), slog.String("why", e.Message),
+	}
+	if !e.Until.IsZero() {
+		attrs = append(attrs, slog.Time("retry_at", e.Until))
+	}
 	return attrs
 }
 

@@ -246,3 +246,14 @@ func TestLogNeverShowsAKey(t *testing.T) {
 		}
 	})
 }
+
+func TestLogSaysWhatAnOperatorHasToDo(t *testing.T) {
+	eachLife(t, rests, func(t *testing.T, b *bed, l life, c *pool.Candidate) {
+		b.answer(b.start, c, pool.Outcome{Class: l.class})
+		for _, line := range said(b.lines(), "spillway: cooldown started") {
+			if remedy := line["remedy"]; (remedy != nil) != l.class.NeedsOperator() {
+				t.Errorf("%s has the remedy %v", l.class, remedy)
+			}
+		}
+	})
+}

@@ -84,6 +84,9 @@ func (es *entries) drop(which func(*entry) bool) []*entry {
 // modelKey is a model and one account of its methods, see [Asked].
 type modelKey struct{ name, method string }
 
+// subject returns the subject of the model in all projects.
+func (k modelKey) subject() Subject { return Subject{Kind: kindModel, Model: k.name, Method: k.method} }
+
 // modelKey returns what the subject is remembered under; zero for one that belongs to no model.
 func (s *Subject) modelKey() modelKey { return modelKey{s.Model, s.Method} }
 
@@ -98,6 +101,10 @@ type model struct {
 	plan   atomic.Pointer[plan]
 	used   atomic.Int64 // instant of the last use
 	queued atomic.Int64 // calls that wait
+
+	refusals    refusals
+	reroute     atomic.Pointer[reroute] // of the last modelVersion that is not the model's name
+	rerouteTold atomic.Int64            // instant of the last event about it, plus one
 }
 
 // bytes estimates the memory that the model takes.

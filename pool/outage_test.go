@@ -14,7 +14,7 @@ import (
 var broken = pool.Outcome{Class: pool.ClassServerFault}
 
 // page is an answer that is not Google's.
-var page = pool.Outcome{Class: pool.ClassTransport, Foreign: true, Message: "Sorry..."}
+var page = pool.Outcome{Class: pool.ClassTransport, Message: "Sorry...", Evidence: pool.Evidence{Foreign: true}}
 
 // team is n projects p0, p1, ... of a back end, in one location, in the order of the file or the
 // other way round.
@@ -233,10 +233,10 @@ func TestAProbeOfAnOutageIsGivenBack(t *testing.T) {
 		"wrong":        func(l pool.Lease, now time.Time) { l.Settle(now, pool.Outcome{Class: pool.ClassCallerFault}) },
 		"out of quota": func(l pool.Lease, now time.Time) { l.Settle(now, pool.Outcome{Class: pool.ClassBilling}) },
 		"gave up": func(l pool.Lease, now time.Time) {
-			l.Settle(now, pool.Outcome{Class: pool.ClassServerFault, Scope: pool.ScopeCall})
+			l.Settle(now, pool.Outcome{Class: pool.ClassServerFault, Evidence: pool.Evidence{Scope: pool.ScopeCall}})
 		},
 		"unsent": func(l pool.Lease, now time.Time) {
-			l.Settle(now, pool.Outcome{Class: pool.ClassTransport, Unsent: true})
+			l.Settle(now, pool.Outcome{Class: pool.ClassTransport, Evidence: pool.Evidence{Unsent: true}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

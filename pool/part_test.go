@@ -21,7 +21,7 @@ var (
 
 func TestACooldownOfAPartLeavesTheOthersAlone(t *testing.T) {
 	quota := func(tools ...string) pool.Outcome {
-		return pool.Outcome{Class: pool.ClassDayQuota, Scope: pool.ScopeTool, Tools: tools}
+		return pool.Outcome{Class: pool.ClassDayQuota, Evidence: pool.Evidence{Scope: pool.ScopeTool, Tools: tools}}
 	}
 	for _, tt := range []struct {
 		name  string
@@ -103,8 +103,8 @@ func TestARefusedCallGoesEverywhereOnceAndIsThenDone(t *testing.T) {
 		pool.Outcome
 		want int // attempts, of two projects with two keys each
 	}{
-		{"a suspicion", pool.Outcome{Class: pool.ClassModelForbidden, Suspected: true}, 2},
-		{"the call alone", pool.Outcome{Class: pool.ClassModelForbidden, Scope: pool.ScopeCall}, 2},
+		{"a suspicion", pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}}, 2},
+		{"the call alone", pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Scope: pool.ScopeCall}}, 2},
 		{"a forbidden model", pool.Outcome{Class: pool.ClassModelForbidden}, 2},
 		{"a project without money", pool.Outcome{Class: pool.ClassBilling}, 2},
 		{"dead keys", pool.Outcome{Class: pool.ClassKeyDead}, 4},
@@ -221,7 +221,7 @@ func TestACallThatMayNotGoToAnEndpointLetsOthersHaveIt(t *testing.T) {
 		if err != nil || l.Endpoint().Project != "p0" {
 			t.Fatal(l, err)
 		}
-		l.Settle(b.start, pool.Outcome{Class: pool.ClassModelForbidden, Suspected: true})
+		l.Settle(b.start, pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}})
 		r.Refused(l)
 		held := b.lease(b.start, all[0])
 		done := make(map[string]time.Duration)
@@ -322,6 +322,6 @@ func (b *bed) refused(r *pool.Request, c *pool.Candidate) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	l.Settle(time.Now(), pool.Outcome{Class: pool.ClassModelForbidden, Suspected: true})
+	l.Settle(time.Now(), pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}})
 	r.Refused(l)
 }

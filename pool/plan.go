@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
 // Plan is how calls for one model are served.
@@ -66,7 +64,7 @@ type closed struct {
 	version string
 	changes uint64
 	until   int64
-	kept    atomic.Pointer[cooldown.Info] // what Google answered, see Request.kept; nil until it is asked for
+	kept    atomic.Pointer[kept] // what Google answered, see Request.kept; nil until it is asked for
 }
 
 // versions is the number of versions of the API that are told apart, with those of OpenAI's

@@ -65,6 +65,7 @@ type requestState struct {
 	plan    *plan
 	need    need
 	counted bool          // the request is counted in its model's calls
+	lost    bool          // and in those that were refused
 	began   time.Time     // of the first attempt
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed

@@ -12,16 +12,8 @@ import (
 type Outcome struct {
 	// Class is what the answer means.
 	Class Class
-	// Scope is what the answer is about. Zero means what its class is usually about.
-	Scope Scope
-	// Tools are the tools that a refusal with ScopeTool is about.
-	Tools []string
-	// Suspected says that the answer alone does not prove what its class says. It starts a cooldown
-	// only together with others.
-	Suspected bool
-	// Call is a hash of the call that was refused. Different calls that are refused alike prove
-	// more than one.
-	Call uint64
+	// Evidence is what the answer proves, and of what.
+	Evidence
 	// Hint is how long the server asked to wait; zero if it did not.
 	Hint time.Duration
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
@@ -41,6 +33,24 @@ type Outcome struct {
 	ToolUse, Thoughts int64
 	// Traffic is Google's usageMetadata.trafficType; empty if it said none.
 	Traffic string
+	// Served is Google's modelVersion: the model that answered; empty if it said none, or the one that
+	// was asked for. If it is another model, usage is charged to that one.
+	Served string
+}
+
+// Evidence is what an answer proves, and of what. The zero value is an answer of Google's that
+// means what its class says.
+type Evidence struct {
+	// Scope is what the answer is about. Zero means what its class is usually about.
+	Scope Scope
+	// Tools are the tools that a refusal with ScopeTool is about.
+	Tools []string
+	// Suspected says that the answer alone does not prove what its class says. It starts a cooldown
+	// only together with others.
+	Suspected bool
+	// Call is a hash of the call that was refused. Different calls that are refused alike prove
+	// more than one.
+	Call uint64
 	// Foreign says that the answer was not Google's: a page of a proxy, or nothing that is an answer.
 	Foreign bool
 	// Unsent says that there was no credential to send the call with. It says nothing of Google's
@@ -130,7 +140,12 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		pacer.Rejected(now, now.Add(-time.Duration(at-r.at)))
 	}
 
-	r.charge(now, at, o)
+	tokens := &r.own.load.counts // where they are counted
+	served := r.rerouted(now, at, o)
+	if served != nil {
+		tokens = &served.own.entry.Load().load.counts
+	}
+	r.charge(now, at, o, served)
 	if o.Class != ClassOK {
 		r.failTest(at, o.Class)
 		accused := r.accused(at, o, rule)
@@ -147,7 +162,8 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
-	r.own.load.counts.add(o, rule)
+	r.own.load.counts.attempts[rule.index].Add(1)
+	tokens.add(o)
 }
 
 // judgeServer tells the breakers what the call says of the endpoint's health and of what it shares.
@@ -192,9 +208,12 @@ func (r *lease) effectiveClass(class Class) Class {
 	}
 }
 
-// charge corrects what was reserved to what the call cost.
-func (r *lease) charge(now time.Time, at int64, o *Outcome) {
-	if r.held&heldQuota != 0 {
+// charge corrects what was reserved to what the call cost. served is where another model answered.
+func (r *lease) charge(now time.Time, at int64, o *Outcome, served *candidate) {
+	switch {
+	case served != nil:
+		r.chargeServed(now, at, o, served)
+	case r.held&heldQuota != 0:
 		q := &r.shared.limits.quota
 		switch {
 		case o.Counted:
@@ -262,14 +281,18 @@ func charged(c Class) bool {
 	}
 }
 
+// checkLimits reports limits that are nearly used up.
+func (e *entry) checkLimits(p *Pool, now time.Time, at int64) {
+	if share := e.limits.alert.passed(at, 1-e.limits.quota.Headroom(now)); share > 0 {
+		p.outbox.usageHigh(now, e, share)
+	}
+}
+
 // checkUsage reports a limit or an order that the lease has nearly used up.
 func (r *lease) checkUsage(now time.Time, at int64) {
 	p := r.candidate.plan.pool
 	if r.held&heldQuota != 0 {
-		l := r.shared.limits
-		if share := l.alert.passed(at, 1-l.quota.Headroom(now)); share > 0 {
-			p.outbox.usageHigh(now, r.shared, share)
-		}
+		r.shared.checkLimits(p, now, at)
 	}
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order

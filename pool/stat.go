@@ -101,12 +101,16 @@ type EndpointStat struct {
 	// Calls and Tokens are in flight now.
 	Calls  int
 	Tokens int64
-	// AttemptCounts counts the attempts that ended, by the class of their answer, and TokenCounts
-	// the tokens that Google counted for them.
+	// AttemptCounts counts the attempts that ended, by the class of their answer. TokenCounts are the
+	// tokens that Google counted for what the model answered here, also in place of another model.
 	AttemptCounts map[Class]int64
 	TokenCounts   TokenCounts
-	// Cooldown is the longest of what keeps the endpoint from being asked; the zero Cooldown means
-	// nothing does.
+	// Why says in a few words what keeps the endpoint from a call now, as a [Reason] does: a cooldown,
+	// an open breaker, a limit, a full order. It is empty if nothing does. The call is one like the
+	// last that was refused, in the last 10 s, else one of the usual size.
+	Why string
+	// Cooldown is the longest of the cooldowns that keep the endpoint from being asked; the zero
+	// Cooldown means that none does.
 	Cooldown Cooldown
 	// Parts are cooldowns that are for one version of the API or one set of tools alone, each by its
 	// subject.
@@ -149,9 +153,12 @@ func (p *Pool) Stat(now time.Time) Stat {
 			continue
 		}
 		s.Models = append(s.Models, m.stat())
+		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
-				s.Endpoints = append(s.Endpoints, c.stat(now, at, i))
+				e := c.stat(now, at, i)
+				e.Why = c.reason(now, &usual)
+				s.Endpoints = append(s.Endpoints, e)
 			}
 		}
 	}

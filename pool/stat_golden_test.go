@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,9 @@ func scripted(t *testing.T, b *bed) (now time.Time, running pool.Lease) {
 	return time.Now(), running
 }
 
+// moment is the moment in a reason.
+var moment = regexp.MustCompile(`until \d{4}-\S+Z`)
+
 // steady takes away what is random: the jitter of ends and probes.
 func steady(s *pool.Stat) {
 	cooldown := func(c *pool.Cooldown) {
@@ -88,6 +92,7 @@ func steady(s *pool.Stat) {
 	}
 	for i := range s.Endpoints {
 		cooldown(&s.Endpoints[i].Cooldown)
+		s.Endpoints[i].Why = moment.ReplaceAllString(s.Endpoints[i].Why, "until then")
 		if b := &s.Endpoints[i].Breaker; !b.Until.IsZero() {
 			b.Until = b.Until.Truncate(10 * time.Second)
 		}

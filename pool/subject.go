@@ -23,6 +23,7 @@ const (
 //	project:PROJECT                    a project
 //	model:PROJECT/MODEL                a project's model, on demand
 //	model:PROJECT/LOCATION/MODEL       the same in one location
+//	model:MODEL                        a model, whatever the project: in events
 //	order:PROJECT/LOCATION/MODEL       a Provisioned Throughput order
 //	server:BACKEND/LOCATION/MODEL      the servers of a model in a location
 //	host:NAME                          an address that endpoints share
@@ -72,10 +73,14 @@ func (s *Subject) path() []*string {
 	case kindProject:
 		return []*string{&s.Project}
 	case kindModel:
-		if s.Location == "" {
+		switch {
+		case s.Location != "":
+			return []*string{&s.Project, &s.Location, &s.Model}
+		case s.Project != "":
 			return []*string{&s.Project, &s.Model}
+		default:
+			return []*string{&s.Model}
 		}
-		return []*string{&s.Project, &s.Location, &s.Model}
 	case kindOrder:
 		return []*string{&s.Project, &s.Location, &s.Model}
 	case kindServer:
@@ -113,8 +118,13 @@ func parseSubject(text string) (Subject, error) {
 	kind, path, ok := strings.Cut(head, ":")
 	s := Subject{Kind: kind}
 	values := strings.Split(path, "/")
-	if kind == kindModel && len(values) == 3 {
-		s.Location = "?" // the form with a location
+	if kind == kindModel { // the form with as many values
+		switch len(values) {
+		case 2:
+			s.Project = "?"
+		case 3:
+			s.Location = "?"
+		}
 	}
 	fields := s.path()
 	if !ok || len(fields) != len(values) {

@@ -56,6 +56,8 @@ func TestSubjectsHaveTheTextsThatTheirCommentShows(t *testing.T) {
 		"project:p":                       {Kind: "project", Project: "p"},
 		"model:p/m":                       {Kind: "model", Project: "p", Model: "m"},
 		"model:p/eu/m":                    {Kind: "model", Project: "p", Location: "eu", Model: "m"},
+		"model:m":                         {Kind: "model", Model: "m"},
+		"model:m;method=embedContent":     {Kind: "model", Model: "m", Method: "embedContent"},
 		"model:p/":                        {Kind: "model", Project: "p"},
 		"model:p/eu/m;traffic=on_demand":  {Kind: "model", Project: "p", Location: "eu", Model: "m", Traffic: "on_demand"},
 		"order:p/eu/m":                    {Kind: "order", Project: "p", Location: "eu", Model: "m"},
@@ -78,7 +80,7 @@ func TestSubjectsHaveTheTextsThatTheirCommentShows(t *testing.T) {
 
 func TestTextsThatAreNoSubjectsAreRefused(t *testing.T) {
 	for _, text := range []string{
-		"", ":", "key", "key:", "key:a", "key:a/b/c", "project", "project:a/b", "model:a", "model:a/b/c/d", "order:a/b",
+		"", ":", "key", "key:", "key:a", "key:a/b/c", "project", "project:a/b", "model", "model:a/b/c/d", "order:a/b",
 		"server:a/b", "host:a/b", "backend:a/b", "planet:earth", "project:%", "project:%zz", "project:a;", "Project:a",
 		"project:a;color=red", "project:a;tier=%", "project:a;;tier=b", "host:a;host=b", " project:a",
 	} {

@@ -109,6 +109,17 @@ func (q *Quota) reserveLocked(now time.Time, tokens int64, l *Limits) (Reservati
 	return r, true
 }
 
+// Count adds a call that was not reserved and that Google counted, whether it fits or not.
+func (q *Quota) Count(now time.Time, tokens int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.advanceLocked(now)
+	q.day.requests++
+	if q.minute.ring != nil {
+		q.minute.add(q.minute.current, count{1, min(max(tokens, 0), largest)})
+	}
+}
+
 // Settle ends a call that Google counted. The tokens it really used take the place of the estimate
 // where that was reserved; a difference found after the window has passed no longer matters.
 func (q *Quota) Settle(now time.Time, r Reservation, used int64) {

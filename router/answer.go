@@ -87,7 +87,7 @@ func (r arrival) foreignBody(body []byte, read *stream.Stream) string {
 // readForm says how the response to a call is read. events says that it is server-sent events.
 func readForm(x *exchange, events bool) stream.Form {
 	c, h := &x.payload.call, x.in.req.Header
-	f := stream.Form{SSE: c.SSE || events, Signed: x.in.cfg.mixed && c.Generates}
+	f := stream.Form{SSE: c.SSE || events, Signed: x.in.cfg.mixed && c.Generates, Model: x.request.Model}
 	switch {
 	case c.OpenAI():
 		f.Dialect = stream.OpenAI

@@ -266,7 +266,7 @@ func (a *attempt) failTransport(err error) result {
 	} else if a.exchange.in.ctx.Err() != nil {
 		err = a.exchange.in.ctx.Err()
 	}
-	a.settle(&pool.Outcome{Class: class, Message: message, Unsent: a.watch.isLost()})
+	a.settle(&pool.Outcome{Class: class, Message: message, Evidence: pool.Evidence{Unsent: a.watch.isLost()}})
 	return result{
 		lease: a.lease, class: class, unsent: unsent(err),
 		err: fmt.Errorf("router: %s: %w", a.endpoint.Name, a.exit.err(redacted(err))),
@@ -312,7 +312,7 @@ func (a *attempt) failAuth(err error) result {
 	if class == pool.ClassTransport {
 		a.exchange.in.router.tokens.failed(a.endpoint.Project, err)
 	}
-	a.settle(&pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Unsent: true})
+	a.settle(&pool.Outcome{Class: class, Message: "no access token: " + err.Error(), Evidence: pool.Evidence{Unsent: true}})
 	return result{
 		lease: a.lease, class: class, unsent: true, noAuth: true,
 		err: fmt.Errorf("router: access token for %s: %w", a.endpoint.Name, err),

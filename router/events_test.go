@@ -41,6 +41,7 @@ func (o *observed) taken() string {
 func TestEventsTellWhatIsOnCooldown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hash = "29c2cc888fa9b3f4" // of k-a
+		const refused = "\ncalls_refused model:" + flash
 		for _, tt := range []struct {
 			name   string
 			answer geminitest.Answer
@@ -50,12 +51,12 @@ func TestEventsTellWhatIsOnCooldown(t *testing.T) {
 			{"a fault", geminitest.Unavailable(), ""},
 			{"a wrong request", geminitest.InvalidArgument("no"), ""},
 			{"a minute's quota", geminitest.MinuteQuota(flash, 10, 3*time.Second),
-				"cooldown_started model:a/gemini-2.5-flash minute_quota\nlimit_learned model:a/gemini-2.5-flash"},
-			{"a dead key", geminitest.KeyLeaked(), "cooldown_started key:a/" + hash + " key_dead"},
-			{"an API that is off", geminitest.ServiceDisabled("a"), "cooldown_started project:a project_misconfigured"},
+				"cooldown_started model:a/gemini-2.5-flash minute_quota\nlimit_learned model:a/gemini-2.5-flash" + refused},
+			{"a dead key", geminitest.KeyLeaked(), "cooldown_started key:a/" + hash + " key_dead" + refused},
+			{"an API that is off", geminitest.ServiceDisabled("a"), "cooldown_started project:a project_misconfigured" + refused},
 			{"a model that is missing", geminitest.ModelMissing(flash, "generateContent"),
 				"cooldown_started model:a/global/gemini-2.5-flash;version=v1beta model_missing"},
-			{"a country", geminitest.LocationUnsupported(), "cooldown_started backend:gemini egress_blocked"},
+			{"a country", geminitest.LocationUnsupported(), "cooldown_started backend:gemini egress_blocked" + refused},
 		} {
 			var events observed
 			s := setup{router: router.Config{MaxWait: -1, MaxAttempts: 1}}
@@ -111,11 +112,15 @@ func TestLoggerAndEventsHearTheSame(t *testing.T) {
 		b.Script(geminitest.Match{Project: "b"}, geminitest.KeyLeaked())
 		calls(flash)(t.Context(), t, b)
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-		if len(lines) != 2 || len(events.events) != 2 {
-			t.Fatalf("%d events and %d lines, want two of each\n%s", len(events.events), len(lines), log.String())
+		if len(lines) != 3 || len(events.events) != 3 {
+			t.Fatalf("%d events and %d lines, want three of each\n%s", len(events.events), len(lines), log.String())
 		}
 		for i, e := range events.events {
-			for _, part := range []string{e.Subject.String(), string(e.Class), "cooldown started"} {
+			what := "cooldown started"
+			if i == 2 {
+				what = "calls refused"
+			}
+			for _, part := range []string{e.Subject.String(), string(e.Class), what} {
 				if !strings.Contains(lines[i], part) {
 					t.Errorf("line %q does not tell of %q", lines[i], part)
 				}

@@ -95,7 +95,7 @@ func (a *attempt) judged(status int, body []byte) result {
 // elsewhere, like a connection that broke.
 func (a *attempt) foreign(status int, message string) result {
 	message = fmt.Sprintf("status %d, and not from Google: %s", status, cmp.Or(message, "no text"))
-	a.settle(&pool.Outcome{Class: pool.ClassTransport, Foreign: true, Message: message})
+	a.settle(&pool.Outcome{Class: pool.ClassTransport, Evidence: pool.Evidence{Foreign: true}, Message: message})
 	return result{
 		lease: a.lease, class: pool.ClassTransport,
 		err: fmt.Errorf("router: %s answers with %s", a.endpoint.Name, message),
@@ -108,7 +108,8 @@ func (a *attempt) scrub(body []byte) []byte { return a.exit.scrub(body) }
 // outcome is what the pool needs of a verdict.
 func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
 	o := pool.Outcome{
-		Class: v.Class, Scope: v.Scope, Tools: v.Tools, Suspected: v.Suspected, Hint: v.Hint, Message: v.Message,
+		Class: v.Class, Evidence: pool.Evidence{Scope: v.Scope, Tools: v.Tools, Suspected: v.Suspected},
+		Hint: v.Hint, Message: v.Message,
 		Answer: &pool.Answer{Status: status, Body: body},
 	}
 	for _, q := range v.Violations {

@@ -25,7 +25,7 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 		}
 		return result{resp: x.reply(e.Answer.Status, e.Answer.Body)}
 	}
-	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope {
+	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope && !e.Exists {
 		return *last // a misspelled model is one whatever else is on cooldown
 	}
 	return result{resp: x.exhausted(e)}

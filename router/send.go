@@ -74,6 +74,6 @@ func failBody(a *attempt) result {
 	if err == nil {
 		err = fmt.Errorf("router: the request's body: %w", a.exchange.payload.err)
 	}
-	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Unsent: true})
+	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Evidence: pool.Evidence{Unsent: true}})
 	return result{lease: a.lease, class: pool.ClassCancelled, unsent: true, err: err}
 }

@@ -260,7 +260,7 @@ func (w *wholeBody) handOver() *share {
 
 // use puts what Google counted into an outcome.
 func use(o *pool.Outcome, u stream.Usage) {
-	o.Traffic = u.Traffic
+	o.Traffic, o.Served = u.Traffic, u.Served
 	if o.Counted = u.Known; !u.Known {
 		return
 	}

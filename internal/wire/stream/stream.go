@@ -25,6 +25,8 @@ const (
 type Form struct {
 	SSE     bool // server-sent events, else elements of a JSON array
 	Dialect Dialect
+	// Model is the model that was asked for.
+	Model string
 	// Plain events are content, all of them: a field mask has left out what content is known by.
 	Plain bool
 	// Endless responses have no finishReason, because a field mask has left it out.
@@ -286,7 +288,10 @@ func (s *Stream) member(c *jsonscan.Scanner, next *progress) {
 	case "usageMetadata", "usage_metadata":
 		next.known = true
 		s.usage.read(c)
-	case "modelVersion", "model_version", "responseId", "response_id", "createTime", "create_time",
+	case "modelVersion", "model_version":
+		next.known = true
+		s.usage.served(c, s.form.Model)
+	case "responseId", "response_id", "createTime", "create_time",
 		"modelStatus", "model_status":
 		next.known = true
 	}

@@ -20,6 +20,8 @@ type Usage struct {
 	PromptDetails, CachedDetails, OutputDetails pool.Modalities
 
 	Traffic string // trafficType as sent: "PROVISIONED_THROUGHPUT", "ON_DEMAND", …
+	// Served is the modelVersion as sent, if it is not [Form.Model].
+	Served string
 }
 
 // ParseUsage reads the usage of a whole response: an object, or an array of them as
@@ -56,7 +58,7 @@ func (u *Usage) read(c *jsonscan.Scanner) {
 	if !c.Enter('{') {
 		return
 	}
-	next := Usage{Traffic: u.Traffic}
+	next := Usage{Traffic: u.Traffic, Served: u.Served}
 	for c.Member() {
 		switch string(c.Key) {
 		case "promptTokenCount", "prompt_token_count":
@@ -102,6 +104,20 @@ func (u *Usage) count(into *int, c *jsonscan.Scanner) {
 	*into = jsonscan.Count(n)
 	u.Known = true
 }
+
+// served reads the next modelVersion. The last one counts.
+func (u *Usage) served(c *jsonscan.Scanner, asked string) {
+	switch name := c.Text(); {
+	case len(name) == 0 || string(name) == u.Served:
+	case string(name) == asked:
+		u.Served = ""
+	default:
+		u.Served = jsonscan.Unquote(name[:min(len(name), maxServed)])
+	}
+}
+
+// maxServed bounds the name of a model that is kept.
+const maxServed = 256
 
 // modalities reads a …TokensDetails array. A modality may come more than once.
 func modalities(c *jsonscan.Scanner) (m pool.Modalities) {

@@ -74,3 +74,35 @@ func BenchmarkParseUsage(b *testing.B) {
 		})
 	}
 }
+
+func TestTheModelThatAnsweredIsReadWithoutAllocationIfItWasAsked(t *testing.T) {
+	body := func(version string) []byte {
+		return []byte(`{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"totalTokenCount":1},` + version + `}`)
+	}
+	for _, tt := range []struct{ version, want string }{
+		{`"modelVersion":"asked"`, ""},
+		{`"modelVersion":"other"`, "other"},
+		{`"model_version":"other"`, "other"},
+		{`"modelVersion":"ot\u0068er"`, "other"},
+		{`"modelVersion":null`, ""},
+		{`"modelVersion":""`, ""},
+		{`"modelVersion":{"a":1}`, ""},
+		{`"responseId":"r"`, ""},
+	} {
+		s := stream.Whole(stream.Form{Model: "asked"}, body(tt.version))
+		if u := s.Usage(); u.Served != tt.want || u.Total != 1 {
+			t.Errorf("%s is read as %+v, want %q", tt.version, u, tt.want)
+		}
+	}
+	events := stream.New(stream.Form{SSE: true, Model: "asked"})
+	for _, version := range []string{"other", "other", "asked", "another"} {
+		_, _ = events.Write([]byte("data: {\"candidates\":[],\"modelVersion\":\"" + version + "\"}\n\n"))
+	}
+	if u := events.Usage(); u.Served != "another" {
+		t.Errorf("the last model counts, and %q is read", u.Served)
+	}
+	asked := body(`"modelVersion":"asked"`)
+	if n := testing.AllocsPerRun(100, func() { _ = stream.Whole(stream.Form{Model: "asked"}, asked) }); n > 0 {
+		t.Errorf("reading the model that was asked for allocates %v times", n)
+	}
+}
