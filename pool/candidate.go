@@ -53,17 +53,6 @@ func (e *entry) fill(at *endpoint, cfg *Config) {
 	}
 }
 
-// latePermit returns the permit of a call that had none when it began: its result counts unless the
-// breaker has opened meanwhile, as that of any other call does.
-func (r *lease) latePermit(now time.Time) breaker.Permit {
-	b := r.own.fuse(r.candidate.plan.pool)
-	if !b.Closed() {
-		return breaker.Permit{}
-	}
-	permit, _ := b.Allow(now, time.Time{})
-	return permit
-}
-
 // breaker returns the breaker behind the slot, or nil.
 func (s *slot) breaker() *breaker.Breaker {
 	if e := s.entry.Load(); e != nil {

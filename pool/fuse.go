@@ -22,6 +22,17 @@ func (e *entry) fuse(p *Pool) *breaker.Breaker {
 	}
 }
 
+// latePermit returns the permit of a call that had none when it began: its result counts unless the
+// breaker has opened meanwhile, as that of any other call does.
+func (e *entry) latePermit(p *Pool, now time.Time) breaker.Permit {
+	b := e.fuse(p)
+	if !b.Closed() {
+		return breaker.Permit{}
+	}
+	permit, _ := b.Allow(now, time.Time{})
+	return permit
+}
+
 func (e *entry) newBreaker(p *Pool, cfg breaker.Config) *breaker.Breaker {
 	if e.outage != nil {
 		cfg.Failures = 1

@@ -55,14 +55,17 @@ func (p *Pool) Owner(now time.Time, name string) (h Home, known, missing bool) {
 	return Home(found), known, missing
 }
 
-// Own records the home of a resource.
-func (p *Pool) Own(name string, h Home) { p.owners.Put(name, owner.Home(h)) }
+// Own records the home of a resource. The zero Home records that the resource is gone.
+func (p *Pool) Own(name string, h Home) {
+	if h == (Home{}) {
+		p.owners.Forget(name)
+		return
+	}
+	p.owners.Put(name, owner.Home(h))
+}
 
 // Miss records that a search found no project that has a resource. The pool remembers it for a
 // minute, unless it knows the resource's home by now.
 func (p *Pool) Miss(now time.Time, name string) {
 	p.owners.Miss(name, p.instant(now)+int64(missingFor))
 }
-
-// Disown records that a resource is gone.
-func (p *Pool) Disown(name string) { p.owners.Forget(name) }

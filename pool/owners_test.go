@@ -111,8 +111,8 @@ func TestAFileIsWhatWasSaidOfItLast(t *testing.T) {
 			{func() { b.pool.Own("files/a", studio) }, studio, true, false},
 			{func() { b.pool.Own("files/a", eu) }, eu, true, false},
 			{func() { b.pool.Miss(b.start, "files/a") }, eu, true, false}, // by a search that began before
-			{func() { b.pool.Disown("files/a") }, pool.Home{}, false, false},
-			{func() { b.pool.Disown("files/a") }, pool.Home{}, false, false},
+			{func() { b.pool.Own("files/a", pool.Home{}) }, pool.Home{}, false, false},
+			{func() { b.pool.Own("files/a", pool.Home{}) }, pool.Home{}, false, false},
 			{func() { b.reload(b.start, ownersMemory()); b.pool.Own("files/a", eu) }, eu, true, false},
 		} {
 			step.do()

@@ -97,7 +97,7 @@ func (r *lease) accept(now time.Time) {
 		r.own.load.failing.Store(false)
 	}
 	if r.permits.own == (breaker.Permit{}) {
-		r.permits.own = r.latePermit(now)
+		r.permits.own = r.own.latePermit(r.candidate.plan.pool, now)
 	}
 	r.permits.own.Success(now)
 	r.permits.servers.Success(now)
@@ -176,7 +176,7 @@ func (r *lease) judgeServer(now time.Time, at int64, o *Outcome, rule *rule) {
 	case rule.scope == scopeBreaker && !o.Unsent && o.Scope != ScopeCall:
 		if r.accepted() || r.permits.own == (breaker.Permit{}) {
 			// Its success was counted when it began, or there was no breaker then: this is another result.
-			r.permits.own = r.latePermit(now)
+			r.permits.own = r.own.latePermit(r.candidate.plan.pool, now)
 		}
 		r.permits.own.Failure(now)
 		r.permits.servers.Failure(now)

@@ -125,7 +125,7 @@ func (x *exchange) learn(e *pool.Endpoint, h http.Header, body []byte) {
 	if x.in.req.Method == http.MethodDelete {
 		// The method of a resource below it has another prefix.
 		if id != "" && strings.HasPrefix(x.payload.call.Method, collection+".") {
-			p.Disown(x.payload.call.Resource)
+			p.Own(x.payload.call.Resource, pool.Home{})
 		}
 		return
 	}

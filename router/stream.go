@@ -197,7 +197,7 @@ func (b *streamBody) learn() {
 	p := b.attempt.exchange.in.router.pool
 	p.Own(token, b.attempt.endpoint.Home())
 	if b.tokens = append(b.tokens, token); len(b.tokens) > mostTokens {
-		p.Disown(b.tokens[0])
+		p.Own(b.tokens[0], pool.Home{})
 		b.tokens = b.tokens[1:]
 	}
 }
