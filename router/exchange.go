@@ -24,17 +24,18 @@ type incoming struct {
 
 // exchange is one call on its way: from the request, over its attempts, to the response.
 type exchange struct {
-	in       incoming
-	model    string // as the caller named it; the request's differs for aliases and fallbacks
-	payload  payload
-	request  *pool.Request
-	attempts int
-	costly   int     // attempts at the model that ended in a fault, or in nothing that keeps the next from the same
-	last     *result // Google's last, if the caller may get it
-	fallback fallback
-	patience patience
-	signed   signed
-	trace    callTrace
+	in        incoming
+	model     string // as the caller named it; the request's differs for aliases and fallbacks
+	payload   payload
+	request   *pool.Request
+	attempts  int
+	costly    int     // attempts at the model that ended in a fault, or in nothing that keeps the next from the same
+	tokenless int     // attempts for which there was no access token
+	last      *result // Google's last, if the caller may get it
+	fallback  fallback
+	patience  patience
+	signed    signed
+	trace     callTrace
 }
 
 // result is the outcome of one attempt, or of an exchange.
@@ -227,7 +228,10 @@ func (x *exchange) shouldRetry(res *result) bool {
 		return false
 	}
 	fault := res.class.Fault()
-	if fault || x.request.Refused(res.lease) {
+	switch {
+	case res.noAuth && fault: // nothing was sent: it is the wait that is bounded
+		x.tokenless++
+	case fault, x.request.Refused(res.lease):
 		x.costly++
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {
@@ -239,11 +243,14 @@ func (x *exchange) shouldRetry(res *result) bool {
 	if x.payload.call.NonIdempotent() && !res.unsent {
 		return false // Google may have created it already; sending again could create a second one
 	}
-	now := time.Now()
+	now, strikes := time.Now(), x.costly
 	if !x.patience.take() && !x.in.router.budget.retry(now) && !res.noAuth { // nothing was sent to Google
 		return false
 	}
-	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(x.costly, res.hint, rand.Float64())))
+	if res.noAuth {
+		strikes = min(x.tokenless, 2) // token servers are soon back
+	}
+	x.request.Failed(res.lease, !res.noAuth, now.Add(x.in.cfg.Retry.backoff(strikes, res.hint, rand.Float64())))
 	return true
 }
 
