@@ -206,7 +206,7 @@ func (m *memory) response(req *http.Request) (*http.Response, error) {
 	resp := &http.Response{
 		Status: fmt.Sprintf("%03d %s", status, http.StatusText(status)), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: m.sent, Body: (*memoryBody)(m), ContentLength: m.length(), Request: req,
+		Header: m.sent.Clone(), Body: (*memoryBody)(m), ContentLength: m.length(), Request: req,
 	}
 	return resp, nil
 }

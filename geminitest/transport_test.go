@@ -259,3 +259,29 @@ func TestNoBodyAndUnknownMethodsAreAnswered(t *testing.T) {
 		t.Error("the call is known by its collection")
 	}
 }
+
+// The reader of an answer may change its header while the emulator still writes the body.
+func TestTheHeaderOfAnAnswerIsItsReadersOwn(t *testing.T) {
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "a", Keys: []string{"k"}}}})
+	for range 200 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
+			"https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+			strings.NewReader(`{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Goog-Api-Key", "k")
+		resp, err := google.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 1000 { // while the emulator writes
+			resp.Header.Set("Spillway-Endpoint", "a")
+			resp.Header.Del("Content-Length")
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+}
