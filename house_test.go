@@ -41,7 +41,7 @@ var house = []room{
 		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
-	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential"}},
+	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential", "internal/spelling"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
 		"quota", "breaker", "store",

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/spillway-go/spillway/internal/spelling"
 )
 
 // listed is the day of the lists of locations and models in this package. What Google has added
@@ -82,7 +84,7 @@ func matchesLocation(glob string) bool {
 func closest(text string, words []string) (string, bool) {
 	best, fewest := "", min(2, len(text)/6)+1
 	for _, word := range words {
-		if d := distance(text, word); d < fewest {
+		if d := spelling.Distance(text, word); d < fewest {
 			best, fewest = word, d
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/spelling"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -111,7 +112,7 @@ func meantGlob(start string) string {
 			if i+1 < len(m) && m[i] != '-' && m[i+1] != '-' {
 				continue
 			}
-			if d := distance(strings.ToLower(start), m[:i+1]); d > 0 && d < fewest && withoutDigits(m[:i+1]) != withoutDigits(start) {
+			if d := spelling.Distance(strings.ToLower(start), m[:i+1]); d > 0 && d < fewest && withoutDigits(m[:i+1]) != withoutDigits(start) {
 				best, fewest = m[:i+1], d
 			}
 		}

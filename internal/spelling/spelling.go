@@ -14,7 +14,7 @@ func Nearest(text string, known []string) (string, bool) {
 	plain := strings.ToLower(text)
 	best, fewest := "", len(plain)
 	for _, word := range known {
-		if d := distance(plain, strings.ToLower(word)); d < fewest {
+		if d := Distance(plain, strings.ToLower(word)); d < fewest {
 			best, fewest = word, d
 		}
 	}
@@ -22,10 +22,10 @@ func Nearest(text string, known []string) (string, bool) {
 	return best, best != "" && fewest <= max(1, min(len(plain), len(best))/3)
 }
 
-// distance counts the letters to insert, drop, replace or swap with their neighbour to turn a into
+// Distance counts the letters to insert, drop, replace or swap with their neighbour to turn a into
 // b. Words that differ by more than eight letters in length are not misspellings: their distance is
 // the longer length.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	if d := len(a) - len(b); d > 8 || d < -8 {
 		return max(len(a), len(b))
 	}
