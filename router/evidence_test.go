@@ -596,3 +596,38 @@ func TestAnOrderThatRefusesInOtherWordsRestsWithDoubling(t *testing.T) {
 		})
 	}
 }
+
+// TestTheSameCallOfTwoCallersIsTwoCalls: two callers of one program that are refused alike prove
+// more than one.
+func TestTheSameCallOfTwoCallersIsTwoCalls(t *testing.T) {
+	for name, who := range map[string]func(*http.Request, string){
+		"by their addresses": func(r *http.Request, caller string) { r.RemoteAddr = "10.0.0." + caller + ":4000" },
+		"by their keys":      func(r *http.Request, caller string) { r.Header.Set("X-Goog-Api-Key", "of-"+caller) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stage{fault: func(project string, _ *http.Request, _ string) *http.Response {
+					if project == "a" {
+						return errorOf(403, "PERMISSION_DENIED", "The caller does not have permission")
+					}
+					return nil
+				}}
+				projects := pair(pool.BackendGemini, true)
+				projects[1].Priority = 1
+				r := s.over(t, router.Config{MaxWait: -1}, projects...)
+				for i, caller := range []string{"1", "1", "2", "1", "2", "3"} {
+					req := gen(t.Context(), genPath, says("hello"))
+					who(req, caller)
+					resp, err := r.RoundTrip(req)
+					if err != nil || resp.StatusCode != 200 {
+						t.Fatalf("call %d got %v, %v", i, resp, err)
+					}
+					_ = resp.Body.Close()
+				}
+				if n := s.count("a"); n != 3 {
+					t.Errorf("a was asked %d times, want until two callers were refused: three", n)
+				}
+			})
+		})
+	}
+}

@@ -69,6 +69,10 @@ func TestVerdictSaysWhatTheAnswerIsAboutAndHowSureItIs(t *testing.T) {
 			body: envelope(429, "RESOURCE_EXHAUSTED", "Quota", `{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[`+
 				`{"quotaMetric":"generativelanguage.googleapis.com/google_search_grounding","quotaId":"GoogleSearchGroundingRequestsPerDayPerProject"}]}`),
 			class: pool.ClassDayQuota, scope: pool.ScopeTool, tools: []string{"google_search"}},
+		{name: "a quota of research", answer: verdict.Answer{Backend: gemini, Status: 429},
+			body: envelope(429, "RESOURCE_EXHAUSTED", "Quota", `{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[`+
+				`{"quotaId":"DeepResearchRequestsPerDayPerProjectPerModel"}]}`),
+			class: pool.ClassDayQuota},
 		{name: "a quota of the region, by its words", answer: verdict.Answer{Backend: vertex, Status: 429},
 			body: envelope(429, "RESOURCE_EXHAUSTED", "Quota exceeded for quota metric 'Requests' and limit 'Requests per minute per project per base "+
 				"model per minute per region per base_model' of service 'aiplatform.googleapis.com' for consumer 'project_number:1'.", ""),

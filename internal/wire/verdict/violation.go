@@ -50,6 +50,7 @@ func periodOf(folded string) Period {
 
 // toolOf returns the tool that a quota counts, by our name for it.
 func toolOf(folded string) string {
+	folded = strings.ReplaceAll(folded, "research", "") // which is a kind of call
 	for _, t := range [...]struct{ word, tool string }{
 		{"googlemaps", "google_maps"}, {"mapsgrounding", "google_maps"}, {"groundingwithmaps", "google_maps"},
 		{"enterprisewebsearch", "enterprise_web_search"}, {"webgrounding", "enterprise_web_search"},
