@@ -51,7 +51,8 @@ type Config struct {
 	// Pacing sets how on-demand calls to Vertex AI are paced after contention. The zero value is
 	// the defaults of [quota.Pacing].
 	Pacing quota.Pacing
-	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MB.
+	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MiB;
+	// less than 1 MB is refused.
 	//
 	// Over the bound the pool forgets models that do not exist, resources and estimates, least
 	// recently used first. It never forgets calls under way, counters, quota cooldowns, or limits

@@ -20,7 +20,8 @@ const (
 	// CooldownExtended tells that the end of a cooldown has moved.
 	CooldownExtended EventKind = "cooldown_extended"
 	// CooldownEnded tells that a success or a reload ended a cooldown, or that the pool forgot it.
-	// A cooldown that ends by time has no event: CooldownStarted or CooldownExtended told when.
+	// A cooldown that ends by time has no event at that time: CooldownStarted or CooldownExtended
+	// told when. Its CooldownEnded comes with the first success after.
 	CooldownEnded EventKind = "cooldown_ended"
 	// BreakerOpened and BreakerClosed tell of the circuit breaker of a server. Probes have no
 	// event.
