@@ -42,7 +42,8 @@ const (
 )
 
 // Config describes a pool. Build one in Go, or let package config read it from a TOML file, whose
-// keys have the same names in snake case. [New] validates it.
+// keys have the same names in snake case; Memory, Locations, Ramp and Pacing stand under [router]
+// there. [New] validates it.
 type Config struct {
 	// Projects own the quota. At least one.
 	Projects []Project
