@@ -163,8 +163,8 @@ func warn(log *slog.Logger, cfg *config.Config) {
 }
 
 // Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], as do later
-// ones, and calls under way run to their end. Close writes the state file a last time, if there is one, and returns
-// the error of that. It may be called more than once.
+// ones, and calls under way run to their end. Close writes the state file a last time, if there is
+// one, and returns the error of that. It may be called more than once.
 func (c *Client) Close() error {
 	c.unwatch()
 	return c.Router.Close()

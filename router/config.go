@@ -51,7 +51,8 @@ type Config struct {
 	// twice as long if the caller's deadline would leave no time for another attempt. Then the call
 	// goes to another endpoint, or there again over a new connection. The usual time is that of 95
 	// in 100 responses. Calls that may think or write more than 8,192 tokens have more time. Before
-	// 20 responses are known, half of the caller's deadline takes its place, at most 10 s.
+	// 20 responses are known, half of the caller's deadline takes its place, at most 10 s. The
+	// deadline is that of the request's context, or its X-Server-Timeout if that is earlier.
 	FirstByteTimeout time.Duration
 	// IdleTimeout is the longest pause in a response that has begun. While nothing of a stream was
 	// handed on, only content counts, and the call is tried elsewhere. After that the stream ends
