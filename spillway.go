@@ -138,6 +138,9 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 // Limits that Google's refusals named are forgotten: the new file may be about a raised quota. No
 // call fails or is sent twice because of a reload. After an error nothing has changed. The dialect
 // (Backend of [router.Config]) cannot change. See [router.Router.Reload].
+//
+// A client of [Open] watches the files of the new configuration from then on: none, if it is not of
+// [config.Load]. Reload may be called concurrently; the last call wins.
 func (c *Client) Reload(cfg *config.Config) error {
 	if cfg == nil {
 		return errNoConfig
@@ -159,9 +162,9 @@ func warn(log *slog.Logger, cfg *config.Config) {
 	}
 }
 
-// Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], and calls
-// under way run to their end. Close writes the state file a last time, if there is one, and returns
-// the error of that. It may be called more than once.
+// Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], as do later
+// ones, and calls under way run to their end. Close writes the state file a last time, if there is
+// one, and returns the error of that. It may be called more than once.
 func (c *Client) Close() error {
 	c.unwatch()
 	return c.Router.Close()

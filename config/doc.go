@@ -7,7 +7,7 @@
 //	[[project]]
 //	name    = "studio"
 //	backend = "gemini"                  # the Developer API
-//	keys    = ["env:GEMINI_API_KEY"]    # or "file:/run/secrets/gemini"; keys share one quota
+//	keys    = ["env:GEMINI_API_KEY"]    # or "file:/run/secrets/gemini"; all share one quota
 //
 // A project on Vertex AI has credentials and locations instead. It may have Provisioned Throughput:
 //
@@ -15,7 +15,7 @@
 //	name        = "prod"
 //	backend     = "vertex"
 //	project_id  = "acme-prod"           # default: name
-//	credentials = "adc"                 # default; or "file:key.json", "env:TOKEN_VAR", "none"
+//	credentials = "adc"                 # default; "file:key.json", "env:TOKEN", "none"; or keys
 //	locations   = ["global", "europe-west4"]    # default: global
 //	models      = ["gemini-*"]          # globs; default: all
 //	priority    = 0                     # lower first
@@ -31,54 +31,57 @@
 //
 //	[[project.limits]]                  # quotas not to exceed; the strictest match holds
 //	model       = "gemini-3.5-flash"    # glob; default: all
-//	rpm         = 1_000
-//	tpm         = 1_000_000
-//	rpd         = 10_000
-//	concurrency = 64
+//	rpm         = 1_000                 # requests in any minute
+//	tpm         = 1_000_000             # input tokens in any minute
+//	rpd         = 10_000                # requests a day, from midnight in California
+//	concurrency = 64                    # calls at once
 //
 // Everything else is optional. These are the defaults, and examples for [models] and [[fallback]]:
 //
 //	[router]
 //	policy             = "least_loaded" # or "round_robin", "random"
-//	max_attempts       = 4              # attempts of one call that may end in a fault
+//	max_attempts       = 4              # attempts at one model that may end in a fault
 //	max_wait           = "10s"          # longest time in the queue; "0s" fails at once
-//	backend            = "gemini"       # dialect of clients; default: vertex if every project is
-//	state              = ""             # file that carries the state over a restart; default: none
-//	first_byte_timeout = "10m"
-//	idle_timeout       = "60s"          # longest pause in an answer that has begun
-//	fallback_after     = "1s"           # how long a model is waited for if another stands in for it
-//	ramp               = false          # after idleness, at most twice the rate every 10 s
-//	body_memory        = "256MB"        # bound of the bodies that are held, of all calls
-//	memory             = "64MB"         # bound of what the router remembers
+//	backend            = "gemini"       # dialect of clients; default: vertex if all projects are
+//	state              = ""             # file for the state over a restart; default: none
+//	first_byte_timeout = "10m"          # longest silence of one attempt before the response
+//	idle_timeout       = "60s"          # longest pause in a response that has begun
+//	fallback_after     = "1s"           # how long a model that has a fallback is waited for
+//	ramp               = false          # Vertex AI after a pause: at most twice the rate in 10 s
+//	body_memory        = "256MiB"       # bound of the bodies that are held, of all calls
+//	memory             = "64MiB"        # bound of what the router remembers
 //	locations          = []             # globs: a fence around the whole pool; default: none
 //
 //	[router.retry]                      # after a fault of Google's
-//	initial = "1s"
+//	initial = "1s"                      # bound of the first random backoff, which doubles
 //	max     = "60s"
-//	budget  = 0.2                       # share of calls that may be retried
+//	budget  = 0.2                       # share of calls retried, beside one retry a second
 //
 //	[router.pacing]                     # on-demand calls to Vertex AI after contention
 //	preset    = "careful"               # or "eager"; default: the four below, which override it
-//	gain      = 1.1
-//	tolerance = 0.05
-//	growth    = 0.1
-//	burst     = "50ms"
+//	gain      = 1.1                     # of the accepted rate, to go on with after contention
+//	tolerance = 0.05                    # share of calls that may meet it
+//	growth    = 0.1                     # of the rate a second; see quota.Pacing
+//	burst     = "50ms"                  # how much of the rate may go at once
 //
-//	[breaker]
-//	failures = 5
-//	open     = "5s"
+//	[breaker]                           # of each model at each endpoint
+//	failures = 5                        # in a row that open it; so does half of 10 in 30 s
+//	open     = "5s"                     # the first pause, or up to half less; then it doubles
 //	max_open = "5m"
 //
 //	[serve]                             # of spillway serve
-//	origins = []                        # web pages that may call it, such as "https://app.example.com"
-//	hosts   = []                        # globs of names that clients call it by; default: the address
+//	origins = []                        # web pages that may call it: "https://app.example.com"
+//	hosts   = []                        # globs of its names, beside localhost and its address
 //
 //	[models]                            # aliases: name in the call = model that serves it
 //	fast = "gemini-3.5-flash"
 //
-//	[[fallback]]                        # when a model is exhausted everywhere
+//	[[fallback]]                        # when nothing serves a model within fallback_after
 //	model = "gemini-3.1-pro-preview"
-//	to    = ["gemini-3.5-flash"]
+//	to    = ["gemini-3.5-flash"]        # in order; responses name it in Spillway-Model
+//
+// Durations are written with a unit ("500ms", "10s", "5m"), sizes as a whole number and kB, MB, GB,
+// KiB, MiB or GiB.
 //
 // # Strictness
 //
@@ -94,10 +97,11 @@
 //
 // # Secrets
 //
-// A key is written as "env:NAME" or "file:PATH", which are read together with the file. [Watch] reads
-// all of it again when one of the files changes, for instance a secret that Kubernetes rotates. A
-// key written out works, with a warning. No error, warning or printed config shows a key: keys print as
-// a short hash, and messages do not quote the file.
+// A key is written as "env:NAME" or "file:PATH", which are read together with the file. A PATH is
+// relative to the folder of the file, as are state and the files of credentials. [Watch] reads all
+// of it again when one of the files changes, for instance a secret that Kubernetes rotates; it does
+// not watch variables. A key written out works, with a warning. No error, warning or printed config
+// shows a key: keys print as a short hash, and messages do not quote the file.
 //
 // There is a warning for a base_url that is http:// and leads off this machine, and for a file with
 // a key or credentials that every user of the machine may write or read. That a group may is no

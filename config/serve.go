@@ -12,8 +12,9 @@ type Serve struct {
 	// Origins are the web pages that may call the sidecar from a browser, each written as a
 	// browser does: "https://app.example.com". Empty means none.
 	Origins []string
-	// Hosts are globs of the names by which clients reach the sidecar, without a port. Its listen
-	// address and this machine's own names are always among them.
+	// Hosts are globs (path.Match) of the names by which clients reach the sidecar, without a port.
+	// localhost, names that end in .localhost, and the address that it listens on are always among
+	// them. Empty means only these.
 	Hosts []string
 }
 

@@ -15,19 +15,21 @@ const (
 	// ClassOK is a good answer. It ends the cooldowns that its call passed as a probe.
 	ClassOK Class = "ok"
 	// ClassMinuteQuota means that the project's quota for the model is used up for this minute. The
-	// project's model is on cooldown for the server's hint.
+	// project's model is on cooldown for the server's hint, from 1 s to 65 s. Without a hint it is
+	// 1 s, doubling while it repeats.
 	ClassMinuteQuota Class = "minute_quota"
 	// ClassDayQuota means that it is used up for the day. The project's model is on cooldown until
 	// midnight in Los Angeles, but for a few probes.
 	ClassDayQuota Class = "day_quota"
-	// ClassNoQuota means that the project has no quota at all for the model: request some, or enable
-	// billing. The project's model is probed once an hour.
+	// ClassNoQuota means that the project has no quota at all for the model: request some, or
+	// enable billing. The project's model is probed once an hour.
 	ClassNoQuota Class = "no_quota"
 	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is
-	// on cooldown for 1 s, doubling to 30 min while it repeats.
+	// on cooldown for the server's hint, else for 1 s, doubling to 30 min while it repeats.
 	ClassQuotaUnknown Class = "quota_unknown"
 	// ClassContention means that the location has no room for pay-as-you-go now. The project's
-	// model there is on cooldown for 400 ms, then paced.
+	// model there is on cooldown for the server's hint, else for 400 ms, and paced from then on.
+	// While it is paced, contention slows the pace and starts no cooldown.
 	ClassContention Class = "contention"
 	// ClassProvisionedFull means that the Provisioned Throughput order is full, or absent. It is on
 	// cooldown until its ledger has room: at least 250 ms, doubling to 30 s while it repeats. If
@@ -40,19 +42,19 @@ const (
 	ClassServerFault Class = "server_fault"
 	// ClassTransport means that no whole answer came. The breaker counts it.
 	ClassTransport Class = "transport"
-	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed: replace it. The key
-	// is on cooldown; its project goes on with the other keys. It is probed after 1 min, doubling to
-	// 1 h, as are the next two.
+	// ClassKeyDead means that the key is revoked, expired, leaked or not allowed: replace it. The
+	// key is on cooldown; its project goes on with the other keys. It is probed after 1 min,
+	// doubling to 1 h, as are the projects of the next two.
 	ClassKeyDead Class = "key_dead"
 	// ClassProjectMisconfigured means that an API is off, billing is not enabled, a permission is
 	// missing or the project is suspended: change its settings. The project is on cooldown.
 	ClassProjectMisconfigured Class = "project_misconfigured"
-	// ClassBilling means that the account has no money, or has reached its spend cap: pay, or raise the
-	// cap. The project is on cooldown.
+	// ClassBilling means that the account has no money, or has reached its spend cap: pay, or raise
+	// the cap. The project is on cooldown.
 	ClassBilling Class = "billing"
 	// ClassProjectNotReady means that Google is still setting the project up, or a policy of its
-	// owner keeps it from the location. The project is on cooldown for 1 min, doubling to 10 min
-	// while it repeats.
+	// owner keeps it from the location. The project is on cooldown for the server's hint, else for
+	// 1 min, doubling to 10 min while it repeats.
 	ClassProjectNotReady Class = "project_not_ready"
 	// ClassSpendRate means that the account spends faster than it may. The project is on cooldown
 	// for the server's hint, else for 30 s, doubling to 10 min while it repeats.
@@ -61,12 +63,12 @@ const (
 	// elsewhere. The project is on cooldown and, once another is refused alike, the back end. It is
 	// probed after 1 min, doubling to 1 h.
 	ClassEgressBlocked Class = "egress_blocked"
-	// ClassModelForbidden means that the project may not use the model: allow it, or leave it out of
-	// the project's models. The project's model is probed once an hour.
+	// ClassModelForbidden means that the project may not use the model: allow it, or leave it out
+	// of the project's models. The project's model is probed once an hour.
 	ClassModelForbidden Class = "model_forbidden"
-	// ClassModelMissing means that the model does not exist for the call's method and version: correct
-	// its name, or add a location that has it. The project's model in the location is probed once an
-	// hour.
+	// ClassModelMissing means that the model does not exist for the call's method and version:
+	// correct its name, or add a location that has it. The project's model in the location is
+	// probed once an hour.
 	ClassModelMissing Class = "model_missing"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"

@@ -42,7 +42,8 @@ const (
 )
 
 // Config describes a pool. Build one in Go, or let package config read it from a TOML file, whose
-// keys have the same names in snake case. [New] validates it.
+// keys have the same names in snake case; Memory, Locations, Ramp and Pacing stand under [router]
+// there. [New] validates it.
 type Config struct {
 	// Projects own the quota. At least one.
 	Projects []Project
@@ -51,7 +52,8 @@ type Config struct {
 	// Pacing sets how on-demand calls to Vertex AI are paced after contention. The zero value is
 	// the defaults of [quota.Pacing].
 	Pacing quota.Pacing
-	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MB.
+	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MiB;
+	// less than 1 MB is refused.
 	//
 	// Over the bound the pool forgets models that do not exist, resources and estimates, least
 	// recently used first. It never forgets calls under way, counters, quota cooldowns, or limits

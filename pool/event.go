@@ -20,7 +20,8 @@ const (
 	// CooldownExtended tells that the end of a cooldown has moved.
 	CooldownExtended EventKind = "cooldown_extended"
 	// CooldownEnded tells that a success or a reload ended a cooldown, or that the pool forgot it.
-	// A cooldown that ends by time has no event: CooldownStarted or CooldownExtended told when.
+	// A cooldown that ends by time has no event at that time: CooldownStarted or CooldownExtended
+	// told when. Its CooldownEnded comes with the first success after.
 	CooldownEnded EventKind = "cooldown_ended"
 	// BreakerOpened and BreakerClosed tell of the circuit breaker of a server. Probes have no
 	// event.
@@ -36,9 +37,9 @@ const (
 	OrderUnused EventKind = "order_unused"
 	// OrderUnconfirmed tells once that an order has never served a call.
 	OrderUnconfirmed EventKind = "order_unconfirmed"
-	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then at
-	// most every 10 s. Calls that another model may serve, that were sent and failed, or whose model is
-	// missing do not count.
+	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then
+	// at most every 10 s. Calls that another model may serve, that were sent and failed, or whose
+	// model is missing do not count.
 	CallsRefused EventKind = "calls_refused"
 	// ModelRerouted tells, at most once a day, that the model Served answers calls for the Subject's.
 	// The price and the quotas of that model apply.
@@ -58,8 +59,8 @@ type Event struct {
 	// ProjectID is the Google Cloud project id of the subject's project, where it is known.
 	ProjectID string
 	// Class, Since and Until are of a cooldown, Until also of an open breaker. The zero Until of a
-	// cooldown means that only a successful probe ends it. Of CallsRefused, Until is when an endpoint
-	// could serve the last of the calls, as far as is known.
+	// cooldown means that only a successful probe ends it. Of CallsRefused, Until is when an
+	// endpoint could serve the last of the calls, as far as is known.
 	Class        Class
 	Since, Until time.Time
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
@@ -67,8 +68,8 @@ type Event struct {
 	Quota, Message string
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
-	// Share is how much of a limit or an order is used, Calls how many calls an order or the pool has
-	// refused, Of how many came, Traffic what served a call in place of an order.
+	// Share is how much of a limit or an order is used, Calls how many calls an order or the pool
+	// has refused, Of how many came, Traffic what served a call in place of an order.
 	Share     float64
 	Calls, Of int64
 	Traffic   string

@@ -101,13 +101,14 @@ type EndpointStat struct {
 	// Calls and Tokens are in flight now.
 	Calls  int
 	Tokens int64
-	// AttemptCounts counts the attempts that ended, by the class of their answer. TokenCounts are the
-	// tokens that Google counted for what the model answered here, also in place of another model.
+	// AttemptCounts counts the attempts that ended, by the class of their answer. TokenCounts are
+	// the tokens that Google counted for what the model answered here, also in place of another
+	// model.
 	AttemptCounts map[Class]int64
 	TokenCounts   TokenCounts
-	// Why says in a few words what keeps the endpoint from a call now, as a [Reason] does: a cooldown,
-	// an open breaker, a limit, a full order. It is empty if nothing does. The call is one like the
-	// last that was refused, in the last 10 s, else one of the usual size.
+	// Why says in a few words what keeps the endpoint from a call now, as a [Reason] does: a
+	// cooldown, an open breaker, a limit, a full order. It is empty if nothing does. The call is
+	// one like the last that was refused, in the last 10 s, else one of the usual size.
 	Why string
 	// Cooldown is the longest of the cooldowns that keep the endpoint from being asked; the zero
 	// Cooldown means that none does.

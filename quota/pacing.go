@@ -5,11 +5,18 @@ import "time"
 // Pacing says how a [Pacer] follows a capacity it cannot see. The zero value means the defaults; so
 // does a field of 0, or less.
 type Pacing struct {
-	Gain      float64       // after contention, the new rate as a multiple of what was accepted; default 1.1
-	Tolerance float64       // share of requests that may meet contention before the rate falls; default 0.05
-	Growth    float64       // growth of the rate a second, doubling with every 1.3 s that go well, up to 2 (exp(2)-fold a second); default 0.1
-	Floor     float64       // lowest rate, requests a second; default 0.5
-	Burst     time.Duration // how much of the rate may be sent at once; default 50ms
+	// Gain is the new rate after contention, as a multiple of what was accepted. Defaults to 1.1.
+	Gain float64
+	// Tolerance is the share of requests that may meet contention before the rate falls. Defaults
+	// to 0.05.
+	Tolerance float64
+	// Growth is the growth of the rate a second. It doubles with every 1.3 s that go well, up to 2
+	// (exp(2)-fold a second). Defaults to 0.1.
+	Growth float64
+	// Floor is the lowest rate, in requests a second. Defaults to 0.5.
+	Floor float64
+	// Burst is how much of the rate may be sent at once. Defaults to 50 ms.
+	Burst time.Duration
 }
 
 // Careful returns a pacing that would rather leave capacity unused than be refused: fewer refusals,

@@ -29,9 +29,9 @@ const (
 // thing, Call wins. Other Spillway-… headers, and values that make no sense, are refused with 400.
 type Call struct {
 	// Affinity is any string. Calls with the same affinity go to the same endpoint of a tier, in
-	// every process. They leave it while it is not ready, or has more than 1.25 times its fair
-	// share of the tier's calls. Google then bills less for what their prompts have in common, and
-	// responds sooner.
+	// every process. They leave it while it is not ready, or has more than its fair share of the
+	// tier's calls: 1.15 to 1.25 times that, by affinity. Google then bills less for what their
+	// prompts have in common, and responds sooner.
 	//
 	// Empty means that the turns of a conversation share an affinity, from the second turn on, and
 	// other calls have none. A conversation is recognized by the bytes of its system instruction,
@@ -44,9 +44,9 @@ type Call struct {
 	Locations []string
 	// MaxWait is the longest time that the call queues for an endpoint. Zero means
 	// [Config.MaxWait], negative means that the call never queues. Header: Spillway-Max-Wait, a
-	// duration such as "5s"; "0s" means that the call never queues.
+	// duration with its unit such as "5s"; "0s" means that the call never queues.
 	MaxWait time.Duration
-	// Priority is PriorityInteractive if empty. Header: Spillway-Priority.
+	// Priority is PriorityInteractive if empty. Header: Spillway-Priority, "interactive" or "batch".
 	Priority Priority
 	// InputTokens are the tokens of the whole prompt, including a cached content, as countTokens
 	// gives them. OutputTokens are the expected tokens of all candidates and their thoughts;

@@ -20,10 +20,13 @@ const (
 type Config struct {
 	// Policy chooses within a tier. Empty means PolicyLeastLoaded.
 	Policy Policy
-	// MaxAttempts is the largest number of requests to Google for one call. Zero means 4.
+	// MaxAttempts is how many attempts of a call may end in a fault of Google's, or in a refusal by
+	// an endpoint that has refused the call before. Moving on from what an attempt has put on
+	// cooldown does not count, so a call may take more requests. Each model of Fallbacks has as
+	// many attempts of its own. Zero means 4.
 	MaxAttempts int
-	// MaxWait is the longest time that a call queues for an endpoint. Zero means 10 s, negative
-	// means that calls never queue.
+	// MaxWait is the longest time that a call queues for endpoints, all attempts and models
+	// together. Zero means 10 s, negative means that calls never queue.
 	MaxWait time.Duration
 	// Backend is the dialect that clients speak. Empty means Vertex AI if every project is of that
 	// back end, else Gemini.
@@ -48,33 +51,37 @@ type Config struct {
 	// twice as long if the caller's deadline would leave no time for another attempt. Then the call
 	// goes to another endpoint, or there again over a new connection. The usual time is that of 95
 	// in 100 responses. Calls that may think or write more than 8,192 tokens have more time. Before
-	// 20 responses are known, half of the caller's deadline takes its place, at most 10 s.
+	// 20 responses are known, half of the caller's deadline takes its place, at most 10 s. The
+	// deadline is that of the request's context, or its X-Server-Timeout if that is earlier.
 	FirstByteTimeout time.Duration
 	// IdleTimeout is the longest pause in a response that has begun. While nothing of a stream was
 	// handed on, only content counts, and the call is tried elsewhere. After that the stream ends
-	// with an error event. A response that is read whole has at most five times as long for each 4
-	// kB. Zero means 60 s.
+	// with an error event. A response that is read whole has at most five times as long for each
+	// 4 KiB. Zero means 60 s.
 	IdleTimeout time.Duration
-	// FallbackAfter is how long a call stays with its model before the first stand-in of Fallbacks
-	// is asked. It counts from the first moment that the call has no attempt in flight, and never
-	// cuts an attempt. Zero means 1 s.
+	// FallbackAfter is how long a call stays with a model that has another one of Fallbacks to stand
+	// in for it, or half of the time that is left to the caller's deadline if that is less. It
+	// counts from the first moment that the call has no attempt in flight, and never cuts an
+	// attempt. If nothing can serve the model in that time, the stand-in is asked at once. Zero
+	// means 1 s.
 	FallbackAfter time.Duration
 	// BodyMemory bounds, in bytes, the bodies of all calls that the router holds in memory: requests
-	// that it keeps for another attempt, and responses that it reads whole. Zero means 256 MB.
+	// that it keeps for another attempt, and responses that it reads whole. Zero means 256 MiB.
 	//
-	// Bodies of more than 1 MB get at most a third of it. Beyond it a request is kept in a temporary
-	// file ([os.TempDir]), which is unlinked at once where the system can do that, and at the end of
-	// the call elsewhere. If the disk is full too, the call is sent once. A response is handed on
-	// while it is read; if it breaks off, its caller is told, and it is not asked for again. Bodies
-	// up to 16 kB, and those of callers in Go that are in their own memory, count for nothing.
+	// Bodies of more than 1 MiB get at most a third of it. Beyond it a request is kept in a
+	// temporary file ([os.TempDir]), which is unlinked at once where the system can do that, and at
+	// the end of the call elsewhere. All files together hold at most 16 times BodyMemory. If there
+	// is no room for a file, or the body is longer than 64 MiB, the call is sent once. A response
+	// beyond it, or one longer than 32 MiB, is handed on while it is read; if it breaks off, its
+	// caller is told, and it is not asked for again. Bodies up to 16 KiB, and those of callers in Go
+	// that are in their own memory, count for nothing.
 	BodyMemory int64
 	// Retry sets how attempts that ended in a fault are retried.
 	Retry Retry
 	// Models are aliases: the name in a call -> the model that serves it.
 	Models map[string]string
 	// Fallbacks are the models to try when a model is exhausted: when no endpoint can serve the
-	// call within MaxWait and the caller's deadline. MaxWait and MaxAttempts bound all models of
-	// one call together.
+	// call within FallbackAfter and MaxWait, or its MaxAttempts are used up.
 	Fallbacks []Fallback
 
 	mixed  bool     // effective: the projects are of both back ends
@@ -88,9 +95,10 @@ type Config struct {
 // retried after such a failure. Google may have created it already; sending again could create a
 // second one. Google's response goes to the caller. Generation and uploads are retried.
 type Retry struct {
-	// Initial is the first backoff before an attempt on the same endpoint. Zero means 1 s.
+	// Initial bounds the first backoff before an attempt on the same endpoint. Backoffs are random
+	// and their bound doubles. Google's hint is waited for if it is longer. Zero means 1 s.
 	Initial time.Duration
-	// Max is the longest backoff. Zero means 60 s.
+	// Max bounds the backoff, but for Google's hint. Zero means 60 s.
 	Max time.Duration
 	// Budget is the share of the calls of the last 10 s that may be retried, beside one retry a
 	// second. Zero means 0.2.
@@ -103,7 +111,7 @@ type Retry struct {
 //
 // A call has no fallback if it names a resource of one project (a file, a cached content, a tuned
 // model) or continues an earlier response. Nor has a call that asks about a model (countTokens,
-// models.get), or whose body is too long to send twice (64 MB).
+// models.get), or whose body cannot be kept to be sent twice, see [Config.BodyMemory].
 type Fallback struct {
 	// Model is the model of the call.
 	Model string

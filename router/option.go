@@ -31,9 +31,11 @@ func WithTransport(t http.RoundTripper) Option {
 	return optionFunc(func(o *options) { o.transport = t })
 }
 
-// WithLogger sets the logger that gets a line for each [pool.Event]: a cooldown that started or
-// ended, or a problem that needs an operator. It gets no lines about single calls and never a key.
-// Absent or nil, the router logs nothing.
+// WithLogger sets the logger that gets a line for each [pool.Event] but [pool.CooldownExtended]: a
+// cooldown that started or ended, or a problem that needs an operator. Orders that are full and
+// contention, which come several times a second, are at debug level. It gets no lines about single
+// calls and never a key. Absent or nil, the router logs nothing; only a function of [WithEvents]
+// that panics is reported to [slog.Default].
 func WithLogger(l *slog.Logger) Option {
 	return optionFunc(func(o *options) { o.log = l })
 }

@@ -86,11 +86,13 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // [ErrClosed].
 //
 // When no endpoint can serve the call in time, the response is HTTP 429 in Google's shape, with
-// status RESOURCE_EXHAUSTED. Its RetryInfo holds the earliest time at which an endpoint could serve
-// the call. Its ErrorInfo {reason: "POOL_EXHAUSTED", domain: "spillway"} says in its metadata why,
-// endpoint by endpoint.
+// status RESOURCE_EXHAUSTED. Its Retry-After and its RetryInfo hold the earliest time at which an
+// endpoint could serve the call, if one is known. Its ErrorInfo {reason: "POOL_EXHAUSTED", domain:
+// "spillway"} says in its metadata why, endpoint by endpoint. A call that no endpoint may ever
+// serve, such as one for a model that no project takes, gets HTTP 400 with FAILED_PRECONDITION and
+// the reason NO_ENDPOINT. One that is wrong in itself gets 400 with INVALID_ARGUMENT.
 //
-// Responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
+// Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
 // Spillway-Traffic. Spillway-Model names the model if another one than the call's responded. The
 // router removes the request's own credential and its Spillway-… headers (see [Call]).
 //

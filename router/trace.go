@@ -21,7 +21,8 @@ type Trace struct {
 	// WaitEnd is called when an endpoint was leased, or when none could be.
 	WaitEnd func(ctx context.Context, w WaitEnd)
 	// AttemptStart is called before a request goes to Google. AttemptEnd is called when the caller
-	// has read or closed the response. The attempt of a Live session lasts until it is released.
+	// has read or closed the response, or when the attempt has failed and another may follow. The
+	// attempt of a Live session lasts until it is released.
 	AttemptStart func(ctx context.Context, a AttemptStart)
 	AttemptEnd   func(ctx context.Context, a AttemptEnd)
 	// CallEnd is called once, when the response has been read or the call has failed.

@@ -17,6 +17,7 @@ interrupted. It lets you try Spillway, or any other client, without keys or
 costs. It prints a file for Spillway that uses it:
 
   spillway emulate > spillway.toml &
+  sleep 1    # until the file is there
   spillway check spillway.toml gemini-3.5-flash
 
 Project "small" has a quota of 10 requests a minute and, on Vertex AI, 1 GSU of

@@ -19,13 +19,15 @@
 //
 // It passes streams on event by event, and errors are Google's. When a client disconnects, its call
 // to Google ends. There is no password: everyone who can reach the address can spend the pool's
-// quota. By default only this machine can reach it; see --listen. Web pages in a browser may not call
-// it, and requests under a name that is not the sidecar's are refused; see [serve] in package config.
-// It serves the paths of the Gemini API alone, over HTTP/1.1 and HTTP/2 without TLS. SIGTERM lets calls under way end
-// (--drain), SIGHUP reloads the file. To try it without keys:
+// quota. By default only this machine can reach it; see --listen. Web pages in a browser may not
+// call it, and requests under a name that is not the sidecar's are refused; see [serve] in package
+// config. It serves the paths of the Gemini API alone, over HTTP/1.1 and HTTP/2 without TLS. SIGTERM
+// lets calls under way end (--drain), SIGHUP reloads the file. To try it without keys:
 //
 //	spillway emulate > spillway.toml &
+//	sleep 1 # until the file is there
 //	spillway serve spillway.toml &
+//	sleep 1
 //	curl http://127.0.0.1:8080/v1beta/models/gemini-3.5-flash:generateContent \
 //		-d '{"contents":[{"parts":[{"text":"Hi"}]}]}'
 //	spillway status

@@ -27,14 +27,18 @@ address to an official SDK as the base URL, with any API key:
   JavaScript  new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: URL}})
   Go          genai.ClientConfig{APIKey: "any", HTTPOptions: genai.HTTPOptions{BaseURL: URL}}
 
-A client's own credentials are removed. A client may send Spillway-Affinity,
-Spillway-Locations, Spillway-Max-Wait and Spillway-Priority. Responses carry
-Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic. Live sessions are
-WebSockets, which are not served.
+A client's own credentials are removed. A client may send Spillway-Affinity (any
+text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s") and
+Spillway-Priority ("interactive" or "batch"). Other Spillway headers, and values
+that make no sense, get 400. Responses carry Spillway-Endpoint, Spillway-Attempts
+and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
+left the response is a 429 with Retry-After and the reason of each endpoint. Live
+sessions are WebSockets, which are not served.
 
 To try it without keys, run the emulator beside it:
 
   spillway emulate > spillway.toml &
+  sleep 1    # until the file is there
   spillway serve spillway.toml
 
 FILE is reloaded within 10 seconds when it changes, or when a file of keys or
@@ -51,11 +55,14 @@ Flags:
             calls are refused. A second signal ends the program at once.
 
 It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served.
+which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served;
+HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
-Only the paths of the Gemini API are served, and only under this sidecar's own
-names: localhost, the address that it listens on, and the names in [serve] hosts.
-Web pages may call it if [serve] origins names them:
+Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
+below /v1beta/openai, for projects of the Developer API. The sidecar answers only
+to its own names: localhost, the address that it listens on, and the names in
+[serve] hosts; others get 403. Web pages may call it if [serve] origins names
+them:
 
   [serve]
   origins = ["https://app.example.com"]

@@ -29,7 +29,8 @@ type Rule struct {
 	Ending Ending
 
 	// Min and Max are, for Timed, the range of doubling without a hint. A hint is kept within a
-	// second, or Min if that is less, and Max; one that repeats is at least twice that. Up to the share Jitter is added. Flat keeps to Min without a hint.
+	// second, or Min if that is less, and Max; one that repeats is at least twice that. Up to the
+	// share Jitter is added. Flat keeps to Min without a hint.
 	Min, Max time.Duration
 	Jitter   float64
 	Flat     bool

@@ -115,9 +115,9 @@ var (
 )
 
 // rules is the first part of the table of verdicts. The first rule that fits decides: quotas first,
-// then ErrorInfo.reason, then the message, then what is missing for a call, then the status. A rule for messages holds only for the
-// statuses that came with its words. A 400 may quote the caller, so its rules look at the beginning
-// of the message.
+// then ErrorInfo.reason, then the message, then what is missing for a call, then the status. A rule
+// for messages holds only for the statuses that came with its words. A 400 may quote the caller, so
+// its rules look at the beginning of the message.
 //
 // The reasons are families of google.rpc.ErrorInfo.reason (googleapis,
 // google/api/error_reason.proto), and the string codes of the Interactions API.
