@@ -50,7 +50,7 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	switch {
 	case e.MemoryFull:
 		why = "the router's memory is full of other models (raise memory under [router])"
-	case x.attempts >= x.in.cfg.MaxAttempts:
+	case x.costly >= x.in.cfg.MaxAttempts:
 		why = "max_attempts is used up"
 	}
 	answer := verdict.Exhausted{
