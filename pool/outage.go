@@ -122,6 +122,8 @@ func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
 	if o.Foreign {
 		out := c.host.outage.failed(at, c, func(other *candidate) bool { return other.host == c.host })
+		// Whoever is answered well there has proved the way, and would be shut out with the others.
+		out = out && !c.host.proof.wellSince(at-int64(outageWindow))
 		if out || slices.Contains(r.probing, c.host) {
 			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
 			c.host.start(c.plan.pool, now, at, r.seq, &why)

@@ -1,0 +1,98 @@
+package router_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+// crew is n projects of a back end, p0 and so on.
+func crew(b pool.Backend, n int) []pool.Project {
+	var all []pool.Project
+	for i := range n {
+		name := fmt.Sprint("p", i)
+		if b == pool.BackendVertex {
+			all = append(all, vertexed(name, "global").pool)
+		} else {
+			all = append(all, keyed(name, "k-"+name).pool)
+		}
+	}
+	return all
+}
+
+// TestPagesBeforeMostProjectsLeaveTheOneThatAnswers lets two projects of three get what is not
+// Google's answer.
+func TestPagesBeforeMostProjectsLeaveTheOneThatAnswers(t *testing.T) {
+	pages := map[string]func() *http.Response{
+		"a login page": func() *http.Response {
+			return answerOf(200, "<html><title>Login</title>", "Content-Type", "text/html")
+		},
+		"a guard":    func() *http.Response { return answerOf(403, "<html><title>Sorry...</title>", "Content-Type", "text/html") },
+		"nothing":    func() *http.Response { return answerOf(200, "") },
+		"no content": func() *http.Response { return answerOf(204, "") },
+		"a proxy":    func() *http.Response { return answerOf(407, "") },
+	}
+	for name, page := range pages {
+		for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+			for _, healthy := range []string{"p0", "p1", "p2"} {
+				t.Run(fmt.Sprint(name, " ", b, " ", healthy), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := &stage{latency: 100 * time.Millisecond, fault: func(p string, _ *http.Request, _ string) *http.Response {
+							if p != healthy {
+								return page()
+							}
+							return nil
+						}}
+						const calls = 300
+						failed, bodies := 0, []string{says("hello"), says("world")}
+						r := s.over(t, router.Config{MaxWait: -1}, crew(b, 3)...)
+						for i := range calls {
+							if status, _ := call(t.Context(), r, "POST", generateURL(b), bodies[i%2]); status != 200 {
+								failed++
+							}
+							time.Sleep(200 * time.Millisecond)
+						}
+						if failed > 0 {
+							t.Errorf("%d of %d calls failed beside a healthy project", failed, calls)
+						}
+						if n := calls - failed; s.count(healthy) < n {
+							t.Errorf("%d calls were answered, %d by %s", n, s.count(healthy), healthy)
+						}
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestPagesForOneCallersBodiesCloseNoHost lets a guard refuse one caller's bodies in a large pool.
+func TestPagesForOneCallersBodiesCloseNoHost(t *testing.T) {
+	for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stage{latency: 100 * time.Millisecond, fault: func(_ string, _ *http.Request, body string) *http.Response {
+				if strings.Contains(body, "guarded") {
+					return answerOf(403, "<html><title>Forbidden</title>", "Content-Type", "text/html")
+				}
+				return nil
+			}}
+			r := s.over(t, router.Config{MaxWait: -1}, crew(b, 27)...)
+			for i := range 100 {
+				if status, text := call(t.Context(), r, "POST", generateURL(b), says("hello")); status != 200 {
+					t.Fatalf("%s: good call %d got %d %s", b, i, status, text)
+				}
+				call(t.Context(), r, "POST", generateURL(b), says(fmt.Sprint("guarded ", i)))
+				time.Sleep(time.Second)
+			}
+			if slices.ContainsFunc(r.Stat().Endpoints, func(e pool.EndpointStat) bool { return e.Calls > 0 }) {
+				t.Error("calls are left in flight")
+			}
+		})
+	}
+}
