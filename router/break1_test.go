@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,4 +96,89 @@ func TestPagesForOneCallersBodiesCloseNoHost(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAStandInAnswersWhereAModelGetsPages lets what is not an answer come for one model alone, with
+// its stand-in at the same host.
+func TestAStandInAnswersWhereAModelGetsPages(t *testing.T) {
+	const standIn = "gemini-3.5-flash"
+	for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+		for _, status := range []int{200, 204, 407, 429} {
+			synctest.Test(t, func(t *testing.T) {
+				s := &stage{latency: 100 * time.Millisecond, fault: func(_ string, r *http.Request, _ string) *http.Response {
+					if strings.Contains(r.URL.Path, flash) {
+						return answerOf(status, "<html><title>Sorry...</title>", "Content-Type", "text/html")
+					}
+					return nil
+				}}
+				cfg := router.Config{Fallbacks: []router.Fallback{{Model: flash, To: []string{standIn}}}}
+				r := s.over(t, cfg, crew(b, 2)...)
+				failed := 0
+				var all sync.WaitGroup
+				var mu sync.Mutex
+				for range 150 {
+					all.Go(func() {
+						code, _ := call(t.Context(), r, "POST", generateURL(b), says("hello"))
+						mu.Lock()
+						defer mu.Unlock()
+						if code != 200 {
+							failed++
+						}
+					})
+					time.Sleep(200 * time.Millisecond)
+				}
+				all.Wait()
+				if failed > 0 {
+					t.Errorf("%s, %d: %d of 150 calls failed beside a healthy stand-in", b, status, failed)
+				}
+			})
+		}
+	}
+}
+
+// TestAProjectThatCancelsEveryCallLeavesTheOthers lets servers say 499 to callers that are there.
+func TestAProjectThatCancelsEveryCallLeavesTheOthers(t *testing.T) {
+	for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &stage{latency: 100 * time.Millisecond, fault: func(p string, _ *http.Request, _ string) *http.Response {
+				if p != "p2" {
+					return errorOf(499, "CANCELLED", "The operation was cancelled.")
+				}
+				return nil
+			}}
+			r := s.over(t, router.Config{MaxWait: -1}, crew(b, 3)...)
+			for i := range 300 {
+				if status, text := call(t.Context(), r, "POST", generateURL(b), says(fmt.Sprint("hello ", i%5))); status != 200 {
+					t.Fatalf("%s: call %d got %d %s", b, i, status, text)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			if n := s.count("p0") + s.count("p1"); n > 30 {
+				t.Errorf("%s: %d requests went to what cancels them", b, n)
+			}
+		})
+	}
+}
+
+func TestAPlaceThatDoesNotServeTheModelLeavesTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{fault: func(_ string, r *http.Request, _ string) *http.Response {
+			for _, place := range []string{"us-central1", "us-east4", "us-west1"} {
+				if strings.HasPrefix(r.URL.Host, place+"-") {
+					return errorOf(400, "FAILED_PRECONDITION", "Publisher Model `publishers/google/models/"+flash+"` is not servable in region "+place+".")
+				}
+			}
+			return nil
+		}}
+		r := s.over(t, router.Config{MaxWait: -1}, vertexed("p0", "us-central1", "us-east4", "us-west1", "europe-west4").pool)
+		for i := range 60 {
+			if status, text := call(t.Context(), r, "POST", generateURL(pool.BackendVertex), says(fmt.Sprint("hello ", i))); status != 200 {
+				t.Fatalf("call %d got %d %s", i, status, text)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := s.count("p0"); n > 63 {
+			t.Errorf("60 calls cost %d requests", n)
+		}
+	})
 }

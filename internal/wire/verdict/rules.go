@@ -98,7 +98,7 @@ var (
 	orgModels   = []string{"vertexai.allowedmodels"}
 	noLocation  = []string{"user location is not supported"}
 	noBilling   = []string{"billed users", "billing account", "free tier is not available"}
-	noPlace     = []string{"resourcelocations", "location constraint"}
+	noPlace     = []string{"resourcelocations", "location constraint", "not servable in region"}
 	provisioned = []string{"service agents are being provisioned", "service agent is being provisioned",
 		"is being provisioned", "is being initialized"}
 	notAllowed  = []string{"not allowed to use publisher model", "does not have access to publisher model", "is not allowed to use model"}
@@ -251,7 +251,9 @@ var statusRules = []rule{
 	{status: []int{http.StatusNotImplemented}, class: pool.ClassModelMissing, suspected: true},
 	{status: []int{http.StatusServiceUnavailable}, class: pool.ClassOverloaded},
 	// Google or the way to it gave up. That says nothing of how well the endpoint is.
-	{status: []int{http.StatusRequestTimeout, statusClientClosed}, class: pool.ClassServerFault, about: pool.ScopeCall},
+	{status: []int{http.StatusRequestTimeout}, class: pool.ClassServerFault, about: pool.ScopeCall},
+	// Nobody left: a caller who does gets no answer to judge. Servers under load say so.
+	{status: []int{statusClientClosed}, class: pool.ClassServerFault},
 }
 
 // rule returns the first rule that fits. Without one, statuses of the server are server faults, and
