@@ -182,3 +182,39 @@ func TestAPlaceThatDoesNotServeTheModelLeavesTheOthers(t *testing.T) {
 		}
 	})
 }
+
+// TestACallAsksEveryProjectBeforeItComesBack lets projects rest for less time than it takes to ask
+// them all.
+func TestACallAsksEveryProjectBeforeItComesBack(t *testing.T) {
+	minute := `{"error":{"code":429,"message":"Quota exceeded.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/` +
+		`google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel","quotaValue":"10"}]}]}}`
+	for name, refusal := range map[string]func() *http.Response{
+		"bare":       func() *http.Response { return answerOf(429, "") },
+		"exhausted":  func() *http.Response { return errorOf(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).") },
+		"contention": func() *http.Response { return errorOf(429, "RESOURCE_EXHAUSTED", "Resource exhausted. Please try again later.") },
+		"minute":     func() *http.Response { return answerOf(429, minute) },
+	} {
+		for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+			for range 5 {
+				synctest.Test(t, func(t *testing.T) {
+					s := &stage{latency: 200 * time.Millisecond, fault: func(p string, _ *http.Request, _ string) *http.Response {
+						if p != "p26" {
+							return refusal()
+						}
+						return nil
+					}}
+					r := s.over(t, router.Config{MaxWait: -1}, crew(b, 27)...)
+					status, text := call(t.Context(), r, "POST", generateURL(b), says("hello"))
+					if status != 200 {
+						t.Fatalf("%s, %s: got %d %.200s", name, b, status, text)
+					}
+					for i := range 27 {
+						if n := s.count(fmt.Sprint("p", i)); n > 1 {
+							t.Errorf("%s, %s: p%d was asked %d times by one call", name, b, i, n)
+						}
+					}
+				})
+			}
+		}
+	}
+}
