@@ -35,7 +35,9 @@ func TestPagesBeforeMostProjectsLeaveTheOneThatAnswers(t *testing.T) {
 		"a login page": func() *http.Response {
 			return answerOf(200, "<html><title>Login</title>", "Content-Type", "text/html")
 		},
-		"a guard":    func() *http.Response { return answerOf(403, "<html><title>Sorry...</title>", "Content-Type", "text/html") },
+		"a guard": func() *http.Response {
+			return answerOf(403, "<html><title>Sorry...</title>", "Content-Type", "text/html")
+		},
 		"nothing":    func() *http.Response { return answerOf(200, "") },
 		"no content": func() *http.Response { return answerOf(204, "") },
 		"a proxy":    func() *http.Response { return answerOf(407, "") },
@@ -189,10 +191,14 @@ func TestACallAsksEveryProjectBeforeItComesBack(t *testing.T) {
 	minute := `{"error":{"code":429,"message":"Quota exceeded.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/` +
 		`google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerMinutePerProjectPerModel","quotaValue":"10"}]}]}}`
 	for name, refusal := range map[string]func() *http.Response{
-		"bare":       func() *http.Response { return answerOf(429, "") },
-		"exhausted":  func() *http.Response { return errorOf(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).") },
-		"contention": func() *http.Response { return errorOf(429, "RESOURCE_EXHAUSTED", "Resource exhausted. Please try again later.") },
-		"minute":     func() *http.Response { return answerOf(429, minute) },
+		"bare": func() *http.Response { return answerOf(429, "") },
+		"exhausted": func() *http.Response {
+			return errorOf(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
+		},
+		"contention": func() *http.Response {
+			return errorOf(429, "RESOURCE_EXHAUSTED", "Resource exhausted. Please try again later.")
+		},
+		"minute": func() *http.Response { return answerOf(429, minute) },
 	} {
 		for _, b := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
 			for range 5 {

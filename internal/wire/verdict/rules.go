@@ -115,12 +115,10 @@ var (
 )
 
 // rules is the first part of the table of verdicts. The first rule that fits decides: quotas first,
-// then ErrorInfo.reason, then the message, then what is missing for a call, then the status. A rule for messages holds only for the
-// statuses that came with its words. A 400 may quote the caller, so its rules look at the beginning
-// of the message.
-//
-// The reasons are families of google.rpc.ErrorInfo.reason (googleapis,
-// google/api/error_reason.proto), and the string codes of the Interactions API.
+// then ErrorInfo.reason, the message, what is missing for a call, the status. A rule for messages
+// holds only for the statuses that came with its words. A 400 may quote the caller, so its rules
+// look at the beginning of the message. The reasons are families of google.rpc.ErrorInfo.reason
+// (googleapis, google/api/error_reason.proto), and the string codes of the Interactions API.
 var rules = slices.Concat(pageRules, quotaRules, reasonRules, messageRules)
 
 // pageRules judge HTML, which is Google's only where it does not know the address. Elsewhere it
@@ -252,8 +250,7 @@ var statusRules = []rule{
 	{status: []int{http.StatusServiceUnavailable}, class: pool.ClassOverloaded},
 	// Google or the way to it gave up. That says nothing of how well the endpoint is.
 	{status: []int{http.StatusRequestTimeout}, class: pool.ClassServerFault, about: pool.ScopeCall},
-	// Nobody left: a caller who does gets no answer to judge. Servers under load say so.
-	{status: []int{statusClientClosed}, class: pool.ClassServerFault},
+	{status: []int{statusClientClosed}, class: pool.ClassServerFault}, // of servers under load
 }
 
 // rule returns the first rule that fits. Without one, statuses of the server are server faults, and
