@@ -172,6 +172,7 @@ func TestTheStateFileKeepsTheCooldownsOfPartsAndHosts(t *testing.T) {
 		}
 		for i := range 5 {
 			b.answer(now, b.of(pro, "", fmt.Sprintf("p%d/global/on_demand", 1+i%2)), page)
+			now = now.Add(second)
 		}
 		before := b.pool.Cooldowns(now)
 		var kinds []string

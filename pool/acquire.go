@@ -88,7 +88,7 @@ func (t *trial) try() (Lease, finding) {
 	if until := plan.closedUntil(&t.r.state.need, t.at); until > 0 {
 		return Lease{}, finding{hopeless: t.later(until), ask: until}
 	}
-	if t.fresh = t.r.Policy != PolicyFirst && (len(t.r.state.failed) > 0 || t.r.pacedBy(nil)); t.fresh {
+	if t.fresh = t.r.Policy != PolicyFirst && (len(t.r.state.failed)+len(t.r.state.refused) > 0); t.fresh {
 		if l, ok := t.leaseFirst(plan); ok {
 			return l, finding{leased: true}
 		}
@@ -192,10 +192,10 @@ func (t *trial) ready(c *candidate) bool {
 }
 
 // trusts reports whether a call that has failed elsewhere does well to go to a candidate: its last
-// answer was no failure, no breaker wants a call to probe it, and its pace has not refused the call.
+// answer was no failure, no breaker wants a call to probe it, and it has not refused the call.
 func (t *trial) trusts(c *candidate) bool {
 	own, b := c.own.entry.Load(), c.own.breaker()
-	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil && !t.r.pacedBy(c)
+	return (own == nil || !own.load.failing.Load()) && (b == nil || b.Closed()) && c.outage() == nil && !t.r.refusedBy(c, t.at)
 }
 
 // holdsBack reports whether the request leaves a candidate alone that it could have: calls that go

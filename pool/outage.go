@@ -18,6 +18,9 @@ const (
 	outageAnswers   = 5
 	// outageMemory bounds the answers that are looked at.
 	outageMemory = 64
+	// hostOutage is how long a host fails before it is out. By then a stand-in for the model, or who
+	// is not asked first, may have shown that the way there is well.
+	hostOutage = 3 * time.Second
 )
 
 // outage judges what endpoints share, such as the servers of a model in a location, by what these
@@ -85,6 +88,15 @@ func (o *outage) addLocked(a answer) {
 	o.next++
 }
 
+// lasts reports whether there have been failures for so long.
+func (o *outage) lasts(at int64, long time.Duration) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.ContainsFunc(o.answers[:min(o.next, len(o.answers))], func(a answer) bool {
+		return !a.well && at-a.at >= int64(long) && at-a.at <= int64(outageWindow)
+	})
+}
+
 // outLocked returns the endpoints that were asked, by their hash, and whether each has answered
 // anything well; nil if most have. The caller holds o.mu.
 func (o *outage) outLocked(at int64) map[uint64]bool {
@@ -122,6 +134,8 @@ func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
 	if o.Foreign {
 		out := c.host.outage.failed(at, c, func(other *candidate) bool { return other.host == c.host })
+		// Whoever is answered well there has proved the way, and would be shut out with the others.
+		out = out && !c.host.proof.wellSince(at-int64(outageWindow)) && c.host.outage.lasts(at, hostOutage)
 		if out || slices.Contains(r.probing, c.host) {
 			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
 			c.host.start(c.plan.pool, now, at, r.seq, &why)

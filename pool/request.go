@@ -82,9 +82,8 @@ func (r *Request) picky() bool { return r.MaxWait < 0 }
 type refused struct {
 	own *entry
 	key *entry
-	// The same call may not go there again, or only if it can go nowhere else: nothing keeps it
-	// from there but this.
-	last, paced bool
+	// The same call may not go there again: nothing keeps it from there but this.
+	last bool
 }
 
 // Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
@@ -119,8 +118,8 @@ func (r *Request) Refused(l Lease) (again bool) {
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
-	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
-	x.last = free && !x.paced
+	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	x.last = free && !paced
 	r.state.refused = append(r.state.refused, x)
 	return again
 }
@@ -135,11 +134,11 @@ func (r *Request) spent(c *candidate) bool {
 	return false
 }
 
-// pacedBy reports whether the call was refused by the candidate, or by any if it is nil, and may go
-// there again if it can go nowhere else.
-func (r *Request) pacedBy(c *candidate) bool {
+// refusedBy reports whether the candidate refused the call, with a key that it could be asked with
+// again. The call goes back there only if it can go nowhere else.
+func (r *Request) refusedBy(c *candidate, at int64) bool {
 	return slices.ContainsFunc(r.state.refused, func(x refused) bool {
-		return x.paced && (c == nil || x.own == c.own.entry.Load())
+		return x.own == c.own.entry.Load() && (x.key == nil || !x.key.cool.Active(at))
 	})
 }
 

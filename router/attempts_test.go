@@ -33,8 +33,12 @@ func manyKeyed(sick, healthy int) []pool.Project {
 
 func TestRefusalsThatCostNothingUseUpNoAttempts(t *testing.T) {
 	for name, refusal := range map[string]func() *http.Response{
-		"dead keys": func() *http.Response { return errorOf(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.") },
-		"no money":  func() *http.Response { return errorOf(402, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.") },
+		"dead keys": func() *http.Response {
+			return errorOf(400, "INVALID_ARGUMENT", "API key not valid. Please pass a valid API key.")
+		},
+		"no money": func() *http.Response {
+			return errorOf(402, "RESOURCE_EXHAUSTED", "Your prepayment credits are depleted.")
+		},
 		"day quotas": func() *http.Response {
 			return answerOf(429, `{"error":{"code":429,"message":"Quota","status":"RESOURCE_EXHAUSTED","details":[{"@type":`+
 				`"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":"GenerateRequestsPerDayPerProjectPerModel"}]}]}}`)

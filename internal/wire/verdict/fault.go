@@ -30,6 +30,7 @@ type fault struct {
 	resource   string // of ErrorInfo.metadata, like the next two
 	permission string
 	container  string // what was suspended
+	service    string // whose answer it is
 	page       string // an HTML page, in lower case
 	message    string // bounded to maxText
 	violations []Violation
@@ -216,7 +217,7 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 	}
 	if is("errorinfo") && d.reason != "" {
 		f.reason, f.resource = d.reason, d.metadata.resource
-		f.permission, f.container = d.metadata.permission, d.metadata.container
+		f.permission, f.container, f.service = d.metadata.permission, d.metadata.container, d.metadata.service
 		if d.metadata.quota.ID != "" {
 			f.violations = append(f.violations, d.metadata.quota.told())
 		}
@@ -229,8 +230,8 @@ func (f *fault) readDetail(c *jsonscan.Scanner) {
 
 // metadata is what is read of ErrorInfo.metadata.
 type metadata struct {
-	resource, permission, container string
-	quota                           Violation
+	resource, permission, container, service string
+	quota                                    Violation
 }
 
 func (m *metadata) read(c *jsonscan.Scanner) {
@@ -244,6 +245,8 @@ func (m *metadata) read(c *jsonscan.Scanner) {
 			m.resource = name(c.Text())
 		case "permission":
 			m.permission = name(c.Text())
+		case "service":
+			m.service = name(c.Text())
 		case "containerinfo":
 			m.container = name(c.Text())
 		case "quotalimit":

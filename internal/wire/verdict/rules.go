@@ -98,7 +98,7 @@ var (
 	orgModels   = []string{"vertexai.allowedmodels"}
 	noLocation  = []string{"user location is not supported"}
 	noBilling   = []string{"billed users", "billing account", "free tier is not available"}
-	noPlace     = []string{"resourcelocations", "location constraint"}
+	noPlace     = []string{"resourcelocations", "location constraint", "not servable in region"}
 	provisioned = []string{"service agents are being provisioned", "service agent is being provisioned",
 		"is being provisioned", "is being initialized"}
 	notAllowed  = []string{"not allowed to use publisher model", "does not have access to publisher model", "is not allowed to use model"}
@@ -115,12 +115,10 @@ var (
 )
 
 // rules is the first part of the table of verdicts. The first rule that fits decides: quotas first,
-// then ErrorInfo.reason, then the message, then what is missing for a call, then the status. A rule
-// for messages holds only for the statuses that came with its words. A 400 may quote the caller, so
-// its rules look at the beginning of the message.
-//
-// The reasons are families of google.rpc.ErrorInfo.reason (googleapis,
-// google/api/error_reason.proto), and the string codes of the Interactions API.
+// then ErrorInfo.reason, the message, what is missing for a call, the status. A rule for messages
+// holds only for the statuses that came with its words. A 400 may quote the caller, so its rules
+// look at the beginning of the message. The reasons are families of google.rpc.ErrorInfo.reason
+// (googleapis, google/api/error_reason.proto), and the string codes of the Interactions API.
 var rules = slices.Concat(pageRules, quotaRules, reasonRules, messageRules)
 
 // pageRules judge HTML, which is Google's only where it does not know the address. Elsewhere it
@@ -151,6 +149,7 @@ var reasonRules = []rule{
 	{where: reason, how: equals, words: []string{"MODEL_NOT_FOUND"}, class: pool.ClassModelMissing},
 	{where: reason, how: equals, words: []string{"SERVICE_UNAVAILABLE"}, class: pool.ClassOverloaded},
 	{where: reason, how: equals, words: []string{"DEADLINE_EXCEEDED"}, class: pool.ClassServerFault},
+	{status: denied, where: permission, how: equals, words: []string{others}, class: pool.ClassCallerFault},
 	{where: container, how: equals, words: []string{key}, class: pool.ClassKeyDead},
 	{where: container, how: equals, words: []string{project}, class: pool.ClassProjectMisconfigured},
 	{when: keyed, where: reason, how: equals, words: suspended, class: pool.ClassKeyDead},
@@ -163,7 +162,6 @@ var reasonRules = []rule{
 		"ORG_RESTRICTION_HEADER_INVALID", "SERVICE_NOT_VISIBLE", "GCP_SUSPENDED", "RESOURCE_PROJECT_INVALID"},
 		class: pool.ClassProjectMisconfigured},
 	{where: reason, how: begins, words: []string{"API_KEY_"}, class: pool.ClassKeyDead},
-	{where: permission, how: equals, words: []string{others}, class: pool.ClassCallerFault},
 	{where: reason, how: begins, words: []string{"IAM_"}, class: pool.ClassProjectMisconfigured},
 	{where: reason, how: ends, words: []string{"_DISABLED"}, class: pool.ClassProjectMisconfigured},
 	{where: reason, how: begins, words: []string{"ACCESS_TOKEN_", "CONSUMER_"}, class: pool.ClassProjectMisconfigured},
@@ -251,7 +249,8 @@ var statusRules = []rule{
 	{status: []int{http.StatusNotImplemented}, class: pool.ClassModelMissing, suspected: true},
 	{status: []int{http.StatusServiceUnavailable}, class: pool.ClassOverloaded},
 	// Google or the way to it gave up. That says nothing of how well the endpoint is.
-	{status: []int{http.StatusRequestTimeout, statusClientClosed}, class: pool.ClassServerFault, about: pool.ScopeCall},
+	{status: []int{http.StatusRequestTimeout}, class: pool.ClassServerFault, about: pool.ScopeCall},
+	{status: []int{statusClientClosed}, class: pool.ClassServerFault}, // of servers under load
 }
 
 // rule returns the first rule that fits. Without one, statuses of the server are server faults, and
@@ -277,61 +276,6 @@ func (f *fault) rule(a *Answer, code int) *rule {
 		return &rule{class: pool.ClassServerFault}
 	}
 	return &rule{class: pool.ClassCallerFault}
-}
-
-// fields returns the texts that rules compare.
-func (f *fault) fields() (texts [fields]string) {
-	lower := strings.ToLower(f.message)
-	texts[page] = f.page
-	texts[quota] = quotaMeaning(f.violations)
-	texts[sentReason], texts[reason] = f.reason, strings.ToUpper(f.reason)
-	texts[container] = f.suspended(lower)
-	texts[permission] = permissionOf(strings.ToLower(f.permission), strings.ToLower(f.resource), lower)
-	texts[status] = strings.ToUpper(f.status)
-	texts[message], texts[topic] = lower, topicOf(lower)
-	if limitsZero(lower) {
-		texts[limits] = zero
-	}
-	return texts
-}
-
-// suspended returns what was suspended: the key or the project. The metadata's consumer is the
-// project, whichever it is.
-func (f *fault) suspended(lower string) string {
-	named := strings.ToLower(f.container) + " " + lower
-	switch {
-	case !slices.Contains(suspended, strings.ToUpper(f.reason)):
-		return ""
-	case strings.Contains(named, "api_key:"):
-		return key
-	case strings.Contains(named, "projects/"), strings.Contains(named, "project_number:"):
-		return project
-	default:
-		return ""
-	}
-}
-
-// ours are the services whose permissions a project needs to be asked at all.
-var ours = []string{"aiplatform.", "generativelanguage.", "serviceusage.", "cloudaicompanion."}
-
-// permissionOf returns whose permission is missing: others if it is one of another service, such as
-// of the storage that a call reads from, or is for a thing of the caller's. All texts are in lower
-// case.
-func permissionOf(permission, resource, message string) string {
-	if permission == "" {
-		if _, quoted, ok := strings.Cut(message, "permission '"); ok {
-			permission, _, _ = strings.Cut(quoted, "'")
-		}
-	}
-	service := func(s string) bool { return strings.HasPrefix(permission, s) }
-	switch {
-	case permission == "" && resource == "":
-		return ""
-	case topicOf(resource) == other, strings.Contains(permission, ".") && !slices.ContainsFunc(ours, service):
-		return others
-	default:
-		return ""
-	}
 }
 
 func (r *rule) fits(a *Answer, code int, texts *[fields]string) bool {
@@ -364,37 +308,4 @@ func (m match) any(text string, words []string) bool {
 		}
 	}
 	return false
-}
-
-// otherTopics are words for things of the caller's that are not models.
-var otherTopics = []string{"access the file", "files/", "file not found", "cachedcontent", "cached content",
-	"operations/", "operation not found", "batches/", "batchpredictionjob", "tuningjob", "tunedmodel", "tuned model",
-	"corpora/", "ragcorpora", "ragcorpus", "filesearchstore", "file search store", "interactions/"}
-
-// topicOf returns the topic of a lower-case message or name: other, or "" if it may be a model. An
-// endpoint with a number is the caller's.
-func topicOf(lower string) string {
-	if strings.Contains(lower, "publisher model") {
-		return ""
-	}
-	_, endpoint, ok := strings.Cut(lower, "/endpoints/")
-	if has.any(lower, otherTopics) || ok && endpoint != "" && endpoint[0] >= '0' && endpoint[0] <= '9' {
-		return other
-	}
-	return ""
-}
-
-// limitsZero reports whether a lower-case message states limits, all of them zero.
-func limitsZero(lower string) bool {
-	found := false
-	for {
-		_, rest, ok := strings.Cut(lower, "limit: ")
-		if !ok {
-			return found
-		}
-		if limit([]byte(wordAfter("limit: "+rest[:min(len(rest), 24)], "limit: "))) != 0 {
-			return false
-		}
-		found, lower = true, rest
-	}
 }
