@@ -103,17 +103,18 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	r.state.notBy = retryAt
 }
 
-// Refused tells the pool that the endpoint behind a lease refused the call. It reports whether the
-// same endpoint has refused it with the same key before. If the refusal put nothing on cooldown,
-// the call does not go to the endpoint again.
-func (r *Request) Refused(l Lease) (again bool) {
+// Refused tells the pool that the endpoint behind a lease refused the call. It reports whether that
+// is to be counted as an attempt that cost something: the same endpoint has refused the call with
+// the same key before, or refuses it alone, while it answers others well. If the refusal put nothing
+// on cooldown, the call does not go to the endpoint again.
+func (r *Request) Refused(l Lease) (costs bool) {
 	c, now := l.candidate, time.Now()
 	x := refused{own: c.own.entry.Load()}
 	if l.key != nil {
 		x.key = l.key.entry
 	}
 	for _, known := range r.state.refused {
-		again = again || known.own == x.own && known.key == x.key
+		costs = costs || known.own == x.own && known.key == x.key
 	}
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
@@ -121,7 +122,7 @@ func (r *Request) Refused(l Lease) (again bool) {
 	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !paced
 	r.state.refused = append(r.state.refused, x)
-	return again
+	return costs || x.last && x.own.proof.proven(at)
 }
 
 // spent reports whether the call may not go to the candidate again.

@@ -631,3 +631,44 @@ func TestTheSameCallOfTwoCallersIsTwoCalls(t *testing.T) {
 		})
 	}
 }
+
+// TestAWrongCallCostsFewRequestsOfALargePool: where every project answers others, one that is
+// refused by several of them is wrong.
+func TestAWrongCallCostsFewRequestsOfALargePool(t *testing.T) {
+	for name, refusal := range map[string]*http.Response{
+		"403": errorOf(403, "PERMISSION_DENIED", "The caller does not have permission"),
+		"404": errorOf(404, "NOT_FOUND", "Requested entity was not found."),
+		"501": errorOf(501, "UNIMPLEMENTED", "Operation is not implemented, or supported, or enabled."),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				body, _ := io.ReadAll(refusal.Body)
+				s := &stage{fault: func(_ string, _ *http.Request, text string) *http.Response {
+					if strings.Contains(text, "wrong") {
+						return answerOf(refusal.StatusCode, string(body))
+					}
+					return nil
+				}}
+				r := s.over(t, router.Config{Policy: router.PolicyRoundRobin}, manyKeyed(0, 27)...)
+				for range 54 {
+					if status, text := call(t.Context(), r, "POST", geminiURL+genPath, says("hello")); status != 200 {
+						t.Fatalf("a good call got %d %s", status, text)
+					}
+				}
+				total := func() (n int) {
+					for i := range 27 {
+						n += s.count(fmt.Sprintf("well-%d", i))
+					}
+					return n
+				}
+				for i := range 10 {
+					before := total()
+					status, text := call(t.Context(), r, "POST", geminiURL+genPath, says(fmt.Sprint("wrong ", i)))
+					if n := total() - before; status != refusal.StatusCode || n > 4 {
+						t.Errorf("a wrong call got %d %s after %d requests", status, text, n)
+					}
+				}
+			})
+		})
+	}
+}
