@@ -85,6 +85,7 @@ type refused struct {
 	// The same call may not go there again, or only if it can go nowhere else: nothing keeps it
 	// from there but this.
 	last, paced bool
+	lacks       bool // it has no such model, as it says
 }
 
 // Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
@@ -123,6 +124,22 @@ func (r *Request) Refused(l Lease) (again bool) {
 	x.last = free && !x.paced
 	r.state.refused = append(r.state.refused, x)
 	return again
+}
+
+// Lacks tells the pool, after Refused, that the endpoint behind a lease said that it has no such
+// model. Whatever it answers others, it has none for this call.
+func (r *Request) Lacks(l Lease) {
+	own := l.candidate.own.entry.Load()
+	for i := range r.state.refused {
+		if known := &r.state.refused[i]; known.own == own {
+			known.lacks = true
+		}
+	}
+}
+
+// lacked reports whether the candidate has told this call that it has no such model.
+func (r *Request) lacked(c *candidate) bool {
+	return slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.lacks && x.own == c.own.entry.Load() })
 }
 
 // spent reports whether the call may not go to the candidate again.

@@ -230,6 +230,9 @@ func (x *exchange) shouldRetry(res *result) bool {
 	if fault || x.request.Refused(res.lease) {
 		x.costly++
 	}
+	if ofModel(res.class) {
+		x.request.Lacks(res.lease)
+	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {
 		return false
 	}
