@@ -280,6 +280,24 @@ func TestANotFoundOfEveryEndpointIsNoLackOfRoom(t *testing.T) {
 	}
 }
 
+// TestGooglesNotFoundIsNoRefusalInTheLog: an operator has nothing to do about a wrong call.
+func TestGooglesNotFoundIsNoRefusalInTheLog(t *testing.T) {
+	eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
+		var log bytes.Buffer
+		s := &stage{fault: func(string, *http.Request, string) *http.Response { return errorOf(404, "NOT_FOUND", "not found") }}
+		r := newRouter(t, pool.Config{Projects: projects}, router.Config{MaxWait: -1}, router.WithTransport(s),
+			router.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		wrong := strings.Replace(generateURL(b), "/v1beta", "/v99beta", 1)
+		if status, text := call(t.Context(), r, "POST", wrong, says("hello")); status != 404 {
+			t.Fatalf("a wrong call got %d %s", status, text)
+		}
+		synctest.Wait()
+		if strings.Contains(log.String(), "refused") {
+			t.Errorf("the log says %s", &log)
+		}
+	})
+}
+
 // TestWhatOneCallerIsToldIsShownToNoOther checks it of things that only one caller named.
 func TestWhatOneCallerIsToldIsShownToNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -72,6 +72,9 @@ func fetchStatus(ctx context.Context, address string) (s snapshot, err error) {
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
 		return s, fmt.Errorf("%s is not a sidecar: %w", address, err)
 	}
+	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
+		return s, fmt.Errorf("%s is not a sidecar: its response is another one", address)
+	}
 	return s, nil
 }
 

@@ -121,3 +121,14 @@ func TestStatusSaysThatItFoundNoSidecar(t *testing.T) {
 		})
 	}
 }
+
+func TestStatusOfAnotherServerFails(t *testing.T) {
+	for _, body := range []string{`{}`, `{"status":"ok"}`, `null`, `hello`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
+		status, text := transcript(t.Context(), "status", server.URL)
+		server.Close()
+		if status != statusFailed || !strings.Contains(text, "is not a sidecar") {
+			t.Errorf("%s: the status is %d, and the text %s", body, status, text)
+		}
+	}
+}
