@@ -59,7 +59,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 			other = i
 		}
 		all = all && i.Status > 0
-		k.exists = k.exists || !r.lacked(c) && hasModel(c, now, at, &r.state.need)
+		k.exists = k.exists || r.sees(c, now, at)
 	}
 	switch {
 	case ofModel.Status == 0 && all:
@@ -71,6 +71,12 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 		k.Info, k.passes = ofModel, true
 	}
 	return k
+}
+
+// sees reports whether something shows that the candidate has the model, and the candidate has not
+// told this very call that it has none.
+func (r *Request) sees(c *candidate, now time.Time, at int64) bool {
+	return !r.lacked(c) && hasModel(c, now, at, &r.state.need)
 }
 
 // hasServed reports whether the endpoint's project has ever served a call of the model and method.

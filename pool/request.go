@@ -42,6 +42,9 @@ type Request struct {
 	// Prefix is the affinity that the further turns of the call will have; zero if there will be
 	// none.
 	Prefix uint64
+	// Refusal is the class of the refusal that Refused is told of. Of an endpoint that says itself
+	// that it lacks the model, the call does not believe that it has it. Empty means unknown.
+	Refusal Class
 
 	state requestState
 }
@@ -122,19 +125,9 @@ func (r *Request) Refused(l Lease) (again bool) {
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !x.paced
+	x.lacks = r.Refusal.ofModel()
 	r.state.refused = append(r.state.refused, x)
 	return again
-}
-
-// Lacks tells the pool, after Refused, that the endpoint behind a lease said that it has no such
-// model. Whatever it answers others, it has none for this call.
-func (r *Request) Lacks(l Lease) {
-	own := l.candidate.own.entry.Load()
-	for i := range r.state.refused {
-		if known := &r.state.refused[i]; known.own == own {
-			known.lacks = true
-		}
-	}
 }
 
 // lacked reports whether the candidate has told this call that it has no such model.

@@ -227,11 +227,9 @@ func (x *exchange) shouldRetry(res *result) bool {
 		return false
 	}
 	fault := res.class.Fault()
+	x.request.Refusal = res.class
 	if fault || x.request.Refused(res.lease) {
 		x.costly++
-	}
-	if ofModel(res.class) {
-		x.request.Lacks(res.lease)
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {
 		return false

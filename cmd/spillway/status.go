@@ -143,8 +143,17 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	return notes
 }
 
-// readiness says whether an endpoint that nothing keeps from being asked has room for a call.
+// readiness says whether an endpoint without a cooldown has room for a call: what callers are told
+// who get none.
 func (e endpointSnapshot) readiness() string {
+	if what, when, ok := strings.Cut(e.Why, " until "); ok {
+		if t, err := time.Parse(time.RFC3339, when); err == nil {
+			return what + " until " + instant(t)
+		}
+	}
+	if e.Why != "" {
+		return e.Why
+	}
 	for _, l := range e.Limits {
 		if l.Used >= l.Limit {
 			return "limit reached"
