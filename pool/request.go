@@ -42,9 +42,6 @@ type Request struct {
 	// Prefix is the affinity that the further turns of the call will have; zero if there will be
 	// none.
 	Prefix uint64
-	// Refusal is the class of the refusal that Refused is told of. Of an endpoint that says itself
-	// that it lacks the model, the call does not believe that it has it. Empty means unknown.
-	Refusal Class
 
 	state requestState
 }
@@ -110,8 +107,9 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 
 // Refused tells the pool that the endpoint behind a lease refused the call. It reports whether the
 // same endpoint has refused it with the same key before. If the refusal put nothing on cooldown,
-// the call does not go to the endpoint again.
-func (r *Request) Refused(l Lease) (again bool) {
+// the call does not go to the endpoint again. as is the class of the refusal, if it is known: of
+// an endpoint that says itself that it lacks the model, the call does not believe that it has it.
+func (r *Request) Refused(l Lease, as ...Class) (again bool) {
 	c, now := l.candidate, time.Now()
 	x := refused{own: c.own.entry.Load()}
 	if l.key != nil {
@@ -125,7 +123,7 @@ func (r *Request) Refused(l Lease) (again bool) {
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !x.paced
-	x.lacks = r.Refusal.ofModel()
+	x.lacks = slices.ContainsFunc(as, Class.ofModel)
 	r.state.refused = append(r.state.refused, x)
 	return again
 }

@@ -227,8 +227,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 		return false
 	}
 	fault := res.class.Fault()
-	x.request.Refusal = res.class
-	if fault || x.request.Refused(res.lease) {
+	if fault || x.request.Refused(res.lease, res.class) {
 		x.costly++
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {
