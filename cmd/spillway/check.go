@@ -30,7 +30,7 @@ if a MODEL was unknown when this program was made and the file does not name it.
 `
 
 // check runs the command "check".
-func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	rest, status, ok := parse(flags, args, checkHelp, stdout, stderr)
 	if !ok {
@@ -39,7 +39,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(rest) == 0 {
 		return misused("check", stderr, "it needs a FILE")
 	}
-	cfg, err := config.Load(rest[0])
+	cfg, err := load(ctx, rest[0])
 	if err != nil {
 		writef(stderr, "%s\n", err)
 		return statusFailed
