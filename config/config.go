@@ -48,7 +48,7 @@ func load(path string, known map[digest]auth.TokenProvider) (*Config, error) {
 		return nil, Errors{{File: path, Problem: "the file " + unreadable(err), Fix: "name a readable TOML file", cause: plainCause(err)}}
 	}
 	s := sources{
-		env: os.LookupEnv, dir: filepath.Dir(path), known: known, found: from.credentials,
+		env: os.LookupEnv, dir: filepath.Dir(path), mode: fileMode, known: known, found: from.credentials,
 		read: func(path string) ([]byte, error) { return from.read(path, maxSecret) },
 	}
 	cfg, err := newReading(path, s).parse(data)

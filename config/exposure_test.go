@@ -99,6 +99,25 @@ credentials = "file:credentials.json"
 	}
 }
 
+func TestLoadWarnsOfAKeyFileThatOthersMayRead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no modes")
+	}
+	dir := folder(t, map[string]string{"key": "CANARY-key", "file.toml": "[[project]]\nname = \"studio\"\nbackend = \"gemini\"\nkeys = [\"file:key\"]\n"})
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o644: 1} {
+		if err := os.Chmod(filepath.Join(dir, "key"), mode); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(filepath.Join(dir, "file.toml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(cfg.Warnings) != want {
+			t.Errorf("mode %04o: warnings %v", mode, cfg.Warnings)
+		}
+	}
+}
+
 // Kubernetes gives secrets the mode 0644 where it is told nothing else.
 func TestSecretOfKubernetesIsNoWarning(t *testing.T) {
 	if runtime.GOOS == "windows" {

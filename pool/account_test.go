@@ -249,7 +249,7 @@ func TestNothingIsLostWhateverHappensToCallsOfAllKinds(t *testing.T) {
 			case o.Class.Fault():
 				r.Failed(l, !o.Unsent, time.Now().Add(time.Millisecond))
 			default:
-				r.Refused(l)
+				r.Refused(l, o.Class)
 			}
 			_ = b.pool.Explain(r)
 		}

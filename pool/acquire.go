@@ -3,6 +3,7 @@ package pool
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
@@ -50,7 +51,8 @@ func (r *Request) exhausted() *ExhaustedError {
 	m.counts.exhausted.Add(1)
 	e := p.Explain(r)
 	// The caller of a call that endpoints failed gets their failure, and who misspelled a model is told so.
-	told := len(r.state.failed) > 0 || e.Class.ofModel()
+	lacks := !e.Exists && slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.lacks })
+	told := len(r.state.failed) > 0 || e.Class.ofModel() || lacks
 	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
 		m.refused(p, &r.state.need, e)

@@ -31,7 +31,8 @@ type ExhaustedError struct {
 	// the others are out for reasons of their own, and nothing shows that they have the model.
 	Answer *Answer
 	Class  Class
-	// Exists says that an endpoint that may serve the call is known to have the model.
+	// Exists says that an endpoint that may serve the call, and has not refused it, is known to have
+	// the model.
 	Exists bool
 
 	barred uint64 // a bit for each reason that holds at any time

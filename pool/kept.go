@@ -11,7 +11,7 @@ import (
 type kept struct {
 	cooldown.Info
 
-	exists bool // an endpoint is known to have the model
+	exists bool // an endpoint that has not refused this very call is known to have the model
 	passes bool // it may change before a cooldown does
 }
 
@@ -20,7 +20,7 @@ type kept struct {
 // said of the model is for its caller. What was said of a key or a project is for the operator, and
 // is given only where there is nothing else.
 func (r *Request) kept(now time.Time, at int64) kept {
-	if r.state.plan.closedUntil(&r.state.need, at) == 0 || r.restricted() {
+	if r.state.plan.closedUntil(&r.state.need, at) == 0 || r.restricted() || len(r.state.refused) > 0 {
 		return r.findKept(now, at)
 	}
 	closed := r.state.plan.closedFor(&r.state.need).Load()
@@ -59,7 +59,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 			other = i
 		}
 		all = all && i.Status > 0
-		k.exists = k.exists || hasModel(c, now, at, &r.state.need)
+		k.exists = k.exists || r.sees(c, now, at)
 	}
 	switch {
 	case ofModel.Status == 0 && all:
@@ -71,6 +71,12 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 		k.Info, k.passes = ofModel, true
 	}
 	return k
+}
+
+// sees reports whether something shows that the candidate has the model, and the candidate has not
+// told this very call that it has none.
+func (r *Request) sees(c *candidate, now time.Time, at int64) bool {
+	return !r.lacked(c) && hasModel(c, now, at, &r.state.need)
 }
 
 // hasServed reports whether the endpoint's project has ever served a call of the model and method.

@@ -121,7 +121,7 @@ func TestARefusedCallGoesEverywhereOnceAndIsThenDone(t *testing.T) {
 						break
 					}
 					l.Settle(time.Now(), tt.Outcome)
-					if r.Refused(l) {
+					if r.Refused(l, tt.Outcome.Class) {
 						t.Error("the same endpoint and key again")
 					}
 				}
@@ -150,7 +150,7 @@ func TestACallComesBackToWhatRestedForAMoment(t *testing.T) {
 				t.Fatal(err)
 			}
 			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassQuotaUnknown})
-			if again := r.Refused(l); again != (i > 0) {
+			if again := r.Refused(l, pool.ClassQuotaUnknown); again != (i > 0) {
 				t.Errorf("attempt %d: refused before: %v", i, again)
 			}
 		}
@@ -177,7 +177,7 @@ func TestACallThatAPaceRefusedGoesElsewhereFirst(t *testing.T) {
 					asked[l.Endpoint().Project]++
 					time.Sleep(500 * time.Millisecond)
 					l.Settle(time.Now(), pool.Outcome{Class: pool.ClassContention})
-					r.Refused(l)
+					r.Refused(l, pool.ClassContention)
 				}
 				if len(asked) != n {
 					t.Errorf("two attempts went to %v", asked)
@@ -222,7 +222,7 @@ func TestACallThatMayNotGoToAnEndpointLetsOthersHaveIt(t *testing.T) {
 			t.Fatal(l, err)
 		}
 		l.Settle(b.start, pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}})
-		r.Refused(l)
+		r.Refused(l, pool.ClassModelForbidden)
 		held := b.lease(b.start, all[0])
 		done := make(map[string]time.Duration)
 		for name, r := range map[string]*pool.Request{"refused": r, "other": {Model: flash, MaxWait: minute}} {
@@ -323,5 +323,5 @@ func (b *bed) refused(r *pool.Request, c *pool.Candidate) {
 		b.t.Fatal(err)
 	}
 	l.Settle(time.Now(), pool.Outcome{Class: pool.ClassModelForbidden, Evidence: pool.Evidence{Suspected: true}})
-	r.Refused(l)
+	r.Refused(l, pool.ClassModelForbidden)
 }

@@ -82,8 +82,10 @@ func (r *Request) picky() bool { return r.MaxWait < 0 }
 type refused struct {
 	own *entry
 	key *entry
-	// The same call may not go there again: nothing keeps it from there but this.
-	last bool
+	// The same call may not go there again, or only if it can go nowhere else: nothing keeps it
+	// from there but this.
+	last, paced bool
+	lacks       bool // it has no such model, as it says
 }
 
 // Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
@@ -103,11 +105,12 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	r.state.notBy = retryAt
 }
 
-// Refused tells the pool that the endpoint behind a lease refused the call. It reports whether that
-// is to be counted as an attempt that cost something: the same endpoint has refused the call with
-// the same key before, or refuses it alone, while it answers others well. If the refusal put nothing
-// on cooldown, the call does not go to the endpoint again.
-func (r *Request) Refused(l Lease) (costs bool) {
+// Refused tells the pool that the endpoint behind a lease refused the call, and the class of the
+// refusal. It reports whether that is to be counted as an attempt that cost something: the same
+// endpoint has refused the call with the same key before, or refuses it alone, while it answers
+// others well. If the refusal put nothing on cooldown, the call does not go to the endpoint again.
+// An endpoint that says itself that it lacks the model is not believed by the call to have it.
+func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	c, now := l.candidate, time.Now()
 	x := refused{own: c.own.entry.Load()}
 	if l.key != nil {
@@ -119,10 +122,16 @@ func (r *Request) Refused(l Lease) (costs bool) {
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
-	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
-	x.last = free && !paced
+	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	x.last = free && !x.paced
+	x.lacks = as.ofModel()
 	r.state.refused = append(r.state.refused, x)
 	return costs || x.last && x.own.proof.proven(at)
+}
+
+// lacked reports whether the candidate has told this call that it has no such model.
+func (r *Request) lacked(c *candidate) bool {
+	return slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.lacks && x.own == c.own.entry.Load() })
 }
 
 // spent reports whether the call may not go to the candidate again.

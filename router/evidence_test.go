@@ -214,6 +214,90 @@ func TestWrongCallsOfOneCallerCloseNothingForOthers(t *testing.T) {
 	}
 }
 
+// TestUnknownMethodsCloseNothingForEachOther: the pool counts together what the router does not know.
+func TestUnknownMethodsCloseNothingForEachOther(t *testing.T) {
+	for _, paths := range [][2]string{
+		{"v1beta/models/" + flash + ":wrong%d", "v1beta/models/" + flash + ":newerThanTheRouter"},
+		{"v1beta/openai/wrong%d", "v1beta/openai/files"},
+		{"v99/models/" + flash + ":generateContent?%d", "v2/models/" + flash + ":generateContent"},
+	} {
+		t.Run(paths[1], func(t *testing.T) {
+			eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
+				s := &stage{fault: func(_ string, r *http.Request, _ string) *http.Response {
+					if strings.Contains(r.URL.Path, "wrong") || strings.Contains(r.URL.Path, "v99") {
+						return errorOf(404, "NOT_FOUND", "The requested URL was not found on this server: "+r.URL.String())
+					}
+					return nil
+				}}
+				if b == pool.BackendVertex {
+					t.Skip("its paths are others")
+				}
+				r := s.over(t, router.Config{MaxWait: -1}, projects...)
+				for i := range 20 {
+					wrong := strings.ReplaceAll(paths[0], "%d", strconv.Itoa(i))
+					body := strings.Replace(says("hello"), "{", `{"n":`+strconv.Itoa(i)+",", 1)
+					status, text := call(t.Context(), r, "POST", "https://x/"+wrong, body)
+					if status != 404 || !strings.Contains(text, wrong) {
+						t.Fatalf("%s got %d %s", wrong, status, text)
+					}
+				}
+				if status, text := call(t.Context(), r, "POST", "https://x/"+paths[1], says("hello")); strings.Contains(text, "The requested URL") {
+					t.Errorf("a good call got %d %s", status, text)
+				}
+			})
+		})
+	}
+}
+
+// TestANotFoundOfEveryEndpointIsNoLackOfRoom: an endpoint that has the model in another version of
+// the API is no reason to come back later.
+func TestANotFoundOfEveryEndpointIsNoLackOfRoom(t *testing.T) {
+	for _, method := range []string{"GET", "POST"} {
+		t.Run(method, func(t *testing.T) {
+			eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
+				good := generateURL(b)
+				if method == "GET" {
+					good = strings.TrimSuffix(good, ":generateContent")
+				}
+				wrong := strings.Replace(good, "/v1beta", "/v99beta", 1)
+				s := &stage{fault: func(_ string, r *http.Request, _ string) *http.Response {
+					if strings.HasPrefix(r.URL.Path, "/v99") {
+						return errorOf(404, "NOT_FOUND", "not found")
+					}
+					return nil
+				}}
+				r := s.over(t, router.Config{MaxWait: -1}, projects...)
+				for i := range 10 {
+					if status, text := call(t.Context(), r, method, good, says("hello")); status != 200 {
+						t.Fatalf("call %d: a good call got %d %s", i, status, text)
+					}
+					if status, text := call(t.Context(), r, method, wrong, says("hello")); status != 404 {
+						t.Fatalf("call %d: Google's 404 became %d %s", i, status, text)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestGooglesNotFoundIsNoRefusalInTheLog: an operator has nothing to do about a wrong call.
+func TestGooglesNotFoundIsNoRefusalInTheLog(t *testing.T) {
+	eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {
+		var log bytes.Buffer
+		s := &stage{fault: func(string, *http.Request, string) *http.Response { return errorOf(404, "NOT_FOUND", "not found") }}
+		r := newRouter(t, pool.Config{Projects: projects}, router.Config{MaxWait: -1}, router.WithTransport(s),
+			router.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		wrong := strings.Replace(generateURL(b), "/v1beta", "/v99beta", 1)
+		if status, text := call(t.Context(), r, "POST", wrong, says("hello")); status != 404 {
+			t.Fatalf("a wrong call got %d %s", status, text)
+		}
+		synctest.Wait()
+		if strings.Contains(log.String(), "refused") {
+			t.Errorf("the log says %s", &log)
+		}
+	})
+}
+
 // TestWhatOneCallerIsToldIsShownToNoOther checks it of things that only one caller named.
 func TestWhatOneCallerIsToldIsShownToNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

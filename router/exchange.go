@@ -231,7 +231,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 	switch {
 	case res.noAuth && fault: // nothing was sent: it is the wait that is bounded
 		x.tokenless++
-	case fault, x.request.Refused(res.lease):
+	case fault, x.request.Refused(res.lease, res.class):
 		x.costly++
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {

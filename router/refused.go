@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -72,6 +73,9 @@ func (a *attempt) judged(status int, body []byte) result {
 	}
 	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
 		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
+	}
+	if v.Class == pool.ClassModelMissing && request.Shared(&x.request.Asked) {
+		v.Scope = pool.ScopeCall
 	}
 	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
 		strings.HasPrefix(v.Reason, "IAM_") {

@@ -25,8 +25,11 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 		}
 		return result{resp: x.reply(e.Answer.Status, e.Answer.Body)}
 	}
-	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope && !e.Exists {
-		return *last // a misspelled model is one whatever else is on cooldown
+	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
+		(!e.Exists || x.costly >= x.in.cfg.MaxAttempts) {
+		// A misspelled model is one whatever else is on cooldown, and a call that those refuse who
+		// answer others is refused by the rest as well.
+		return *last
 	}
 	return result{resp: x.exhausted(e)}
 }

@@ -30,7 +30,7 @@ if a MODEL was unknown when this program was made and the file does not name it.
 `
 
 // check runs the command "check".
-func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
 	rest, status, ok := parse(flags, args, checkHelp, stdout, stderr)
 	if !ok {
@@ -39,7 +39,7 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(rest) == 0 {
 		return misused("check", stderr, "it needs a FILE")
 	}
-	cfg, err := config.Load(rest[0])
+	cfg, err := load(ctx, rest[0])
 	if err != nil {
 		writef(stderr, "%s\n", err)
 		return statusFailed
@@ -62,7 +62,11 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	for _, w := range cfg.Warnings {
 		writef(stderr, "%s (warning)\n", w)
 	}
-	models := rest[1:]
+	asks := make([]string, 0, len(rest)-1)
+	for _, m := range rest[1:] {
+		asks = append(asks, bareModel(m))
+	}
+	models := asks
 	if len(models) == 0 {
 		models = named(cfg)
 	}
@@ -79,11 +83,16 @@ func check(_ context.Context, args []string, stdout, stderr io.Writer) int {
 			rest[0], strings.Join(page.unserved, ", "))
 		status = statusFailed
 	}
-	for _, m := range unknown(cfg, rest[1:]) {
+	for _, m := range unknown(cfg, asks) {
 		writef(stderr, "%s: %s\n", rest[0], m)
 		status = statusFailed
 	}
 	return status
+}
+
+// bareModel returns the id in the name of a model of Google's, which the API's own lists give.
+func bareModel(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, "publishers/google/"), "models/")
 }
 
 // unknown says which of the models are perhaps misspelled: those that neither the file names nor
@@ -94,6 +103,8 @@ func unknown(cfg *config.Config, models []string) []string {
 		_, alias := cfg.Router.Models[m]
 		known, meant := config.KnownModel(m)
 		switch {
+		case strings.ContainsAny(m, `*?[\`):
+			all = append(all, m+" is a glob, and a call names one model; name that")
 		case known || alias || slices.Contains(named(cfg), m):
 		case meant != "":
 			all = append(all, m+" is not a known model; did you mean "+meant+"?")

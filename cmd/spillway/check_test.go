@@ -41,6 +41,7 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 		{"any_model", []string{"check", "testdata/any.toml", "a-model"}, 1},
 		{"misspelt_model", []string{"check", "testdata/any.toml", "gemni-2.5-flash", "gemini-3.5-flash-001", "gemini-3.5-flsh"}, 1},
 		{"named_model", []string{"check", "testdata/named.toml", "our-own", "ours", "tunedModels/x"}, 0},
+		{"full_names", []string{"check", "testdata/mixed.toml", "models/gemni-2.5-flash", "publishers/google/models/gemini-2.5-flash", "gemini-*"}, 1},
 		{"missing", []string{"check", "testdata/there-is-no-such-file.toml"}, 1},
 		{"help", []string{"--help"}, 0},
 		{"help_check", []string{"help", "check"}, 0},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -16,7 +17,8 @@ import (
 var shapes = []string{
 	`(?:models|tunedModels|files|generatedFiles|cachedContents|batches|operations|fileSearchStores|ragStores|corpora)(?:/ID)?`,
 	`(?:interactions|agents|environments|credentials|voices|webhooks|triggers|auth_tokens|authTokens|dynamic)(?:/ID)?`,
-	`(?:endpoints|batchPredictionJobs|tuningJobs|ragCorpora)(?:/ID)?`,
+	`(?:batchPredictionJobs|tuningJobs|ragCorpora)(?:/ID)?`,
+	`endpoints/ID`,
 	`tunedModels/ID/permissions(?:/ID)?`,
 	`(?:fileSearchStores|ragStores)/ID/(?:documents|media|upload/operations)(?:/ID)?`,
 	`corpora/ID/(?:documents|permissions)(?:/ID)?`,
@@ -42,12 +44,33 @@ var geminiAPI = regexp.MustCompile(strings.ReplaceAll(
 	`^/(?:(?:upload/|download/)?v[0-9]+(?:(?:alpha|beta)[0-9]*)?/`+scoped+`(?:`+published+`|`+strings.Join(shapes, `|`)+`)`+
 		`|`+scoped+published+`)(?:/operations(?:/ID)?)?(?::[A-Za-z]+)?/?$`, `ID`, `[^/]+`))
 
+// custom matches what comes behind the colon of a path, and verbs are those of the Gemini API. Others
+// administer a project on the same paths: setIamPolicy, deployModel, upload and export of models.
+var (
+	custom = regexp.MustCompile(`[^/]*:[A-Za-z]+/?$`)
+	verbs  = regexp.MustCompile(`:(?:(?:streamG|batchG|bidiG|g)enerateContent|(?:count|compute)Tokens|embedContent|` +
+		`batchEmbedContents|asyncBatchEmbedContent|predict(?:LongRunning)?|fetchPredictOperation|` +
+		`(?:rawP|streamRawP|directP|serverStreamingP)redict|(?:batchG|g)enerateText|(?:batchE|e)mbedText|countTextTokens|` +
+		`generateMessage|countMessageTokens|generateAnswer|update(?:GenerateContent|Embed(?:Content)?)Batch|rebaseTunedModel|` +
+		`validateReinforcementTuningReward|cancel|wait|run|query|batch(?:Create|Update|Delete)|transferOwnership|download|` +
+		`register|importFile|uploadTo(?:FileSearch|Rag)Store|rotateSigningSecret|ping)/?$|^ragFiles:(?:import|upload)/?$`)
+	// endpoint matches the path of a deployed model, which is asked and not changed.
+	endpoint = regexp.MustCompile(`/endpoints/[^/:]+/?$`)
+)
+
 // served reports whether a path is one of the Gemini API's. It looks at what the router would send,
 // not at what came.
 func served(method string, u *url.URL) bool {
 	call := request.Parse(method, u, nil)
 	out := call.URL(request.Target{Backend: call.Backend, Project: "project", Location: "global"})
-	return geminiAPI.MatchString(out.Path)
+	switch verb := custom.FindString(out.Path); {
+	case !geminiAPI.MatchString(out.Path):
+		return false
+	case verb != "":
+		return verbs.MatchString(verb)
+	default:
+		return method == http.MethodGet || method == http.MethodHead || !endpoint.MatchString(out.Path)
+	}
 }
 
 // climbs reports whether a path has segments that a server may take for a way up, however they are

@@ -63,6 +63,17 @@ func TestNothingElseOfGooglesIsServed(t *testing.T) {
 		"/v1/projects/any/services/x:enable":          http.StatusNotFound,
 		"/v1/projects/any:getIamPolicy":               http.StatusNotFound,
 		"/v1beta/":                                    http.StatusNotFound,
+		vertex + "endpoints":                          http.StatusNotFound,
+		vertex + "endpoints/1:deployModel":            http.StatusNotFound,
+		vertex + "endpoints/1%3AundeployModel":        http.StatusNotFound,
+		vertex + "endpoints/1:setIamPolicy/":          http.StatusNotFound,
+		vertex + "models:upload":                      http.StatusNotFound,
+		vertex + "models/1:copy":                      http.StatusNotFound,
+		vertex + "models/1:export":                    http.StatusNotFound,
+		vertex + "models/x:setIamPolicy":              http.StatusNotFound,
+		vertex + "publishers/google/models/x:deploy":  http.StatusNotFound,
+		vertex + "cachedContents/1:getIamPolicy":      http.StatusNotFound,
+		"/v1beta/models/x:testIamPermissions":         http.StatusNotFound,
 		"/v1beta/documents/d":                         http.StatusNotFound,
 		"/v1beta/models//x":                           http.StatusNotFound,
 		"/v1beta/openai":                              http.StatusNotFound,
@@ -91,6 +102,18 @@ func TestNothingElseOfGooglesIsServed(t *testing.T) {
 			w := respond(t, google, method, "http://sidecar"+path, nil)
 			if n := len(google.Requests()); n != 0 || w.Code != want || !strings.Contains(w.Body.String(), `"message":"spillway: `) {
 				t.Errorf("%s %s: Google was asked %d times, and the answer is %d %s, want %d", method, path, n, w.Code, w.Body, want)
+			}
+		}
+	}
+}
+
+func TestADeployedModelIsAskedAndNotChanged(t *testing.T) {
+	for _, method := range []string{http.MethodDelete, http.MethodPatch, http.MethodPost, http.MethodPut} {
+		for _, path := range []string{"/v1/projects/any/locations/us-central1/endpoints/1", "/v1/projects/any/locations/us-central1/endpoints/1/"} {
+			google := newGoogle(geminitest.Latency{})
+			w := respond(t, google, method, "http://sidecar"+path, nil)
+			if n := len(google.Requests()); n != 0 || w.Code != http.StatusNotFound {
+				t.Errorf("%s %s: Google was asked %d times, and the answer is %d %s", method, path, n, w.Code, w.Body)
 			}
 		}
 	}

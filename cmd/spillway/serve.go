@@ -125,7 +125,7 @@ func serveFile(
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer close(hangups)
 	defer signal.Stop(hangups)
-	cfg, err := config.Load(file)
+	cfg, err := load(ctx, file)
 	if err != nil {
 		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed

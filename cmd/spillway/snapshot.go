@@ -34,12 +34,15 @@ type keySnapshot struct {
 }
 
 type endpointSnapshot struct {
-	Model    string            `json:"model"`
-	Method   string            `json:"method,omitempty"` // absent: it generates
-	Endpoint string            `json:"endpoint"`
-	Tier     int               `json:"tier"`   // from 1
-	Calls    int               `json:"calls"`  // in flight
-	Tokens   int64             `json:"tokens"` // in flight
+	Model    string `json:"model"`
+	Method   string `json:"method,omitempty"` // absent: it generates
+	Endpoint string `json:"endpoint"`
+	Tier     int    `json:"tier"`   // from 1
+	Calls    int    `json:"calls"`  // in flight
+	Tokens   int64  `json:"tokens"` // in flight
+	// Why is what keeps a call from the endpoint now, in the words of the error that callers get;
+	// absent: nothing does.
+	Why      string            `json:"why,omitempty"`
 	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 	Breaker  *breakerSnapshot  `json:"breaker,omitempty"` // unless it is closed
 	Limits   []limitSnapshot   `json:"limits,omitempty"`
@@ -102,7 +105,7 @@ func snapshotOf(r *router.Router) snapshot {
 			}
 		}
 		endpoint := endpointSnapshot{
-			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
+			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens, Why: e.Why,
 			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Order: orderOf(e.Order),
 		}
 		if endpoint.Cooldown != nil {
@@ -140,6 +143,7 @@ func (s snapshot) visible() snapshot {
 	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
+		e.Why = visible(e.Why, "")
 		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")
 		show(e.Cooldown)
 		if e.Breaker != nil {

@@ -72,6 +72,9 @@ func fetchStatus(ctx context.Context, address string) (s snapshot, err error) {
 	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
 		return s, fmt.Errorf("%s is not a sidecar: %w", address, err)
 	}
+	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
+		return s, fmt.Errorf("%s is not a sidecar: its response is another one", address)
+	}
 	return s, nil
 }
 
@@ -140,8 +143,17 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	return notes
 }
 
-// readiness says whether an endpoint that nothing keeps from being asked has room for a call.
+// readiness says whether an endpoint without a cooldown has room for a call: what callers are told
+// who get none.
 func (e endpointSnapshot) readiness() string {
+	if what, when, ok := strings.Cut(e.Why, " until "); ok {
+		if t, err := time.Parse(time.RFC3339, when); err == nil {
+			return what + " until " + instant(t)
+		}
+	}
+	if e.Why != "" {
+		return e.Why
+	}
 	for _, l := range e.Limits {
 		if l.Used >= l.Limit {
 			return "limit reached"

@@ -121,3 +121,80 @@ func TestStatusSaysThatItFoundNoSidecar(t *testing.T) {
 		})
 	}
 }
+
+func TestStatusOfAnotherServerFails(t *testing.T) {
+	for _, body := range []string{`{}`, `{"status":"ok"}`, `null`, `hello`} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
+		status, text := transcript(t.Context(), "status", server.URL)
+		server.Close()
+		if status != statusFailed || !strings.Contains(text, "is not a sidecar") {
+			t.Errorf("%s: the status is %d, and the text %s", body, status, text)
+		}
+	}
+}
+
+// TestStatusSaysOfAFullOrderWhatItsCallersAreTold: an order is full before all of it is used.
+func TestStatusSaysOfAFullOrderWhatItsCallersAreTold(t *testing.T) {
+	at := time.Date(2026, 11, 26, 6, 3, 40, 0, time.UTC)
+	for why, want := range map[string]string{
+		"": "ready",
+		"provisioned order full until 2026-11-26T06:05:38.305Z": "provisioned order full until 2026-11-26 06:05:38Z",
+		"the call is larger than the provisioned order":         "the call is larger than the provisioned order",
+	} {
+		e := endpointSnapshot{Why: why, Order: &orderSnapshot{Used: 98, Capacity: 100}}
+		if got := e.notes(at); got[0] != want || len(got) != 2 {
+			t.Errorf("%q: status says %q", why, got)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		cfg, err := config.Parse("test", []byte(`
+[router]
+max_wait  = "0s"
+locations = ["europe-west4"]
+
+[[project]]
+name      = "prod"
+backend   = "vertex"
+keys      = ["env:PROD_KEY"]
+locations = ["europe-west4"]
+models    = ["gemini-3.5-flash"]
+
+[[project.provisioned]]
+model    = "gemini-3.5-flash"
+location = "europe-west4"
+gsus     = 1
+`), config.WithEnv(func(string) (string, bool) { return "the-key", true }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{
+			ID: "prod", Keys: []string{"the-key"}, Orders: []geminitest.Order{{Model: "gemini-3.5-flash", Location: "europe-west4", GSUs: 100}},
+		}}})
+		r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(google))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		path := "http://x/v1beta1/projects/any/locations/global/publishers/google/models/gemini-3.5-flash:generateContent"
+		body := `{"contents":[{"role":"user","parts":[{"text":"` + strings.Repeat("word ", 5000) + `"}]}]}`
+		for range 100 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("X-Vertex-Ai-Llm-Request-Type", "dedicated")
+			resp, err := r.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode == http.StatusTooManyRequests {
+				break
+			}
+		}
+		order := snapshotOf(r).Endpoints[0]
+		if got := order.notes(time.Now())[0]; order.Order == nil || !strings.HasPrefix(got, "provisioned order full until ") {
+			t.Errorf("callers are refused, and status says %q", got)
+		}
+	})
+}

@@ -40,6 +40,12 @@ var (
 // versions are those of Google's paths.
 var versions = []string{"v1", "v1beta", "v1alpha", "v1beta1", "v1beta2", "v1beta3"}
 
+// Shared reports whether calls of the kind share an account with others that have nothing in common
+// with them: what Google says of one of them says nothing of another.
+func Shared(a *pool.Asked) bool {
+	return a.Method == other || a.Version == other
+}
+
 // Asked returns which of Google's accounts the call belongs to. method is the HTTP method.
 func (c *Call) Asked(method string) pool.Asked {
 	return pool.Asked{Method: c.account(method), Version: c.askedVersion(), Tools: c.Use.tools}

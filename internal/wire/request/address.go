@@ -63,6 +63,9 @@ func parsePath(escaped string) address {
 			p.scope, p.location, p.rest = scopeLocation, segment(p.rest, 1), after(p.rest, 2)
 		}
 	}
+	if segment(p.rest, 0) != "environments" { // whose files may be folders
+		p.rest = strings.TrimRight(p.rest, "/") // Google has no path that ends so
+	}
 	// The SDK writes a full model name so on the Gemini back end.
 	if bare, ok := strings.CutPrefix(fullName(p.rest), "publishers/google/"); ok {
 		p.rest = bare

@@ -54,6 +54,9 @@ func TestCallURL(t *testing.T) {
 		{"access token", "GET", "https://x/v1beta/models?x=1&access_token=K", request.Target{Backend: pool.BackendGemini}, "https://generativelanguage.googleapis.com/v1beta/models?x=1"},
 		{"what only looks like a key", "GET", "https://x/v1beta/models?monkey=1&keys=2&Key=3", request.Target{Backend: pool.BackendGemini}, "https://generativelanguage.googleapis.com/v1beta/models?monkey=1&keys=2&Key=3"},
 		{"escapes kept", "GET", "https://x/v1beta/files/a%2Fb%20c", request.Target{Backend: pool.BackendGemini, Base: base("http://h/p%2Fq")}, "http://h/p%2Fq/v1beta/files/a%2Fb%20c"},
+		{"slash at the end", "GET", "https://x/v1beta/models/?x=1", request.Target{Backend: pool.BackendGemini}, "https://generativelanguage.googleapis.com/v1beta/models?x=1"},
+		{"slash behind a method", "POST", "https://x/v1beta/models/m:generateContent//", request.Target{Backend: pool.BackendGemini}, "https://generativelanguage.googleapis.com/v1beta/models/m:generateContent"},
+		{"a folder's slash", "GET", "https://x/v1beta/environments/e/files/a/", request.Target{Backend: pool.BackendGemini}, "https://generativelanguage.googleapis.com/v1beta/environments/e/files/a/"},
 		{"unknown", "GET", "https://x/healthz?x", request.Target{Backend: pool.BackendGemini, Base: base("http://h/p")}, "http://h/p/healthz?x"},
 	}
 	for _, tt := range tests {
