@@ -136,8 +136,8 @@ func (a *attempt) do() result {
 		return noAnswer(a, "status "+strconv.Itoa(a.resp.StatusCode))
 	case a.resp.StatusCode >= http.StatusBadRequest:
 		return a.refused()
-	case arrived.foreignPage():
-		return noAnswer(a, "a page of HTML")
+	case arrived.foreignKind(events) != "":
+		return noAnswer(a, arrived.foreignKind(events))
 	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
 		return a.stream(readForm(x, events))
 	case call.Stream && !call.OpenAI(), events:

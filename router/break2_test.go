@@ -1,0 +1,163 @@
+package router_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spillway-go/spillway/router"
+)
+
+const cutError = `{"error":{"code":400,"message":"`
+
+// TestErrorThatBreaksOffIsAskedForElsewhere: half an error is no answer. Its status alone does not
+// say whether the call or the project is at fault.
+func TestErrorThatBreaksOffIsAskedForElsewhere(t *testing.T) {
+	for name, parts := range map[string][]part{
+		"stalls": {{0, cutError}, {untilTheEnd, ""}}, "stalls before its body": {{untilTheEnd, ""}},
+	} {
+		for _, status := range []int{400, 401, 403, 404, 413} {
+			synctest.Test(t, func(t *testing.T) {
+				a := func(q *http.Request) (*http.Response, error) {
+					resp := inParts(q, jsonType, parts...)
+					resp.StatusCode = status
+					return resp, nil
+				}
+				b := func(q *http.Request) (*http.Response, error) { return afterPause(q, 300*time.Millisecond) }
+				r := projectsAB(t, a, b, router.Config{})
+				if failed := load(t, r, genPath, 20, time.Second, 30*time.Second); failed > 0 {
+					t.Errorf("%d that %s: %d of 20 calls failed", status, name, failed)
+				}
+			})
+		}
+	}
+}
+
+// TestSilentProjectDoesNotHideWhatAnotherHas: a is a black hole; the file is b's.
+func TestSilentProjectDoesNotHideWhatAnotherHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := func(*http.Request) (*http.Response, error) { return answerOf(200, `{"name":"files/abc"}`), nil }
+		r := projectsAB(t, never, b, router.Config{})
+		for _, path := range []string{"files/abc", "files/def", "cachedContents/1"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			req := gen(ctx, path, "")
+			req.Method, req.Body, req.ContentLength = http.MethodGet, nil, 0
+			resp, err := r.RoundTrip(req)
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %v, %v", path, resp, err)
+			}
+			cancel()
+		}
+	})
+}
+
+// TestGoodStatusOfAnyNumberIsNoAnswerWithoutOne: what a proxy says with 206 or 299 is no better than
+// with 200. Nor is a list, or a stream of events, where one object was asked for.
+func TestGoodStatusOfAnyNumberIsNoAnswerWithoutOne(t *testing.T) {
+	count := "models/" + flash + ":countTokens"
+	for _, tt := range []struct {
+		path, good, body, kind string
+		status                 int
+	}{
+		{genPath, okBody, "", jsonType, 206},
+		{genPath, okBody, `{"status":"ok"}`, jsonType, 207},
+		{genPath, okBody, "OK", "text/plain", 226},
+		{count, `{"totalTokens":3}`, "<p>hi", jsonType, 299},
+		{genPath, okBody, okBody[:20], jsonType, 201},
+		{genPath, okBody, "[]", jsonType, 200},
+		{count, `{"totalTokens":3}`, `[{"status":"ok"}]`, jsonType, 200},
+		{count, `{"totalTokens":3}`, "data: {\"status\":\"ok\"}\n\n", eventType, 200},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := func(*http.Request) (*http.Response, error) {
+				return answerOf(tt.status, tt.body, "Content-Type", tt.kind), nil
+			}
+			b := func(*http.Request) (*http.Response, error) { return answerOf(200, tt.good), nil }
+			r := projectsAB(t, a, b, router.Config{})
+			for range 10 {
+				resp, err := r.RoundTrip(gen(t.Context(), tt.path, `{}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, _ := io.ReadAll(resp.Body); string(body) != tt.good {
+					t.Fatalf("%d %q was handed on", resp.StatusCode, body)
+				}
+			}
+		})
+	}
+}
+
+// TestWhatIsNoModelsInAStreamShowsNoKey: what follows the content need not have an error's shape.
+func TestWhatIsNoModelsInAStreamShowsNoKey(t *testing.T) {
+	const key = "AIzaSyCANARY/with+some=length-0123456789"
+	first := `{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}`
+	for _, after := range []string{
+		"data: {\"code\":500,\"message\":\"KEY\",\"status\":\"INTERNAL\"}\n\n",
+		"data: {\"err\\u006fr\":{\"message\":\"KEY\"}}\n\n", "data: {\"ERROR\":{\"message\":\"KEY\"}}\n\n",
+		"event: failure\ndata: \"KEY\"\n\n", ": the key KEY is invalid\n\n", "the key KEY is invalid\n\n",
+		"<html>the key KEY is invalid</html>",
+	} {
+		body := "data: " + first + "\n\n" + strings.ReplaceAll(after, "KEY", key)
+		for _, size := range []int{7, len(body)} {
+			synctest.Test(t, func(t *testing.T) {
+				r := routerOver(t, func(*http.Request) (*http.Response, error) {
+					resp := answerOf(200, "", "Content-Type", eventType)
+					var pieces []string
+					for left := body; left != ""; left = left[min(size, len(left)):] {
+						pieces = append(pieces, left[:min(size, len(left))])
+					}
+					resp.Body = io.NopCloser(&inPieces{pieces, io.EOF})
+					return resp, nil
+				}, router.Config{}, keyed("a", key).pool)
+				for _, path := range []string{streamPath, "openai/chat/completions"} {
+					resp, err := r.RoundTrip(gen(t.Context(), path, `{"model":"`+flash+`","stream":true}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, _ := io.ReadAll(resp.Body); strings.Contains(string(got), key) {
+						t.Errorf("%s in pieces of %d: %s", path, size, got)
+					}
+				}
+			})
+		}
+	}
+	list := "[" + first + `,{"message":"` + key + `"}] ` + key
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, list), nil }, router.Config{}, keyed("a", key).pool)
+	resp, err := r.RoundTrip(gen(t.Context(), "models/"+flash+":streamGenerateContent", `{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(resp.Body); strings.Contains(string(got), key) {
+		t.Errorf("in a list: %s", got)
+	}
+}
+
+// TestPartOfAPathThatIsTooLongIsRefused, whatever it names.
+func TestPartOfAPathThatIsTooLongIsRefused(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return answerOf(404, `{}`), nil
+	}, router.Config{}, vertexed("v", "global").pool, keyed("a", "k-a").pool)
+	for _, address := range []string{
+		"https://generativelanguage.googleapis.com/v1beta/openai/models/NAME",
+		"https://generativelanguage.googleapis.com/v1beta/fileSearchStores/x/documents/NAME",
+		"https://generativelanguage.googleapis.com/NAME/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/NAME/locations/global/publishers/google/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/x/locations/NAME/publishers/google/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/NAME/models/x:generateContent",
+	} {
+		for _, n := range []int{1025, 500_000} {
+			req, err := http.NewRequest(http.MethodPost, strings.ReplaceAll(address, "NAME", strings.Repeat("a", n)), strings.NewReader(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := r.RoundTrip(req); err != nil || resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s of %d bytes: %v, %v", address, n, resp.StatusCode, err)
+			}
+		}
+	}
+}
