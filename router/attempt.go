@@ -227,7 +227,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 // router, the caller's own credentials, what the router sets itself, and what belongs to the
 // caller's connection. Nor does another method than the request's, which is what was understood.
 func travels(name string) bool {
-	switch name = http.CanonicalHeaderKey(name); name {
+	switch http.CanonicalHeaderKey(name) {
 	case "X-Goog-Api-Key", "X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie",
 		"X-Goog-User-Project", "X-Goog-Iam-Authorization-Token", "X-Goog-Iam-Authority-Selector",
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
@@ -235,7 +235,7 @@ func travels(name string) bool {
 		"Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false
 	}
-	return len(name) < len(headerPrefix) || !strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+	return !isOurs(name)
 }
 
 // end lets go of the connection.

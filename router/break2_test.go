@@ -187,3 +187,39 @@ func (blanks) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// TestHeaderOfOursInAnySpellingIsRefused: who bounds a call's locations by a header that is nearly
+// ours has to be told, and nothing of it goes to Google.
+func TestHeaderOfOursInAnySpellingIsRefused(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return answerOf(200, okBody), nil
+	}, router.Config{})
+	for _, name := range []string{"Spillway_Locations", "spillway_location", "X-Spillway-Locations", "x-spillway-location"} {
+		req := gen(t.Context(), genPath, `{}`)
+		req.Header[name] = []string{"global"}
+		resp, err := r.RoundTrip(req)
+		if status, body := read(t, resp, err); status != 400 || !strings.Contains(body, "did you mean Spillway-Locations?") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}
+
+// TestCallersCredentialInAnySpellingOfItsParameterStays behind.
+func TestCallersCredentialInAnySpellingOfItsParameterStays(t *testing.T) {
+	r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+		if q.URL.RawQuery != "" {
+			t.Errorf("%s travels", q.URL.RawQuery)
+		}
+		return answerOf(200, okBody), nil
+	}, router.Config{})
+	for _, name := range []string{
+		"KEY", "Key", "apiKey", "accessToken", "Access_Token", "oauthToken", "bearerToken", "$accessToken", "$USERPROJECT", "%24UserProject",
+	} {
+		req := gen(t.Context(), genPath, `{}`)
+		req.URL.RawQuery = name + "=S3CRET"
+		if resp, err := r.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
+	}
+}

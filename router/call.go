@@ -108,7 +108,9 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 
 // isOurs reports whether a header is meant for the router, however it is spelled.
 func isOurs(name string) bool {
-	return len(name) >= len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+	name = strings.TrimPrefix(strings.ToLower(name), "x-")
+	rest, ours := strings.CutPrefix(name, "spillway")
+	return ours && (rest == "" || rest[0] == '-' || rest[0] == '_')
 }
 
 // header reads one header into c, unless c says the same thing already.
@@ -195,7 +197,8 @@ func unknownHeader(name string) string {
 	for i, k := range known {
 		bare[i] = strings.TrimPrefix(k, headerPrefix)
 	}
-	if near, ok := spelling.Nearest(name[len(headerPrefix):], bare); ok {
+	said := strings.TrimPrefix(strings.ReplaceAll(name, "_", "-"), "X-")
+	if near, ok := spelling.Nearest(said[min(len(headerPrefix), len(said)):], bare); ok {
 		return "unknown header " + quoted(name) + "; did you mean " + headerPrefix + near + "?"
 	}
 	return "unknown header " + quoted(name) + "; write one of " + strings.Join(known, ", ")

@@ -17,9 +17,9 @@ type query struct {
 // or another method than the request's, which is what the router has understood. Source:
 // https://cloud.google.com/apis/docs/system-parameters.
 func stays(name string) bool {
-	switch name {
-	case "key", "api_key", "apikey", "access_token", "oauth_token", "bearer_token", "passwd", "password",
-		"userProject", "user_project", "httpMethod", "httpHeaders":
+	switch strings.ToLower(strings.ReplaceAll(name, "_", "")) { // Google takes several spellings
+	case "key", "apikey", "accesstoken", "oauthtoken", "bearertoken", "passwd", "password",
+		"userproject", "httpmethod", "httpheaders":
 		return true
 	}
 	return false
