@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,12 +215,56 @@ func TestCallersCredentialInAnySpellingOfItsParameterStays(t *testing.T) {
 		return answerOf(200, okBody), nil
 	}, router.Config{})
 	for _, name := range []string{
-		"KEY", "Key", "apiKey", "accessToken", "Access_Token", "oauthToken", "bearerToken", "$accessToken", "$USERPROJECT", "%24UserProject",
+		"key", "%6bey", "apiKey", "accessToken", "oauthToken", "bearerToken", "$accessToken", "%24userProject",
 	} {
 		req := gen(t.Context(), genPath, `{}`)
 		req.URL.RawQuery = name + "=S3CRET"
 		if resp, err := r.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %v, %v", name, resp, err)
+		}
+	}
+}
+
+// TestSilentProjectHoldsNoSearchForLong: searches at once are bounded, so one that waits for ever
+// would hold up those for what another project has.
+func TestSilentProjectHoldsNoSearchForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := func(*http.Request) (*http.Response, error) {
+			return answerOf(404, `{"error":{"code":404,"status":"NOT_FOUND"}}`), nil
+		}
+		r := projectsAB(t, never, b, router.Config{})
+		began := time.Now()
+		req := gen(t.Context(), "files/abc", "")
+		req.Method, req.Body, req.ContentLength = http.MethodGet, nil, 0
+		resp, err := r.RoundTrip(req)
+		if status, body := read(t, resp, err); status != 503 || time.Since(began) > time.Minute {
+			t.Errorf("after %v: %d %s", time.Since(began), status, body)
+		}
+	})
+}
+
+// TestErrorWhoseBodyStallsIsSilence: what came before the endpoint was suspected is no answer to
+// others who wait there, and the retry is paid for once.
+func TestErrorWhoseBodyStallsIsSilence(t *testing.T) {
+	for path, whole := range map[string]string{genPath: okBody, streamPath: event} {
+		for _, deadline := range []time.Duration{4 * time.Second, 30 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				var bad atomic.Bool
+				google := func(q *http.Request) (*http.Response, error) {
+					if backendOf(q) == "vertex" && bad.Load() {
+						resp := inParts(q, jsonType, part{untilTheEnd, ""})
+						resp.StatusCode = http.StatusServiceUnavailable
+						return resp, nil
+					}
+					return inParts(q, typeOf(q), part{300 * time.Millisecond, whole}), nil
+				}
+				r := routerOver(t, google, router.Config{}, vertexed("v", "global").pool, keyed("g", "k").pool)
+				load(t, r, path, 40, 100*time.Millisecond, 0)
+				bad.Store(true)
+				if failed := load(t, r, path, 40, 500*time.Millisecond, deadline); failed > 0 {
+					t.Errorf("%s, %v: %d of 40 calls failed beside a healthy project", path, deadline, failed)
+				}
+			})
 		}
 	}
 }

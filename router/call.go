@@ -108,9 +108,12 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 
 // isOurs reports whether a header is meant for the router, however it is spelled.
 func isOurs(name string) bool {
-	name = strings.TrimPrefix(strings.ToLower(name), "x-")
-	rest, ours := strings.CutPrefix(name, "spillway")
-	return ours && (rest == "" || rest[0] == '-' || rest[0] == '_')
+	const word = "spillway"
+	if len(name) > 1 && (name[0]|0x20) == 'x' && name[1] == '-' {
+		name = name[2:]
+	}
+	return len(name) >= len(word) && strings.EqualFold(name[:len(word)], word) &&
+		(len(name) == len(word) || name[len(word)] == '-' || name[len(word)] == '_')
 }
 
 // header reads one header into c, unless c says the same thing already.

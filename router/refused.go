@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,9 @@ func (a *attempt) refused() result {
 	body, err := a.exchange.in.router.bodies.readError(a.upstream)
 	if err != nil && (a.exchange.in.ctx.Err() != nil || !tells(a.resp.StatusCode, body)) {
 		return a.failTransport(err)
+	}
+	if cause := context.Cause(a.ctx); err != nil && tooLate(cause) {
+		a.exchange.patience.learn(&a.watch, cause)
 	}
 	return a.judged(a.resp.StatusCode, body)
 }

@@ -13,7 +13,13 @@ import (
 
 // searchPatience is how long a search waits for one home before it asks the next one as well: one
 // that is silent does not hide what another one has.
-const searchPatience = time.Second
+//
+// mostSilence is how long it waits for those that are silent when all have been asked: others wait
+// for its slot.
+const (
+	searchPatience = time.Second
+	mostSilence    = 30 * time.Second
+)
 
 // probed is what a home said.
 type probed struct {
@@ -35,7 +41,6 @@ func (r resolver) probeHomes(found *lookup, res request.Resource, homes []pool.H
 	}()
 	everywhere := true
 	for next := 0; next < len(homes) || underWay > 0; {
-		var patience <-chan time.Time
 		if next < len(homes) {
 			home := homes[next]
 			if next++; !r.mayAsk(home) {
@@ -46,12 +51,16 @@ func (r resolver) probeHomes(found *lookup, res request.Resource, homes []pool.H
 			underWay++
 			go r.probe(ctx, answers, res, home)
 		}
-		if next < len(homes) {
-			patience = time.After(searchPatience)
+		patience := searchPatience
+		if next == len(homes) {
+			patience = mostSilence
 		}
 		select {
-		case <-patience:
-			continue
+		case <-time.After(patience):
+			if next == len(homes) {
+				found.unsure = "a project does not respond"
+				return nil
+			}
 		case a := <-answers:
 			underWay--
 			if ended, err := r.heard(found, res, a); ended {

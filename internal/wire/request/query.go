@@ -17,9 +17,10 @@ type query struct {
 // or another method than the request's, which is what the router has understood. Source:
 // https://cloud.google.com/apis/docs/system-parameters.
 func stays(name string) bool {
-	switch strings.ToLower(strings.ReplaceAll(name, "_", "")) { // Google takes several spellings
-	case "key", "apikey", "accesstoken", "oauthtoken", "bearertoken", "passwd", "password",
-		"userproject", "httpmethod", "httpheaders":
+	switch name {
+	case "key", "api_key", "apikey", "apiKey", "access_token", "accessToken", "oauth_token", "oauthToken",
+		"bearer_token", "bearerToken", "passwd", "password",
+		"userProject", "user_project", "httpMethod", "httpHeaders":
 		return true
 	}
 	return false
