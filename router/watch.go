@@ -92,7 +92,6 @@ type watch struct {
 	body  io.Closer // of the response
 	over  bool
 	lost  bool // it was the connection that was silent, and others had found out before
-	mute  bool // by suspicion: what had come until then is no answer
 
 	granted bool // the retry that follows a suspicion is taken out of the budget
 }
@@ -207,7 +206,7 @@ func (w *watch) suspectLocked(now time.Time) {
 		return
 	}
 	w.router.listening.usual.guess(w.kind)
-	w.mute = true
+	w.wait.suspected = true
 	w.hearing.missed(since, now, true)
 	w.way.renew(since, now)
 }
@@ -307,7 +306,7 @@ func (w *watch) ended(o *pool.Outcome) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hearing == nil || w.mute || o.Unsent || o.Class == pool.ClassTransport || o.Class == pool.ClassCancelled {
+	if w.hearing == nil || w.wait.suspected || o.Unsent || o.Class == pool.ClassTransport || o.Class == pool.ClassCancelled {
 		return
 	}
 	w.hearing.answer(now)
