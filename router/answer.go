@@ -54,10 +54,26 @@ func (r arrival) foreignStatus() bool {
 	}
 }
 
-// foreignPage reports whether a good response is a page for people in place of JSON.
-func (r arrival) foreignPage() bool {
-	return strings.HasPrefix(r.resp.Header.Get("Content-Type"), "text/html") && r.req.Method != http.MethodHead &&
-		(r.call.JSON(r.req.Header) || strings.HasSuffix(r.call.Method, ".upload"))
+// partial reports whether the body is not to be read as an answer: its caller asked for a range of
+// bytes, or has the answer already.
+func (r arrival) partial() bool {
+	return r.resp.StatusCode == http.StatusNotModified ||
+		r.resp.StatusCode == http.StatusPartialContent && r.req.Header.Get("Range") != ""
+}
+
+// foreignKind says what a good response is that comes in place of JSON: a page for people, or a
+// stream of events that nobody asked for. It is "" if it is neither.
+func (r arrival) foreignKind(events bool) string {
+	c, h := r.call, r.req.Header
+	page := strings.HasPrefix(r.resp.Header.Get("Content-Type"), "text/html") && r.req.Method != http.MethodHead
+	switch {
+	case page && (c.JSON(h) || strings.HasSuffix(c.Method, ".upload")):
+		return "a page of HTML"
+	case events && ofModels(c) && c.JSON(h) && !c.Stream && !c.SSE && !c.Generates:
+		return "a stream of events"
+	default:
+		return ""
+	}
 }
 
 // foreignBody says why the whole body of a good response is no answer of Google's; "" if it is one,
@@ -65,7 +81,7 @@ func (r arrival) foreignPage() bool {
 func (r arrival) foreignBody(body []byte, read *stream.Stream) string {
 	c, h := r.call, r.req.Header
 	switch {
-	case r.resp.Header.Get("Content-Encoding") != "", r.resp.StatusCode >= http.StatusPartialContent,
+	case r.resp.Header.Get("Content-Encoding") != "", r.partial(),
 		!c.JSON(h), c.Method == "" && !c.OpenAI():
 		return "" // the router does not know what it looks like
 	case len(bytes.TrimSpace(body)) == 0:
@@ -129,21 +145,32 @@ var fields = []string{
 // openAIFields are those of the answers in OpenAI's dialect.
 var openAIFields = []string{"object", "choices", "data", "id", "model", "usage"}
 
-// looksLike reports whether an object may be the answer to a call: it has a field of Google's, or
-// none at all, for protobuf leaves out what is zero.
-func looksLike(c *request.Call, body []byte) bool {
-	known := fields
+// ofModels reports whether fields are those of the answer to a call.
+func ofModels(c *request.Call) bool {
 	switch c.Method {
 	case "generateContent", "streamGenerateContent", "countTokens", "computeTokens", "embedContent", "batchEmbedContents",
 		"predict", "models.get", "models.list":
+		return true
 	default:
+		return false
+	}
+}
+
+// looksLike reports whether a value may be the answer to a call: it has a field of Google's, or
+// none at all, for protobuf leaves out what is zero.
+func looksLike(c *request.Call, body []byte) bool {
+	known := fields
+	if !ofModels(c) {
 		if known = openAIFields; !c.OpenAI() {
 			return true // the answers to others have all kinds of fields
 		}
 	}
-	empty := true
-	for c := jsonscan.Object(jsonscan.TrimByteOrderMark(body)); c.Member(); empty = false {
-		if slices.Contains(known, jsonscan.CamelCase(c.Key)) {
+	scan, empty := jsonscan.New(jsonscan.TrimByteOrderMark(body)), true
+	if !scan.Enter('{') {
+		return false
+	}
+	for ; scan.Member(); empty = false {
+		if slices.Contains(known, jsonscan.CamelCase(scan.Key)) {
 			return true
 		}
 	}

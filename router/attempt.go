@@ -136,8 +136,8 @@ func (a *attempt) do() result {
 		return noAnswer(a, "status "+strconv.Itoa(a.resp.StatusCode))
 	case a.resp.StatusCode >= http.StatusBadRequest:
 		return a.refused()
-	case arrived.foreignPage():
-		return noAnswer(a, "a page of HTML")
+	case arrived.foreignKind(events) != "":
+		return noAnswer(a, arrived.foreignKind(events))
 	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
 		return a.stream(readForm(x, events))
 	case call.Stream && !call.OpenAI(), events:
@@ -227,7 +227,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 // router, the caller's own credentials, what the router sets itself, and what belongs to the
 // caller's connection. Nor does another method than the request's, which is what was understood.
 func travels(name string) bool {
-	switch name = http.CanonicalHeaderKey(name); name {
+	switch http.CanonicalHeaderKey(name) {
 	case "X-Goog-Api-Key", "X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie",
 		"X-Goog-User-Project", "X-Goog-Iam-Authorization-Token", "X-Goog-Iam-Authority-Selector",
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
@@ -235,7 +235,7 @@ func travels(name string) bool {
 		"Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false
 	}
-	return len(name) < len(headerPrefix) || !strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+	return !isOurs(name)
 }
 
 // end lets go of the connection.

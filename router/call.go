@@ -108,7 +108,12 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 
 // isOurs reports whether a header is meant for the router, however it is spelled.
 func isOurs(name string) bool {
-	return len(name) >= len(headerPrefix) && strings.EqualFold(name[:len(headerPrefix)], headerPrefix)
+	const word = "spillway"
+	if len(name) > 1 && (name[0]|0x20) == 'x' && name[1] == '-' {
+		name = name[2:]
+	}
+	return len(name) >= len(word) && strings.EqualFold(name[:len(word)], word) &&
+		(len(name) == len(word) || name[len(word)] == '-' || name[len(word)] == '_')
 }
 
 // header reads one header into c, unless c says the same thing already.
@@ -195,7 +200,8 @@ func unknownHeader(name string) string {
 	for i, k := range known {
 		bare[i] = strings.TrimPrefix(k, headerPrefix)
 	}
-	if near, ok := spelling.Nearest(name[len(headerPrefix):], bare); ok {
+	said := strings.TrimPrefix(strings.ReplaceAll(name, "_", "-"), "X-")
+	if near, ok := spelling.Nearest(said[min(len(headerPrefix), len(said)):], bare); ok {
 		return "unknown header " + quoted(name) + "; did you mean " + headerPrefix + near + "?"
 	}
 	return "unknown header " + quoted(name) + "; write one of " + strings.Join(known, ", ")

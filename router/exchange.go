@@ -72,7 +72,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	}
 	options, wrong := optionsOf(req, x.in.cfg.places)
 	if wrong == "" {
-		wrong = x.payload.tooMuch()
+		wrong = x.payload.tooMuch(req.URL.Path)
 	}
 	if wrong == "" && unprintable(x.payload.call.Model) { // it would get into logs
 		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"

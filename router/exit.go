@@ -204,13 +204,13 @@ func (u *unzipping) Read(p []byte) (int, error) {
 func mayHoldError(piece []byte) bool { return bytes.Contains(piece, []byte("rror")) }
 
 // piece takes credentials out of a piece of a stream that a model generates, if it may hold an
-// error. It may if an event of it is cut. goesOn says that the last one goes on in the next piece:
+// error. It may if an event of it is cut, or none of a model's: doubt says so. goesOn says that the last one goes on in the next piece:
 // then used may be less than all of it, and the rest goes before the next piece.
-func (e *exit) piece(piece []byte, cut, goesOn bool) (clean []byte, used int) {
+func (e *exit) piece(piece []byte, doubt, goesOn bool) (clean []byte, used int) {
 	switch {
 	case goesOn:
 		return e.scrubber().ScrubSome(piece)
-	case cut, mayHoldError(piece):
+	case doubt, mayHoldError(piece):
 		return e.scrub(piece), len(piece)
 	default:
 		return piece, len(piece)

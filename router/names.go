@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
@@ -11,7 +12,7 @@ import (
 const maxName = 1 << 10
 
 // tooMuch says which name in a request is too long to be one, or that there are too many.
-func (p *payload) tooMuch() string {
+func (p *payload) tooMuch(path string) string {
 	c := &p.call
 	if len(c.Resources) > request.MostResources {
 		return fmt.Sprintf("the call names more than %d resources; name fewer", request.MostResources)
@@ -22,6 +23,14 @@ func (p *payload) tooMuch() string {
 	} {
 		if len(n.name) > maxName {
 			return tooLong(n.what, n.name)
+		}
+	}
+	for part := range strings.SplitSeq(path, "/") {
+		if verb := strings.LastIndexByte(part, ':'); verb >= 0 && len(part)-verb <= maxName {
+			part = part[:verb]
+		}
+		if len(part) > maxName {
+			return tooLong("a part of the path", part)
 		}
 	}
 	for i := range c.Resources {

@@ -27,13 +27,17 @@ func (p *payload) receive(req *http.Request) (err error) {
 		return err
 	}
 	p.keep(body, s)
-	if read == noRoom {
-		return p.spool(req.Body)
-	}
-	if read == over {
+	switch read {
+	case noRoom:
+		err = p.spool(req.Body)
+	case over:
 		p.tail = req.Body
+	case whole:
 	}
-	return nil
+	if err == nil && p.tail == nil && req.ContentLength > 0 { // it was to be longer than what is kept
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // receiveAll reads a body of n bytes.

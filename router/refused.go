@@ -3,6 +3,7 @@ package router
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -23,10 +24,24 @@ const maxError = 256 << 10
 // refused judges a response that is an error.
 func (a *attempt) refused() result {
 	body, err := a.exchange.in.router.bodies.readError(a.upstream)
-	if err != nil && a.exchange.in.ctx.Err() != nil {
+	if err != nil && (a.exchange.in.ctx.Err() != nil || !tells(a.resp.StatusCode, body)) {
 		return a.failTransport(err)
 	}
+	if cause := context.Cause(a.ctx); err != nil && tooLate(cause) {
+		a.exchange.patience.learn(&a.watch, cause)
+	}
 	return a.judged(a.resp.StatusCode, body)
+}
+
+// tells reports whether an error that broke off says enough: all of it, or one of the statuses that
+// need no words. Of others nobody knows what they are about.
+func tells(status int, body []byte) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusRequestTimeout:
+		return true
+	default:
+		return status >= http.StatusInternalServerError || len(body) > 0 && !cut(body)
+	}
 }
 
 // readError reads an error, as far as there is room. What it said before it broke off counts.

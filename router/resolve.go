@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -252,43 +251,6 @@ func (v *vainSearches) payLocked(now time.Time) {
 // errAbandoned is the error of a search that was not finished.
 var errAbandoned = errors.New("router: search abandoned")
 
-// probeHomes asks the homes one by one, and counts them. An error means that the searching call has
-// ended.
-func (r resolver) probeHomes(found *lookup, res request.Resource, homes []pool.Home, asked *int) error {
-	everywhere := true
-	for _, home := range homes {
-		if !r.mayAsk(home) {
-			everywhere = false
-			continue
-		}
-		*asked++
-		status, err := r.probeHome(res, home)
-		switch {
-		case err != nil && (r.x.in.ctx.Err() != nil || errors.Is(err, ErrClosed)):
-			return err
-		case err != nil:
-			found.unsure = where(home) + " does not respond"
-		case status < http.StatusMultipleChoices:
-			r.x.in.router.pool.Own(res.Name, home)
-			found.home, found.unsure = home, ""
-			return nil
-		case status != http.StatusBadRequest && status != http.StatusForbidden &&
-			status != http.StatusNotFound:
-			found.unsure = fmt.Sprintf("%s responds with status %d", where(home), status)
-		}
-	}
-	if found.unsure != "" {
-		return nil
-	}
-	found.missing = true
-	name := r.key(res) // it may exist where this call may not search
-	if everywhere {
-		name = r.anywhere(res)
-	}
-	r.x.in.router.pool.Miss(time.Now(), name)
-	return nil
-}
-
 // mayAsk reports whether the call may search a home: its caller may have excluded the location.
 func (r resolver) mayAsk(home pool.Home) bool {
 	q := &pool.Request{Home: home, Locations: r.x.in.options.Locations}
@@ -297,8 +259,10 @@ func (r resolver) mayAsk(home pool.Home) bool {
 }
 
 // probeHome asks one home for a resource, and returns the status of the response.
-func (r resolver) probeHome(res request.Resource, home pool.Home) (status int, err error) {
-	req, err := r.question(res)
+func (r resolver) probeHome(
+	ctx context.Context, res request.Resource, home pool.Home,
+) (status int, err error) {
+	req, err := r.question(ctx, res)
 	if err != nil {
 		return 0, err
 	}
@@ -329,8 +293,8 @@ var errCooldown = errors.New("router: on cooldown")
 
 // question returns a request that reads a resource: a GET of it by name. Nothing else of the call
 // goes into it: what the answer means for others must not depend on the caller's query or headers.
-func (r resolver) question(res request.Resource) (*http.Request, error) {
-	ctx := WithCall(r.x.trace.context(), r.x.in.options)
+func (r resolver) question(ctx context.Context, res request.Resource) (*http.Request, error) {
+	ctx = WithCall(ctx, r.x.in.options)
 	c := &r.x.payload.call
 	if c.Method == "fetchPredictOperation" { // the one way to read such an operation
 		return r.again(ctx)

@@ -42,6 +42,8 @@ type wait struct {
 	pieces  bool      // the response comes in pieces: only content counts
 	open    bool      // the response is handed on
 	reading time.Time // since when its caller reads; zero: not now
+
+	suspected bool // what came before the end is no answer of the endpoint's
 }
 
 // line follows a line of an event stream across reads.

@@ -138,7 +138,7 @@ func (b *streamBody) pass(p []byte) int {
 // are put into the buffer.
 func (b *streamBody) scrub(ready, held []byte) (changed bool) {
 	goesOn := b.events.Pending() > len(held) && b.err == nil
-	clean, used := b.attempt.exit.piece(ready, b.large || goesOn, goesOn)
+	clean, used := b.attempt.exit.piece(ready, b.large || goesOn || b.events.Strange(), goesOn)
 	b.large = goesOn
 	if used == len(ready) && (used == 0 || &clean[0] == &ready[0]) {
 		return false

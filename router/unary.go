@@ -155,7 +155,7 @@ type examined struct {
 // examine reads what a whole response says of itself. It calls nothing that others have set.
 func (u unary) examine(body []byte) (e examined) {
 	x, resp := u.a.exchange, u.a.resp
-	if resp.StatusCode == http.StatusOK && isJSON(resp.Header) && cut(body) {
+	if isJSON(resp.Header) && cut(body) && !arrivalOf(u.a).partial() {
 		e.broken = true
 		return e
 	}

@@ -206,6 +206,7 @@ func (w *watch) suspectLocked(now time.Time) {
 		return
 	}
 	w.router.listening.usual.guess(w.kind)
+	w.wait.suspected = true
 	w.hearing.missed(since, now, true)
 	w.way.renew(since, now)
 }
@@ -305,7 +306,7 @@ func (w *watch) ended(o *pool.Outcome) {
 	now := time.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.hearing == nil || o.Unsent || o.Class == pool.ClassTransport || o.Class == pool.ClassCancelled {
+	if w.hearing == nil || w.wait.suspected || o.Unsent || o.Class == pool.ClassTransport || o.Class == pool.ClassCancelled {
 		return
 	}
 	w.hearing.answer(now)

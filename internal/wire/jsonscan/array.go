@@ -14,7 +14,12 @@ type Array struct {
 	done   bool // its "]" was seen
 	comma  bool // a comma was the last thing between elements
 	some   bool // an element was seen
+
+	strange bool // something else was seen
 }
+
+// Strange reports whether there was anything beside the array and its elements.
+func (a *Array) Strange() bool { return a.strange }
 
 func (a *Array) Write(p []byte, event func([]byte)) {
 	for len(p) > 0 {
@@ -50,6 +55,7 @@ func (a *Array) between(p []byte) []byte {
 		switch b {
 		case '{':
 			if a.done {
+				a.strange = true
 				continue
 			}
 			a.depth = 1
@@ -62,6 +68,9 @@ func (a *Array) between(p []byte) []byte {
 			a.comma = true
 		case ']':
 			a.done = true
+		case ' ', '\t', '\r', '\n', byteOrderMark[0], byteOrderMark[1], byteOrderMark[2]:
+		default:
+			a.strange = true
 		}
 	}
 	return nil

@@ -21,6 +21,7 @@ type Lines struct {
 	crlf    bool // lines end with CR LF
 	waiting int
 	lineful bool // the last line has begun and not ended
+	strange bool // a line was no data
 }
 
 // enoughOfLine is how much is kept of each line of a huge event: it tells a data line from a
@@ -118,8 +119,13 @@ func (l *Lines) line(line []byte, lasting bool, event func([]byte)) {
 	field, value, _ := bytes.Cut(line, []byte(":"))
 	if string(field) == "data" {
 		l.add(bytes.TrimPrefix(value, []byte(" ")), lasting)
+		return
 	}
+	l.strange = true
 }
+
+// Strange reports whether there was a line that is no data, such as a comment.
+func (l *Lines) Strange() bool { return l.strange }
 
 func (l *Lines) add(value []byte, lasting bool) {
 	switch {

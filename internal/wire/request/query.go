@@ -18,7 +18,8 @@ type query struct {
 // https://cloud.google.com/apis/docs/system-parameters.
 func stays(name string) bool {
 	switch name {
-	case "key", "api_key", "apikey", "access_token", "oauth_token", "bearer_token", "passwd", "password",
+	case "key", "api_key", "apikey", "apiKey", "access_token", "accessToken", "oauth_token", "oauthToken",
+		"bearer_token", "bearerToken", "passwd", "password",
 		"userProject", "user_project", "httpMethod", "httpHeaders":
 		return true
 	}

@@ -56,6 +56,7 @@ type Stream struct {
 	cut          bool
 	continuation string
 	signatures   []string
+	strange      bool // an event was none of a model's
 }
 
 // progress is how far a response has come.
@@ -157,6 +158,10 @@ func (s *Stream) Failure() []byte { return s.failure }
 // FailureFirst reports whether the error came before any content.
 func (s *Stream) FailureFirst() bool { return s.failure != nil && s.first }
 
+// Strange reports whether something came that no model has generated: an error, a comment, the page
+// of a proxy.
+func (s *Stream) Strange() bool { return s.strange || s.lines.Strange() || s.array.Strange() }
+
 // Usage returns the usage so far: the last counts, the last traffic type.
 func (s *Stream) Usage() Usage { return s.usage }
 
@@ -236,6 +241,7 @@ func (s *Stream) event(payload []byte) {
 // nothing else.
 func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 	if !c.Enter('{') {
+		s.strange = true
 		return false
 	}
 	next := s.at
@@ -250,6 +256,7 @@ func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 			next.chunkMember(c)
 		}
 	}
+	s.strange = s.strange || failed || !next.known
 	if failed {
 		return true
 	}
