@@ -82,10 +82,9 @@ func (r *Request) picky() bool { return r.MaxWait < 0 }
 type refused struct {
 	own *entry
 	key *entry
-	// The same call may not go there again, or only if it can go nowhere else: nothing keeps it
-	// from there but this.
-	last, paced bool
-	lacks       bool // it has no such model, as it says
+	// The same call may not go there again: nothing keeps it from there but this.
+	last  bool
+	lacks bool // it has no such model, as it says
 }
 
 // Failed tells the pool that the endpoint behind a lease failed the call, or that there was no
@@ -122,8 +121,8 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
-	x.paced = free && pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
-	x.last = free && !x.paced
+	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	x.last = free && !paced
 	x.lacks = as.ofModel()
 	r.state.refused = append(r.state.refused, x)
 	return costs || x.last && x.own.proof.proven(at)
