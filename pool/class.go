@@ -72,7 +72,8 @@ const (
 	ClassModelMissing Class = "model_missing"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
-	// ClassCancelled means that the caller went away. It counts nowhere.
+	// ClassCancelled means that the call ended on this side: the caller went away, or there was no
+	// room for the response. It counts nowhere.
 	ClassCancelled Class = "cancelled"
 )
 

@@ -121,7 +121,7 @@ func TestARefusedCallGoesEverywhereOnceAndIsThenDone(t *testing.T) {
 						break
 					}
 					l.Settle(time.Now(), tt.Outcome)
-					if r.Refused(l, tt.Outcome.Class) {
+					if r.Refused(l, tt.Class) {
 						t.Error("the same endpoint and key again")
 					}
 				}

@@ -100,7 +100,7 @@ func outOf(model string, status int) func(string, *http.Request, string) *http.R
 		case !strings.Contains(r.URL.Path, model+":"):
 			return nil
 		case status == 0:
-			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: brokenBody{}}
+			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: brokenBody{}}
 		default:
 			return errorOf(status, "UNAVAILABLE", "The model is overloaded. Please try again later.")
 		}

@@ -703,7 +703,7 @@ func TestTheSameCallOfTwoCallersIsTwoCalls(t *testing.T) {
 					req := gen(t.Context(), genPath, says("hello"))
 					who(req, caller)
 					resp, err := r.RoundTrip(req)
-					if err != nil || resp.StatusCode != 200 {
+					if err != nil || resp.StatusCode != http.StatusOK {
 						t.Fatalf("call %d got %v, %v", i, resp, err)
 					}
 					_ = resp.Body.Close()

@@ -172,6 +172,28 @@ func TestBodyWithRoomNowhereIsSentOnce(t *testing.T) {
 	}
 }
 
+// TestAnswerWithRoomNowhereConvictsNobody: no disk on this side is no fault of an endpoint, and what
+// was generated once is not to be paid for four times.
+func TestAnswerWithRoomNowhereConvictsNobody(t *testing.T) {
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	t.Setenv("TMP", os.Getenv("TMPDIR"))
+	long, attempts := strings.Replace(okBody, "{", `{"x":"`+strings.Repeat("x", 3<<20)+`",`, 1), 0
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		attempts++
+		return answerOf(200, long), nil
+	}, router.Config{BodyMemory: 1 << 20, Retry: router.Retry{Initial: 1, Max: 1}}, vertexed("v", "global").pool)
+	for range 10 {
+		resp, err := r.RoundTrip(posted(t.Context(), genPath, strings.NewReader(says("hi")), int64(len(says("hi")))))
+		if err == nil || !strings.Contains(err.Error(), "translated") {
+			t.Fatal(resp, err)
+		}
+	}
+	if attempts != 10 {
+		t.Errorf("%d attempts at 10 calls: one that was answered is asked for again, or its endpoint is closed", attempts)
+	}
+	nothingIsLeft(t, r, func() []string { return nil })
+}
+
 func TestBodiesThatEndBadlyLeaveNothing(t *testing.T) {
 	files := inFolder(t)
 	google := func(req *http.Request) (*http.Response, error) {

@@ -3,7 +3,9 @@ package router
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"runtime"
 	"strings"
@@ -70,7 +72,7 @@ func (u unary) readTranslated() result {
 	a, m := u.a, u.a.exchange.in.router.bodies
 	k, err := m.keepAnswer(a.upstream, a.resp.ContentLength)
 	if err != nil {
-		return a.failTransport(err)
+		return a.failRead(err)
 	}
 	var e examined
 	var small []byte
@@ -98,7 +100,7 @@ func (u unary) readTranslated() result {
 		err = k.with(a.ctx, translate)
 	}
 	if err != nil {
-		return a.failTransport(err)
+		return a.failRead(err)
 	}
 	res := u.conclude(e)
 	switch {
@@ -113,6 +115,16 @@ func (u unary) readTranslated() result {
 		}
 	}
 	return res
+}
+
+// failRead ends an attempt whose response could not be read as a whole. If that was for want of room
+// on this side, it says nothing of the endpoint, and another attempt would be billed again.
+func (a *attempt) failRead(err error) result {
+	if _, ofDisk := errors.AsType[*fs.PathError](err); !ofDisk && !errors.Is(err, errTooLong) && !errors.Is(err, errNoRoom) {
+		return a.failTransport(err)
+	}
+	a.settle(&pool.Outcome{Class: pool.ClassCancelled})
+	return result{lease: a.lease, class: pool.ClassCancelled, err: fmt.Errorf("router: %s: %w", a.endpoint.Name, err)}
 }
 
 // keepAnswer reads a whole response to where there is room.
