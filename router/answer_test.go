@@ -414,3 +414,39 @@ func TestMaskWithoutFinishReasonHasNone(t *testing.T) {
 		}
 	})
 }
+
+// TestGoodStatusOfAnyNumberIsNoAnswerWithoutOne: what a proxy says with 206 or 299 is no better than
+// with 200. Nor is a list, or a stream of events, where one object was asked for.
+func TestGoodStatusOfAnyNumberIsNoAnswerWithoutOne(t *testing.T) {
+	count := "models/" + flash + ":countTokens"
+	for _, tt := range []struct {
+		path, good, body, kind string
+		status                 int
+	}{
+		{genPath, okBody, "", jsonType, 206},
+		{genPath, okBody, `{"status":"ok"}`, jsonType, 207},
+		{genPath, okBody, "OK", "text/plain", 226},
+		{count, `{"totalTokens":3}`, "<p>hi", jsonType, 299},
+		{genPath, okBody, okBody[:20], jsonType, 201},
+		{genPath, okBody, "[]", jsonType, 200},
+		{count, `{"totalTokens":3}`, `[{"status":"ok"}]`, jsonType, 200},
+		{count, `{"totalTokens":3}`, "data: {\"status\":\"ok\"}\n\n", eventType, 200},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := func(*http.Request) (*http.Response, error) {
+				return answerOf(tt.status, tt.body, "Content-Type", tt.kind), nil
+			}
+			b := func(*http.Request) (*http.Response, error) { return answerOf(200, tt.good), nil }
+			r := projectsAB(t, a, b, router.Config{})
+			for range 10 {
+				resp, err := r.RoundTrip(gen(t.Context(), tt.path, `{}`))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, _ := io.ReadAll(resp.Body); string(body) != tt.good {
+					t.Fatalf("%d %q was handed on", resp.StatusCode, body)
+				}
+			}
+		})
+	}
+}

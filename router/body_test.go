@@ -328,3 +328,28 @@ func TestKeysAreScrubbedOfEveryConfiguration(t *testing.T) {
 		}
 	}
 }
+
+// TestShortBodyIsNotSentAsIfWholeHoweverLong: the caller promised one byte more than is ever kept,
+// and gave one less.
+func TestShortBodyIsNotSentAsIfWholeHoweverLong(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return answerOf(200, okBody), nil
+	}, router.Config{BodyMemory: 128 << 20})
+	req := gen(t.Context(), genPath, "")
+	req.Body, req.GetBody = io.NopCloser(io.LimitReader(blanks{}, 64<<20)), nil
+	req.ContentLength = 64<<20 + 1
+	if resp, err := r.RoundTrip(req); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("%v, %v", resp, err)
+	}
+}
+
+// blanks gives blanks without end.
+type blanks struct{}
+
+func (blanks) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}

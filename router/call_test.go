@@ -166,3 +166,20 @@ func TestReloadChangesTheLocationsThatCallsMayName(t *testing.T) {
 		t.Errorf("after the reload, eu: %d, us: %d", eu, us)
 	}
 }
+
+// TestHeaderOfOursInAnySpellingIsRefused: who bounds a call's locations by a header that is nearly
+// ours has to be told, and nothing of it goes to Google.
+func TestHeaderOfOursInAnySpellingIsRefused(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return answerOf(200, okBody), nil
+	}, router.Config{})
+	for _, name := range []string{"Spillway_Locations", "spillway_location", "X-Spillway-Locations", "x-spillway-location"} {
+		req := gen(t.Context(), genPath, `{}`)
+		req.Header[name] = []string{"global"}
+		resp, err := r.RoundTrip(req)
+		if status, body := read(t, resp, err); status != 400 || !strings.Contains(body, "did you mean Spillway-Locations?") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}

@@ -188,8 +188,10 @@ func TestWrongCallsOfOneCallerCloseNothingForOthers(t *testing.T) {
 					r := s.over(t, router.Config{MaxWait: -1}, pair(pool.BackendGemini, true)...)
 					good := func() {
 						t.Helper()
-						if status, text := call(t.Context(), r, "POST", geminiURL+genPath, says("hello")); status != 200 {
-							t.Fatalf("a good call got %d %s", status, text)
+						began := time.Now()
+						status, text := call(t.Context(), r, "POST", geminiURL+genPath, says("hello"))
+						if took := time.Since(began); status != 200 || took > s.latency {
+							t.Fatalf("a good call got %d after %v: %s", status, took, text)
 						}
 					}
 					for range 10 {

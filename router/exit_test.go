@@ -248,3 +248,67 @@ func TestModelNameWithControlCharactersIsRefused(t *testing.T) {
 		t.Errorf("%d models are remembered", n)
 	}
 }
+
+// TestWhatIsNoModelsInAStreamShowsNoKey: what follows the content need not have an error's shape.
+func TestWhatIsNoModelsInAStreamShowsNoKey(t *testing.T) {
+	const key = "AIzaSyCANARY/with+some=length-0123456789"
+	first := `{"candidates":[{"content":{"parts":[{"text":"hi"}]}}]}`
+	for _, after := range []string{
+		"data: {\"code\":500,\"message\":\"KEY\",\"status\":\"INTERNAL\"}\n\n",
+		"data: {\"err\\u006fr\":{\"message\":\"KEY\"}}\n\n", "data: {\"ERROR\":{\"message\":\"KEY\"}}\n\n",
+		"event: failure\ndata: \"KEY\"\n\n", ": the key KEY is invalid\n\n", "the key KEY is invalid\n\n",
+		"<html>the key KEY is invalid</html>",
+	} {
+		body := "data: " + first + "\n\n" + strings.ReplaceAll(after, "KEY", key)
+		for _, size := range []int{7, len(body)} {
+			synctest.Test(t, func(t *testing.T) {
+				r := routerOver(t, func(*http.Request) (*http.Response, error) {
+					resp := answerOf(200, "", "Content-Type", eventType)
+					var pieces []string
+					for left := body; left != ""; left = left[min(size, len(left)):] {
+						pieces = append(pieces, left[:min(size, len(left))])
+					}
+					resp.Body = io.NopCloser(&inPieces{pieces, io.EOF})
+					return resp, nil
+				}, router.Config{}, keyed("a", key).pool)
+				for _, path := range []string{streamPath, "openai/chat/completions"} {
+					resp, err := r.RoundTrip(gen(t.Context(), path, `{"model":"`+flash+`","stream":true}`))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, _ := io.ReadAll(resp.Body); strings.Contains(string(got), key) {
+						t.Errorf("%s in pieces of %d: %s", path, size, got)
+					}
+				}
+			})
+		}
+	}
+	list := "[" + first + `,{"message":"` + key + `"}] ` + key
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, list), nil }, router.Config{}, keyed("a", key).pool)
+	resp, err := r.RoundTrip(gen(t.Context(), "models/"+flash+":streamGenerateContent", `{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(resp.Body); strings.Contains(string(got), key) {
+		t.Errorf("in a list: %s", got)
+	}
+}
+
+// TestCallersCredentialInAnySpellingOfItsParameterStays behind.
+func TestCallersCredentialInAnySpellingOfItsParameterStays(t *testing.T) {
+	r := routerOver(t, func(q *http.Request) (*http.Response, error) {
+		if q.URL.RawQuery != "" {
+			t.Errorf("%s travels", q.URL.RawQuery)
+		}
+		return answerOf(200, okBody), nil
+	}, router.Config{})
+	for _, name := range []string{
+		"key", "%6bey", "apiKey", "accessToken", "oauthToken", "bearerToken", "$accessToken", "%24userProject",
+	} {
+		req := gen(t.Context(), genPath, `{}`)
+		req.URL.RawQuery = name + "=S3CRET"
+		if resp, err := r.RoundTrip(req); err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %v", name, resp, err)
+		}
+	}
+}

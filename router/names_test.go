@@ -225,3 +225,29 @@ func heap() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// TestPartOfAPathThatIsTooLongIsRefused, whatever it names.
+func TestPartOfAPathThatIsTooLongIsRefused(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) {
+		t.Error("sent")
+		return answerOf(404, `{}`), nil
+	}, router.Config{}, vertexed("v", "global").pool, keyed("a", "k-a").pool)
+	for _, address := range []string{
+		"https://generativelanguage.googleapis.com/v1beta/openai/models/NAME",
+		"https://generativelanguage.googleapis.com/v1beta/fileSearchStores/x/documents/NAME",
+		"https://generativelanguage.googleapis.com/NAME/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/NAME/locations/global/publishers/google/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/x/locations/NAME/publishers/google/models/x:generateContent",
+		"https://aiplatform.googleapis.com/v1/projects/x/locations/global/publishers/NAME/models/x:generateContent",
+	} {
+		for _, n := range []int{1025, 500_000} {
+			req, err := http.NewRequest(http.MethodPost, strings.ReplaceAll(address, "NAME", strings.Repeat("a", n)), strings.NewReader(`{}`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := r.RoundTrip(req); err != nil || resp.StatusCode != http.StatusBadRequest {
+				t.Errorf("%s of %d bytes: %v, %v", address, n, resp.StatusCode, err)
+			}
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -205,5 +206,41 @@ func TestSearchesAtOnceAreBounded(t *testing.T) {
 			t.Errorf("%d projects are asked at once", n)
 		}
 		wg.Wait()
+	})
+}
+
+// TestSilentProjectDoesNotHideWhatAnotherHas: a is a black hole; the file is b's.
+func TestSilentProjectDoesNotHideWhatAnotherHas(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := func(*http.Request) (*http.Response, error) { return answerOf(200, `{"name":"files/abc"}`), nil }
+		r := projectsAB(t, never, b, router.Config{})
+		for _, path := range []string{"files/abc", "files/def", "cachedContents/1"} {
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			req := gen(ctx, path, "")
+			req.Method, req.Body, req.ContentLength = http.MethodGet, nil, 0
+			resp, err := r.RoundTrip(req)
+			if err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("%s: %v, %v", path, resp, err)
+			}
+			cancel()
+		}
+	})
+}
+
+// TestSilentProjectHoldsNoSearchForLong: searches at once are bounded, so one that waits for ever
+// would hold up those for what another project has.
+func TestSilentProjectHoldsNoSearchForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := func(*http.Request) (*http.Response, error) {
+			return answerOf(404, `{"error":{"code":404,"status":"NOT_FOUND"}}`), nil
+		}
+		r := projectsAB(t, never, b, router.Config{})
+		began := time.Now()
+		req := gen(t.Context(), "files/abc", "")
+		req.Method, req.Body, req.ContentLength = http.MethodGet, nil, 0
+		resp, err := r.RoundTrip(req)
+		if status, body := read(t, resp, err); status != 503 || time.Since(began) > time.Minute {
+			t.Errorf("after %v: %d %s", time.Since(began), status, body)
+		}
 	})
 }

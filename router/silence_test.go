@@ -441,3 +441,54 @@ func TestSilenceFromTheStartIsHeldAgainstEndpoints(t *testing.T) {
 		}
 	})
 }
+
+const cutError = `{"error":{"code":400,"message":"`
+
+// TestErrorThatBreaksOffIsAskedForElsewhere: half an error is no answer. Its status alone does not
+// say whether the call or the project is at fault.
+func TestErrorThatBreaksOffIsAskedForElsewhere(t *testing.T) {
+	for name, parts := range map[string][]part{
+		"stalls": {{0, cutError}, {untilTheEnd, ""}}, "stalls before its body": {{untilTheEnd, ""}},
+	} {
+		for _, status := range []int{400, 401, 403, 404, 413} {
+			synctest.Test(t, func(t *testing.T) {
+				a := func(q *http.Request) (*http.Response, error) {
+					resp := inParts(q, jsonType, parts...)
+					resp.StatusCode = status
+					return resp, nil
+				}
+				b := func(q *http.Request) (*http.Response, error) { return afterPause(q, 300*time.Millisecond) }
+				r := projectsAB(t, a, b, router.Config{})
+				if failed := load(t, r, genPath, 20, time.Second, 30*time.Second); failed > 0 {
+					t.Errorf("%d that %s: %d of 20 calls failed", status, name, failed)
+				}
+			})
+		}
+	}
+}
+
+// TestErrorWhoseBodyStallsIsSilence: what came before the endpoint was suspected is no answer to
+// others who wait there, and the retry is paid for once.
+func TestErrorWhoseBodyStallsIsSilence(t *testing.T) {
+	for path, whole := range map[string]string{genPath: okBody, streamPath: event} {
+		for _, deadline := range []time.Duration{4 * time.Second, 30 * time.Second} {
+			synctest.Test(t, func(t *testing.T) {
+				var bad atomic.Bool
+				google := func(q *http.Request) (*http.Response, error) {
+					if backendOf(q) == "vertex" && bad.Load() {
+						resp := inParts(q, jsonType, part{untilTheEnd, ""})
+						resp.StatusCode = http.StatusServiceUnavailable
+						return resp, nil
+					}
+					return inParts(q, typeOf(q), part{300 * time.Millisecond, whole}), nil
+				}
+				r := routerOver(t, google, router.Config{}, vertexed("v", "global").pool, keyed("g", "k").pool)
+				load(t, r, path, 40, 100*time.Millisecond, 0)
+				bad.Store(true)
+				if failed := load(t, r, path, 40, 500*time.Millisecond, deadline); failed > 0 {
+					t.Errorf("%s, %v: %d of 40 calls failed beside a healthy project", path, deadline, failed)
+				}
+			})
+		}
+	}
+}
