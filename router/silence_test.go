@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,7 +60,7 @@ func (p *pieces) Close() error { return nil }
 // inParts is a response of a content type, the header at once and then the parts.
 func inParts(req *http.Request, contentType string, parts ...part) *http.Response {
 	resp := answerOf(200, "", "Content-Type", contentType)
-	resp.Body = &pieces{req.Context(), parts}
+	resp.Body = &pieces{req.Context(), slices.Clone(parts)}
 	return resp
 }
 
