@@ -33,7 +33,8 @@ var rarely = map[string]func() *http.Response{
 // TestRareFaultsAreNotFelt: one request in fifty fails, at one of two projects or at both. An answer
 // takes 200 ms and callers have a second.
 func TestRareFaultsAreNotFelt(t *testing.T) {
-	const latency, calls = 200 * time.Millisecond, 1000
+	const latency = 200 * time.Millisecond
+	calls := amount(300, 1000)
 	for name, fault := range rarely {
 		for _, wait := range []time.Duration{-1, time.Second, 10 * time.Second} {
 			for _, everybody := range []bool{false, true} {
