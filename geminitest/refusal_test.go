@@ -124,6 +124,25 @@ func TestPreconditionsFailInTheWordsOfWhatTheyAreAbout(t *testing.T) {
 	}
 }
 
+func TestDenialsSayWhatTheCallNames(t *testing.T) {
+	for _, tt := range []struct {
+		answer geminitest.Answer
+		status int
+		word   string
+		says   string
+	}{
+		{geminitest.CallerDenied(), 403, "PERMISSION_DENIED", "The caller does not have permission"},
+		{geminitest.InputFileDenied(), 403, "PERMISSION_DENIED", "Permission denied while accessing input file"},
+		{geminitest.StorageDenied("a@b.iam.gserviceaccount.com", "bucket/o"), 403, "PERMISSION_DENIED", "Object: bucket/o"},
+		{geminitest.ObjectMissing("bucket/o"), 404, "NOT_FOUND", "No such object: bucket/o"},
+	} {
+		got := reply{status: tt.answer.Status, body: string(tt.answer.Body)}
+		if p := got.problem(t); got.status != tt.status || p.Error.Status != tt.word || !strings.Contains(p.Error.Message, tt.says) {
+			t.Errorf("%s: %d %s", tt.says, got.status, got.body)
+		}
+	}
+}
+
 // TestOneVersionLacksAModel has it in v1beta, and not in v1.
 func TestOneVersionLacksAModel(t *testing.T) {
 	google := geminitest.New(pair())

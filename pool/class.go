@@ -201,6 +201,9 @@ func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
 func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
 
+// ofModel reports whether an answer of the class speaks of the model that was asked for.
+func (c Class) ofModel() bool { return c == ClassModelMissing || c == ClassModelForbidden }
+
 // remedy says what an operator has to do about a cooldown of the class, in a few words; "" if it
 // ends by itself.
 func (c Class) remedy() string {

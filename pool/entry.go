@@ -180,5 +180,5 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 		return true
 	}
 	class := Class(e.cool.Class(at))
-	return full && (class == "" || class == ClassModelMissing || class == ClassModelForbidden)
+	return full && (class == "" || class.ofModel())
 }

@@ -112,9 +112,6 @@ func hasModel(c *candidate, now time.Time, at int64, n *need) bool {
 	return q != nil && q.Wait(now, n.Input) > 0 || p != nil && p.Limited()
 }
 
-// ofModel reports whether an answer of the class speaks of the model that was asked for.
-func (c Class) ofModel() bool { return c == ClassModelMissing || c == ClassModelForbidden }
-
 // ofQuota reports whether an answer of the class says that there is the model, but no room for the
 // call.
 func (c Class) ofQuota() bool {

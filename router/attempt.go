@@ -273,6 +273,13 @@ func (a *attempt) failTransport(err error) result {
 	}
 }
 
+// abandon ends an attempt, and its call, that cannot go on for a reason of this side. It says nothing
+// of the endpoint.
+func (a *attempt) abandon(unsent bool, err error) result {
+	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Evidence: pool.Evidence{Unsent: unsent}})
+	return result{lease: a.lease, class: pool.ClassCancelled, unsent: unsent, err: err}
+}
+
 // unsent reports whether an error of a transport means that there was no connection to send
 // anything over.
 func unsent(err error) bool {

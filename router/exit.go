@@ -204,8 +204,9 @@ func (u *unzipping) Read(p []byte) (int, error) {
 func mayHoldError(piece []byte) bool { return bytes.Contains(piece, []byte("rror")) }
 
 // piece takes credentials out of a piece of a stream that a model generates, if it may hold an
-// error. It may if an event of it is cut, or none of a model's: doubt says so. goesOn says that the last one goes on in the next piece:
-// then used may be less than all of it, and the rest goes before the next piece.
+// error. doubt says that an event of it is cut, or none of a model's. goesOn says that its last
+// event goes on in the next piece: used may be less than all of it then, and the rest goes before
+// the next piece.
 func (e *exit) piece(piece []byte, doubt, goesOn bool) (clean []byte, used int) {
 	switch {
 	case goesOn:

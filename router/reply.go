@@ -69,6 +69,12 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		answer.Retry = max(time.Until(wake), time.Millisecond)
 		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
 	}
+	return x.tooMany(answer)
+}
+
+// tooMany returns a 429 of the router's own. Its header says as well when to come back, if that is
+// known.
+func (x *exchange) tooMany(answer verdict.Exhausted) *http.Response {
 	resp := x.reply(http.StatusTooManyRequests, answer.Body())
 	if answer.Retry > 0 {
 		seconds := int64(math.Ceil(answer.Retry.Seconds()))

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,14 +140,11 @@ func searched(b pool.Backend) string {
 // tooMany returns the response to a call that names what would have to be searched for, after too
 // many searches in vain.
 func (r resolver) tooMany(name string, after time.Duration) *http.Response {
-	answer := verdict.Exhausted{
+	return r.x.tooMany(verdict.Exhausted{
 		Message: "spillway: it is unknown which project has " + name + ", and it is not searched for now: " +
 			"too many searches were for what no project has",
 		Retry: after,
-	}
-	resp := r.x.reply(http.StatusTooManyRequests, answer.Body())
-	resp.Header.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(after.Seconds())), 10))
-	return resp
+	})
 }
 
 // lead makes a search that others may wait for. They are released however it ends, even by a panic

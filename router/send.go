@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
-	"github.com/spillway-go/spillway/pool"
 )
 
 // addBody gives an attempt's request its body for a target.
@@ -74,6 +73,5 @@ func failBody(a *attempt) result {
 	if err == nil {
 		err = fmt.Errorf("router: the request's body: %w", a.exchange.payload.err)
 	}
-	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Evidence: pool.Evidence{Unsent: true}})
-	return result{lease: a.lease, class: pool.ClassCancelled, unsent: true, err: err}
+	return a.abandon(true, err)
 }

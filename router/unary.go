@@ -123,8 +123,7 @@ func (a *attempt) failRead(err error) result {
 	if _, ofDisk := errors.AsType[*fs.PathError](err); !ofDisk && !errors.Is(err, errTooLong) && !errors.Is(err, errNoRoom) {
 		return a.failTransport(err)
 	}
-	a.settle(&pool.Outcome{Class: pool.ClassCancelled})
-	return result{lease: a.lease, class: pool.ClassCancelled, err: fmt.Errorf("router: %s: %w", a.endpoint.Name, err)}
+	return a.abandon(false, fmt.Errorf("router: %s: %w", a.endpoint.Name, err))
 }
 
 // keepAnswer reads a whole response to where there is room.

@@ -10,6 +10,7 @@ import (
 )
 
 func TestNamesOfAnAnswer(t *testing.T) {
+	continued := stream.Whole(stream.Form{}, []byte(`{"candidates":[{"continuationToken":"YQ"}]}`))
 	for _, tt := range []struct {
 		name, collection, body string
 		want                   []string
@@ -23,7 +24,7 @@ func TestNamesOfAnAnswer(t *testing.T) {
 			[]string{"tuningJobs/7", "models/8", "endpoints/9"}},
 		{"an interaction", "interactions", `{"id":"i1","steps":[{"id":"no","name":"a tool"}]}`, []string{"interactions/i1"}},
 		{"an interaction to be continued", "interactions", `{"id":"i1","continuation_token":"YQ==","output":{"continuation_token":"Yg=="}}`,
-			[]string{"interactions/i1", stream.Continuation([]byte(`{"candidates":[{"continuationToken":"YQ"}]}`))}},
+			[]string{"interactions/i1", continued.Continuation()}},
 		{"an agent", "agents", `{"id":"mine","tools":[{"id":"no"}]}`, []string{"agents/mine"}},
 		{"agents", "agents", `{"agents":[{"id":"mine"},{"id":"ours"}],"next":[{"id":"no"}]}`, []string{"agents/mine", "agents/ours"}},
 		{"an id of something that has names", "files", `{"id":"a","name":"files/b"}`, []string{"files/b"}},

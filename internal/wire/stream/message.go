@@ -1,8 +1,6 @@
 package stream
 
 import (
-	"bytes"
-
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
@@ -17,20 +15,4 @@ func IsError(body []byte) bool {
 		return false
 	}
 	return string(c.Key) == "error" && c.Peek() == '{'
-}
-
-// Read reads a whole response in one pass. It returns what [ParseUsage] and [Continuation] return.
-func Read(body []byte) (u Usage, continuation string) {
-	s := Whole(Form{}, body)
-	return s.usage, s.continuation
-}
-
-// Continuation returns a name for the continuationToken in a response of generateContent, in the
-// form of [request.Call.Continuation]. It returns "" if there is no token.
-func Continuation(body []byte) string {
-	if !bytes.Contains(body, []byte(`"continuation`)) {
-		return ""
-	}
-	s := Whole(Form{}, body)
-	return s.continuation
 }

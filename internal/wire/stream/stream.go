@@ -165,7 +165,8 @@ func (s *Stream) Strange() bool { return s.strange || s.lines.Strange() || s.arr
 // Usage returns the usage so far: the last counts, the last traffic type.
 func (s *Stream) Usage() Usage { return s.usage }
 
-// Continuation returns a name for the last continuationToken, as [Continuation] does.
+// Continuation returns a name for the last continuationToken, in the form of
+// [request.Call.Continuation]; "" if there is none.
 func (s *Stream) Continuation() string { return s.continuation }
 
 // Signatures returns names for the thought signatures since the last time it was asked, as

@@ -52,8 +52,9 @@ func TestParseUsage(t *testing.T) {
 			if got := stream.ParseUsage([]byte(tt.body)); got != tt.want {
 				t.Errorf("got  %+v\nwant %+v", got, tt.want)
 			}
-			if got, _ := stream.Read([]byte(tt.body)); got != tt.want {
-				t.Errorf("Read: got  %+v\nwant %+v", got, tt.want)
+			whole := stream.Whole(stream.Form{}, []byte(tt.body))
+			if got := whole.Usage(); got != tt.want {
+				t.Errorf("Whole: got  %+v\nwant %+v", got, tt.want)
 			}
 		})
 	}

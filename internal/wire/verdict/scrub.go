@@ -7,9 +7,6 @@ import (
 
 const redacted = "[redacted]"
 
-// Scrub is [Scrubber.Scrub] for secrets that are needed once.
-func Scrub(body []byte, secrets ...string) []byte { return NewScrubber(secrets).Scrub(body) }
-
 // Scrubber finds secrets in text, as they are and escaped: as in JSON, percent escaped as in a URL,
 // as numbers in HTML, and up to maxLayers of these inside each other. The time for a text is linear
 // in its length, whatever it says. It does not depend on the number and length of the secrets. The

@@ -37,7 +37,7 @@ func TestScrub(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := string(verdict.Scrub([]byte(tt.in), "", "other", key, key+"-more")); got != tt.want {
+			if got := string(verdict.NewScrubber([]string{"", "other", key, key + "-more"}).Scrub([]byte(tt.in))); got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
