@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"sync"
 	"time"
 )
@@ -28,9 +27,9 @@ const Never = time.Duration(math.MaxInt64)
 // with the longest window of the range, and keeps learning: when Google changes the window it
 // follows. For that it needs a few refusals, at most about one in a hundred calls.
 //
-// Give Reserve the prompt's cost as well as it is known, and the same mean of the answer's for
-// every call that bounds it no lower: the ledger sees what answers cost, and learns how Google
-// foresees them.
+// Give Reserve the prompt's cost as well as it is known, and for the answer the mean of the model's
+// answers, as both Output and Usual; other answers have another Output. The ledger sees what
+// answers cost, and learns how Google foresees them.
 //
 // Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that.
 // It is safe for concurrent use and works without allocating. The zero value is not usable; call
@@ -38,22 +37,19 @@ const Never = time.Duration(math.MaxInt64)
 type Ledger struct {
 	rate     float64
 	burndown Burndown
-	bucket   time.Duration
 
-	mu       sync.Mutex
-	start    time.Time // what bucket numbers count from: the time of the first call
-	last     time.Time // the latest time seen
-	current  int64     // number of the bucket that last lies in
-	ring     []charge
-	beliefs  []belief
-	outputs  outputs
-	best     int     // the belief that decides
-	way      int     // and the estimator
-	lesson   int64   // counts refusals learned from: those of calls that left together teach once
-	pressure float64 // share of the calls offered that are asked
-	refusals float64 // share of the calls offered that are refused
-	served   int64
-	refused  int64
+	mu sync.Mutex
+	clock
+	mind
+	lesson  int64 // counts refusals learned from: those of calls that left together teach once
+	served  int64
+	refused int64
+}
+
+// clock is the time of a ledger, which never goes back.
+type clock struct {
+	start time.Time // what bucket numbers count from: the time of the first call
+	last  time.Time // the latest time seen
 }
 
 // Hold is what one call holds of a [Ledger] until it is settled, refused or released.
@@ -96,16 +92,16 @@ func NewLedger(o Order) (*Ledger, error) {
 	if o.Burndown != nil {
 		own = *o.Burndown
 	}
-	l := &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), pressure: 1, refusals: -refusalCredit}
-	l.beliefs, l.bucket = grid(rate, shortest, longest)
-	l.ring = make([]charge, l.beliefs[0].buckets+1)
-	return l, nil
+	return &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), mind: newMind(rate, shortest, longest)}, nil
 }
 
 // Cost is what a call takes from an order, in burned-down tokens.
 type Cost struct {
 	Input  float64 // its prompt
 	Output float64 // its answer
+	// Usual is what a usual answer costs at the moment at which Output was estimated, if the two
+	// differ. Zero means Output.
+	Usual float64
 }
 
 // Cost returns what a call of that usage takes from the order.
@@ -117,18 +113,14 @@ func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.outputs.offer(cost.Output)
-	l.refusals *= 1 - refusalSpan
-	l.pressure *= 1 - pressureSpan
-	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.outputs.charge(cost), lesson: l.lesson}
-	if !l.beliefs[l.best].fits(l.way, &h.charge) {
+	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.weigh(cost), lesson: l.lesson}
+	l.offered()
+	if !l.fits(&h.charge) && !l.tries(&h.charge) {
 		return Hold{}, false
 	}
-	l.pressure += pressureSpan
-	for k := range l.beliefs {
-		h.note(k, &l.beliefs[k], &h.charge)
-	}
-	l.addLocked(h.bucket, h.charge)
+	l.asked()
+	l.note(&h.outlook, &h.charge)
+	l.add(h.bucket, h.charge)
 	return h, true
 }
 
@@ -138,16 +130,8 @@ func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	l.served++
-	l.addLocked(h.bucket, h.charge.ended(thousandths(cost.Input)+thousandths(cost.Output)))
-	l.outputs.observe(cost.Output)
-	pace := l.paceLocked()
-	for e, edges := range h.edge {
-		for ; edges != 0; edges &= edges - 1 {
-			k := bits.TrailingZeros64(edges)
-			l.beliefs[k].accepted(e, h.over[e]>>k&1 != 0, pace)
-		}
-	}
-	l.surpriseLocked(&h.over, surpriseOK)
+	l.add(h.bucket, h.charge.settled(cost))
+	l.learnServed(&h, cost.Output)
 }
 
 // Refuse ends a call that Google refused because the order is full: evidence that there was no
@@ -157,22 +141,12 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	l.refused++
-	l.refusals += refusalSpan
-	l.addLocked(h.bucket, h.charge.ended(0))
-	if h.lesson != l.lesson {
-		l.surpriseLocked(&h.spare, surpriseStale)
-		return
+	l.add(h.bucket, h.charge.ended(0))
+	fresh := h.lesson == l.lesson
+	if fresh {
+		l.lesson++
 	}
-	l.lesson++
-	for k := range l.beliefs {
-		for e := range h.over {
-			if h.over[e]>>k&1 == 0 {
-				l.beliefs[k].refused(e, &h.charge, h.spare[e]>>k&1 != 0)
-			}
-		}
-	}
-	l.surpriseLocked(&h.spare, surpriseFull)
-	l.surpriseLocked(&h.near, surpriseNear)
+	l.learnRefused(&h, fresh)
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on
@@ -181,7 +155,7 @@ func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.addLocked(h.bucket, h.charge.ended(0))
+	l.add(h.bucket, h.charge.ended(0))
 }
 
 // Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now,
@@ -192,17 +166,14 @@ func (l *Ledger) Wait(now time.Time, cost Cost) time.Duration {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	c := l.outputs.charge(cost)
-	b := l.beliefs[l.best] // a copy, from which the buckets leave one by one
-	if b.fits(l.way, &c) {
+	switch buckets, ok := l.wait(&c); {
+	case !ok:
+		return Never
+	case buckets == 0:
 		return 0
+	default:
+		return l.start.Add(time.Duration(l.current+buckets) * l.bucket).Sub(now)
 	}
-	for s := max(l.current-b.buckets, 0); s <= l.current; s++ {
-		b.sub(l.ring[s%int64(len(l.ring))])
-		if b.fits(l.way, &c) {
-			return l.start.Add(time.Duration(s+b.buckets+1) * l.bucket).Sub(now)
-		}
-	}
-	return Never
 }
 
 // Utilisation returns the share of the order that is believed to be used in its window: 0 to 1, and
@@ -246,9 +217,7 @@ func (l *Ledger) Stat(now time.Time) LedgerStat {
 	}
 }
 
-// advanceLocked moves to the bucket of now, unless a later time has been seen, and lets what has
-// left a window leave it. A window covers its length and the bucket that has begun: rather a little
-// too much than too little.
+// advanceLocked moves to the bucket of now, unless a later time has been seen.
 func (l *Ledger) advanceLocked(now time.Time) {
 	if l.start.IsZero() {
 		l.start, l.last = now, now
@@ -256,70 +225,7 @@ func (l *Ledger) advanceLocked(now time.Time) {
 	if now.After(l.last) {
 		l.last = now
 	}
-	to, n := int64(l.last.Sub(l.start)/l.bucket), int64(len(l.ring))
-	if to-l.current >= n {
-		clear(l.ring)
-		for k := range l.beliefs {
-			l.beliefs[k].charge = charge{}
-		}
-		l.current = to
-		return
-	}
-	for l.current < to {
-		l.current++
-		for k := range l.beliefs {
-			b := &l.beliefs[k]
-			if left := l.current - b.buckets - 1; left >= 0 {
-				b.sub(l.ring[left%n])
-			}
-		}
-		l.ring[l.current%n] = charge{}
-	}
-}
-
-// addLocked charges in the bucket numbered at, unless that has left every window.
-func (l *Ledger) addLocked(at int64, c charge) {
-	age := l.current - at
-	if age >= int64(len(l.ring)) {
-		return
-	}
-	l.ring[at%int64(len(l.ring))].add(c)
-	for k := range l.beliefs {
-		if b := &l.beliefs[k]; age <= b.buckets {
-			b.add(c)
-		}
-	}
-}
-
-// paceLocked returns how many refusals one edge call may bring. The budget counts all calls, so the
-// fewer of them are asked the more each may risk; it slows as the budget is used up.
-func (l *Ledger) paceLocked() float64 {
-	offered := min(1/max(l.pressure, 1/pressureMost), pressureMost)
-	return refusalAim * offered * min(max(2*(1-l.refusals/refusalBudget), 0), 1)
-}
-
-// surpriseLocked adds surprise to the views in mask, and changes to another if that is clearly less
-// surprised.
-func (l *Ledger) surpriseLocked(mask *[estimators]uint64, weight float64) {
-	if *mask == ([estimators]uint64{}) {
-		return
-	}
-	best, way := 0, 0
-	for k := range l.beliefs {
-		for e := range l.beliefs[k].views {
-			v := &l.beliefs[k].views[e]
-			v.surprise *= memory
-			if mask[e]>>k&1 != 0 {
-				v.surprise += weight
-			}
-			if v.surprise < l.beliefs[best].views[way].surprise {
-				best, way = k, e
-			}
-		}
-	}
-	if l.beliefs[l.best].views[l.way].surprise > l.beliefs[best].views[way].surprise+conviction {
-		l.best, l.way = best, way
-	}
+	l.advance(int64(l.last.Sub(l.start) / l.bucket))
 }
 
 func thousandths(tokens float64) int64 {
