@@ -50,42 +50,7 @@ const (
 	pressureSpan  = 0.002  // weight of one call in the share of calls that are asked at all
 	pressureIdle  = 0.8    // share of the calls asked from which a call may try that
 	pressureMost  = 5.0    // calls offered for one asked, beyond which more pressure permits no more refusals
-
-	millis     = 1000 // tokens are counted in thousandths, as integers, so that sums stay exact
-	mostTokens = 1e12 // more than any call has, and far from overflow
 )
-
-// charge is what calls weigh, in thousandths of a token.
-type charge struct {
-	known int64             // calls that have ended, and the prompts of running calls
-	open  [estimators]int64 // the responses to running calls, by each estimator
-}
-
-func (c *charge) add(d charge) {
-	c.known += d.known
-	for e := range c.open {
-		c.open[e] += d.open[e]
-	}
-}
-
-func (c *charge) sub(d charge) {
-	c.known -= d.known
-	for e := range c.open {
-		c.open[e] -= d.open[e]
-	}
-}
-
-// settled is ended for a call that was served at a cost.
-func (c charge) settled(cost Cost) charge {
-	return c.ended(thousandths(cost.Input) + thousandths(cost.Output))
-}
-
-// ended is what is to be added when a call ends at a cost, in place of what it weighed before.
-func (c charge) ended(cost int64) charge {
-	d := charge{known: cost}
-	d.sub(c)
-	return d
-}
 
 type belief struct {
 	buckets  int64   // length of the window

@@ -1,5 +1,7 @@
 package quota
 
+import "github.com/spillway-go/spillway/store"
+
 // How Google estimates the answer of a running call is not published: a steady figure, or the mean
 // of recent answers? An estimator is one such way, as its mean over so many answers. All are tried,
 // and the one that foresees refusals best is believed.
@@ -8,11 +10,10 @@ package quota
 // and while most of a window is open that is a large part of the order: a ledger with only one
 // estimator serves 0.93 of it where the server's memory is another.
 type estimator struct {
-	memory float64 // answers
-	mean   float64 // what they cost, in tokens; at first what the caller expects
+	mean float64 // what answers cost, in tokens; at first what the caller expects
 }
 
-const estimators = 3
+const estimators = store.Estimates
 
 // memories are far enough apart to differ, and close enough that whatever memory the server has is
 // near one. The longest hardly moves while an order is new and the first answers to end are the
@@ -27,17 +28,17 @@ type outputs struct {
 // offer notes what a call is expected to answer.
 func (o *outputs) offer(c Cost) {
 	usual := c.usual()
-	if usual == 0 || o.ways[0].memory > 0 { // it answers nothing, as embeddings do, or there are means
+	if usual == 0 || o.ways[0].mean > 0 { // it answers nothing, as embeddings do, or there are means
 		return
 	}
 	for e := range o.ways {
-		o.ways[e] = estimator{memories[e], usual}
+		o.ways[e] = estimator{usual}
 	}
 }
 
 // observe notes what an answer cost of which c was expected. An answer that was expected to be so
-// many usual ones counts as many.
-func (o *outputs) observe(c Cost, tokens float64) {
+// many usual ones counts as many. It multiplies keeps by the share that each mean keeps of itself.
+func (o *outputs) observe(c Cost, tokens float64, keeps *[estimators]float64) {
 	usual := c.usual()
 	if usual == 0 {
 		return
@@ -46,7 +47,9 @@ func (o *outputs) observe(c Cost, tokens float64) {
 	tokens = float64(thousandths(tokens)) / millis / answers
 	for e := range o.ways {
 		w := &o.ways[e]
-		w.mean += (tokens - w.mean) * min(answers/w.memory, 1)
+		step := min(answers/memories[e], 1)
+		w.mean += (tokens - w.mean) * step
+		keeps[e] *= 1 - step
 	}
 }
 
@@ -63,16 +66,4 @@ func (o *outputs) charge(c Cost) charge {
 		r.open[e] = thousandths(answers * o.ways[e].mean)
 	}
 	return r
-}
-
-// output returns the tokens of the answer, which the caller may have made up.
-func (c Cost) output() float64 { return float64(thousandths(c.Output)) / millis }
-
-// usual returns the tokens of a usual answer, or zero if the call answers nothing.
-func (c Cost) usual() float64 {
-	output := c.output()
-	if usual := float64(thousandths(c.Usual)) / millis; usual > 0 && output > 0 {
-		return usual
-	}
-	return output
 }

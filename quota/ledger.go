@@ -1,16 +1,10 @@
 package quota
 
 import (
-	"errors"
-	"fmt"
 	"math"
 	"sync"
 	"time"
 )
-
-// ErrUnknownModel is wrapped by the error of [NewLedger] for a model whose throughput the built-in
-// table does not have.
-var ErrUnknownModel = errors.New("quota: no Provisioned Throughput known for the model")
 
 // Never is what [Ledger.Wait] answers for a call that does not fit the order even when it is idle.
 const Never = time.Duration(math.MaxInt64)
@@ -35,19 +29,8 @@ const Never = time.Duration(math.MaxInt64)
 // It is safe for concurrent use and works without allocating. The zero value is not usable; call
 // [NewLedger].
 type Ledger struct {
-	rate     float64
-	burndown Burndown
-
 	mu sync.Mutex
-	clock
-	mind
-	lesson  int64 // counts refusals learned from: those of calls that left together teach once
-	served  int64
-	refused int64
-}
-
-// clock is the time of a ledger, which never goes back.
-type clock struct {
+	book
 	start time.Time // what bucket numbers count from: the time of the first call
 	last  time.Time // the latest time seen
 }
@@ -60,6 +43,9 @@ type Hold struct {
 	bucket int64
 	charge charge
 	lesson int64
+	belief int // that was asked for room, and the estimator
+	way    int
+	tells  bool // the store was not asked, and has to be told
 	outlook
 }
 
@@ -67,41 +53,11 @@ type Hold struct {
 // if the order does not say its throughput and the table does not know it either, and for numbers
 // that are negative or make no throughput.
 func NewLedger(o Order) (*Ledger, error) {
-	key, known := modelKey(models, o.Model)
-	m := models[key]
-	switch {
-	case o.GSUs < 0 || !(o.TokensPerSecond >= 0) || o.TokensPerSecond > mostTokens || o.Window < 0:
-		return nil, fmt.Errorf("quota: order for model %q: a number is negative or too large", o.Model)
-	case o.TokensPerSecond == 0 && !known:
-		return nil, fmt.Errorf("%w %q: set tokens_per_second to the throughput that was bought", ErrUnknownModel, o.Model)
-	case o.TokensPerSecond == 0 && o.GSUs == 0:
-		return nil, fmt.Errorf("quota: order for model %q: set gsus, or tokens_per_second", o.Model)
+	b, err := newBook(o)
+	if err != nil {
+		return nil, err
 	}
-	rate, gsus := o.TokensPerSecond, o.GSUs
-	if rate == 0 {
-		rate = float64(gsus) * m.throughput
-	}
-	if gsus == 0 && known {
-		gsus = max(int(rate/m.throughput+0.5), 1)
-	}
-	shortest, longest := windowRange(o.Model, gsus)
-	if o.Window > 0 {
-		shortest, longest = o.Window, o.Window
-	}
-	var own Burndown
-	if o.Burndown != nil {
-		own = *o.Burndown
-	}
-	return &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), mind: newMind(rate, shortest, longest)}, nil
-}
-
-// Cost is what a call takes from an order, in burned-down tokens.
-type Cost struct {
-	Input  float64 // its prompt
-	Output float64 // its answer
-	// Usual is what a usual answer costs at the moment at which Output was estimated, if the two
-	// differ. Zero means Output.
-	Usual float64
+	return &Ledger{book: b}, nil
 }
 
 // Cost returns what a call of that usage takes from the order.
@@ -129,9 +85,7 @@ func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.served++
-	l.add(h.bucket, h.charge.settled(cost))
-	l.learnServed(&h, cost.Output)
+	l.settle(&h, cost)
 }
 
 // Refuse ends a call that Google refused because the order is full: evidence that there was no
@@ -140,13 +94,8 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.refused++
-	l.add(h.bucket, h.charge.ended(0))
-	fresh := h.lesson == l.lesson
-	if fresh {
-		l.lesson++
-	}
-	l.learnRefused(&h, fresh)
+	l.release(&h)
+	l.refuse(&h, l.fresh(&h))
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on
@@ -155,7 +104,7 @@ func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.add(h.bucket, h.charge.ended(0))
+	l.release(&h)
 }
 
 // Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now,
@@ -182,39 +131,18 @@ func (l *Ledger) Utilisation(now time.Time) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	b := &l.beliefs[l.best]
-	return b.used(l.way) / b.capacity
+	return l.used()
 }
 
 // Headroom returns the share of the order that is believed to be free, 0 to 1.
 func (l *Ledger) Headroom(now time.Time) float64 { return min(max(1-l.Utilisation(now), 0), 1) }
-
-// LedgerStat is a snapshot of a [Ledger].
-type LedgerStat struct {
-	TokensPerSecond float64       // bought, in burned-down tokens
-	Window          time.Duration // believed
-	Used            float64       // burned-down tokens in the window, running calls as Google is believed to count them
-	Capacity        float64       // TokensPerSecond times Window
-	Guess           float64       // how Google is believed to count a running call, as a multiple of the caller's estimate
-	ServedCount     int64         // calls settled
-	RefusedCount    int64         // calls refused
-}
 
 // Stat returns what is believed of the order now.
 func (l *Ledger) Stat(now time.Time) LedgerStat {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	b := &l.beliefs[l.best]
-	return LedgerStat{
-		TokensPerSecond: l.rate,
-		Window:          time.Duration(b.buckets) * l.bucket,
-		Used:            b.used(l.way) / millis,
-		Capacity:        b.capacity / millis,
-		Guess:           b.views[l.way].guess,
-		ServedCount:     l.served,
-		RefusedCount:    l.refused,
-	}
+	return l.stat()
 }
 
 // advanceLocked moves to the bucket of now, unless a later time has been seen.
@@ -226,11 +154,4 @@ func (l *Ledger) advanceLocked(now time.Time) {
 		l.last = now
 	}
 	l.advance(int64(l.last.Sub(l.start) / l.bucket))
-}
-
-func thousandths(tokens float64) int64 {
-	if !(tokens > 0) {
-		return 0
-	}
-	return int64(min(tokens, mostTokens) * millis)
 }

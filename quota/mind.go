@@ -16,6 +16,7 @@ type mind struct {
 	run      float64 // refusals that calls served close to the edge should have brought since the last one
 	pressure float64 // share of the calls offered that are asked
 	refusals float64 // share of the calls offered that are refused
+	lately   lately
 }
 
 func newMind(rate float64, shortest, longest time.Duration) mind {
@@ -23,6 +24,7 @@ func newMind(rate float64, shortest, longest time.Duration) mind {
 	return mind{
 		ring:    ring{bucket: bucket, charges: make([]charge, beliefs[0].buckets+1)},
 		beliefs: beliefs, pressure: 1, refusals: -refusalCredit,
+		lately: never,
 	}
 }
 
@@ -40,16 +42,19 @@ func (m *mind) fits(c *charge) bool { return m.beliefs[m.best].fits(m.way, c) }
 // call that is served beyond the window tells, and few calls come close to it. It happens at most
 // once in the shortest window, and not while other calls are refused.
 func (m *mind) tries(c *charge) bool {
-	if m.refusals > refusalIdle || m.pressure < pressureIdle || !m.beliefs[0].fits(m.way, c) ||
-		m.current-m.tried <= m.beliefs[len(m.beliefs)-1].buckets {
+	if !m.idle() || !m.beliefs[0].fits(m.way, c) || m.current-m.tried <= m.beliefs[len(m.beliefs)-1].buckets {
 		return false
 	}
 	m.tried = m.current
 	return true
 }
 
+// idle reports whether the order is seldom full, so that calls may try.
+func (m *mind) idle() bool { return m.refusals <= refusalIdle && m.pressure >= pressureIdle }
+
 // offered notes that a call came, asked that it is sent.
 func (m *mind) offered() {
+	m.lately.offered++
 	m.refusals *= 1 - refusalSpan
 	m.pressure *= 1 - pressureSpan
 }
@@ -65,7 +70,8 @@ func (m *mind) note(o *outlook, c *charge) {
 
 // learnServed learns from a call that was served with such an answer.
 func (m *mind) learnServed(h *Hold, answer float64) {
-	m.outputs.observe(h.Cost, answer)
+	m.lately.served++
+	m.outputs.observe(h.Cost, answer, &m.lately.means)
 	pace := m.pace()
 	if h.edge[m.way]>>m.best&1 != 0 {
 		m.run += pace
@@ -87,6 +93,7 @@ func (m *mind) learnRefused(h *Hold, fresh bool) {
 		m.surprise(&h.spare, surpriseStale)
 		return
 	}
+	m.lately.lessons++
 	m.run = 0
 	for k := range m.beliefs {
 		for e := range h.over {
@@ -112,6 +119,7 @@ func (m *mind) surprise(mask *[estimators]uint64, weight float64) {
 	if *mask == ([estimators]uint64{}) {
 		return
 	}
+	m.lately.surprises++
 	for k := range m.beliefs {
 		for e := range m.beliefs[k].views {
 			v := &m.beliefs[k].views[e]

@@ -1,6 +1,10 @@
 package quota
 
-import "time"
+import (
+	"time"
+
+	"github.com/spillway-go/spillway/store"
+)
 
 // ring is what calls were charged, by the bucket of time in which they were admitted. It reaches
 // back over the longest window.
@@ -17,6 +21,58 @@ func (r *ring) at(bucket int64) *charge {
 		return nil
 	}
 	return &r.charges[bucket%n]
+}
+
+// put charges in a bucket, unless it has left every window.
+func (r *ring) put(bucket int64, c charge) {
+	if a := r.at(bucket); a != nil {
+		a.add(c)
+	}
+}
+
+// skip moves to the bucket numbered to.
+func (r *ring) skip(to int64) {
+	n := int64(len(r.charges))
+	if to-r.current >= n {
+		clear(r.charges)
+		r.current = to
+	}
+	for r.current < to {
+		r.current++
+		r.charges[r.current%n] = charge{}
+	}
+}
+
+// turn numbers the buckets anew: that of now is to.
+func (r *ring) turn(to int64) {
+	n := int64(len(r.charges))
+	turned := make([]charge, n)
+	for age := range min(n, r.current+1, to+1) {
+		turned[(to-age)%n] = r.charges[(r.current-age)%n]
+	}
+	r.charges, r.current = turned, to
+}
+
+// sum returns what was charged in the bucket of now and so many before it.
+func (r *ring) sum(buckets int64) charge {
+	var sum charge
+	for b := max(r.current-buckets, 0); b <= r.current; b++ {
+		sum.add(r.charges[b%int64(len(r.charges))])
+	}
+	return sum
+}
+
+// changes takes all that was charged out of r.
+func (r *ring) changes() []store.OrderChange {
+	var all []store.OrderChange
+	n := int64(len(r.charges))
+	for b := max(r.current-n+1, 0); b <= r.current; b++ {
+		if c := &r.charges[b%n]; *c != (charge{}) {
+			all = append(all, store.OrderChange{Bucket: b, Charge: c.shared()})
+			*c = charge{}
+		}
+	}
+	return all
 }
 
 // advance moves to the bucket numbered to. It lets what has left a window leave it. A window covers
