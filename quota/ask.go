@@ -30,7 +30,8 @@ func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 // time, and all will fit.
 func (l *SharedLedger) easyLocked(c *charge) bool {
 	b := &l.beliefs[l.best]
-	return l.last.Sub(l.sync.at) <= sharedStale*store.OrderPause && b.room(l.way, c) >= 1-sharedEasy
+	late := sharedRush * float64(store.OrderPause) / (float64(b.buckets) * float64(l.bucket))
+	return l.last.Sub(l.sync.at) <= sharedStale*store.OrderPause && b.room(l.way, c) >= 1-sharedEasy+late
 }
 
 // Ask returns what the store has to be asked for a call whose room is unknown.
@@ -52,12 +53,13 @@ func (l *SharedLedger) Ask(h Hold) store.OrderAsk {
 func (l *SharedLedger) Granted(now time.Time, h Hold, g store.OrderGrant) (Hold, Room) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heardLocked(now, g.Now, g.Lesson)
+	l.heardLocked(now, g.Now)
+	l.sync.hurry = l.sync.hurry || g.Lesson > l.lesson
 	if !g.OK {
 		return Hold{}, RoomNone
 	}
 	l.moveLocked(g.Bucket)
-	h.bucket, h.lesson = g.Bucket, g.Lesson
+	h.bucket = g.Bucket
 	missing := unshared(g.Sum) // what others did that this replica does not know yet
 	missing.sub(l.beliefs[h.belief].charge)
 	l.holdLocked(&h, missing)
@@ -157,9 +159,13 @@ func (l *SharedLedger) tellLocked(h *Hold, c charge) store.OrderChange {
 func (l *SharedLedger) Told(now time.Time, h Hold, change store.OrderChange, answer store.OrderChanged) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.heardLocked(now, answer.Now, answer.Lesson)
-	if change.Refused {
-		l.refuse(&h, answer.Teaches)
+	l.heardLocked(now, answer.Now)
+	if !change.Refused {
+		return
+	}
+	l.refuse(&h, answer.Teaches)
+	if answer.Teaches {
+		l.lesson, l.sync.hurry = max(l.lesson, answer.Lesson), true
 	}
 }
 
@@ -179,8 +185,7 @@ func (l *SharedLedger) Untold(now time.Time, h Hold, change store.OrderChange) {
 }
 
 // heardLocked notes what every answer of the store says.
-func (l *SharedLedger) heardLocked(now, at time.Time, lesson int64) {
+func (l *SharedLedger) heardLocked(now, at time.Time) {
 	l.time.learn(at, now)
-	l.lesson = max(l.lesson, lesson) // answers may overtake each other
 	l.advanceLocked(now)
 }

@@ -43,21 +43,32 @@ func (m *mind) evidence(x []float64) []float64 {
 	return append(x, m.pressure, m.refusals, m.run)
 }
 
+// bound brings evidence within the bounds that m keeps. What is cut off must not look like something
+// that was learned here.
+func (m *mind) bound(x []float64) {
+	views := len(m.beliefs) * estimators
+	for i, guess := range x[views : 2*views] {
+		x[views+i] = min(max(guess, math.Log(guessMin)), math.Log(guessMax))
+	}
+	refusals := &x[len(x)-2]
+	*refusals = min(*refusals, refusalMost)
+}
+
 // believe puts evidence in the place of what m has learned.
 func (m *mind) believe(x []float64) {
 	views := len(m.beliefs) * estimators
 	for k := range m.beliefs {
 		for e := range m.beliefs[k].views {
 			i := k*estimators + e
-			m.beliefs[k].views[e] = view{surprise: x[i], guess: min(max(math.Exp(x[views+i]), guessMin), guessMax)}
+			m.beliefs[k].views[e] = view{surprise: x[i], guess: math.Exp(x[views+i])}
 		}
 	}
 	x = x[2*views:]
 	for e := range m.outputs.ways {
-		m.outputs.ways[e].mean = max(x[e], 0)
+		m.outputs.ways[e].mean = x[e]
 	}
 	x = x[estimators:]
-	m.pressure, m.refusals, m.run = x[0], min(x[1], refusalMost), x[2]
+	m.pressure, m.refusals, m.run = x[0], x[1], x[2]
 	m.choose()
 }
 

@@ -11,6 +11,7 @@ type pulling struct {
 	away   bool      // the store does not answer, or has not yet
 	at     time.Time // of the last news
 	tried  time.Time // of the last pull
+	hurry  bool      // there is something to tell, or to hear, that cannot wait
 	number int64
 	under  store.OrderPull // the pull that was not answered yet, of number; empty if there is none
 
@@ -26,6 +27,9 @@ func (l *SharedLedger) PullAt() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pause := store.OrderPause
+	if l.sync.hurry {
+		return l.sync.tried
+	}
 	if !l.sync.away && l.lately == never { // nothing to tell, and less and less to ask
 		pause = min(max(pause, l.sync.tried.Sub(l.asked)/4), sharedIdle)
 	}
@@ -38,11 +42,11 @@ func (l *SharedLedger) Pull(now time.Time) store.OrderPull {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	s := &l.sync
-	s.tried = l.last
+	s.tried, s.hurry = l.last, false
 	p := &s.under
 	if p.Number == 0 {
 		s.number++
-		*p = store.OrderPull{Member: l.member, Number: s.number, Count: s.count, Evidence: l.tellEvidenceLocked()}
+		*p = store.OrderPull{Member: l.member, Number: s.number, Count: s.count, Evidence: l.tellEvidenceLocked(), Lesson: l.lesson}
 		if s.epoch != "" { // else the store's time is not known
 			p.Changes = l.untold.changes()
 		}
@@ -75,13 +79,13 @@ func (l *SharedLedger) Pulled(now time.Time, n store.OrderNews) {
 	if n.Whole {
 		l.adoptLocked(now, &n)
 	}
-	l.heardLocked(now, n.Now, n.Lesson)
+	l.heardLocked(now, n.Now)
 	l.mirrorLocked(&n)
 	if len(n.Evidence) == l.numbers() {
 		l.hearEvidenceLocked(n.Evidence)
 	}
 	s.under = store.OrderPull{}
-	s.at, s.away, l.lesson = l.last, false, n.Lesson
+	s.at, s.away, l.lesson = l.last, false, max(l.lesson, n.Lesson)
 	s.epoch, s.version, s.count = n.Epoch, n.Version, n.Count
 }
 
@@ -96,7 +100,7 @@ func (l *SharedLedger) PullFailed(now time.Time) {
 // adoptLocked takes over the time of a store that this replica does not know, or that has lost what
 // it knew. What this replica was charged in another epoch, the store has to be told again.
 func (l *SharedLedger) adoptLocked(now time.Time, n *store.OrderNews) {
-	l.time = storeTime{}
+	l.time, l.lesson = storeTime{}, n.Lesson
 	l.time.learn(n.Now, now)
 	to := n.Now.UnixNano() / int64(l.bucket)
 	if again := l.sync.epoch != ""; again || l.own.current != to {
@@ -143,6 +147,7 @@ func (l *SharedLedger) mirrorLocked(n *store.OrderNews) {
 func (l *SharedLedger) hearEvidenceLocked(heard []float64) {
 	s := &l.sync
 	heard = append([]float64(nil), heard...)
+	l.bound(heard)
 	if l.lately == never {
 		l.believe(heard)
 		s.told = heard
@@ -153,5 +158,6 @@ func (l *SharedLedger) hearEvidenceLocked(heard []float64) {
 	s.told = heard
 	mine := append([]float64(nil), heard...)
 	shift(mine, parts)
+	l.bound(mine)
 	l.believe(mine)
 }

@@ -10,10 +10,10 @@ import (
 
 const (
 	sharedEasy   = 0.8             // share of an order used below which a replica admits calls without asking
+	sharedRush   = 5               // multiple of the throughput that may come between two pulls
 	sharedStale  = 2               // pauses after which the news are too old for that
 	sharedIdle   = 2 * time.Second // the longest pause between two pulls
-	sharedRetry  = 10 * time.Second
-	sharedFormat = 1 // of what replicas share; another number shares nothing with this one
+	sharedFormat = 1               // of what replicas share; another number shares nothing with this one
 )
 
 // Room says how a call for a shared order goes on.

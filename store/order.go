@@ -13,6 +13,8 @@ const (
 	OrderTimeout = 20 * time.Millisecond
 	// OrderPause is how often a busy member pulls.
 	OrderPause = 200 * time.Millisecond
+	// OrderLesson is how long it may take at most until a lesson is in the evidence.
+	OrderLesson = time.Second
 	// OrderKeep is how long an order is kept that no member has touched.
 	OrderKeep = 24 * time.Hour
 )
@@ -81,15 +83,15 @@ type OrderGrant struct {
 	OK     bool
 	Bucket int64  // that the call was charged in
 	Sum    Charge // of the Window asked for, without the call
-	Lesson int64  // see [OrderChange]
+	Lesson int64  // see [OrderNews]
 }
 
 // OrderChange is added to a bucket. A bucket that has left the order's time is not changed, one
 // that has not begun is the one of now.
 //
-// A change with Refused says that Google refused the call. Refusals of calls that left together
-// teach once: the store counts lessons, and the refusal of a call that left with a Lesson before the
-// last one teaches nothing.
+// A change with Refused says that Google refused the call. Refusals of calls that were admitted by
+// what was known then teach once. So the store counts lessons: a refusal teaches if the Lesson that
+// its member had heard of was the last one, or if that is longer ago than [OrderLesson].
 type OrderChange struct {
 	Bucket  int64
 	Charge  Charge
@@ -98,7 +100,7 @@ type OrderChange struct {
 }
 
 // OrderChanged is the answer to a change. Teaches says that it was a lesson, the one with this
-// number.
+// number. Then the member pulls at once, so that the others hear of it.
 type OrderChanged struct {
 	Now     time.Time
 	Lesson  int64
@@ -117,6 +119,7 @@ type OrderPull struct {
 	Number   int64
 	Changes  []OrderChange
 	Evidence []Shift
+	Lesson   int64 // the last one that the evidence of this member knows
 
 	Epoch   string
 	Version int64 // of the buckets
@@ -135,7 +138,7 @@ type OrderNews struct {
 	Epoch   string // a random name of the order's content; it changes when that is lost
 	Version int64
 	Count   int64
-	Lesson  int64
+	Lesson  int64 // the last one that is in the evidence
 	// Whole says that Buckets are all that are not empty, and not only those that have changed.
 	Whole   bool
 	Buckets []OrderBucket

@@ -15,6 +15,8 @@ type OrderState struct {
 	slots    []orderSlot
 	version  int64 // counts changes of slots
 	lesson   int64 // counts refusals that taught
+	taught   int64 // the last of them that is in the evidence
+	taughtAt int64 // bucket of the last of them
 	tried    int64 // bucket of the last call that tried whether the window is longer
 	count    int64 // of evidence applied
 	evidence []float64
@@ -104,7 +106,7 @@ func (s *OrderState) Reserve(now time.Time, a *OrderAsk) OrderGrant {
 	if w := min(a.Window.Buckets, s.key.Buckets-1); w != s.window {
 		s.window, s.sum = w, s.total(w)
 	}
-	g := OrderGrant{Now: now, Bucket: s.current, Sum: s.sum, Lesson: s.lesson}
+	g := OrderGrant{Now: now, Bucket: s.current, Sum: s.sum, Lesson: s.taught}
 	switch {
 	case a.fits(&a.Window, &g.Sum):
 	case a.Every > 0 && s.current-s.tried > a.Every:
@@ -134,9 +136,10 @@ func (a *OrderAsk) fits(w *OrderWindow, sum *Charge) bool {
 func (s *OrderState) Settle(now time.Time, c *OrderChange) OrderChanged {
 	s.begin(now)
 	s.add(min(c.Bucket, s.current), c.Charge)
-	teaches := c.Refused && c.Lesson == s.lesson
+	teaches := c.Refused && (c.Lesson == s.lesson || s.current-s.taughtAt > int64(OrderLesson/s.key.Bucket))
 	if teaches {
 		s.lesson++
+		s.taughtAt = s.current
 	}
 	return OrderChanged{Now: now, Lesson: s.lesson, Teaches: teaches}
 }
@@ -150,12 +153,13 @@ func (s *OrderState) Pull(now time.Time, p *OrderPull) OrderNews {
 		}
 		if (s.count == 0) == (p.Count == 0) {
 			s.learn(p.Evidence)
+			s.taught = max(s.taught, min(p.Lesson, s.lesson))
 		}
 		s.pulled[p.Member] = pulledAt{p.Number, s.current}
 	}
 	s.forget()
 	epoch := s.epoch + "." + strconv.Itoa(s.resets)
-	n := OrderNews{Now: now, Epoch: epoch, Version: s.version, Count: s.count, Lesson: s.lesson, Whole: p.Epoch != epoch}
+	n := OrderNews{Now: now, Epoch: epoch, Version: s.version, Count: s.count, Lesson: s.taught, Whole: p.Epoch != epoch}
 	for i := range s.slots {
 		slot := &s.slots[i]
 		if slot.version > 0 && s.current-slot.Bucket < s.key.Buckets && (n.Whole || slot.version > p.Version) {

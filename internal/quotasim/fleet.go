@@ -181,7 +181,7 @@ func (c *call) tell(change store.OrderChange) {
 // pull pulls whenever it is time.
 func (r *replica) pull() {
 	if wait := r.ledger.PullAt().Sub(r.now()); wait > 0 && r.seen >= 0 {
-		r.after(math.Min(wait.Seconds(), 0.2), r.pull)
+		r.after(math.Min(wait.Seconds(), 0.01), r.pull)
 		return
 	}
 	pull := r.ledger.Pull(r.now())
