@@ -20,7 +20,7 @@ func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 	if !l.easyLocked(&h.charge) {
 		return h, RoomUnknown
 	}
-	l.holdLocked(&h, charge{})
+	l.blindLocked(&h)
 	l.chargeLocked(h.bucket, h.charge, false)
 	h.tells = true
 	return h, RoomHeld
@@ -31,7 +31,7 @@ func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 func (l *SharedLedger) easyLocked(c *charge) bool {
 	b := &l.beliefs[l.best]
 	late := sharedRush * float64(store.OrderPause) / (float64(b.buckets) * float64(l.bucket))
-	return l.last.Sub(l.sync.at) <= sharedStale*store.OrderPause && b.room(l.way, c) >= 1-sharedEasy+late
+	return l.last.Sub(l.sync.at) <= sharedStale*store.OrderPause && l.last.Sub(l.surprised) > sharedCalm && b.room(l.way, c) >= 1-sharedEasy+late
 }
 
 // Ask returns what the store has to be asked for a call whose room is unknown.
@@ -75,6 +75,14 @@ func (l *SharedLedger) holdLocked(h *Hold, missing charge) {
 	l.add(h.bucket, h.charge)
 }
 
+// blindLocked holds a call without knowing all that other replicas use. What becomes of it teaches
+// nothing: they may have filled the order unseen.
+func (l *SharedLedger) blindLocked(h *Hold) {
+	l.book.asked()
+	l.add(h.bucket, h.charge)
+	h.lesson = blind
+}
+
 // Alone decides for a call of which the store could not be asked, or did not answer in time.
 func (l *SharedLedger) Alone(now time.Time, h Hold) (Hold, Room) {
 	l.mu.Lock()
@@ -93,13 +101,18 @@ func (l *SharedLedger) aloneLocked(h Hold) (Hold, Room) {
 	guess := b.views[l.way].guess
 	weight := float64(h.charge.known) + guess*float64(h.charge.open[l.way])
 	if l.share == 0 || weight > share {
-		return Hold{}, RoomOpen
+		h.charge, h.lesson = charge{}, blind
+		return h, RoomOpen
 	}
 	own := l.own.sum(b.buckets)
 	if float64(own.known)*(1+b.margin)+guess*float64(own.open[l.way])+weight > share {
 		return Hold{}, RoomNone
 	}
-	l.holdLocked(&h, charge{})
+	if l.share == 1 {
+		l.holdLocked(&h, charge{})
+	} else {
+		l.blindLocked(&h)
+	}
 	l.chargeLocked(h.bucket, h.charge, true)
 	return h, RoomHeld
 }
@@ -129,6 +142,9 @@ func (l *SharedLedger) Refuse(now time.Time, h Hold) store.OrderChange {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	change := l.tellLocked(&h, l.release(&h))
+	if h.tells {
+		l.surprised = l.last
+	}
 	if l.sync.away {
 		l.refuse(&h, l.fresh(&h))
 		return change

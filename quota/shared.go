@@ -9,11 +9,13 @@ import (
 )
 
 const (
-	sharedEasy   = 0.8             // share of an order used below which a replica admits calls without asking
-	sharedRush   = 5               // multiple of the throughput that may come between two pulls
-	sharedStale  = 2               // pauses after which the news are too old for that
-	sharedIdle   = 2 * time.Second // the longest pause between two pulls
-	sharedFormat = 1               // of what replicas share; another number shares nothing with this one
+	sharedEasy   = 0.8              // share of an order used below which a replica admits calls without asking
+	sharedRush   = 5                // multiple of the throughput that may come between two pulls
+	sharedStale  = 2                // pauses after which the news are too old for that
+	sharedCalm   = 10 * time.Second // after a refusal of such a call in which every call asks
+	blind        = -1               // the lesson of a call whose refusal teaches nothing
+	sharedIdle   = 2 * time.Second  // the longest pause between two pulls
+	sharedFormat = 1                // of what replicas share; another number shares nothing with this one
 )
 
 // Room says how a call for a shared order goes on.
@@ -23,13 +25,13 @@ type Room int
 const (
 	// RoomNone means that Google would refuse the call.
 	RoomNone Room = iota
-	// RoomHeld means that the order has room for the call, and holds it.
+	// RoomHeld means that the order has room for the call, and that this replica holds it.
 	RoomHeld
 	// RoomUnknown means that the store has to be asked.
 	RoomUnknown
 	// RoomOpen means that the store is gone, and this replica's share too small for such a call. Send
 	// it without a header that asks for the order or forbids it. Then Google serves it by the order if
-	// it has room, and on demand if not. Nothing is held.
+	// it has room, and on demand if not. Settle it in the first case, release it in the second.
 	RoomOpen
 )
 
@@ -47,7 +49,7 @@ const (
 //			h, room = l.Alone(now, h)
 //		}
 //	}
-//	if room != quota.RoomHeld { … }
+//	if room == quota.RoomNone { … }
 //	tell(h, l.Held(h))
 //	…
 //	tell(h, l.Settle(now, h, cost)) // or Refuse or Release, once
@@ -83,9 +85,11 @@ type SharedLedger struct {
 	last   time.Time
 	time   storeTime
 	member string
-	share  int // members of the fleet; 0: unknown
-	asked  time.Time
-	sync   pulling
+	share  int       // members of the fleet; 0: unknown
+	asked  time.Time // when the last call came
+	// surprised is when Google last refused a call that was admitted without asking.
+	surprised time.Time
+	sync      pulling
 }
 
 // NewSharedLedger returns one replica's ledger of an order. The member is its name in the store. It

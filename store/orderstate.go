@@ -136,9 +136,9 @@ func (a *OrderAsk) fits(w *OrderWindow, sum *Charge) bool {
 func (s *OrderState) Settle(now time.Time, c *OrderChange) OrderChanged {
 	s.begin(now)
 	s.add(min(c.Bucket, s.current), c.Charge)
-	teaches := c.Refused && (c.Lesson == s.lesson || s.current-s.taughtAt > int64(OrderLesson/s.key.Bucket))
+	teaches := c.Refused && (c.Lesson >= s.lesson || s.current-s.taughtAt > int64(OrderLesson/s.key.Bucket))
 	if teaches {
-		s.lesson++
+		s.lesson = max(s.lesson, c.Lesson) + 1
 		s.taughtAt = s.current
 	}
 	return OrderChanged{Now: now, Lesson: s.lesson, Teaches: teaches}

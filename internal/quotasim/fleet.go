@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -150,20 +151,25 @@ func (c *call) send(room quota.Room) {
 		c.out.Open++
 		if ok {
 			c.out.Used += cost
-			c.after(c.duration, func() { c.server.done(number, cost, outputRate*c.output) })
+			c.after(c.duration, func() { c.served(number, cost) })
+		} else {
+			c.after(c.duration, func() { c.tell(c.ledger.Release(c.now(), c.hold)) })
 		}
 	case ok:
 		c.out.Used += cost
-		c.after(c.duration, func() {
-			c.server.done(number, cost, outputRate*c.output)
-			c.seen++
-			c.mean += max(1/c.seen, 1.0/200) * (c.output - c.mean)
-			c.tell(c.ledger.Settle(c.now(), c.hold, quota.Cost{Input: c.prompt, Output: outputRate * c.output}))
-		})
+		c.after(c.duration, func() { c.served(number, cost) })
 	default:
 		c.out.Refused++
 		c.after(refusalDelay, func() { c.tell(c.ledger.Refuse(c.now(), c.hold)) })
 	}
+}
+
+// served ends a call that the order has served.
+func (c *call) served(number int, cost float64) {
+	c.server.done(number, cost, outputRate*c.output)
+	c.seen++
+	c.mean += max(1/c.seen, 1.0/200) * (c.output - c.mean)
+	c.tell(c.ledger.Settle(c.now(), c.hold, quota.Cost{Input: c.prompt, Output: outputRate * c.output}))
 }
 
 // tell brings a change to the store.
@@ -236,6 +242,16 @@ func (o Fleet) Run(t *testing.T, seed uint64) FleetOutcome {
 		f.after(calls.ExpFloat64()*costMean/(o.load*rate), arrive)
 	}
 	f.after(calls.ExpFloat64(), arrive)
+	if os.Getenv("TRACE") != "" {
+		var trace func()
+		trace = func() {
+			a := f.replicas[0]
+			st := a.ledger.Stat(a.now())
+			fmt.Printf("%.0f calls %d refused %d open %d | win %v guess %.2f used %.2f\n", f.t, f.out.Calls, f.out.Refused, f.out.Open, st.Window, st.Guess, st.Used/st.Capacity)
+			f.after(o.length/60, trace)
+		}
+		f.after(0, trace)
+	}
 	for len(f.events) > 0 {
 		next, _ := heap.Pop(&f.events).(event)
 		if next.at >= o.length {
