@@ -14,7 +14,7 @@ func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 	l.asked = l.last
 	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.weigh(cost), lesson: l.lesson, belief: l.best, way: l.way}
 	l.offered()
-	if l.sync.away {
+	if l.pulls.away {
 		return l.aloneLocked(h)
 	}
 	if !l.easyLocked(&h.charge) {
@@ -27,11 +27,16 @@ func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 }
 
 // easyLocked reports whether so little is used that other replicas may admit calls at the same
-// time, and all will fit.
+// time, and all will fit. A refusal of such a call ends that for two windows, in which every call
+// asks, and can teach.
 func (l *SharedLedger) easyLocked(c *charge) bool {
+	calm := 2 * time.Duration(l.beliefs[0].buckets) * l.bucket
+	if l.last.Sub(l.pulls.at) > sharedStale*store.OrderPause || l.last.Sub(l.surprised) <= calm {
+		return false
+	}
 	b := &l.beliefs[l.best]
-	late := sharedRush * float64(store.OrderPause) / (float64(b.buckets) * float64(l.bucket))
-	return l.last.Sub(l.sync.at) <= sharedStale*store.OrderPause && l.last.Sub(l.surprised) > sharedCalm && b.room(l.way, c) >= 1-sharedEasy+late
+	unseen := sharedRush * float64(store.OrderPause) / (float64(b.buckets) * float64(l.bucket))
+	return b.room(l.way, c) >= 1-sharedEasy+unseen
 }
 
 // Ask returns what the store has to be asked for a call whose room is unknown.
@@ -54,7 +59,7 @@ func (l *SharedLedger) Granted(now time.Time, h Hold, g store.OrderGrant) (Hold,
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.heardLocked(now, g.Now)
-	l.sync.hurry = l.sync.hurry || g.Lesson > l.lesson
+	l.pulls.hurry = l.pulls.hurry || g.Lesson > l.lesson
 	if !g.OK {
 		return Hold{}, RoomNone
 	}
@@ -88,7 +93,7 @@ func (l *SharedLedger) Alone(now time.Time, h Hold) (Hold, Room) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.sync.away = true
+	l.pulls.away = true
 	h.bucket = l.current
 	return l.aloneLocked(h)
 }
@@ -115,93 +120,4 @@ func (l *SharedLedger) aloneLocked(h Hold) (Hold, Room) {
 	}
 	l.chargeLocked(h.bucket, h.charge, true)
 	return h, RoomHeld
-}
-
-// Held returns the change of which the store has to be told when a call was given room. It is empty
-// if the store was asked.
-func (l *SharedLedger) Held(h Hold) store.OrderChange {
-	if !h.tells {
-		return store.OrderChange{}
-	}
-	return store.OrderChange{Bucket: h.bucket, Charge: h.charge.shared()}
-}
-
-// Settle ends a call that the order served, at its real cost. It returns what the store has to be
-// told.
-func (l *SharedLedger) Settle(now time.Time, h Hold, cost Cost) store.OrderChange {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked(now)
-	return l.tellLocked(&h, l.settle(&h, cost))
-}
-
-// Refuse ends a call that Google refused because the order is full. It returns what the store has
-// to be told; whether others have learned the same already, the store knows.
-func (l *SharedLedger) Refuse(now time.Time, h Hold) store.OrderChange {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked(now)
-	change := l.tellLocked(&h, l.release(&h))
-	if h.tells {
-		l.surprised = l.last
-	}
-	if l.sync.away {
-		l.refuse(&h, l.fresh(&h))
-		return change
-	}
-	change.Refused, change.Lesson = true, h.lesson
-	return change
-}
-
-// Release ends a call that says nothing about the order. It returns what the store has to be told.
-func (l *SharedLedger) Release(now time.Time, h Hold) store.OrderChange {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked(now)
-	return l.tellLocked(&h, l.release(&h))
-}
-
-// tellLocked returns a change of a call's bucket for the store. While the store is gone it is kept
-// for the next pull.
-func (l *SharedLedger) tellLocked(h *Hold, c charge) store.OrderChange {
-	l.chargeLocked(h.bucket, c, l.sync.away)
-	if l.sync.away {
-		return store.OrderChange{}
-	}
-	return store.OrderChange{Bucket: h.bucket, Charge: c.shared()}
-}
-
-// Told brings the store's answer to a change.
-func (l *SharedLedger) Told(now time.Time, h Hold, change store.OrderChange, answer store.OrderChanged) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.heardLocked(now, answer.Now)
-	if !change.Refused {
-		return
-	}
-	l.refuse(&h, answer.Teaches)
-	if answer.Teaches {
-		l.lesson, l.sync.hurry = max(l.lesson, answer.Lesson), true
-	}
-}
-
-// Untold says that a change may not have reached the store. What a call was given without asking is
-// told again, at the risk that it counts twice. The rest is left: the window forgets it.
-func (l *SharedLedger) Untold(now time.Time, h Hold, change store.OrderChange) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.advanceLocked(now)
-	l.sync.away = true
-	if change.Refused {
-		l.refuse(&h, l.fresh(&h))
-	}
-	if c := unshared(change.Charge); h.tells && c == h.charge {
-		l.untold.put(h.bucket, c)
-	}
-}
-
-// heardLocked notes what every answer of the store says.
-func (l *SharedLedger) heardLocked(now, at time.Time) {
-	l.time.learn(at, now)
-	l.advanceLocked(now)
 }

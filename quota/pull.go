@@ -27,13 +27,13 @@ func (l *SharedLedger) PullAt() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	pause := store.OrderPause
-	if l.sync.hurry {
-		return l.sync.tried
+	if l.pulls.hurry {
+		return l.pulls.tried
 	}
-	if !l.sync.away && l.lately == never { // nothing to tell, and less and less to ask
-		pause = min(max(pause, l.sync.tried.Sub(l.asked)/4), sharedIdle)
+	if !l.pulls.away && l.lately == never { // nothing to tell, and less and less to ask
+		pause = min(max(pause, l.pulls.tried.Sub(l.asked)/4), sharedIdle)
 	}
-	return l.sync.tried.Add(pause)
+	return l.pulls.tried.Add(pause)
 }
 
 // Pull returns what to give to the store, and to ask it for. Pulled or PullFailed must follow.
@@ -41,7 +41,7 @@ func (l *SharedLedger) Pull(now time.Time) store.OrderPull {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	s := &l.sync
+	s := &l.pulls
 	s.tried, s.hurry = l.last, false
 	p := &s.under
 	if p.Number == 0 {
@@ -57,7 +57,7 @@ func (l *SharedLedger) Pull(now time.Time) store.OrderPull {
 
 // tellEvidenceLocked returns what was learned since evidence was last told.
 func (l *SharedLedger) tellEvidenceLocked() []store.Shift {
-	s := &l.sync
+	s := &l.pulls
 	if s.count > 0 && l.lately == never {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (l *SharedLedger) tellEvidenceLocked() []store.Shift {
 func (l *SharedLedger) Pulled(now time.Time, n store.OrderNews) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := &l.sync
+	s := &l.pulls
 	if n.Whole {
 		l.adoptLocked(now, &n)
 	}
@@ -94,21 +94,21 @@ func (l *SharedLedger) PullFailed(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.sync.away = true
+	l.pulls.away = true
 }
 
 // adoptLocked takes over the time of a store that this replica does not know, or that has lost what
 // it knew. What this replica was charged in another epoch, the store has to be told again.
 func (l *SharedLedger) adoptLocked(now time.Time, n *store.OrderNews) {
-	l.time, l.lesson = storeTime{}, n.Lesson
-	l.time.learn(n.Now, now)
+	l.clock, l.lesson = storeTime{}, n.Lesson
+	l.clock.learn(n.Now, now)
 	to := n.Now.UnixNano() / int64(l.bucket)
-	if again := l.sync.epoch != ""; again || l.own.current != to {
+	if again := l.pulls.epoch != ""; again || l.own.current != to {
 		l.own.turn(to)
 		l.untold.turn(to)
 		if again {
 			copy(l.untold.charges, l.own.charges)
-			for _, told := range l.sync.under.Changes {
+			for _, told := range l.pulls.under.Changes {
 				var less charge
 				less.sub(unshared(told.Charge))
 				l.untold.put(told.Bucket, less)
@@ -145,7 +145,7 @@ func (l *SharedLedger) mirrorLocked(n *store.OrderNews) {
 // hearEvidenceLocked believes what the store knows, and what was learned here since the last pull
 // left.
 func (l *SharedLedger) hearEvidenceLocked(heard []float64) {
-	s := &l.sync
+	s := &l.pulls
 	heard = append([]float64(nil), heard...)
 	l.bound(heard)
 	if l.lately == never {

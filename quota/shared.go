@@ -9,13 +9,12 @@ import (
 )
 
 const (
-	sharedEasy   = 0.8              // share of an order used below which a replica admits calls without asking
-	sharedRush   = 5                // multiple of the throughput that may come between two pulls
-	sharedStale  = 2                // pauses after which the news are too old for that
-	sharedCalm   = 10 * time.Second // after a refusal of such a call in which every call asks
-	blind        = -1               // the lesson of a call whose refusal teaches nothing
-	sharedIdle   = 2 * time.Second  // the longest pause between two pulls
-	sharedFormat = 1                // of what replicas share; another number shares nothing with this one
+	sharedFormat = 1               // of what replicas share; other numbers share nothing with this one
+	sharedEasy   = 0.8             // share of an order used below which a replica admits calls without asking
+	sharedRush   = 5               // multiple of the throughput that the others may admit so between two pulls
+	sharedStale  = 2               // pauses after which the news are too old for that
+	sharedIdle   = 2 * time.Second // the longest pause between two pulls
+	blind        = -1              // the lesson of a call whose refusal teaches nothing
 )
 
 // Room says how a call for a shared order goes on.
@@ -78,18 +77,18 @@ const (
 //
 // It is safe for concurrent use. The zero value is not usable; call [NewSharedLedger].
 type SharedLedger struct {
-	mu     sync.Mutex
-	book        // the ring is that of all replicas, as far as it is known
-	own    ring // what this replica was charged
-	untold ring // the part of that which the store was not told
-	last   time.Time
-	time   storeTime
 	member string
-	share  int       // members of the fleet; 0: unknown
-	asked  time.Time // when the last call came
-	// surprised is when Google last refused a call that was admitted without asking.
-	surprised time.Time
-	sync      pulling
+
+	mu        sync.Mutex
+	book           // its ring is that of all replicas, as far as it is known
+	own       ring // what this replica was charged
+	untold    ring // the part of that which the store was not told
+	last      time.Time
+	clock     storeTime
+	pulls     pulling
+	share     int       // members of the fleet; 0: unknown
+	asked     time.Time // when the last call came
+	surprised time.Time // when Google last refused a call that was admitted without asking
 }
 
 // NewSharedLedger returns one replica's ledger of an order. The member is its name in the store. It
@@ -102,7 +101,7 @@ func NewSharedLedger(o Order, member string) (*SharedLedger, error) {
 	l := &SharedLedger{book: b, member: member}
 	l.own = ring{bucket: l.bucket, charges: make([]charge, len(l.charges))}
 	l.untold = ring{bucket: l.bucket, charges: make([]charge, len(l.charges))}
-	l.sync.away = true
+	l.pulls.away = true
 	return l, nil
 }
 
@@ -138,7 +137,7 @@ func (l *SharedLedger) Wait(now time.Time, cost Cost) time.Duration {
 	case buckets == 0:
 		return 0
 	default:
-		return l.time.until((l.current+buckets)*int64(l.bucket), now)
+		return l.clock.until((l.current+buckets)*int64(l.bucket), now)
 	}
 }
 
@@ -168,7 +167,7 @@ func (l *SharedLedger) advanceLocked(now time.Time) {
 	if now.After(l.last) {
 		l.last = now
 	}
-	l.moveLocked(l.time.of(l.last) / int64(l.bucket))
+	l.moveLocked(l.clock.of(l.last) / int64(l.bucket))
 }
 
 func (l *SharedLedger) moveLocked(to int64) {
