@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,6 +23,78 @@ type Fleet struct {
 	Latency  float64    // seconds that the store takes to answer, half of them until it acts
 	Gone     [2]float64 // from when to when the store does not answer
 	Lost     float64    // when the store loses its content; 0: never
+}
+
+// Fleets are orders of three sizes that replicas share. They have to use them nearly as well as one
+// process does. A length below 1 shortens them.
+func Fleets(length float64) []Fleet {
+	var all []Fleet
+	for _, o := range []struct {
+		gsus    int
+		window  float64
+		load    float64
+		seconds float64
+		want    Figures
+	}{
+		{1, 70, 2, 7200, Figures{Use: 0.97, Refused: 0.012}}, // one process uses as little of it, see Orders
+		{1, 70, 5, 7200, Figures{Use: 0.95, Refused: 0.013}},
+		{10, 12, 2, 1800, Figures{Use: 0.98, Refused: 0.01}},
+		{10, 12, 5, 1800, Figures{Use: 0.98, Refused: 0.013}},
+		{100, 1, 2, 600, Figures{Use: 0.96, Refused: 0.011}},
+		{100, 2.3, 5, 600, Figures{Use: 0.96, Refused: 0.013}},
+	} {
+		order := Order{
+			GSUs: o.gsus, Window: fmt.Sprintf("%gs", o.window), Want: o.want,
+			window: always(o.window), length: length * o.seconds, load: o.load, bias: 1,
+		}
+		for _, n := range []int{1, 4, 16, 64} {
+			all = append(all, Fleet{Order: order, Replicas: n, Latency: 0.001})
+		}
+	}
+	return all
+}
+
+// Troubled are fleets whose store is far away, is gone for a minute, loses its content, or answers
+// too late. They have to use most of the order in spite of it.
+func Troubled(length float64) []Fleet {
+	var all []Fleet
+	for _, f := range Fleets(length) {
+		if f.load != 2 || f.Replicas == 1 {
+			continue
+		}
+		middle := f.length / 2
+		far, gone, lost := f, f, f
+		far.Latency = 0.02
+		gone.Gone = [2]float64{middle, middle + 60}
+		gone.Want = Figures{Use: f.Want.Use - 0.1*min(1, 200/f.length), Refused: 0.015}
+		lost.Lost = middle
+		lost.Want = Figures{Use: f.Want.Use - 0.01, Refused: 0.013}
+		all = append(all, far, gone, lost)
+	}
+	return all
+}
+
+// Check runs the fleet for each of the seeds, and fails the test if the median misses a figure.
+func (o Fleet) Check(t *testing.T, seeds uint64, slack float64) {
+	t.Helper()
+	var use, refused []float64
+	var last fleetOutcome
+	for seed := uint64(1); seed <= seeds; seed++ {
+		first := o.Order.run(seed, nil)
+		last = o.run(t, seed)
+		use = append(use, last.used/first.used)
+		refused = append(refused, float64(last.refused)/float64(last.calls))
+	}
+	slices.Sort(use)
+	slices.Sort(refused)
+	m := Figures{Use: use[len(use)/2], Refused: refused[(len(refused)-1)/2]}
+	t.Logf("%v  use %.3f (worst %.3f)  refused %.2f %%  %.0f operations and %.0f kB a second",
+		o, m.Use, use[0], 100*m.Refused, float64(last.operations)/o.length, float64(40*last.buckets+8*last.numbers)/1000/o.length)
+	o.compare(t, m, slack)
+}
+
+func (o Fleet) String() string {
+	return fmt.Sprintf("%v  %2d replicas  store %gs away, gone %v, lost %v", o.Order, o.Replicas, o.Latency, o.Gone, o.Lost)
 }
 
 // event is something that happens at a time. Of two at one time the first that was planned comes
@@ -61,16 +133,15 @@ type fleet struct {
 	state    *store.OrderState
 	key      store.OrderKey
 	replicas []*replica
-	out      FleetOutcome
+	out      fleetOutcome
 }
 
-// FleetOutcome is what became of the calls of one run.
-type FleetOutcome struct {
-	Calls, Refused, Open int     // Open were sent without asking for the order
-	Used                 float64 // tokens served by the order
-	Operations           int
-	Buckets, Numbers     int // that pulls were answered with
-	Stat                 quota.LedgerStat
+// fleetOutcome is what became of the calls of one run.
+type fleetOutcome struct {
+	outcome
+	open             int // calls that were sent without asking for the order
+	operations       int
+	buckets, numbers int // that pulls carried
 }
 
 // replica is one process.
@@ -97,7 +168,7 @@ func (f *fleet) gone() bool { return f.t >= f.Gone[0] && f.t < f.Gone[1] }
 
 // ask asks the store. Failed is called instead of done if it does not answer in time.
 func (f *fleet) ask(timeout float64, do, done, failed func()) {
-	f.out.Operations++
+	f.out.operations++
 	if f.gone() {
 		f.after(timeout, failed)
 		return
@@ -148,18 +219,18 @@ func (c *call) send(room quota.Room) {
 	number, ok := c.server.ask(c.t, c.prompt)
 	switch {
 	case room == quota.RoomOpen:
-		c.out.Open++
+		c.out.open++
 		if ok {
-			c.out.Used += cost
+			c.out.used += cost
 			c.after(c.duration, func() { c.served(number, cost) })
 		} else {
 			c.after(c.duration, func() { c.tell(c.ledger.Release(c.now(), c.hold)) })
 		}
 	case ok:
-		c.out.Used += cost
+		c.out.used += cost
 		c.after(c.duration, func() { c.served(number, cost) })
 	default:
-		c.out.Refused++
+		c.out.refused++
 		c.after(refusalDelay, func() { c.tell(c.ledger.Refuse(c.now(), c.hold)) })
 	}
 }
@@ -193,10 +264,10 @@ func (r *replica) pull() {
 	pull := r.ledger.Pull(r.now())
 	var news store.OrderNews
 	r.ask(pullTimeout, func() { news = r.state.Pull(moment(r.t), &pull) }, func() {
-		r.out.Buckets += len(news.Buckets)
-		r.out.Numbers += len(news.Evidence)
+		r.out.buckets += len(news.Buckets)
+		r.out.numbers += len(news.Evidence)
 		for _, part := range pull.Evidence {
-			r.out.Numbers += len(part.Add)
+			r.out.numbers += len(part.Add)
 		}
 		r.ledger.Pulled(r.now(), news)
 		r.after(0, r.pull)
@@ -206,8 +277,8 @@ func (r *replica) pull() {
 	})
 }
 
-// Run offers calls to the fleet, the same ones for the same seed as to a single ledger.
-func (o Fleet) Run(t *testing.T, seed uint64) FleetOutcome {
+// run offers calls to the fleet, the same ones for the same seed as to a single ledger.
+func (o Fleet) run(t *testing.T, seed uint64) fleetOutcome {
 	t.Helper()
 	rate := throughput * float64(o.GSUs)
 	f := &fleet{Fleet: o, server: &server{rate: rate, window: o.window, output: outputRate * outputMean * o.bias, noise: o.noise, recent: o.recent,
@@ -237,21 +308,11 @@ func (o Fleet) Run(t *testing.T, seed uint64) FleetOutcome {
 		prompt := math.Round(promptMedian * math.Exp(promptSigma*calls.NormFloat64()))
 		output := math.Round(outputMedian * math.Exp(outputSigma*calls.NormFloat64()))
 		c := &call{replica: f.replicas[rng.IntN(o.Replicas)], prompt: prompt, output: output, duration: 1 + 19*calls.Float64()}
-		f.out.Calls++
+		f.out.calls++
 		c.begin()
 		f.after(calls.ExpFloat64()*costMean/(o.load*rate), arrive)
 	}
 	f.after(calls.ExpFloat64(), arrive)
-	if os.Getenv("TRACE") != "" {
-		var trace func()
-		trace = func() {
-			a := f.replicas[0]
-			st := a.ledger.Stat(a.now())
-			fmt.Printf("%.0f calls %d refused %d open %d | win %v guess %.2f used %.2f\n", f.t, f.out.Calls, f.out.Refused, f.out.Open, st.Window, st.Guess, st.Used/st.Capacity)
-			f.after(o.length/60, trace)
-		}
-		f.after(0, trace)
-	}
 	for len(f.events) > 0 {
 		next, _ := heap.Pop(&f.events).(event)
 		if next.at >= o.length {
@@ -260,6 +321,6 @@ func (o Fleet) Run(t *testing.T, seed uint64) FleetOutcome {
 		f.t = next.at
 		next.do()
 	}
-	f.out.Stat = f.replicas[0].ledger.Stat(f.replicas[0].now())
+	f.out.stat = f.replicas[0].ledger.Stat(f.replicas[0].now())
 	return f.out
 }
