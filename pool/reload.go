@@ -33,6 +33,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	if old.usesADC() {
 		adc = old.adc
 	}
+	cfg.Store, cfg.StoreTimeout = old.cfg.Store, old.cfg.StoreTimeout
 	s, err := newSetup(cfg, adc)
 	if err != nil {
 		return err

@@ -32,9 +32,10 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
+	used, usedToday, _ := q.usedLocked()
 	today := largest
 	if q.limits.RPD > 0 {
-		today = min(max(q.limits.RPD-q.day.requests, 0), largest)
+		today = min(max(q.limits.RPD-usedToday, 0), largest)
 		o.Open(max(from, q.day.resets.Sub(now))) // how many there are tomorrow is another day's outlook
 	}
 	begins := int64(max(from, 0) / slice)
@@ -50,12 +51,14 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 		o.again += today
 		return
 	}
-	room := min(q.limits.RPM, largest) - q.minute.total.requests
+	room := min(q.limits.RPM, largest) - used.requests
 	for i := range slices {
 		if i >= begins {
 			o.by[i] += min(max(room, 0), today)
 		}
-		if leaves := q.minute.current - slices + 1 + i; leaves >= 0 {
+		if q.shared != nil {
+			room += q.shared.common.leaves(q.last, i)
+		} else if leaves := q.minute.current - slices + 1 + i; leaves >= 0 {
 			room += q.minute.slice(leaves).requests
 		}
 	}

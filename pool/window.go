@@ -1,0 +1,311 @@
+package pool
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
+)
+
+const (
+	// windowPoll is how often a window is looked at that was used lately and not asked for anything.
+	windowPoll = 4 * time.Second
+	// windowAgain is how long a window that granted nothing is left alone, and up to twice that: what
+	// comes free meanwhile goes to others.
+	windowAgain = 250 * time.Millisecond
+	// windowProfile is how often a window's profile is asked for.
+	windowProfile = time.Second
+	// windowIdle is how long a window is kept that is not used.
+	windowIdle = 2 * time.Minute
+)
+
+// windows are the limits that a fleet shares, as far as they are in use.
+type windows struct {
+	mu  sync.Mutex
+	all map[*limits]*window
+}
+
+// window is the common window of one project's limits for one model. Only the syncer uses it, but
+// for its member.
+type window struct {
+	limits *limits
+	member *quota.Member
+	key    store.Key
+
+	epoch    string
+	number   int64          // of the last ask with changes
+	unsent   []store.Change // of that ask, if its answer was lost
+	asked    time.Time      // when it was asked last
+	profiled time.Time      // when its profile came last
+	fruitful time.Time      // before then it is not asked for calls that wait
+	used     time.Time      // when it was last needed
+	settled  time.Time      // when all have reported what they used, after its content was lost
+}
+
+// join returns the member that a project's limits for a model are in the fleet.
+func (f *fleet) join(l *limits, now time.Time) {
+	f.windows.mu.Lock()
+	defer f.windows.mu.Unlock()
+	if l.joined.Load() {
+		return
+	}
+	law, in := f.state()
+	w := &window{limits: l, member: l.quota.Share(now, law), key: store.Key{Kind: store.KindWindow, Name: l.name}, used: now}
+	w.keep(now, law, in)
+	f.windows.all[l] = w
+	l.joined.Store(true)
+}
+
+// list returns the windows.
+func (ws *windows) list() []*window {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	list := make([]*window, 0, len(ws.all))
+	for _, w := range ws.all {
+		list = append(list, w)
+	}
+	return list
+}
+
+func (ws *windows) count() int {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return len(ws.all)
+}
+
+// find returns the window of limits that are shared; nil of others.
+func (ws *windows) find(l *limits) *window {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.all[l]
+}
+
+// drop forgets a window that is not used.
+func (ws *windows) drop(w *window) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	delete(ws.all, w.limits)
+	w.limits.joined.Store(false)
+}
+
+// pollAll has every window asked at once.
+func (ws *windows) pollAll() {
+	for _, w := range ws.list() {
+		w.asked = time.Time{}
+	}
+}
+
+// giveBack ends the credit of every window, to be reported.
+func (ws *windows) giveBack() {
+	now := time.Now()
+	for _, w := range ws.list() {
+		w.hold(w.member.Report(now, true))
+	}
+}
+
+// keep has the quota keep to what the store grants, or to the law.
+func (w *window) keep(now time.Time, law quota.Sharing, in bool) {
+	if in && !now.Before(w.settled) {
+		w.member.Found(now)
+	} else {
+		w.member.Lost(now, law)
+	}
+}
+
+// hold adds changes to those that are to be reported.
+func (w *window) hold(changes []quota.Change) {
+	for _, c := range changes {
+		w.unsent = append(w.unsent, store.Change(c))
+	}
+}
+
+// ask is what is asked of one window.
+type ask struct {
+	w        *window
+	requests int64
+	tokens   int64
+	least    int64
+	waits    int64 // of the requests, those that wait for a slot
+}
+
+// take asks the windows for what calls want that wait, and for what the next moments need, reports
+// what was used, and hands out what was granted. It reports false if the store failed.
+func (f *fleet) take(ctx context.Context) bool {
+	now := time.Now()
+	h := &f.health
+	in := h.in
+	var asks []ask
+	var sent []store.Ask
+	var short map[*limits]shortage
+	if in {
+		short = f.pool.queue.shortages(now)
+	}
+	for _, w := range f.windows.list() {
+		a := ask{w: w}
+		if in && !w.settled.IsZero() && !now.Before(w.settled) {
+			w.settled = time.Time{}
+			w.member.Found(now)
+		}
+		if in && w.settled.IsZero() {
+			a.want(now, short[w.limits])
+		}
+		s, due := f.ask(now, &a)
+		if due {
+			asks, sent = append(asks, a), append(sent, s)
+		}
+	}
+	if len(sent) > 0 {
+		var grants []store.Grant
+		at := time.Now()
+		ok := f.call(ctx, func(ctx context.Context) (then time.Time, err error) {
+			grants, then, err = f.store.Take(ctx, f.name, sent)
+			return then, err
+		})
+		if !ok {
+			return false
+		}
+		for i := range grants {
+			f.granted(at, &asks[i], &sent[i], &grants[i])
+		}
+		f.pool.queue.changed(time.Now())
+	}
+	if !h.in && h.answers && !now.Before(h.settled) {
+		f.setIn(now, true)
+	}
+	return true
+}
+
+// want fills in what is wanted of a window: for calls that wait, or for the next moments.
+func (a *ask) want(now time.Time, short shortage) {
+	n := a.w.member.Need(now)
+	a.requests, a.tokens, a.least, a.waits = short.requests, short.tokens, short.least, short.requests
+	life := store.Life.Seconds()
+	if mean := n.Requests * life; mean >= 1 && float64(n.Credit.Requests) < mean/2 {
+		a.requests += int64(math.Ceil(mean)) - n.Credit.Requests
+		each := n.Tokens / n.Requests
+		a.tokens += int64(math.Ceil(mean*each)) - min(n.Credit.Tokens, int64(mean*each))
+		a.least = max(a.least, int64(each))
+	}
+	if now.Before(a.w.fruitful) {
+		a.requests, a.tokens, a.waits = 0, 0, 0
+	}
+}
+
+// ask makes the ask to a window, if one is due.
+func (f *fleet) ask(now time.Time, a *ask) (s store.Ask, due bool) {
+	w := a.w
+	n := w.member.Need(now)
+	if len(w.unsent) == 0 {
+		w.hold(w.member.Report(now, false))
+		if len(w.unsent) > 0 {
+			w.number++
+		}
+	}
+	l := f.withheld(w.limits.quota.Limits())
+	ahead := f.health.ahead
+	s = store.Ask{
+		Key: w.key, Limits: l, Requests: a.requests, Tokens: a.tokens, Least: a.least,
+		Days: days(now.Add(ahead)), Changes: w.unsent, Profile: now.Sub(w.profiled) >= windowProfile,
+	}
+	if len(s.Changes) > 0 {
+		s.Number = w.number
+	}
+	if l.Concurrency > 0 {
+		s.UnderWay, s.Slots = n.Running, n.Running+a.waits+int64(n.Requests*store.Life.Seconds())
+	}
+	quiet := now.Sub(w.asked)
+	switch {
+	case a.requests > 0 || len(s.Changes) > 0 || s.Slots > n.Slots:
+		due = true
+	case l.Concurrency > 0 && (s.Slots != n.Slots || s.Slots > 0 && quiet >= fleetBeat):
+		due = true
+	case n.Requests > 0.01 || n.Credit.Requests > 0:
+		due = quiet >= windowPoll
+	case now.Sub(w.used) > windowIdle && n.Running == 0:
+		f.windows.drop(w)
+		return s, false
+	}
+	if n.Requests > 0.01 || n.Running > 0 {
+		w.used = now
+	}
+	return s, due || w.asked.IsZero()
+}
+
+// withheld returns the limits less what members may use that lapsed.
+func (f *fleet) withheld(l quota.Limits) store.Limits {
+	m := &f.health.members
+	part := func(limit int64) int64 {
+		if m.Lapsed == 0 || limit == 0 {
+			return limit
+		}
+		all := int64(m.Members + m.Lapsed)
+		return max(limit-min(limit, math.MaxInt64/fleetWithheld/all)*int64(m.Lapsed)*fleetWithheld/100/all, 1)
+	}
+	return store.Limits{RPM: part(l.RPM), TPM: part(l.TPM), RPD: part(l.RPD), Concurrency: l.Concurrency}
+}
+
+// days returns the ends of three quota days around a time.
+func days(now time.Time) (d [3]time.Time) {
+	d[1] = quota.NextMidnight(now)
+	d[0] = quota.NextMidnight(d[1].Add(-36 * time.Hour))
+	d[2] = quota.NextMidnight(d[1])
+	return d
+}
+
+// granted takes over what a window granted to an ask that left at sent.
+func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
+	w, now := a.w, time.Now()
+	w.asked, w.unsent = sent, nil
+	if w.epoch != "" && g.Epoch != w.epoch {
+		f.recount(now, w, s, g)
+		return
+	}
+	w.epoch = g.Epoch
+	ours := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return t.Add(-f.health.ahead).In(time.Local)
+	}
+	c := quota.Common{
+		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Next: ours(g.Next), NextTokens: s.Least,
+		Day: g.Used.Day, DayEnds: ours(g.Used.DayEnds), Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: sent.Add(store.Lapse),
+	}
+	if s.Profile {
+		w.profiled = now
+		c.Profile = make([]quota.Change, 0, len(g.Profile))
+		for _, step := range g.Profile {
+			c.Profile = append(c.Profile, quota.Change{At: ours(step.At), Requests: step.Requests, Tokens: step.Tokens})
+		}
+	}
+	w.member.Tell(now, c, f.health.ahead)
+	if g.Requests > 0 {
+		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: sent.Add(store.Life)})
+	}
+	if a.requests > 0 && g.Requests == 0 {
+		w.fruitful = now.Add(spread(windowAgain))
+	}
+}
+
+// recount reports all that this process has used to a window that has lost its content. Until all
+// have done so the quota keeps to its law.
+func (f *fleet) recount(now time.Time, w *window, s *store.Ask, g *store.Grant) {
+	w.epoch, w.settled = g.Epoch, now.Add(store.Settling)
+	law, _ := f.state()
+	w.member.Lost(now, law)
+	w.hold(w.member.Recount(now))
+	for _, c := range s.Changes { // what is counted already
+		if c.Requests > 0 || c.Tokens > 0 {
+			w.unsent = append(w.unsent, store.Change{At: c.At, Requests: -max(c.Requests, 0), Tokens: -max(c.Tokens, 0)})
+		}
+	}
+	if g.Requests > 0 || g.Tokens > 0 {
+		w.unsent = append(w.unsent, store.Change{At: g.At, Requests: -g.Requests, Tokens: -g.Tokens})
+	}
+	if len(w.unsent) > 0 {
+		w.number++
+	}
+}
