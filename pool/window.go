@@ -271,7 +271,7 @@ func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
 		return t.Add(-f.health.ahead).In(time.Local)
 	}
 	c := quota.Common{
-		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Next: ours(g.Next), NextTokens: s.Least,
+		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Members: f.health.members.Members, Next: ours(g.Next), NextTokens: s.Least,
 		Day: g.Used.Day, DayEnds: ours(g.Used.DayEnds), Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: sent.Add(store.Lapse),
 	}
 	if s.Profile {

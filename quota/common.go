@@ -9,6 +9,7 @@ type Common struct {
 	// it is as told before.
 	Profile []Change
 	Kept    time.Duration // how long the common window counts what was used
+	Members int           // how many share it; zero: not known
 	// Next is when a request of NextTokens finds room; zero: not known, or now.
 	Next       time.Time
 	NextTokens int64
@@ -58,12 +59,12 @@ func (c *common) freeAt(requests, tokens int64) (at time.Time) {
 	return at
 }
 
-// leaves returns the requests that leave the window in the i-th slice from now.
-func (c *common) leaves(now time.Time, i int64) (n int64) {
+// leaving returns the requests that leave the window by slices from now.
+func (c *common) leaving(now time.Time) (by [slices]int64) {
 	for _, step := range c.Profile[c.left:] {
-		if int64(step.At.Add(c.Kept).Sub(now)/slice) == i {
-			n += step.Requests
+		if i := int64(step.At.Add(c.Kept).Sub(now) / slice); i < slices {
+			by[max(i, 0)] += step.Requests
 		}
 	}
-	return n
+	return by
 }

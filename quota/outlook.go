@@ -51,19 +51,26 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 		o.again += today
 		return
 	}
-	room := min(q.limits.RPM, largest) - used.requests
-	for i := range slices {
-		if i >= begins {
-			o.by[i] += min(max(room, 0), today)
-		}
-		if q.shared != nil {
-			room += q.shared.common.leaves(q.last, i)
-		} else if leaves := q.minute.current - slices + 1 + i; leaves >= 0 {
-			room += q.minute.slice(leaves).requests
+	room, part := min(q.limits.RPM, largest)-used.requests, 1.0
+	var leaving [slices]int64
+	if q.shared != nil {
+		leaving, part = q.shared.common.leaving(q.last), q.shared.outlook(q.minute.total.requests)
+	} else {
+		for i := max(slices-1-q.minute.current, 0); i < slices; i++ {
+			leaving[i] = q.minute.slice(q.minute.current - slices + 1 + i).requests
 		}
 	}
-	o.again += min(q.limits.RPM, today)
+	for i := range slices {
+		if i >= begins {
+			o.by[i] += min(ofPart(max(room, 0), part), today)
+		}
+		room += leaving[i]
+	}
+	o.again += min(ofPart(q.limits.RPM, part), today)
 }
+
+// ofPart returns a part of a number, rounded up.
+func ofPart(n int64, part float64) int64 { return int64(math.Ceil(float64(n) * part)) }
 
 // By returns the most requests that are admitted until so long from now.
 func (o *Outlook) By(d time.Duration) int64 {

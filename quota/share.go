@@ -195,6 +195,22 @@ func (m *Member) Need(now time.Time) Need {
 	return n
 }
 
+// outlook returns the part of what becomes free that this process may hope for, at most: twice what
+// it had of the last minute, or twice an equal part if that is more.
+func (m *Member) outlook(own int64) float64 {
+	part := 0.0
+	if m.common.Members > 0 {
+		part = 1 / float64(m.common.Members)
+	}
+	if m.common.Requests > 0 {
+		part = max(part, float64(own)/float64(m.common.Requests))
+	}
+	if part == 0 {
+		return 1
+	}
+	return min(2*part, 1)
+}
+
 // admit takes what a call needs: credit, and a slot. It returns the time of the common clock at
 // which the call counts in the common window, or 0 if nothing is counted there.
 func (m *Member) admit(now time.Time, tokens, running int64, l *Limits) (at int64, ok bool) {
