@@ -21,9 +21,9 @@ const (
 	fleetBeat = time.Second
 	// fleetRetry is how soon a store that failed is asked again. It doubles up to fleetBeat.
 	fleetRetry = 200 * time.Millisecond
-	// fleetWithheld is the part of its share that a member that lapsed is taken to use, in percent: see
+	// fleetWithheld is the part of its share that a member that lapsed is taken to use: see
 	// quota.Sharing.
-	fleetWithheld = 90
+	fleetWithheld = 0.92
 )
 
 // fleet is the part that this pool has in a fleet of replicas: it carries between the pool's memory
@@ -53,11 +53,14 @@ type health struct {
 	mu       sync.Mutex
 	members  store.Fleet
 	heard    bool          // the fleet was ever heard of
+	law      quota.Sharing // of a quota, while the store is away
 	answers  bool          // the store answers
 	in       bool          // and knows what all have used: its credit counts
 	told     bool          // StoreLost was the last event
 	since    time.Time     // when answers changed
 	failures int           // in a row
+	lapsed   time.Time     // when more members had lapsed than before
+	returned time.Time     // when the store answered again, after it did not for a while
 	settled  time.Time     // when the fleet will have reported all that it used while the store was away
 	ahead    time.Duration // of the store's clock before this process's
 	rtt      time.Duration // of the call that ahead is from
@@ -179,6 +182,9 @@ func (f *fleet) call(ctx context.Context, what func(ctx context.Context) (time.T
 	}
 	h.failures = 0
 	if !h.answers {
+		if now.Sub(h.since) > fleetBeat && h.heard {
+			h.returned = now
+		}
 		h.answers, h.since = true, now
 	}
 	return true
@@ -216,8 +222,15 @@ func (f *fleet) beat(ctx context.Context, leaves bool) bool {
 	h := &f.health
 	h.mu.Lock()
 	lost := h.heard && members.Epoch != h.members.Epoch
+	if members.Lapsed > h.members.Lapsed {
+		h.lapsed = time.Now().Add(-store.Lapse)
+	}
 	h.members, h.heard = members, true
-	h.settled = members.Since.Add(store.Settling - h.ahead)
+	h.settled = later(members.Since.Add(-h.ahead), h.returned).Add(store.Settling)
+	// Who is heard of again first finds few others.
+	if n := max(members.Members+members.Lapsed, 1); n >= h.law.Members || h.in && time.Now().After(h.settled) {
+		h.law = quota.Sharing{Members: n, Rank: members.Rank}
+	}
 	h.mu.Unlock()
 	if lost { // the windows say which of them are lost, too
 		f.windows.pollAll()
@@ -258,8 +271,7 @@ func (f *fleet) lawLocked() quota.Sharing {
 	if !f.health.heard {
 		return f.alone
 	}
-	m := &f.health.members
-	return quota.Sharing{Members: max(m.Members+m.Lapsed, 1), Rank: m.Rank}
+	return f.health.law
 }
 
 // state returns the law in force, and whether credit counts.

@@ -114,8 +114,20 @@ func (rs *replicas) most() (most int) {
 	return most
 }
 
+// between returns how many calls were sent within a time after start.
+func (rs *replicas) between(start time.Time, from, to time.Duration) (n int) {
+	for _, sent := range rs.sent {
+		for _, at := range sent {
+			if d := at.Sub(start); d >= from && d < to {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 func TestReplicasKeepToOneQuota(t *testing.T) {
-	for _, n := range []int{1, 4, 16} {
+	for _, n := range []int{1, 4, 16, 64} {
 		for _, latency := range []time.Duration{time.Millisecond, 20 * time.Millisecond} {
 			t.Run(fmt.Sprintf("%d replicas, %v", n, latency), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -130,6 +142,62 @@ func TestReplicasKeepToOneQuota(t *testing.T) {
 					}
 					if rs.served < 5940 {
 						t.Errorf("served %d calls of 6000 that the limits allow", rs.served)
+					}
+				})
+			})
+		}
+	}
+}
+
+// During a fault, and after it, no project gets more than a twentieth above its limit in any minute,
+// and no call fails for the store.
+func TestReplicasWithoutTheirStore(t *testing.T) {
+	gone := store.Fault{Err: errors.New("the store is gone")}
+	for _, test := range []struct {
+		name  string
+		begin func(m *store.Memory, ways []*store.Replica)
+		end   func(m *store.Memory, ways []*store.Replica)
+		least float64 // served while it lasts, of what the limits allow
+	}{
+		{"gone", func(m *store.Memory, _ []*store.Replica) { m.SetFault(gone) }, func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{}) }, 0.88},
+		{"hangs", func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{Hangs: true}) }, func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{}) }, 0.88},
+		{"read-only", func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{WriteErr: errors.New("READONLY")}) }, func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{}) }, 0.88},
+		{"loses replies", func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{LosesReplies: true}) }, func(m *store.Memory, _ []*store.Replica) { m.SetFault(store.Fault{}) }, 0.80},
+		{"flushed", func(m *store.Memory, _ []*store.Replica) { m.Flush() }, func(m *store.Memory, _ []*store.Replica) { m.Flush() }, 0.9},
+		{"gone and empty after", func(m *store.Memory, _ []*store.Replica) { m.SetFault(gone) }, func(m *store.Memory, _ []*store.Replica) { m.Flush(); m.SetFault(store.Fault{}) }, 0.88},
+		{"half cut off", func(_ *store.Memory, ways []*store.Replica) {
+			for _, w := range ways[:len(ways)/2] {
+				w.SetFault(gone)
+			}
+		}, func(_ *store.Memory, ways []*store.Replica) {
+			for _, w := range ways {
+				w.SetFault(store.Fault{})
+			}
+		}, 0.88},
+	} {
+		for _, n := range []int{1, 4, 16} {
+			t.Run(fmt.Sprintf("%s, %d replicas", test.name, n), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := store.NewMemory(time.Millisecond)
+					var ways []*store.Replica
+					rs := newReplicas(t, n, known(10, pool.Limit{RPM: 60}), func(int) store.Store {
+						ways = append(ways, m.Replica())
+						return ways[len(ways)-1]
+					})
+					start := time.Now()
+					time.AfterFunc(150*time.Second, func() { test.begin(m, ways) })
+					time.AfterFunc(210*time.Second, func() { test.end(m, ways) })
+					rs.offer(rand.New(rand.NewPCG(2, uint64(n))), 15, 6*time.Minute, 2*time.Second, 10*time.Second)
+					during, after := rs.between(start, 150*time.Second, 210*time.Second), rs.between(start, 215*time.Second, 335*time.Second)
+					t.Logf("served %d, most %d in a minute, %d while it lasted, %d in two minutes after", rs.served, rs.most(), during, after)
+					if most := rs.most(); most > 63 {
+						t.Errorf("a project was sent %d calls in one minute, its limit is 60", most)
+					}
+					if float64(during) < test.least*600 {
+						t.Errorf("%d calls were served while it lasted, want %v of 600", during, test.least)
+					}
+					if after < 1150 {
+						t.Errorf("%d calls were served in two minutes after, want 1150", after)
 					}
 				})
 			})

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"hash/fnv"
 	"math"
 	"sync"
 	"time"
@@ -11,11 +12,16 @@ import (
 )
 
 const (
-	// windowPoll is how often a window is looked at that was used lately and not asked for anything.
+	// windowPoll is how often a window is looked at that was used lately and not asked for anything,
+	// windowFull how often if less than windowNear of it is left: then it matters what others took.
 	windowPoll = 4 * time.Second
+	windowFull = time.Second
+	windowNear = 0.25
 	// windowAgain is how long a window that granted nothing is left alone, and up to twice that: what
 	// comes free meanwhile goes to others.
 	windowAgain = 250 * time.Millisecond
+	// windowRamp is how long it takes until members that lapsed have their whole part of a minute.
+	windowRamp = 45 * time.Second
 	// windowProfile is how often a window's profile is asked for.
 	windowProfile = time.Second
 	// windowIdle is how long a window is kept that is not used.
@@ -34,6 +40,7 @@ type window struct {
 	limits *limits
 	member *quota.Member
 	key    store.Key
+	turn   uint64 // a hash of the key
 
 	epoch    string
 	number   int64          // of the last ask with changes
@@ -53,7 +60,10 @@ func (f *fleet) join(l *limits, now time.Time) {
 		return
 	}
 	law, in := f.state()
-	w := &window{limits: l, member: l.quota.Share(now, law), key: store.Key{Kind: store.KindWindow, Name: l.name}, used: now}
+	w := &window{limits: l, member: l.quota.Share(now, f.alone), key: store.Key{Kind: store.KindWindow, Name: l.name}, used: now}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(l.name))
+	w.turn = h.Sum64()
 	w.keep(now, law, in)
 	f.windows.all[l] = w
 	l.joined.Store(true)
@@ -106,8 +116,12 @@ func (ws *windows) giveBack() {
 	}
 }
 
-// keep has the quota keep to what the store grants, or to the law.
+// keep has the quota keep to what the store grants, or to the law. Where limits do not divide, other
+// members get the rest at other projects.
 func (w *window) keep(now time.Time, law quota.Sharing, in bool) {
+	if law.Members > 0 {
+		law.Rank = int((uint64(law.Rank) + w.turn) % uint64(law.Members))
+	}
 	if in && !now.Before(w.settled) {
 		w.member.Found(now)
 	} else {
@@ -204,7 +218,7 @@ func (f *fleet) ask(now time.Time, a *ask) (s store.Ask, due bool) {
 			w.number++
 		}
 	}
-	l := f.withheld(w.limits.quota.Limits())
+	l := f.withheld(now, w.limits.quota.Limits())
 	ahead := f.health.ahead
 	s = store.Ask{
 		Key: w.key, Limits: l, Requests: a.requests, Tokens: a.tokens, Least: a.least,
@@ -223,7 +237,7 @@ func (f *fleet) ask(now time.Time, a *ask) (s store.Ask, due bool) {
 	case l.Concurrency > 0 && (s.Slots != n.Slots || s.Slots > 0 && quiet >= fleetBeat):
 		due = true
 	case n.Requests > 0.01 || n.Credit.Requests > 0:
-		due = quiet >= windowPoll
+		due = quiet >= windowPoll || quiet >= windowFull && w.limits.quota.Headroom(now) < windowNear
 	case now.Sub(w.used) > windowIdle && n.Running == 0:
 		f.windows.drop(w)
 		return s, false
@@ -234,17 +248,22 @@ func (f *fleet) ask(now time.Time, a *ask) (s store.Ask, due bool) {
 	return s, due || w.asked.IsZero()
 }
 
-// withheld returns the limits less what members may use that lapsed.
-func (f *fleet) withheld(l quota.Limits) store.Limits {
+// withheld returns the limits less what members may use that lapsed: their part of what has become
+// free since, which is all after a minute.
+func (f *fleet) withheld(now time.Time, l quota.Limits) store.Limits {
 	m := &f.health.members
-	part := func(limit int64) int64 {
-		if m.Lapsed == 0 || limit == 0 {
-			return limit
-		}
-		all := int64(m.Members + m.Lapsed)
-		return max(limit-min(limit, math.MaxInt64/fleetWithheld/all)*int64(m.Lapsed)*fleetWithheld/100/all, 1)
+	part := 0.0
+	if m.Lapsed > 0 {
+		free := min(float64(now.Sub(f.health.lapsed))/float64(windowRamp), 1)
+		part = fleetWithheld * free * float64(m.Lapsed) / float64(m.Members+m.Lapsed)
 	}
-	return store.Limits{RPM: part(l.RPM), TPM: part(l.TPM), RPD: part(l.RPD), Concurrency: l.Concurrency}
+	left := func(limit int64) int64 {
+		if limit == 0 {
+			return 0
+		}
+		return max(limit-int64(math.Ceil(part*float64(limit))), 1)
+	}
+	return store.Limits{RPM: left(l.RPM), TPM: left(l.TPM), RPD: l.RPD, Concurrency: l.Concurrency}
 }
 
 // days returns the ends of three quota days around a time.
@@ -264,6 +283,9 @@ func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
 		return
 	}
 	w.epoch = g.Epoch
+	if !f.health.in || !w.settled.IsZero() { // it does not know yet what all have used
+		return
+	}
 	ours := func(t time.Time) time.Time {
 		if t.IsZero() {
 			return t
@@ -295,7 +317,7 @@ func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
 func (f *fleet) recount(now time.Time, w *window, s *store.Ask, g *store.Grant) {
 	w.epoch, w.settled = g.Epoch, now.Add(store.Settling)
 	law, _ := f.state()
-	w.member.Lost(now, law)
+	w.keep(now, law, false)
 	w.hold(w.member.Recount(now))
 	for _, c := range s.Changes { // what is counted already
 		if c.Requests > 0 || c.Tokens > 0 {

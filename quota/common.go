@@ -24,7 +24,8 @@ type Common struct {
 // common is [Common] as time goes on.
 type common struct {
 	Common
-	left int // steps of the profile that have left the window
+	left int   // steps of the profile that have left the window
+	gone count // what they held that was not told to have left
 }
 
 // today returns the requests of today that all are known to have used.
@@ -41,11 +42,24 @@ func (c *common) forget(now time.Time) {
 		step := &c.Profile[c.left]
 		c.Requests = max(c.Requests-step.Requests, 0)
 		c.Tokens = max(c.Tokens-step.Tokens, 0)
+		c.gone.requests += step.Requests
+		c.gone.tokens += step.Tokens
 		c.left++
 	}
 	if c.left == len(c.Profile) { // all that is known has gone
 		c.Requests, c.Tokens = 0, 0
 	}
+}
+
+// lose takes what has left the window since it was told for used again: by others, of whom nothing
+// is heard any more. own is the part that this process has of all.
+func (c *common) lose(now time.Time, own float64) {
+	c.forget(now)
+	c.gone = count{ofPart(c.gone.requests, (1-own)/2), ofPart(c.gone.tokens, (1-own)/2)}
+	c.Requests += c.gone.requests
+	c.Tokens += c.gone.tokens
+	c.Profile = append(c.Profile[c.left:len(c.Profile):len(c.Profile)], Change{now, c.gone.requests, c.gone.tokens})
+	c.left, c.gone = 0, count{}
 }
 
 // freeAt returns when at most so much is left of the window; the zero time if that is so now.

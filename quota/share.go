@@ -9,7 +9,7 @@ import (
 // value means an eighth of each limit.
 type Sharing struct {
 	// Members is how many processes share the limits, Rank the place of this one among them, from 0. A
-	// member admits nine tenths of its part of what becomes free of the window that was last seen. What
+	// member admits 92 % of its part of what becomes free of the window that was last seen. What
 	// is left by the division goes to the first in rank.
 	Members, Rank int
 	// Part is the part of each limit, and of what becomes free of it, if Members is zero; at least one.
@@ -19,14 +19,14 @@ type Sharing struct {
 
 const (
 	alonePart = 0.125 // of a limit, of a process that has never heard of the others
-	alonePct  = 90    // of its part that a member admits while it cannot hear of the others, in percent
+	alonePct  = 92    // of its part that a member admits while it cannot hear of the others, in percent
 )
 
 // of returns this process's part of a limit.
 func (s Sharing) of(limit int64) int64 {
 	limit = min(max(limit, 0), largest)
 	if s.Members > 0 {
-		total := limit * alonePct / 100
+		total := (limit*alonePct + 50) / 100
 		part := total / int64(s.Members)
 		if int64(s.Rank) < total%int64(s.Members) {
 			part++
@@ -115,6 +115,7 @@ func (m *Member) Lost(now time.Time, law Sharing) {
 	m.law = law
 	if !m.lost {
 		m.lost, m.loose = true, loose{}
+		m.common.lose(m.quota.last, m.part(m.quota.minute.total.requests))
 	}
 }
 
@@ -198,6 +199,12 @@ func (m *Member) Need(now time.Time) Need {
 // outlook returns the part of what becomes free that this process may hope for, at most: twice what
 // it had of the last minute, or twice an equal part if that is more.
 func (m *Member) outlook(own int64) float64 {
+	return min(2*m.part(own), 1)
+}
+
+// part returns the part that this process has of what all use, at least an equal part: all of it if
+// nothing is known.
+func (m *Member) part(own int64) float64 {
 	part := 0.0
 	if m.common.Members > 0 {
 		part = 1 / float64(m.common.Members)
@@ -208,7 +215,7 @@ func (m *Member) outlook(own int64) float64 {
 	if part == 0 {
 		return 1
 	}
-	return min(2*part, 1)
+	return min(part, 1)
 }
 
 // admit takes what a call needs: credit, and a slot. It returns the time of the common clock at

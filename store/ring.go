@@ -95,21 +95,11 @@ func (r *ring) next(fits func(requests, tokens int64) bool) time.Time {
 	return time.Time{}
 }
 
-// profile returns what is counted in steps of a second. A step has the time of its latest slice, so
-// that a reader frees none of it early.
+// profile returns what is counted, by slices.
 func (r *ring) profile() []Change {
-	const second = int64(time.Second / Slice)
-	var steps []Change
-	last := int64(-1)
+	steps := make([]Change, 0, len(r.slices))
 	for _, c := range r.slices {
-		if c.slice/second != last {
-			last = c.slice / second
-			steps = append(steps, Change{})
-		}
-		s := &steps[len(steps)-1]
-		s.At = startOf(c.slice)
-		s.Requests += c.requests
-		s.Tokens += c.tokens
+		steps = append(steps, Change{At: startOf(c.slice), Requests: c.requests, Tokens: c.tokens})
 	}
 	return steps
 }

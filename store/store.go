@@ -154,8 +154,8 @@ type Grant struct {
 	Next time.Time
 	// Epoch is a random name of the window's content. It changes when that is lost.
 	Epoch string
-	// Profile is what Used.Requests and Used.Tokens were used at, the earliest first, in steps of a
-	// second or less. A step has the time of the latest Slice in it, so that none seems free early.
+	// Profile is what Used.Requests and Used.Tokens were used at, the earliest first: each Slice in
+	// which something was.
 	Profile []Change
 }
 
