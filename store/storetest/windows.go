@@ -81,7 +81,7 @@ var windowLaws = []law{
 			if e := k.beat(bert).Epoch; e != fleet || e == "" {
 				k.Errorf("the fleet's epoch is %q, want %q", e, fleet)
 			}
-			k.sleep(100 * time.Millisecond)
+			k.sleep(30 * time.Millisecond)
 		}
 	}},
 }
