@@ -162,8 +162,8 @@ func (h *health) pause() time.Duration {
 
 // call carries out one bounded call to the store, and notes how it ended. what returns the store's
 // time.
-func (f *fleet) call(ctx context.Context, what func(ctx context.Context) (time.Time, error)) bool {
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) bool {
+	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	sent := time.Now()
 	theirs, err := what(ctx)
@@ -212,7 +212,7 @@ func (f *fleet) failed(now time.Time) {
 // beat says that the member is alive, or leaves, and hears of the fleet.
 func (f *fleet) beat(ctx context.Context, leaves bool) bool {
 	var members store.Fleet
-	ok := f.call(ctx, func(ctx context.Context) (now time.Time, err error) {
+	ok := f.call(ctx, f.timeout, func(ctx context.Context) (now time.Time, err error) {
 		members, err = f.store.Beat(ctx, f.name, leaves)
 		return members.Now, err
 	})
@@ -260,9 +260,7 @@ func (f *fleet) setIn(now time.Time, in bool) {
 	for _, w := range f.windows.list() {
 		w.keep(now, law, in)
 	}
-	if in {
-		f.pool.queue.changed(now)
-	}
+	f.pool.queue.changed(now)
 }
 
 // lawLocked is the law of a quota whose others cannot be heard of. The caller holds the health's

@@ -17,11 +17,11 @@ import (
 
 // replicas are pools in one bubble that share a store, before one record of what was sent.
 type replicas struct {
-	t     *testing.T
-	cfg   pool.Config
-	pools []*pool.Pool
+	t   *testing.T
+	cfg pool.Config
 
 	mu     sync.Mutex
+	pools  []*pool.Pool
 	sent   map[string][]time.Time // by project, as long as it was sent
 	served int
 	failed int
@@ -55,6 +55,14 @@ func known(projects int, limit pool.Limit) (cfg pool.Config) {
 		})
 	}
 	return cfg
+}
+
+// swap puts another pool in the place of one, which it returns.
+func (rs *replicas) swap(i int, p *pool.Pool) (old *pool.Pool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	old, rs.pools[i] = rs.pools[i], p
+	return old
 }
 
 // call makes one call that takes so long, and reports whether it was served.
@@ -92,7 +100,9 @@ func (rs *replicas) offer(rng *rand.Rand, perSecond float64, length, takes, maxW
 			break
 		}
 		offered++
+		rs.mu.Lock()
 		p := rs.pools[rng.IntN(len(rs.pools))]
+		rs.mu.Unlock()
 		wg.Go(func() { rs.call(p, 100, takes, maxWait) })
 	}
 	wg.Wait()
@@ -127,8 +137,8 @@ func (rs *replicas) between(start time.Time, from, to time.Duration) (n int) {
 }
 
 func TestReplicasKeepToOneQuota(t *testing.T) {
-	for _, n := range []int{1, 4, 16, 64} {
-		for _, latency := range []time.Duration{time.Millisecond, 20 * time.Millisecond} {
+	for _, n := range []int{1, 4, 16, 64}[:amount(3, 4)] {
+		for _, latency := range []time.Duration{20 * time.Millisecond, time.Millisecond}[:amount(1, 2)] {
 			t.Run(fmt.Sprintf("%d replicas, %v", n, latency), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := store.NewMemory(latency)
@@ -175,7 +185,7 @@ func TestReplicasWithoutTheirStore(t *testing.T) {
 			}
 		}, 0.88},
 	} {
-		for _, n := range []int{1, 4, 16} {
+		for _, n := range []int{4, 1, 16}[:amount(1, 3)] {
 			t.Run(fmt.Sprintf("%s, %d replicas", test.name, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					m := store.NewMemory(time.Millisecond)
@@ -203,4 +213,144 @@ func TestReplicasWithoutTheirStore(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestReplicasShareLowLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		rs := newReplicas(t, 10, known(1, pool.Limit{RPM: 5}), func(int) store.Store { return m })
+		time.Sleep(3 * time.Second)
+		rs.offer(rand.New(rand.NewPCG(3, 3)), 0.2, 20*time.Minute, 2*time.Second, 30*time.Second)
+		t.Logf("served %d, failed %d, most %d in a minute", rs.served, rs.failed, rs.most())
+		if most := rs.most(); most > 5 {
+			t.Errorf("%d calls were sent in one minute, the limit is 5", most)
+		}
+		if rs.served < 97 {
+			t.Errorf("served %d of 100 calls that the limit allows", rs.served)
+		}
+	})
+}
+
+func TestReplicasShareTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		rs := newReplicas(t, 8, known(2, pool.Limit{TPM: 6000}), func(int) store.Store { return m })
+		rs.offer(rand.New(rand.NewPCG(4, 4)), 3, 6*time.Minute, time.Second, 10*time.Second)
+		t.Logf("served %d, failed %d, most %d in a minute", rs.served, rs.failed, rs.most())
+		if most := rs.most(); most > 60 {
+			t.Errorf("%d calls of 100 tokens were sent in one minute, the limit is 6000 tokens", most)
+		}
+		if rs.served < 700 {
+			t.Errorf("served %d of 720 calls that the limits allow", rs.served)
+		}
+	})
+}
+
+// Replicas that are replaced one by one, in good order, count the day exactly.
+func TestReplicasCountTheDayOverARollingRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		cfg := known(1, pool.Limit{RPM: 600, RPD: 1500})
+		rs := newReplicas(t, 16, cfg, func(int) store.Store { return m })
+		for i := range 16 {
+			time.AfterFunc(time.Duration(20+10*i)*time.Second, func() {
+				c := cfg
+				c.Store = m
+				c.Projects = slices.Clone(cfg.Projects)
+				c.Projects[0].Weight = float64(i + 1)
+				p, err := pool.New(c, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				t.Cleanup(p.Close)
+				old := rs.swap(i, p)
+				time.Sleep(5 * time.Second) // its calls end
+				old.Close()
+			})
+		}
+		rs.offer(rand.New(rand.NewPCG(5, 5)), 4, 4*time.Minute, 2*time.Second, 10*time.Second)
+		time.Sleep(5 * time.Second)
+		used := int64(-1)
+		for _, e := range rs.pools[0].Stat(time.Now()).Endpoints {
+			used = e.Quota.Day.Used
+		}
+		t.Logf("served %d, failed %d, day %d", rs.served, rs.failed, used)
+		if rs.failed > 0 {
+			t.Errorf("%d calls failed", rs.failed)
+		}
+		if used != int64(rs.served) {
+			t.Errorf("the day counts %d calls, %d were made", used, rs.served)
+		}
+		rs.offer(rand.New(rand.NewPCG(6, 6)), 20, 2*time.Minute, 2*time.Second, 0)
+		if rs.served != 1500 {
+			t.Errorf("%d calls were served in all, the day's limit is 1500", rs.served)
+		}
+	})
+}
+
+// The calls of a replica that is killed hold the limit of concurrent calls for three seconds.
+func TestKilledReplicaFreesItsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		dead := m.Replica()
+		rs := newReplicas(t, 2, known(1, pool.Limit{Concurrency: 4}), func(i int) store.Store {
+			if i == 0 {
+				return dead
+			}
+			return m
+		})
+		time.Sleep(3 * time.Second)
+		for range 4 {
+			go rs.call(rs.pools[0], 1, time.Hour, time.Second)
+		}
+		time.Sleep(time.Second)
+		if rs.call(rs.pools[1], 1, 0, time.Second) {
+			t.Fatal("a fifth call was made at once")
+		}
+		dead.SetFault(store.Fault{Err: errors.New("killed")})
+		began := time.Now()
+		if !rs.call(rs.pools[1], 1, 0, 10*time.Second) {
+			t.Fatal("no call was made after the other replica was killed")
+		}
+		if d := time.Since(began); d > 3500*time.Millisecond {
+			t.Errorf("it took %v until the calls of a dead replica were free", d)
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
+// A call prefers to wait for credit at its first tier to going to the second.
+func TestCallWaitsForCreditRatherThanSpillOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(5 * time.Millisecond)
+		cfg := known(2, pool.Limit{RPM: 600})
+		cfg.Projects[1].Priority, cfg.Projects[1].Limits = 1, nil
+		rs := newReplicas(t, 2, cfg, func(int) store.Store { return m })
+		time.Sleep(3 * time.Second)
+		for range 20 {
+			rs.call(rs.pools[0], 1, time.Second, -1)
+		}
+		if rs.failed > 0 || len(rs.sent["p0"]) != 20 {
+			t.Errorf("%d calls failed, %d of 20 went to the first tier", rs.failed, len(rs.sent["p0"]))
+		}
+		for _, d := range rs.slow {
+			if d > 12*time.Millisecond {
+				t.Errorf("a call waited %v for credit", d)
+			}
+		}
+		m.SetFault(store.Fault{Hangs: true})
+		rs.slow = nil
+		for range 20 {
+			rs.call(rs.pools[0], 1, time.Second, -1)
+		}
+		for _, d := range rs.slow {
+			if d > 51*time.Millisecond {
+				t.Errorf("a call waited %v for a store that hangs", d)
+			}
+		}
+		if rs.failed > 0 {
+			t.Errorf("%d calls failed for a store that hangs", rs.failed)
+		}
+	})
 }

@@ -18,16 +18,24 @@ const mostAsked = 64
 // shortage is the credit that calls wait for at one project for one model.
 type shortage struct{ requests, tokens, least int64 }
 
-// lacksCredit reports whether credit is all that keeps a call from a candidate that is ready.
-func (c *candidate) lacksCredit(now time.Time, at int64, n *need) bool {
+// lacksCredit reports whether credit is all that keeps a call from a candidate that is ready, and
+// whether there is some, as far as is known. Concurrent calls of others may end at any moment.
+func (c *candidate) lacksCredit(now time.Time, at int64, n *need) (lacks, room bool) {
 	if n.Unmetered || c.order != nil {
-		return false
+		return false, false
 	}
-	e := c.shared.entry.Load()
-	if e == nil || e.limits == nil || !e.limits.joined.Load() || c.quota() == nil {
-		return false
+	e, q := c.shared.entry.Load(), c.quota()
+	if q == nil || !e.limits.joined.Load() {
+		return false, false
 	}
-	return e.limitWait(now, at, n.Input) == quota.CreditWait
+	switch e.limitWait(now, at, n.Input) {
+	case quota.CreditWait:
+		return true, true
+	case quota.ConcurrencyWait:
+		return q.Limits().Concurrency > 0, false
+	default:
+		return false, false
+	}
 }
 
 // awaitsCredit reports whether the request should wait for credit at a tier before it looks at the
@@ -42,7 +50,7 @@ func (t *trial) awaitsCredit(tier *tier) bool {
 		return false
 	}
 	for _, c := range tier.candidates {
-		if c.lacksCredit(t.now, t.at, &s.need) && t.ready(c) {
+		if _, room := c.lacksCredit(t.now, t.at, &s.need); room && t.ready(c) {
 			if s.creditBy.IsZero() {
 				s.creditBy = t.now.Add(quota.CreditWait)
 			}
@@ -85,7 +93,7 @@ func (ln *line) share(t *trial, tier *tier, all map[*limits]shortage) bool {
 	var sources []source
 	need := &t.r.state.need
 	for _, c := range tier.candidates {
-		if !c.lacksCredit(t.now, t.at, need) || !t.ready(c) {
+		if lacks, _ := c.lacksCredit(t.now, t.at, need); !lacks || !t.ready(c) {
 			continue
 		}
 		l := c.shared.entry.Load().limits

@@ -174,7 +174,8 @@ func (f *fleet) take(ctx context.Context) bool {
 	if len(sent) > 0 {
 		var grants []store.Grant
 		at := time.Now()
-		ok := f.call(ctx, func(ctx context.Context) (then time.Time, err error) {
+		bound := f.timeout / 5 * 4 // calls wait no longer than the timeout, and then go by the law
+		ok := f.call(ctx, bound, func(ctx context.Context) (then time.Time, err error) {
 			grants, then, err = f.store.Take(ctx, f.name, sent)
 			return then, err
 		})
