@@ -1,7 +1,7 @@
 package store
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +13,13 @@ func TestMemoryForgetsWhatIsOver(t *testing.T) {
 		now := time.Now()
 		days := [3]time.Time{now.Add(-time.Hour), now.Add(time.Hour), now.Add(25 * time.Hour)}
 		for i := range 100 {
-			k := Key{KindWindow, fmt.Sprint(i)}
-			_, _, take := m.Take(t.Context(), fmt.Sprint(i), []Ask{{
+			name := strconv.Itoa(i)
+			k := Key{KindWindow, name}
+			_, _, take := m.Take(t.Context(), name, []Ask{{
 				Key: k, Limits: Limits{RPD: 5, Concurrency: 2}, Requests: 1, Slots: 1, Days: days,
 				Number: 1, Changes: []Change{{At: now, Requests: 1}},
 			}})
-			_, beat := m.Beat(t.Context(), fmt.Sprint(i), false)
+			_, beat := m.Beat(t.Context(), name, false)
 			_, publish := m.Publish(t.Context(), []Fact{{Key: k, At: now, Until: now.Add(time.Minute)}})
 			_, claim := m.Claim(t.Context(), "a", k, time.Minute)
 			for _, err := range []error{take, beat, publish, claim} {
