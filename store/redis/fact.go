@@ -115,7 +115,7 @@ func (s *Store) Publish(ctx context.Context, facts []store.Fact) (time.Time, err
 // Lookup implements [store.Store].
 func (s *Store) Lookup(ctx context.Context, keys []store.Key) ([]store.Fact, error) {
 	if len(keys) == 0 {
-		return nil, nil
+		return nil, ctx.Err()
 	}
 	shared := call{lookupScript, s.factKeys()[:1], nil}
 	calls := make([]call, 0, 1+len(keys))

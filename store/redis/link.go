@@ -184,6 +184,9 @@ func (l *link) connect(ctx context.Context) error {
 // acquire returns the client for one call, which ends with release. It waits for the first attempt
 // to connect.
 func (l *link) acquire(ctx context.Context) (rueidis.Client, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("redis: %w", err)
+	}
 	select {
 	case <-l.closed:
 		return nil, ErrClosed

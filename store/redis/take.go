@@ -10,9 +10,8 @@ import (
 	"github.com/spillway-go/spillway/store"
 )
 
-// largest is the largest number that a script is told. Those of Lua are exact up to 2^53, and a
-// product of tokens and requests is to be, too.
-const largest = 1 << 50
+// largest is the largest number that a script is told: up to there those of Lua are exact.
+const largest = 1<<53 - 1
 
 // Take implements [store.Store]. All asks leave together. If one fails, so does Take, but others may
 // have been granted.
