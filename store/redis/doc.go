@@ -33,4 +33,5 @@
 //	    +zadd +zcard +zrem +zrangebyscore +zrevrange +zremrangebyscore
 //
 // Without a cluster those of CLUSTER may be left out, and SELECT without the number of a database.
+// Behind Sentinel ROLE is needed as well.
 package redis

@@ -98,16 +98,16 @@ func execute(ctx context.Context, client rueidis.Client, calls []call) []rueidis
 	results := client.DoMulti(ctx, commands...)
 
 	var unknown []int
-	commands = nil
+	var full rueidis.Commands
 	for i, c := range calls {
 		if e, ok := rueidis.IsRedisErr(results[i].Error()); ok && e.IsNoScript() {
 			unknown = append(unknown, i)
-			commands = append(commands, client.B().Eval().Script(c.script.text).
+			full = append(full, client.B().Eval().Script(c.script.text).
 				Numkeys(int64(len(c.keys))).Key(c.keys...).Arg(c.args...).Build())
 		}
 	}
 	if len(unknown) > 0 {
-		for i, result := range client.DoMulti(ctx, commands...) {
+		for i, result := range client.DoMulti(ctx, full...) {
 			results[unknown[i]] = result
 		}
 	}

@@ -25,17 +25,20 @@ const soon = 10 * time.Second
 
 // server is a redis-server of one test.
 type server struct {
-	t    *testing.T
+	t    testing.TB
 	dir  string
 	port int
 	args []string
-	cmd  *exec.Cmd
-	end  chan struct{} // closed when cmd has ended
+
+	sentinel []string // what makes it one
+
+	cmd *exec.Cmd
+	end chan struct{} // closed when cmd has ended
 }
 
 // startServer starts a server that keeps nothing on disk, and ends it with the test. It skips the
 // test where there is none.
-func startServer(t *testing.T, args ...string) *server {
+func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("skipped: there is no redis-server on the PATH")
@@ -48,11 +51,15 @@ func startServer(t *testing.T, args ...string) *server {
 
 func (s *server) start() {
 	s.t.Helper()
-	args := append([]string{
-		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.dir, "--save", "",
-		"--appendonly", "no", "--enable-debug-command", "yes", "--logfile", filepath.Join(s.dir, "log"),
-		"--unixsocket", filepath.Join(s.dir, "socket"),
-	}, s.args...)
+	args := s.sentinel
+	if args == nil {
+		args = append([]string{
+			"--dir", s.dir, "--save", "", "--appendonly", "no", "--enable-debug-command", "yes",
+			"--unixsocket", filepath.Join(s.dir, "socket"),
+		}, s.args...)
+	}
+	args = append(args, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1",
+		"--logfile", filepath.Join(s.dir, "log"))
 	s.cmd = exec.Command("redis-server", args...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -129,7 +136,7 @@ func newPrefix() string {
 }
 
 // eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	late := time.After(soon)
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -143,7 +150,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

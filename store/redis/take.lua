@@ -2,7 +2,8 @@
 -- numbered from 1970. What needs memory is written first: a server without any refuses it before
 -- anything has changed.
 --
--- KEYS[1]  hash: epoch, latest slice, sums, days, and a ring of slices: r<place> requests, t<place> tokens
+-- KEYS[1]  hash: epoch, sums, days, numbers of the first slice that may hold anything and of the
+--          latest, and a ring of slices: r<place> requests, t<place> tokens
 -- KEYS[2]  hash: the last number of each member whose changes were applied, and when that was
 -- KEYS[3]  hash: the slots of each member, and until when
 local member, nonce = ARGV[1], ARGV[2]
@@ -22,11 +23,12 @@ local time = redis.call('TIME')
 local clock = time[1] * 1000000 + time[2]
 
 local head = redis.call('HMGET', KEYS[1], 'epoch', 'latest', 'requests', 'tokens', 'pruned',
-  'd' .. ARGV[12], 'd' .. ARGV[13], 'd' .. ARGV[14])
+  'd' .. ARGV[12], 'd' .. ARGV[13], 'd' .. ARGV[14], 'first')
 local epoch = head[1] or nonce
 local slice = floor(clock / SLICE)
 local latest = tonumber(head[2] or slice)
 local used, usedTokens = tonumber(head[3] or 0), tonumber(head[4] or 0)
+local first = tonumber(head[9] or slice)
 local pruned = tonumber(head[5] or clock)
 local days = { tonumber(head[6] or 0), tonumber(head[7] or 0), tonumber(head[8] or 0) }
 
@@ -56,6 +58,7 @@ local function add(s, requests, more)
   tokensAt[place] = tokensAt[place] + more
   used, usedTokens = used + requests, usedTokens + more
   touched[place] = true
+  first = min(first, s)
   return requests
 end
 
@@ -68,7 +71,7 @@ if slice <= latest - PLACES then
   for place = 0, PLACES - 1 do
     requestsAt[place], tokensAt[place], dropped[place] = 0, 0, true
   end
-  latest = slice
+  first, latest = slice, slice
   add(slice, requests, more)
 elseif slice < latest then
   now = latest * SLICE
@@ -84,6 +87,7 @@ else
   end
   latest = slice
 end
+first = max(first, latest - PLACES + 1)
 
 -- Returns which day a time lies in, and 0 if none of those known.
 local function dayOf(t)
@@ -163,7 +167,7 @@ if prune then pruned = clock end
 -- Write.
 local set = {
   'epoch', epoch, 'latest', int(latest), 'requests', int(used), 'tokens', int(usedTokens),
-  'pruned', int(pruned),
+  'pruned', int(pruned), 'first', int(first),
 }
 local unset = {}
 for place in pairs(touched) do
@@ -213,14 +217,15 @@ redis.call('PEXPIREAT', KEYS[3], int(ceil((clock + LAPSE) / 1000) + 1))
 
 -- Calls visit with each slice that counts, the earliest first, until it returns true.
 local function each(visit)
-  local s, last = latest - PLACES + 1, latest
-  while s <= last do
-    local to = min(s + 26, last)
-    read(s, to)
-    for i = s, to do
-      if visit(i, requestsAt[i % PLACES], tokensAt[i % PLACES]) then return end
+  local from, size = first, 4
+  while from <= latest do
+    local to = min(from + size - 1, latest)
+    read(from, to)
+    for s = from, to do
+      local requests, more = requestsAt[s % PLACES], tokensAt[s % PLACES]
+      if (requests ~= 0 or more ~= 0) and visit(s, requests, more) then return end
     end
-    s = to + 1
+    from, size = to + 1, min(2 * size, 32)
   end
 end
 
@@ -233,8 +238,11 @@ local following = 0
 if not fits(used, usedTokens) then
   local requests, more = used, usedTokens
   each(function(s, r, t)
+    if used == requests and usedTokens == more and s > first then
+      redis.call('HSET', KEYS[1], 'first', int(s))
+    end
     requests, more = requests - r, more - t
-    if (r ~= 0 or t ~= 0) and fits(requests, more) then
+    if fits(requests, more) then
       following = s * SLICE + KEEP
       return true
     end
@@ -249,7 +257,6 @@ local reply = {
 if profile then
   local second = -1
   each(function(s, r, t)
-    if r == 0 and t == 0 then return end
     local n = #reply
     if floor(s / 4) == second then n = n - 3 else second = floor(s / 4) end
     -- A step has the time of its latest slice, so that a reader frees none of it early.

@@ -27,7 +27,7 @@ const (
 )
 
 // example is what an error tells to write.
-const example = "write redis://user:password@host:6379/0, or rediss:// for TLS"
+const example = "write redis://user:password@host:6379/0, or rediss:// for TLS" //nolint:gosec // no password of anybody
 
 // parseURL returns the options of a client for [Config.URL]. Errors show no part of it: a password
 // that is not escaped may be anywhere.
