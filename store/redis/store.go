@@ -25,8 +25,8 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open returns a Store. It connects in the background, and fails only with a [*ConfigError]. Until
-// the first attempt to connect has ended, calls wait; after that they fail at once while there is no
+// Open returns a Store. It connects in the background, and fails only with a [*ConfigError]. Calls
+// wait until the first attempt to connect has ended. After that they fail at once while there is no
 // connection. Close the Store in the end.
 func Open(c Config) (*Store, error) {
 	c, err := c.withDefaults()

@@ -18,8 +18,8 @@ const (
 	backlog      = 256         // messages that wait for f; the next poll finds what is over
 )
 
-// Subscribe implements [store.Store]. It hears of facts at once over the channel, and reads all that
-// is new once a second, so that nothing the channel lost is missed. It returns with an error when
+// Subscribe implements [store.Store]. It hears of facts at once over the channel, and reads all new
+// ones once a second, so that it misses none that the channel lost. It returns with an error when
 // either fails.
 func (s *Store) Subscribe(ctx context.Context, f func(facts []store.Fact)) error {
 	ctx, cancel := context.WithCancel(ctx)

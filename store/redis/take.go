@@ -10,11 +10,11 @@ import (
 	"github.com/spillway-go/spillway/store"
 )
 
-// largest is the largest number that a script is told: up to there those of Lua are exact.
+// largest is the largest number that a script is told: those of Lua are exact up to there.
 const largest = 1<<53 - 1
 
-// Take implements [store.Store]. All asks leave together. If one fails, so does Take, but others may
-// have been granted.
+// Take implements [store.Store]. All asks leave together. If one fails, so does Take, but others
+// may have been granted.
 func (s *Store) Take(
 	ctx context.Context, member string, asks []store.Ask,
 ) ([]store.Grant, time.Time, error) {
