@@ -8,11 +8,11 @@ import (
 // Fault is what is wrong with a [Memory], or with the way of one [Replica] to it. The zero Fault is
 // none. Calls that are under way feel a change at once.
 type Fault struct {
-	// Err fails every call at once and ends every subscription, as a store that is gone. A call that is
-	// under way may have had its effect.
+	// Err fails every call at once and ends every subscription, as a store that is gone. A call that
+	// is under way may have had its effect.
 	Err error
-	// WriteErr fails Beat, Take, Publish and Claim, which have no effect then, as a store that may only
-	// be read. Lookups and subscriptions go on.
+	// WriteErr fails Beat, Take, Publish and Claim, which have no effect then, as a store that may
+	// only be read. Lookups and subscriptions go on.
 	WriteErr error
 	// Hangs holds up every call and all facts, as a store that is paused. A call ends with its ctx, or
 	// goes on when the fault is over: it has its effect late.

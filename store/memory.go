@@ -10,8 +10,8 @@ import (
 // Memory is a [Store] for replicas in one process, for tests and examples. All of them may call the
 // Memory itself. [Memory.Replica] gives each one a way of its own, so that a test can cut off some.
 //
-// It tells the time by time.Now: in a bubble of testing/synctest its time is the bubble's. It starts
-// no goroutine and needs no Close. It is safe for concurrent use, as are the setters of its faults.
+// It tells the time by time.Now: in a bubble of testing/synctest its time is the bubble's. It
+// starts no goroutine and needs no Close. It is safe for concurrent use, and so is setting faults.
 type Memory struct {
 	line
 
@@ -65,16 +65,16 @@ func (m *Memory) Flush() {
 	m.claims = map[Key]claim{}
 }
 
-// Operations returns how many operations have had their effect. Each ask of a Take is one, and so is
-// every call of another method.
+// Operations returns how many operations have had their effect. Each ask of a Take is one, and so
+// is every call of another method.
 func (m *Memory) Operations() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.operations
 }
 
-// sweepLocked forgets what is over, so that memory is bounded. It looks at everything, and therefore
-// only once in a while.
+// sweepLocked forgets what is over, so that memory is bounded. It looks at everything, and
+// therefore only once in a while.
 func (m *Memory) sweepLocked(now time.Time) {
 	if since := now.Sub(m.swept); since >= 0 && since < Keep {
 		return

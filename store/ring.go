@@ -43,7 +43,9 @@ func (r *ring) advance(now time.Time) time.Time {
 		r.tokens -= r.slices[gone].tokens
 		gone++
 	}
-	r.slices = append(r.slices[:0], r.slices[gone:]...)
+	if gone > 0 {
+		r.slices = append(r.slices[:0], r.slices[gone:]...)
+	}
 	return now
 }
 

@@ -101,15 +101,15 @@ type Limits struct {
 //
 //   - Requests, at most what RPM and RPD leave. An ask for more than four gets at most a quarter of
 //     what is left, rounded up, so that others find some.
-//   - Slots, at most what Concurrency leaves of those that other members hold, but no fewer than are
-//     under way; and no more requests than slots that are not under way. Without a Concurrency none
-//     are held and they bound nothing.
+//   - Slots, at most what Concurrency leaves of those that other members hold, but no fewer than
+//     are under way; and no more requests than slots that are not under way. Without a Concurrency
+//     none are held and they bound nothing.
 //   - Tokens, if there is a TPM: what the granted requests need in proportion, rounded up, but no
 //     less than Least, and at most what TPM leaves. An ask for more than four requests gets at most
-//     a quarter of what is left, rounded up, but no less than Least. If that is less than they need,
-//     there are fewer requests in proportion, rounded down, but one. If less than Least is left, no
-//     request is granted, unless Least is more than the TPM and no token is used: then one request
-//     is, with Least. Without a TPM no tokens are granted.
+//     a quarter of what is left, rounded up, but no less than Least. If that is less than they
+//     need, there are fewer requests in proportion, rounded down, but one. If less than Least is
+//     left, no request is granted, unless Least is more than the TPM and no token is used: then one
+//     request is, with Least. Without a TPM no tokens are granted.
 type Ask struct {
 	Key    Key
 	Limits Limits // that the asker keeps to
@@ -133,8 +133,8 @@ type Ask struct {
 
 // Change is added to what a window has counted at a time, in the Slice of that time and in its day,
 // if that has not ended. What is taken back is negative, and at most what the Slice has: the day
-// loses no more requests than the Slice does. A time that has left the window changes its day alone.
-// Of a time that is yet to come, what is added counts now and nothing is taken back.
+// loses no more requests than the Slice does. A time that has left the window changes its day
+// alone. Of a time that is yet to come, what is added counts now and nothing is taken back.
 type Change struct {
 	At               time.Time
 	Requests, Tokens int64

@@ -50,8 +50,8 @@ var claimLaws = []law{
 	}},
 	{"ClaimsExpire", func(k *kit) {
 		probe := key(store.KindProbe)
-		k.wantClaim(anna, probe, 300*time.Millisecond, true)
-		k.sleep(400 * time.Millisecond)
+		k.wantClaim(anna, probe, 150*time.Millisecond, true)
+		k.sleep(200 * time.Millisecond)
 		k.wantClaim(bert, probe, time.Minute, true)
 		k.giveBack(anna, probe, 0) // It is not hers any more.
 		k.wantClaim(anna, probe, time.Minute, false)

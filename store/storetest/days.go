@@ -26,12 +26,12 @@ var dayLaws = []law{
 	}},
 	{"AtMidnightANewDayBegins", func(k *kit) {
 		now := k.now()
-		midnight := now.Add(700 * time.Millisecond).Truncate(time.Millisecond)
+		midnight := now.Add(400 * time.Millisecond).Truncate(time.Millisecond)
 		days := [3]time.Time{midnight.Add(-24 * time.Hour), midnight, midnight.Add(24 * time.Hour)}
 		a := store.Ask{Key: window(), Limits: store.Limits{RPD: 4}, Requests: 4, Days: days}
 		yesterday := k.wantGranted(anna, a, 4, 0)
 		k.wantGranted(anna, a, 0, 0)
-		k.sleep(750*time.Millisecond - k.now().Sub(now))
+		k.sleep(450*time.Millisecond - k.now().Sub(now))
 
 		a.Requests = 2
 		k.wantGranted(anna, a, 2, 0) // Its clock says that it is yesterday.

@@ -74,17 +74,16 @@ var slotLaws = []law{
 		k.wantUsed(a, 2, 0, 0)
 	}},
 	{"SlotsAndMembersLapse", func(k *kit) {
-		k.beat(anna)
-		k.beat(bert)
-		k.sleep(store.Lapse / 2)
 		held := store.Ask{Key: window(), Limits: store.Limits{Concurrency: 4}, Slots: 4}
+		k.beat(bert)
 		k.wantSlots(anna, held, 4, 4)
-		k.sleep(store.Lapse/2 + store.Lapse/6)
+		k.sleep(store.Lapse - 500*time.Millisecond)
+		k.wantFleet(k.beat(anna), 2, 0)
+		k.wantSlots(bert, held, 0, 4)
+		k.sleep(600 * time.Millisecond)
 		if f := k.beat(anna); f.Members != 1 || f.Lapsed != 1 {
 			k.Errorf("a member is silent: %d are alive and %d lapsed, want 1 and 1", f.Members, f.Lapsed)
 		}
-		k.wantSlots(bert, held, 0, 4)
-		k.sleep(store.Lapse/2 - store.Lapse/12)
 		k.wantSlots(bert, held, 4, 4)
 	}},
 }

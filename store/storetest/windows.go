@@ -10,17 +10,20 @@ var windowLaws = []law{
 	{"UsedNextAndProfileAgree", func(k *kit) {
 		now := k.now()
 		a := store.Ask{
-			Key: window(), Limits: store.Limits{RPM: 20, TPM: 1000}, Number: 1, Requests: 2,
+			Key: window(), Limits: store.Limits{RPM: 125, TPM: 2000}, Number: 1, Requests: 2,
 			Tokens: 20, Least: 10, Profile: true,
 		}
-		for i := range 20 {
-			at := now.Add(-time.Duration(i) * 2900 * time.Millisecond)
+		for i := range 120 { // requests in all, with 1800 tokens
+			at := now.Add(-time.Duration(i) * 450 * time.Millisecond)
 			a.Changes = append(a.Changes, store.Change{At: at, Requests: int64(i % 3), Tokens: 10 * int64(i%4)})
 		}
-		g := k.wantGranted(anna, a, 1, 10)
-		k.checkProfile(a, g)
+		k.checkProfile(a, k.wantGranted(anna, a, 2, 20))
 		b := a
-		b.Number, b.Changes, b.Requests, b.Tokens, b.Least = 0, nil, 0, 0, 900
+		b.Number, b.Changes, b.Requests, b.Tokens = 0, nil, 0, 0
+		for _, b.Least = range []int64{500, 1000, 1700} {
+			k.checkProfile(b, k.ask(bert, b))
+		}
+		b.Limits.RPM = 60
 		k.checkProfile(b, k.ask(bert, b))
 		b.Profile = false
 		if g := k.ask(bert, b); g.Profile != nil {
@@ -81,7 +84,7 @@ var windowLaws = []law{
 			if e := k.beat(bert).Epoch; e != fleet || e == "" {
 				k.Errorf("the fleet's epoch is %q, want %q", e, fleet)
 			}
-			k.sleep(100 * time.Millisecond)
+			k.sleep(30 * time.Millisecond)
 		}
 	}},
 }
@@ -125,6 +128,9 @@ func (k *kit) checkProfile(a store.Ask, g store.Grant) {
 var slowLaws = []law{
 	{"GrantsAreUsedFor60SecondsAndALife", func(k *kit) {
 		a := store.Ask{Key: window(), Limits: store.Limits{RPM: 3, TPM: 30}, Requests: 3, Tokens: 30, Least: 10}
+		// Late in a slice, where a grant has the least time until the slice leaves the window.
+		into := time.Duration(k.now().UnixNano() % int64(store.Slice))
+		k.sleep((store.Slice + 200*time.Millisecond - into) % store.Slice)
 		g := k.wantGranted(anna, a, 3, 30)
 		k.sleep(time.Minute + store.Life - k.now().Sub(g.At) - 50*time.Millisecond)
 		k.wantGranted(bert, a, 0, 0)
