@@ -250,7 +250,7 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.quota.Limits().Concurrency > 0 {
+	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.tight.Load() {
 		p.fleet.kick() // others may wait for its slot
 	}
 	probed := len(r.probing) > 0 || r.permits.own.Probe() || r.permits.servers.Probe()
