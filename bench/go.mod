@@ -3,6 +3,7 @@ module github.com/spillway-go/spillway/bench
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/spillway-go/spillway v0.0.0
 	google.golang.org/genai v1.77.0
 )

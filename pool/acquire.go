@@ -119,6 +119,9 @@ func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
 		if l, ok := t.lease(tier); ok {
 			return l, true
 		}
+		if t.awaitsCredit(tier) {
+			break
+		}
 	}
 	return Lease{}, false
 }

@@ -29,7 +29,7 @@ func (c *candidate) use() {
 	}
 	m, p := c.plan.model, c.plan.pool
 	if c.shared != &c.own && c.shared.entry.Load() == nil {
-		fill := func(e *entry) { e.limits = newLimits(c.project.limits(m.name)) }
+		fill := func(e *entry) { e.limits = newLimits(c.project, m) }
 		c.shared.entry.Store(m.entry(c.project.sharedSubject(m.modelKey), fill))
 	}
 	if c.server.entry.Load() == nil {
@@ -284,7 +284,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	}
 	if q := c.quota(); q != nil {
 		d := c.shared.entry.Load().limitWait(now, at, n.Input)
-		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0
+		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0 || d == quota.CreditWait && c.plan.pool.fleet != nil
 		wait = max(wait, d)
 	}
 	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
 )
 
 // Backend is one of Google's two APIs for Gemini.
@@ -64,6 +65,15 @@ type Config struct {
 	// Locations and orders outside are left out, and so is a project of which nothing is inside.
 	// If that is all of them, the configuration is refused. Empty means no fence.
 	Locations []string
+	// Store is what the replicas of a service share, so that together they keep to the limits. Nil
+	// means that this is the only process, or see Share. A reload does not change it.
+	Store store.Store
+	// StoreTimeout bounds each call to Store. Zero means 50 ms.
+	StoreTimeout time.Duration
+	// Share is the part of every limit and order that this process may use, for replicas without a
+	// Store. With one it is what the process keeps to until it has heard of the others. Zero means all
+	// of it, and with a Store an eighth.
+	Share float64
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
 	// not.

@@ -20,7 +20,7 @@ type entry struct {
 	pacer    atomic.Pointer[quota.Pacer]     // of a model at an endpoint whose capacity is hidden
 	ramp     atomic.Pointer[quota.Ramp]      // of the same, if one is configured
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
-	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
+	narrow   narrow                          // of the same thing for one version or tool
 	versions versionProofs                   // of a model at an endpoint
 	outage   *outage                         // of what endpoints share
 	order    *order
@@ -28,8 +28,8 @@ type entry struct {
 	proof    evidence
 	load     load // of a model at an endpoint
 
-	told      bool       // of the last cooldown that it started; guarded by telling
-	narrowing sync.Mutex // held while narrow changes
+	endedBy atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
+	told    bool         // of the last cooldown that it started; guarded by telling
 
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
@@ -42,12 +42,16 @@ func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldow
 	p.cooldownStarted(now, e, info, change)
 	e.telling.Unlock()
 	if change != cooldown.Unchanged {
+		p.fleet.cooled(now, at, e)
+	}
+	if change != cooldown.Unchanged && change != cooldown.Renewed {
 		p.wakesEarlier(e)
 	}
 }
 
-// succeed ends the entry's cooldown if the attempt with number seq began after it did.
-func (e *entry) succeed(p *Pool, now time.Time, at int64, seq uint64) {
+// succeed ends the entry's cooldown if the attempt with number seq, which began at an instant, began
+// after it did.
+func (e *entry) succeed(p *Pool, now time.Time, at, began int64, seq uint64) {
 	e.telling.Lock()
 	ended, active, ok := e.cool.Succeed(at, seq)
 	if ok && p.tells(e) {
@@ -55,6 +59,7 @@ func (e *entry) succeed(p *Pool, now time.Time, at int64, seq uint64) {
 	}
 	e.telling.Unlock()
 	if active { // it would have gone on
+		p.fleet.warmed(now, at, began, e)
 		p.wakesEarlier(e)
 		p.queue.changed(now)
 	}
@@ -69,6 +74,7 @@ func (e *entry) learn(p *Pool, now time.Time, at int64, stated quota.Limits) {
 	defer e.telling.Unlock()
 	e.limits.learn(at, stated)
 	p.limitsLearned(now, at, e)
+	p.fleet.learned(now, at, e)
 }
 
 // grow lets learned limits grow by time.
@@ -79,14 +85,20 @@ func (e *entry) grow(p *Pool, now time.Time, at int64) {
 	p.limitsLearned(now, at, e)
 }
 
+// narrow are entries of the parts of a thing.
+type narrow struct {
+	mu   sync.Mutex // held while list changes
+	list atomic.Pointer[[]*entry]
+}
+
 // maxParts bounds the parts of one thing that are told apart.
 const maxParts = 32
 
 // narrowed returns the entry of a part of the entry's thing: of one version or one set of tools. It
 // makes it if there is none, in place of parts that nothing is known of; nil if there is no room.
 func (m *model) narrowed(at int64, e *entry, s Subject) *entry {
-	e.narrowing.Lock()
-	defer e.narrowing.Unlock()
+	e.narrow.mu.Lock()
+	defer e.narrow.mu.Unlock()
 	all := e.parts()
 	for _, part := range all {
 		if part.subject == s {
@@ -108,7 +120,7 @@ func (m *model) narrowed(at int64, e *entry, s Subject) *entry {
 	}
 	part := m.entry(s, none)
 	all = append(slices.Clone(all), part)
-	e.narrow.Store(&all)
+	e.narrow.list.Store(&all)
 	return part
 }
 
@@ -117,7 +129,7 @@ func (e *entry) parts() []*entry {
 	if e == nil {
 		return nil
 	}
-	if all := e.narrow.Load(); all != nil {
+	if all := e.narrow.list.Load(); all != nil {
 		return *all
 	}
 	return nil

@@ -46,6 +46,10 @@ const (
 	ModelRerouted EventKind = "model_rerouted"
 	// MemoryFull tells that the pool remembers no more models.
 	MemoryFull EventKind = "memory_full"
+	// StoreLost tells that the store that replicas share does not answer, since Since: each keeps to its
+	// part of the limits. StoreBack tells that it answers again, and knows what all have used.
+	StoreLost EventKind = "store_lost"
+	StoreBack EventKind = "store_back"
 	// Reloaded tells that another configuration is in force.
 	Reloaded EventKind = "reloaded"
 )
@@ -155,10 +159,10 @@ func (p *Pool) tells(e *entry) bool {
 
 // cooldownStarted tells of a cooldown that started or was extended. The caller holds e.telling.
 func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change cooldown.Change) {
-	if change != cooldown.Unchanged {
-		e.told = p.tells(e)
+	if change == cooldown.Unchanged || change == cooldown.Renewed {
+		return
 	}
-	if change == cooldown.Unchanged || !e.told {
+	if e.told = p.tells(e); !e.told {
 		return
 	}
 	kind := CooldownStarted

@@ -11,6 +11,10 @@ import (
 // limits are what one project promises for one model on demand, whatever the location: the declared
 // limits and those that Google named.
 type limits struct {
+	name    string       // of its subject
+	joined  atomic.Bool  // a fleet shares it
+	tight   atomic.Bool  // and others want its concurrent calls
+	share   float64      // of what is learned that this process may use; zero is all
 	limited atomic.Bool  // a limit is declared or learned
 	review  atomic.Int64 // instant at which the learned limits are looked at again
 	quota   quota.Quota  // counts while it is limited
@@ -23,8 +27,12 @@ type limits struct {
 	told          quota.Limits // the learned limits that the last event named
 }
 
-func newLimits(declared quota.Limits) *limits {
-	l := &limits{declared: declared, rpd: learnedLimit{daily: true}}
+// newLimits returns the limits of a project for a model.
+func newLimits(project *project, m *model) *limits {
+	l := &limits{
+		name: project.sharedSubject(m.modelKey).String(), share: project.share,
+		declared: project.limits(m.name), rpd: learnedLimit{daily: true},
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.applyLocked(0)
@@ -94,7 +102,7 @@ func (l *limits) declare(at int64, declared quota.Limits) {
 // applyLocked puts the limits in force: of each dimension the smaller of declared and learned. The
 // caller holds l.mu.
 func (l *limits) applyLocked(at int64) {
-	inForce := l.knownLocked(at)
+	inForce := divided(l.knownLocked(at), l.share)
 	smaller := func(limit *int64, declared int64) {
 		if *limit == 0 || declared > 0 && declared < *limit {
 			*limit = declared

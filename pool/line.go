@@ -60,9 +60,14 @@ func requiredRate(n int, now, limit time.Time) float64 {
 
 // trial is a look for an endpoint for the head. The caller holds the queue's lock.
 func (ln *line) trial(p *Pool, now time.Time) trial {
+	ln.heeded = ln.pace
+	return ln.look(p, now)
+}
+
+// look is trial for one that only looks.
+func (ln *line) look(p *Pool, now time.Time) trial {
 	w := ln.waiters[0]
 	t := trial{pool: p, r: w.request, now: now, at: p.instant(now), limit: w.limit, locked: true}
-	ln.heeded = ln.pace
 	t.due = ln.went.Add(time.Duration(float64(time.Second) / ln.pace))
 	t.spread = t.due.After(now)
 	return t
@@ -120,6 +125,7 @@ func (q *queue) serveHeadLocked(ln *line, now time.Time, try tryFunc) bool {
 		return true
 	default:
 		ln.ask, ln.tried, ln.stale = found.ask, q.round, true
+		q.pool.fleet.kick()
 		return false
 	}
 }

@@ -57,6 +57,7 @@ func (p *Pool) Owner(now time.Time, name string) (h Home, known, missing bool) {
 
 // Own records the home of a resource. The zero Home records that the resource is gone.
 func (p *Pool) Own(name string, h Home) {
+	p.fleet.owns(name, h)
 	if h == (Home{}) {
 		p.owners.Forget(name)
 		return

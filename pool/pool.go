@@ -31,6 +31,7 @@ type Pool struct {
 	owners *owner.Cache
 	outbox outbox
 	queue  *queue
+	fleet  *fleet
 	sent   *sent
 
 	reload sync.Mutex
@@ -56,13 +57,17 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	s.connect(&p.memory)
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
+	p.fleet = newFleet(p, &cfg)
 	return p, nil
 }
 
 // Close fails the requests that wait, and those that would, with [ErrClosed]. Leases go on to their
 // end. A request that finds an endpoint ready still gets it, so that calls under way can be
 // retried.
-func (p *Pool) Close() { p.queue.close() }
+func (p *Pool) Close() {
+	p.queue.close()
+	p.fleet.leave()
+}
 
 // instant is now as cooldowns count it.
 func (p *Pool) instant(now time.Time) int64 { return int64(now.Sub(p.epoch)) }

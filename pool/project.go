@@ -18,6 +18,7 @@ type project struct {
 	Project
 
 	base      *url.URL
+	share     float64                // of the limits that Google names, that this process may use; zero is all
 	tokens    auth.TokenProvider     // nil where keys are used
 	lastToken atomic.Pointer[string] // that went out
 	keys      keys                   // empty where tokens are used

@@ -33,6 +33,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	if old.usesADC() {
 		adc = old.adc
 	}
+	cfg.Store, cfg.StoreTimeout = old.cfg.Store, old.cfg.StoreTimeout
 	s, err := newSetup(cfg, adc)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func hasten(p *Pool, at int64, project string) {
 		all = append(all, m.all()...)
 	}
 	for _, e := range all {
-		if e.subject.Project == project && Class(e.cool.Class(at)).NeedsOperator() {
+		if e.subject.Project == project && Class(e.cool.Class(at)).needsOperator() {
 			e.cool.Hasten(at)
 			p.wakesEarlier(e)
 		}

@@ -70,9 +70,10 @@ type requestState struct {
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed
 
-	failed  []*entry  // endpoints that failed the call, and projects that had no credential for it
-	notBy   time.Time // they are not asked before
-	refused []refused // endpoints that refused the call, each with the key that was sent
+	failed   []*entry  // endpoints that failed the call, and projects that had no credential for it
+	notBy    time.Time // they are not asked before
+	creditBy time.Time // until when it waits for credit at the endpoints that it likes best
+	refused  []refused // endpoints that refused the call, each with the key that was sent
 }
 
 // picky reports whether the request can do without an endpoint.
@@ -192,11 +193,18 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 
 // limit returns how long the request may wait: never past its deadline.
 func (r *Request) limit(now time.Time) time.Time {
-	limit := now.Add(max(r.MaxWait-r.state.waited, 0))
+	limit := later(now.Add(max(r.MaxWait-r.state.waited, 0)), r.state.creditBy)
 	if !r.Deadline.IsZero() && r.Deadline.Before(limit) {
 		return r.Deadline
 	}
 	return limit
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if

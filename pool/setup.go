@@ -23,10 +23,11 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error)) (*setup, error
 		if c = cfg.fenced(c); len(c.Locations)+len(c.Provisioned) == 0 {
 			continue // nothing of it is inside the fence
 		}
-		project, err := newProject(c, adc)
+		project, err := newProject(cfg.divided(c), adc)
 		if err != nil {
 			return nil, err
 		}
+		project.share = cfg.part()
 		s.projects = append(s.projects, project)
 	}
 	return s, nil

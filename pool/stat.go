@@ -6,6 +6,7 @@ import (
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
 )
 
 // Cooldown says why something is not asked, and until when. The zero value means that it is ready.
@@ -71,6 +72,8 @@ type Stat struct {
 	Models []ModelStat
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
+	// Store is what is known of the store that replicas share; nil without one.
+	Store *store.Stat `json:",omitzero"`
 }
 
 // ProjectStat is a project as a whole.
@@ -138,7 +141,7 @@ type EndpointStat struct {
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
-	s := Stat{At: now, QueueCount: p.queue.count()}
+	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
 			Name: project.Name, Backend: project.Backend, Cooldown: newCooldown(project.entry.cool.Info(now, at)),

@@ -69,7 +69,18 @@ func (c Config) Validate() error {
 		f.add("router.memory", "memory is too small to remember anything",
 			`write "1MB" or more, or leave it out for 64 MB`)
 	}
+	f.store(&c)
 	return errors.Join(f.found...)
+}
+
+// store checks what is said of the store.
+func (f *faults) store(c *Config) {
+	if !(c.Share >= 0 && c.Share <= 1) {
+		f.add("store.share", "share is not a part of the limits", `write a fraction up to one, such as "1/8"`)
+	}
+	if c.StoreTimeout < 0 {
+		f.add("store.timeout", "timeout is negative", `write "50ms" or more, or leave it out for 50 ms`)
+	}
 }
 
 // leastMemory is the smallest bound that a pool works with, in bytes.

@@ -28,6 +28,7 @@ func NextMidnight(now time.Time) time.Time {
 // day counts requests until the next midnight in Los Angeles.
 type day struct {
 	requests int64
+	alone    int64 // of these, what no other process has been told of
 	resets   time.Time
 }
 
@@ -35,5 +36,5 @@ func (d *day) advance(now time.Time) {
 	if now.Before(d.resets) {
 		return
 	}
-	d.requests, d.resets = 0, NextMidnight(now)
+	d.requests, d.alone, d.resets = 0, 0, NextMidnight(now)
 }

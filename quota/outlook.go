@@ -32,9 +32,10 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
+	used, usedToday, _ := q.usedLocked()
 	today := largest
 	if q.limits.RPD > 0 {
-		today = min(max(q.limits.RPD-q.day.requests, 0), largest)
+		today = min(max(q.limits.RPD-usedToday, 0), largest)
 		o.Open(max(from, q.day.resets.Sub(now))) // how many there are tomorrow is another day's outlook
 	}
 	begins := int64(max(from, 0) / slice)
@@ -50,17 +51,26 @@ func (o *Outlook) Add(now time.Time, q *Quota, from time.Duration) {
 		o.again += today
 		return
 	}
-	room := min(q.limits.RPM, largest) - q.minute.total.requests
-	for i := range slices {
-		if i >= begins {
-			o.by[i] += min(max(room, 0), today)
-		}
-		if leaves := q.minute.current - slices + 1 + i; leaves >= 0 {
-			room += q.minute.slice(leaves).requests
+	room, part := min(q.limits.RPM, largest)-used.requests, 1.0
+	var leaving [slices]int64
+	if q.shared != nil {
+		leaving, part = q.shared.common.leaving(q.last), q.shared.outlook(q.minute.total.requests)
+	} else {
+		for i := max(slices-1-q.minute.current, 0); i < slices; i++ {
+			leaving[i] = q.minute.slice(q.minute.current - slices + 1 + i).requests
 		}
 	}
-	o.again += min(q.limits.RPM, today)
+	for i := range slices {
+		if i >= begins {
+			o.by[i] += min(ofPart(max(room, 0), part), today)
+		}
+		room += leaving[i]
+	}
+	o.again += min(ofPart(q.limits.RPM, part), today)
 }
+
+// ofPart returns a part of a number, rounded up.
+func ofPart(n int64, part float64) int64 { return int64(math.Ceil(float64(n) * part)) }
 
 // By returns the most requests that are admitted until so long from now.
 func (o *Outlook) By(d time.Duration) int64 {

@@ -39,6 +39,7 @@ type Quota struct {
 	minute   minute    // counts from the first time that a minute is limited
 	day      day
 	inFlight int64
+	shared   *Member // nil: no other process keeps to the same limits
 }
 
 // Reservation is what one call holds of a [Quota] until it is settled or released.
@@ -48,6 +49,7 @@ type Reservation struct {
 
 	slice   int64 // of the window
 	counted bool  // whether there was a window
+	common  int64 // when it counts in the common window; zero: it does not
 	resets  int64 // the day it counts in, as the Unix time of its end
 }
 
@@ -86,7 +88,7 @@ func (q *Quota) Reserve(now time.Time, tokens int64) (Reservation, bool) {
 }
 
 // ReserveWithin is Reserve for a call that keeps to other limits than those in force: to find out
-// whether one of them still holds.
+// whether one of them still holds. It needs no credit of a shared quota.
 func (q *Quota) ReserveWithin(now time.Time, tokens int64, l Limits) (Reservation, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -96,12 +98,13 @@ func (q *Quota) ReserveWithin(now time.Time, tokens int64, l Limits) (Reservatio
 func (q *Quota) reserveLocked(now time.Time, tokens int64, l *Limits) (Reservation, bool) {
 	tokens = min(max(tokens, 0), largest)
 	q.advanceLocked(now)
-	if !q.fitsLocked(tokens, l) {
+	common, ok := q.admitLocked(tokens, l)
+	if !ok {
 		return Reservation{}, false
 	}
 	q.inFlight++
 	q.day.requests++
-	r := Reservation{At: q.last, Tokens: tokens, resets: q.day.resets.Unix()}
+	r := Reservation{At: q.last, Tokens: tokens, resets: q.day.resets.Unix(), common: common}
 	if q.minute.ring != nil {
 		r.slice, r.counted = q.minute.current, true
 		q.minute.add(r.slice, count{1, tokens})
@@ -109,14 +112,45 @@ func (q *Quota) reserveLocked(now time.Time, tokens int64, l *Limits) (Reservati
 	return r, true
 }
 
+// admitLocked takes what a call needs beside the counts. It returns when the call counts in the
+// common window of a shared quota.
+func (q *Quota) admitLocked(tokens int64, l *Limits) (common int64, ok bool) {
+	s := q.shared
+	switch {
+	case s == nil:
+		q.day.alone++ // taken back where it does not fit
+		if ok = q.fitsLocked(tokens, l); !ok {
+			q.day.alone--
+		}
+		return 0, ok
+	case l != &q.limits:
+		if ok = q.fitsLocked(tokens, l); ok {
+			common = s.admitLoose(q.last, tokens)
+		}
+	default:
+		common, ok = s.admit(q.last, tokens, q.inFlight, l)
+	}
+	if ok {
+		s.demand.fresh.requests++
+		s.demand.fresh.tokens += tokens
+	}
+	return common, ok
+}
+
 // Count adds a call that was not reserved and that Google counted, whether it fits or not.
 func (q *Quota) Count(now time.Time, tokens int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
+	tokens = min(max(tokens, 0), largest)
 	q.day.requests++
+	if q.shared != nil {
+		q.shared.admitLoose(q.last, tokens)
+	} else {
+		q.day.alone++
+	}
 	if q.minute.ring != nil {
-		q.minute.add(q.minute.current, count{1, min(max(tokens, 0), largest)})
+		q.minute.add(q.minute.current, count{1, tokens})
 	}
 }
 
@@ -141,8 +175,14 @@ func (q *Quota) end(now time.Time, r Reservation, change count, today int64) {
 	if r.counted {
 		q.minute.add(r.slice, change)
 	}
+	if q.shared != nil && r.common != 0 {
+		q.shared.correct(q.last, r, change)
+	}
 	if r.resets == q.day.resets.Unix() {
 		q.day.requests += today
+		if q.shared == nil {
+			q.day.alone += today
+		}
 	}
 }
 
@@ -165,6 +205,9 @@ func (q *Quota) WaitWithin(now time.Time, tokens int64, l Limits) time.Duration 
 func (q *Quota) waitLocked(now time.Time, tokens int64, l *Limits) time.Duration {
 	tokens = min(max(tokens, 0), largest)
 	q.advanceLocked(now)
+	if q.shared != nil {
+		return q.waitSharedLocked(now, tokens, l)
+	}
 	if q.fitsLocked(tokens, l) {
 		return 0
 	}
@@ -201,11 +244,28 @@ func (q *Quota) Headroom(now time.Time) float64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
-	h := min(free(q.limits.RPD, q.day.requests), free(q.limits.Concurrency, q.inFlight))
-	if q.minute.ring != nil {
-		h = min(h, free(q.limits.RPM, q.minute.total.requests), free(q.limits.TPM, q.minute.total.tokens))
+	used, today, running := q.usedLocked()
+	h := min(free(q.limits.RPD, today), free(q.limits.Concurrency, running))
+	return min(h, free(q.limits.RPM, used.requests), free(q.limits.TPM, used.tokens))
+}
+
+// usedLocked returns what is used of the minute, of the day, and of the concurrent calls: by all, as
+// far as is known, if the quota is shared.
+func (q *Quota) usedLocked() (minute count, today, running int64) {
+	s := q.shared
+	if s == nil {
+		return q.minute.total, q.day.requests, q.inFlight
 	}
-	return h
+	s.common.forget(q.last)
+	minute = count{s.common.Requests, s.common.Tokens}
+	today = s.common.today(q.last)
+	if s.lost {
+		s.loose.ready(q.last)
+		minute.requests += s.loose.total.requests
+		minute.tokens += s.loose.total.tokens
+		today += s.loose.today.requests
+	}
+	return minute, today, max(s.common.Running-s.common.Slots+q.inFlight, q.inFlight)
 }
 
 func free(limit, used int64) float64 {
@@ -241,13 +301,10 @@ func (q *Quota) advanceLocked(now time.Time) {
 }
 
 func (q *Quota) fitsLocked(tokens int64, l *Limits) bool {
-	if l.RPD > 0 && q.day.requests >= l.RPD || l.Concurrency > 0 && q.inFlight >= l.Concurrency {
+	used, today, running := q.usedLocked()
+	if l.RPD > 0 && today >= l.RPD || l.Concurrency > 0 && running >= l.Concurrency {
 		return false
 	}
-	if q.minute.ring == nil {
-		return true
-	}
-	used := q.minute.total
 	if l.RPM > 0 && used.requests >= l.RPM {
 		return false
 	}

@@ -1,6 +1,9 @@
 package quota
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Stat is a snapshot of a [Quota].
 type Stat struct {
@@ -8,6 +11,12 @@ type Stat struct {
 	Tokens      Dimension // by the minute
 	Day         Dimension // requests
 	Concurrency Dimension // calls in flight
+	// Shared says that other processes keep to the same limits: what is used is of all, as far as is
+	// known. Credit is what this process may admit of it by minute and day without asking, Slots how
+	// many concurrent calls.
+	Shared bool   `json:",omitzero"`
+	Credit Credit `json:",omitzero"`
+	Slots  int64  `json:",omitzero"`
 }
 
 // Dimension is one limit and what is used of it.
@@ -22,14 +31,17 @@ func (q *Quota) Stat(now time.Time) Stat {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
+	used, today, running := q.usedLocked()
 	s := Stat{
-		Requests:    Dimension{Limit: q.limits.RPM},
-		Tokens:      Dimension{Limit: q.limits.TPM},
-		Day:         Dimension{Used: q.day.requests, Limit: q.limits.RPD, Resets: q.day.resets},
-		Concurrency: Dimension{Used: q.inFlight, Limit: q.limits.Concurrency},
+		Requests:    Dimension{Used: used.requests, Limit: q.limits.RPM},
+		Tokens:      Dimension{Used: used.tokens, Limit: q.limits.TPM},
+		Day:         Dimension{Used: today, Limit: q.limits.RPD, Resets: q.day.resets},
+		Concurrency: Dimension{Used: running, Limit: q.limits.Concurrency},
 	}
-	if m := &q.minute; m.ring != nil {
-		s.Requests.Used, s.Tokens.Used = m.total.requests, m.total.tokens
+	switch m := &q.minute; {
+	case q.shared != nil:
+		s.share(q.shared, q.last, &q.limits)
+	case m.ring != nil:
 		if s.Requests.Used > 0 {
 			s.Requests.Resets = q.start.Add(m.freeAt(0, m.total.tokens))
 		}
@@ -38,4 +50,17 @@ func (q *Quota) Stat(now time.Time) Stat {
 		}
 	}
 	return s
+}
+
+// share fills in what is known of the others.
+func (s *Stat) share(with *Member, now time.Time, l *Limits) {
+	s.Shared = true
+	s.Credit.Requests, s.Credit.Tokens = with.credits.left(now)
+	s.Slots = with.slots(now, l)
+	if s.Requests.Used > 0 {
+		s.Requests.Resets = with.common.freeAt(0, math.MaxInt64)
+	}
+	if s.Tokens.Used > 0 {
+		s.Tokens.Resets = with.common.freeAt(math.MaxInt64, 0)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/store"
 )
 
 // Option sets what a TOML file cannot: how a [Router] is tied into its program.
@@ -16,6 +17,7 @@ type options struct {
 	silent    bool // no logger was given
 	events    func(pool.Event)
 	trace     *Trace
+	store     store.Store
 }
 
 type optionFunc func(*options)
@@ -50,6 +52,14 @@ func WithEvents(f func(pool.Event)) Option {
 // WithTrace sets functions that receive the steps of each call. Absent or nil, there are none.
 func WithTrace(t *Trace) Option {
 	return optionFunc(func(o *options) { o.trace = t })
+}
+
+// WithStore sets what the replicas of a service share, so that together they keep to limits, which
+// belong to projects. Absent or nil, the router is on its own, or keeps to [pool.Config].Share. The
+// router makes every call to it in the background and bounds it ([pool.Config].StoreTimeout); no
+// request waits for it longer. Close ends its use, not the store.
+func WithStore(s store.Store) Option {
+	return optionFunc(func(o *options) { o.store = s })
 }
 
 // observer returns the function that receives the pool's events, nil if there is none.

@@ -59,6 +59,9 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if o.store != nil {
+		p.Store = o.store
+	}
 	made, err := pool.New(p, o.observer())
 	if err != nil {
 		return nil, err

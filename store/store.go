@@ -81,8 +81,8 @@ type Key struct {
 // Fleet is the members of a store.
 type Fleet struct {
 	Now time.Time
-	// Members are those alive, with the one that asks, Rank its place among them by name, from 0.
-	// Lapsed are those that were alive less than [Absence] before they lapsed and did not leave.
+	// Members are those alive, with the one that asks unless it leaves. Rank is its place among them
+	// by name, from 0. Lapsed are those that lapsed less than [Absence] ago and did not leave.
 	Members, Rank, Lapsed int
 	// Epoch is a random name of the store's content. It changes when the content is lost.
 	Epoch string
@@ -99,16 +99,17 @@ type Limits struct {
 
 // Ask is what a member wants of one window. It is granted like this, after its changes:
 //
-//   - Requests, at most what RPM and RPD leave. Of more than four, at most a quarter of what is left,
-//     rounded up, so that others find some.
-//   - Slots, at most what Concurrency leaves of those that other members hold, but no fewer than are
-//     under way; and no more requests than slots that are not under way. Without a Concurrency none
-//     are held and they bound nothing.
-//   - Tokens, if there is a TPM: what the granted requests need in proportion, rounded up, at most
-//     what TPM leaves; of more than four requests at most a quarter of that, rounded up, but no less
-//     than Least. If that is less than they need, there are fewer requests in proportion, rounded
-//     down, but one. If less than Least is left, nothing is granted, unless Least is more than the
-//     TPM and no token is used: then one request is, with Least.
+//   - Requests, at most what RPM and RPD leave. An ask for more than four gets at most a quarter of
+//     what is left, rounded up, so that others find some.
+//   - Slots, at most what Concurrency leaves of those that other members hold, but no fewer than
+//     are under way; and no more requests than slots that are not under way. Without a Concurrency
+//     none are held and they bound nothing.
+//   - Tokens, if there is a TPM: what the granted requests need in proportion, rounded up, but no
+//     less than Least, and at most what TPM leaves. An ask for more than four requests gets at most
+//     a quarter of what is left, rounded up, but no less than Least. If that is less than they
+//     need, there are fewer requests in proportion, rounded down, but one. If less than Least is
+//     left, no request is granted, unless Least is more than the TPM and no token is used: then one
+//     request is, with Least. Without a TPM no tokens are granted.
 type Ask struct {
 	Key    Key
 	Limits Limits // that the asker keeps to
@@ -118,7 +119,8 @@ type Ask struct {
 	// They last for [Lapse].
 	Slots, UnderWay int64
 	// Days are three ends of quota days in a row: the last one past, the next, and the one after. The
-	// first of them after the store's time is when the day ends that a request counts in.
+	// first of them after the store's time is when the day ends that a request counts in. If there is
+	// none, RPD bounds nothing.
 	Days [3]time.Time
 	// Changes correct what was granted, or report what was used without a grant. They are applied
 	// before anything is granted, once for each Number, which is positive and rises with each ask of
@@ -129,8 +131,10 @@ type Ask struct {
 	Profile bool
 }
 
-// Change is added to what a window has counted at a time. What is taken back is negative. A time
-// that has left the window changes its day alone, if that has not ended.
+// Change is added to what a window has counted at a time, in the Slice of that time and in its day,
+// if that has not ended. What is taken back is negative, and at most what the Slice has: the day
+// loses no more requests than the Slice does. A time that has left the window changes its day
+// alone. Of a time that is yet to come, what is added counts now and nothing is taken back.
 type Change struct {
 	At               time.Time
 	Requests, Tokens int64
@@ -145,13 +149,13 @@ type Grant struct {
 
 	// What all members have used, with this grant.
 	Used Used
-	// Next is when something comes free that lets a request of Least tokens pass; zero if one may
-	// pass now, or nobody knows.
+	// Next is when something comes free that lets a request of Least tokens pass: a Slice leaves the
+	// window, or the day ends. It is zero if one may pass now, and if only slots are missing.
 	Next time.Time
 	// Epoch is a random name of the window's content. It changes when that is lost.
 	Epoch string
-	// Profile is what Used.Requests and Used.Tokens were used at, the earliest first, in steps of a
-	// second or less.
+	// Profile is what Used.Requests and Used.Tokens were used at, the earliest first: each Slice in
+	// which something was.
 	Profile []Change
 }
 
@@ -167,7 +171,7 @@ type Used struct {
 // [MaxValue] bytes; empty says that what was known is over.
 //
 // Of two facts about one key the one with the later At wins, but of two with Extends the one with
-// the later Until. A fact is forgotten at Until.
+// the later Until. A fact is forgotten at Until, and has no effect if it is published later.
 type Fact struct {
 	Key       Key
 	Value     []byte
