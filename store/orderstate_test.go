@@ -15,8 +15,8 @@ func tenths() *store.OrderState {
 	return store.NewOrderState(store.OrderKey{Name: "order", Bucket: 100 * time.Millisecond, Buckets: 101}, "first")
 }
 
-// ask asks for a call of a prompt and an answer in a window of five seconds that holds 1,000.
-func ask(known, open int64) *store.OrderAsk {
+// call asks for a call of a prompt and an answer in a window of five seconds that holds 1,000.
+func call(known, open int64) *store.OrderAsk {
 	return &store.OrderAsk{
 		Charge: store.Charge{Known: known, Open: [store.Estimates]int64{open, 2 * open, 3 * open}},
 		Guess:  0.5, By: 1, Window: store.OrderWindow{Buckets: 50, Capacity: 1000},
@@ -42,7 +42,7 @@ func TestOrderAdmitsWhatFitsTheWindow(t *testing.T) {
 		{5.1, 400, 0, false, 551},
 		{60, 1000, 0, true, 0},
 	} {
-		g := s.Reserve(after(step.at), ask(step.known, step.open))
+		g := s.Reserve(after(step.at), call(step.known, step.open))
 		if g.OK != step.ok || g.Sum.Known != step.sum || g.Now != after(step.at) {
 			t.Errorf("at %v: %d and %d: %+v, want %v with %d used", step.at, step.known, step.open, g, step.ok, step.sum)
 		}
@@ -51,14 +51,14 @@ func TestOrderAdmitsWhatFitsTheWindow(t *testing.T) {
 
 func TestOrderLeavesTheMarginFreeAndTakesLargeCallsWhenIdle(t *testing.T) {
 	s := tenths()
-	large := ask(100, 300) // 700 by its own measure, 400 by the guess
+	large := call(100, 300) // 700 by its own measure, 400 by the guess
 	large.Guess = 5
 	if g := s.Reserve(noon, large); !g.OK {
 		t.Error("an idle order refused a call that is not larger than it")
 	}
 	s = tenths()
-	s.Reserve(noon, ask(500, 0))
-	full := ask(480, 0)
+	s.Reserve(noon, call(500, 0))
+	full := call(480, 0)
 	full.Window.Margin = 0.05
 	if g := s.Reserve(noon, full); g.OK {
 		t.Error("what has to be left free was used")
@@ -71,21 +71,21 @@ func TestOrderLeavesTheMarginFreeAndTakesLargeCallsWhenIdle(t *testing.T) {
 
 func TestOrderSettlesAtOnceAndOnlyWhatItRemembers(t *testing.T) {
 	s := tenths()
-	g := s.Reserve(noon, ask(900, 0))
+	g := s.Reserve(noon, call(900, 0))
 	s.Settle(after(2), &store.OrderChange{Bucket: g.Bucket, Charge: store.Charge{Known: -600}})
-	if g := s.Reserve(after(2), ask(700, 0)); !g.OK || g.Sum.Known != 300 {
+	if g := s.Reserve(after(2), call(700, 0)); !g.OK || g.Sum.Known != 300 {
 		t.Errorf("%+v, want 300 used", g)
 	}
 	s.Settle(after(60), &store.OrderChange{Bucket: g.Bucket, Charge: store.Charge{Known: 900}})
 	s.Settle(after(60), &store.OrderChange{Bucket: g.Bucket + 10_000, Charge: store.Charge{Known: 200}}) // a clock that is ahead
-	if g := s.Reserve(after(60), ask(0, 0)); g.Sum.Known != 200 {
+	if g := s.Reserve(after(60), call(0, 0)); g.Sum.Known != 200 {
 		t.Errorf("%+v, want only what was said to be of later", g)
 	}
 }
 
 func TestOrderTriesALongerWindowNowAndThen(t *testing.T) {
 	s := tenths()
-	try := ask(600, 0)
+	try := call(600, 0)
 	try.Longer, try.Every = store.OrderWindow{Buckets: 100, Capacity: 2400}, 50
 	var got []bool
 	for _, at := range []float64{0, 1, 2, 6.2, 7} {
@@ -107,7 +107,7 @@ func TestRefusalsOfCallsThatLeftTogetherTeachOnce(t *testing.T) {
 	if c := refuse(1, 0); c.Teaches || c.Lesson != 1 {
 		t.Errorf("the second, which knew as much: %+v", c)
 	}
-	if g := s.Reserve(after(1), ask(0, 0)); g.Lesson != 0 {
+	if g := s.Reserve(after(1), call(0, 0)); g.Lesson != 0 {
 		t.Errorf("lesson %d before it is in the evidence", g.Lesson)
 	}
 	n := s.Pull(after(1), &store.OrderPull{Member: "a", Number: 1, Lesson: 1, Evidence: []store.Shift{{Add: []float64{1}}}})
@@ -121,8 +121,8 @@ func TestRefusalsOfCallsThatLeftTogetherTeachOnce(t *testing.T) {
 
 func TestPullsBringWhatHasChanged(t *testing.T) {
 	s := tenths()
-	first := s.Reserve(noon, ask(10, 0)).Bucket
-	s.Reserve(after(1), ask(20, 0))
+	first := s.Reserve(noon, call(10, 0)).Bucket
+	s.Reserve(after(1), call(20, 0))
 	n := s.Pull(after(1), &store.OrderPull{Member: "a"})
 	if !n.Whole || len(n.Buckets) != 2 {
 		t.Fatalf("the first pull: %+v, want both buckets", n)
@@ -158,7 +158,7 @@ func TestPullsAreTakenOnce(t *testing.T) {
 			t.Errorf("evidence %v, want %v", n.Evidence, want)
 		}
 		pull.Count, pull.Epoch = n.Count, n.Epoch
-		if sum := s.Reserve(noon, ask(0, 0)).Sum.Known; sum != 7 {
+		if sum := s.Reserve(noon, call(0, 0)).Sum.Known; sum != 7 {
 			t.Errorf("%d used, want the 7 of one change", sum)
 		}
 	}
@@ -175,12 +175,12 @@ func TestPullsAreTakenOnce(t *testing.T) {
 
 func TestOrderOutlivesAClockThatStepsBack(t *testing.T) {
 	s := tenths()
-	s.Reserve(noon, ask(1000, 0))
+	s.Reserve(noon, call(1000, 0))
 	epoch := s.Pull(noon, &store.OrderPull{Member: "a"}).Epoch
-	if g := s.Reserve(after(-5), ask(1, 0)); g.OK {
+	if g := s.Reserve(after(-5), call(1, 0)); g.OK {
 		t.Error("a clock that is back a little made room")
 	}
-	if g := s.Reserve(after(-60), ask(1000, 0)); !g.OK || g.Sum.Known != 0 {
+	if g := s.Reserve(after(-60), call(1000, 0)); !g.OK || g.Sum.Known != 0 {
 		t.Errorf("a clock that is back by more than the order's time: %+v, want it begun anew", g)
 	}
 	if n := s.Pull(after(-60), &store.OrderPull{Member: "a", Epoch: epoch}); !n.Whole || n.Epoch == epoch {
