@@ -84,5 +84,7 @@ func TestReplicaThatIsAlonePacesItself(t *testing.T) {
 	if p.Wait(noon.Add(2*time.Second)) < 0 || p.Location("near").Seed <= 0 {
 		t.Error("it has no pace")
 	}
-	var _ store.Pacing = p.Pacing()
+	if p.Pacing() == (store.Pacing{}) {
+		t.Error("the store is not told how to pace")
+	}
 }

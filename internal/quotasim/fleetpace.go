@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -98,7 +99,7 @@ func (f *fleetPace) tryShared(pacers *[3]*quota.SharedPacer, left []int) {
 		if !pacers[i].Shared(moment(f.t)) {
 			break
 		}
-		ask.Locations = append(ask.Locations, pacers[i].Location(fmt.Sprint(i)))
+		ask.Locations = append(ask.Locations, pacers[i].Location(strconv.Itoa(i)))
 	}
 	asked, rest := left[:len(ask.Locations)], left[len(ask.Locations):]
 	var grant store.PaceGrant
@@ -137,7 +138,7 @@ func (f *fleetPace) send(p *quota.SharedPacer, i int) bool {
 			return
 		}
 		rejection := store.PaceRejection{
-			Pacing: p.Pacing(), Location: p.Location(fmt.Sprint(i)), After: moment(f.t).Sub(moment(sent)),
+			Pacing: p.Pacing(), Location: p.Location(strconv.Itoa(i)), After: moment(f.t).Sub(moment(sent)),
 		}
 		var answer store.PaceRejected
 		f.ask(func() { answer = f.store.Reject(moment(f.t), &rejection) },
