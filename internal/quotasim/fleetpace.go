@@ -2,7 +2,6 @@ package quotasim
 
 import (
 	"container/heap"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
