@@ -3,6 +3,8 @@ package store
 import (
 	"math"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -21,15 +23,13 @@ const (
 // met contention; see quota.Pacer for the law. Time is an argument. It is not safe for concurrent
 // use. The zero value is unlimited.
 type PacerState struct {
-	rate     float64   // requests a second; 0: unlimited
-	burst    float64   // the most tokens
-	tokens   float64   // requests that may be sent, at last
-	last     time.Time // the latest time seen
-	sent     float64   // in this period
-	refused  float64   // in this period, of those sent since the rate fell
-	began    time.Time // the period
-	good     time.Time // since when there was no contention to speak of
-	fell     time.Time // when the rate fell for the last time
+	bucket   *rate.Limiter // nil: unlimited
+	last     time.Time     // the latest time seen
+	sent     float64       // in this period
+	refused  float64       // in this period, of those sent since the rate fell
+	began    time.Time     // the period
+	good     time.Time     // since when there was no contention to speak of
+	fell     time.Time     // when the rate fell for the last time
 	lag      time.Duration
 	guessed  bool    // the rate does not come from what was accepted: so little was that it says nothing
 	returned float64 // requests allowed and then not sent: to be allowed again whatever the tokens
@@ -48,19 +48,22 @@ func (s *PacerState) Begin(now time.Time, p *Pacing, rate float64) {
 func (s *PacerState) Idle(now time.Time) time.Duration { return max(now.Sub(s.last), 0) }
 
 // Rate returns the requests a second that may be sent; 0 while unlimited.
-func (s *PacerState) Rate() float64 { return s.rate }
+func (s *PacerState) Rate() float64 {
+	if s.bucket == nil {
+		return 0
+	}
+	return float64(s.bucket.Limit())
+}
 
 // Allow reports whether a request may be sent now, and counts it as sent if so.
 func (s *PacerState) Allow(now time.Time, p *Pacing) bool {
 	now = s.clamp(now)
-	if s.rate > 0 {
+	if s.bucket != nil {
 		s.review(now, p)
 		switch {
 		case s.returned >= 1:
 			s.returned--
-		case s.tokens >= 1:
-			s.tokens--
-		default:
+		case !s.bucket.AllowN(now, 1):
 			return false
 		}
 	}
@@ -86,11 +89,15 @@ func (s *PacerState) Sent() float64 { return s.sent }
 // Wait returns how long it takes until Allow would report true if nothing else came: 0 means now.
 func (s *PacerState) Wait(now time.Time) time.Duration {
 	at := s.clamp(now)
-	if s.rate == 0 || s.returned >= 1 || s.tokens >= 1 {
+	if s.bucket == nil || s.returned >= 1 {
+		return 0
+	}
+	missing := 1 - s.bucket.TokensAt(at)
+	if missing <= 0 {
 		return 0
 	}
 	// A nanosecond more than the quotient, so that rounding does not make the promise too early.
-	d := time.Duration(math.Ceil((1-s.tokens)/s.rate*float64(time.Second))) + 1
+	d := time.Duration(math.Ceil(missing/s.Rate()*float64(time.Second))) + 1
 	return at.Add(d).Sub(now)
 }
 
@@ -98,8 +105,8 @@ func (s *PacerState) Wait(now time.Time) time.Duration {
 func (s *PacerState) Return(now time.Time) {
 	s.clamp(now)
 	s.sent--
-	if s.rate > 0 {
-		s.returned = min(s.returned+1, s.burst)
+	if s.bucket != nil {
+		s.returned = min(s.returned+1, float64(s.bucket.Burst()))
 	}
 }
 
@@ -150,8 +157,8 @@ func (s *PacerState) review(now time.Time, p *Pacing) {
 
 // judge sets the rate by what became of the requests sent within so many seconds.
 func (s *PacerState) judge(now time.Time, p *Pacing, sent, seconds float64) {
-	current := s.rate
-	if current == 0 {
+	current := s.Rate()
+	if s.bucket == nil {
 		current = math.Inf(1)
 	}
 	switch tolerated := p.Tolerance * sent; {
@@ -159,14 +166,14 @@ func (s *PacerState) judge(now time.Time, p *Pacing, sent, seconds float64) {
 		next := p.Gain * (sent - s.refused) / seconds
 		// The fall is bounded, and starts from what was sent: an unused rate says nothing.
 		least := sent / paceFall / seconds
-		if s.rate == 0 {
+		if s.bucket == nil {
 			least = 0
 		}
 		s.set(now, p, min(max(next, least), current))
 		s.fell, s.good, s.guessed = now, now, next < least || s.lowest(p)
 	case s.refused > tolerated/2:
 		s.good, s.guessed = now, false
-	case s.rate > 0 && sent >= current*seconds/2: // a rate that is not used needs no raise
+	case s.bucket != nil && sent >= current*seconds/2: // a rate that is not used needs no raise
 		growth := float64(paceMost)
 		if !s.guessed {
 			growth = min(p.Growth*math.Exp2(now.Sub(s.good).Seconds()/paceHaste.Seconds()), paceMost)
@@ -176,24 +183,22 @@ func (s *PacerState) judge(now time.Time, p *Pacing, sent, seconds float64) {
 }
 
 // lowest reports whether the rate is at its floor.
-func (s *PacerState) lowest(p *Pacing) bool { return s.rate > 0 && s.rate <= p.Floor }
+func (s *PacerState) lowest(p *Pacing) bool { return s.bucket != nil && s.Rate() <= p.Floor }
 
 func (s *PacerState) set(now time.Time, p *Pacing, perSecond float64) {
-	s.clamp(now)
-	if s.rate == 0 {
-		s.tokens = 1
+	now = s.clamp(now)
+	if s.bucket == nil {
+		s.bucket = rate.NewLimiter(rate.Inf, 1)
 	}
-	s.rate = min(max(perSecond, p.Floor), paceFreedom)
-	s.burst = math.Floor(max(s.rate*p.Burst.Seconds(), 1))
-	s.tokens = min(s.tokens, s.burst)
+	perSecond = min(max(perSecond, p.Floor), paceFreedom)
+	s.bucket.SetBurstAt(now, int(max(perSecond*p.Burst.Seconds(), 1)))
+	s.bucket.SetLimitAt(now, rate.Limit(perSecond))
 }
 
-// clamp returns now, or the latest time seen if that is later. Tokens come until then.
+// clamp returns now, or the latest time seen if that is later: the bucket mints tokens when time goes
+// back.
 func (s *PacerState) clamp(now time.Time) time.Time {
 	if now.After(s.last) {
-		if s.rate > 0 {
-			s.tokens = min(s.tokens+now.Sub(s.last).Seconds()*s.rate, s.burst)
-		}
 		s.last = now
 	}
 	return s.last
