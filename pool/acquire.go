@@ -31,15 +31,32 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 	}
 	r.state.ahead = 0
 	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: r.limit(now)}
+	defer r.dropAsks()
 	if !p.queue.busy(r) {
-		switch l, found := t.try(); {
+		l, found := t.try()
+		for i := 0; i < mostAsks && !found.leased && r.state.asks.ask(ctx); i++ {
+			t.now = time.Now()
+			t.at = p.instant(t.now)
+			l, found = t.try()
+		}
+		switch {
 		case found.leased:
 			return l, nil
 		case found.hopeless:
 			return Lease{}, r.exhausted()
 		}
 	}
-	return p.queue.wait(ctx, r, now)
+	return p.queue.wait(ctx, r, t.now)
+}
+
+// mostAsks bounds how often a call looks for an endpoint before it waits.
+const mostAsks = 8
+
+// dropAsks gives back what the store granted for orders that the call did not go to.
+func (r *Request) dropAsks() {
+	if r.state.asks != nil {
+		r.state.asks.drop(time.Now())
+	}
 }
 
 // exhausted counts a request that no endpoint can serve in time, and says why.

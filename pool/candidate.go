@@ -281,6 +281,11 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 			o.room = cooldown.Forever
 			return o
 		}
+		if n.asks != nil {
+			if state, until := n.asks.state(c.order); state == askNone {
+				wait = max(wait, until.Sub(now))
+			}
+		}
 	}
 	if q := c.quota(); q != nil {
 		d := c.shared.entry.Load().limitWait(now, at, n.Input)

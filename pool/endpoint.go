@@ -75,7 +75,7 @@ func newEndpoint(p *project, location string, o *order) *endpoint {
 }
 
 // ledger returns the order's ledger if the endpoint is to keep to it.
-func (e *endpoint) ledger() *quota.Ledger {
+func (e *endpoint) ledger() orderLedger {
 	if e.order == nil || e.Overflow == OverflowVertex {
 		return nil
 	}

@@ -15,7 +15,7 @@ const (
 	// storeTimeout bounds every call to the store, unless the configuration says otherwise.
 	storeTimeout = 50 * time.Millisecond
 	// fleetTick is how often the syncer looks for what to report, to give back and to ask for.
-	fleetTick = 250 * time.Millisecond
+	fleetTick = 200 * time.Millisecond
 	// fleetBeat is how often a member says that it is alive.
 	fleetBeat = time.Second
 	// fleetRetry is how soon a store that failed is asked again. It doubles up to fleetBeat.
@@ -32,11 +32,12 @@ type fleet struct {
 	pool *Pool
 	link *link
 
-	kicks  chan struct{}
-	cancel context.CancelFunc
-	close  sync.Once
-	ended  chan struct{} // closed when the syncer has ended,
-	deaf   chan struct{} // and when nothing is heard any more
+	kicks   chan struct{}
+	sending chan struct{} // holds a value for each message under way
+	cancel  context.CancelFunc
+	close   sync.Once
+	ended   chan struct{} // closed when the syncer has ended,
+	deaf    chan struct{} // and when nothing is heard any more
 
 	windows windows
 	facts   facts
@@ -49,17 +50,79 @@ func newFleet(p *Pool, cfg *Config) *fleet {
 	}
 	var name [8]byte
 	_, _ = rand.Read(name[:])
-	ctx, cancel := context.WithCancel(context.Background())
 	f := &fleet{
 		pool: p, link: newLink(cfg.Store, hex.EncodeToString(name[:]), cfg.StoreTimeout, quota.Sharing{Part: cfg.Share}),
-		kicks: make(chan struct{}, 1), cancel: cancel, ended: make(chan struct{}), deaf: make(chan struct{}),
+		kicks: make(chan struct{}, 1), ended: make(chan struct{}), deaf: make(chan struct{}), sending: make(chan struct{}, mostSending),
 	}
 	f.windows = windows{fleet: f, all: make(map[*limits]*window)}
 	f.facts = facts{fleet: f, waiting: make(map[store.Key]store.Fact)}
 	f.claims = claims{fleet: f, bySubject: make(map[Subject]*claim)}
+	return f
+}
+
+// start starts the syncer.
+func (f *fleet) start() {
+	if f == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.cancel = cancel
 	go f.run(ctx)
 	go f.facts.listen(ctx)
-	return f
+}
+
+// mostSending bounds the messages to the store that are under way at the same time.
+const mostSending = 64
+
+// send carries out what nobody waits for, within the bound of a call, and reports false if too much
+// is under way.
+func (f *fleet) send(what func(ctx context.Context)) bool {
+	select {
+	case f.sending <- struct{}{}:
+	default:
+		return false
+	}
+	go func() {
+		defer func() { <-f.sending }()
+		ctx, cancel := context.WithTimeout(context.Background(), f.link.timeout)
+		defer cancel()
+		what(ctx)
+	}()
+	return true
+}
+
+// shareOrders makes a project's orders common ones, if the store can hold them.
+func (f *fleet) shareOrders(p *project) error {
+	if f == nil {
+		return nil
+	}
+	orders, ok := f.link.store.(store.Orders)
+	if !ok {
+		return nil
+	}
+	for _, o := range p.orders {
+		ledger, err := quota.NewSharedLedger(o.quota(), f.link.member)
+		if err != nil {
+			return err
+		}
+		s := Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}
+		o.ledger = ledger
+		o.common = &commonOrder{fleet: f, orders: orders, ledger: ledger, key: ledger.Key(s.String())}
+	}
+	return nil
+}
+
+// pull exchanges what was learned of orders with the store.
+func (f *fleet) pull(ctx context.Context) bool {
+	_, m, _ := f.link.now()
+	for _, p := range f.pool.setup.Load().projects {
+		for _, o := range p.orders {
+			if o.common != nil && !o.common.pull(ctx, m.members.Members) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // kick has the syncer look at once.
@@ -118,7 +181,7 @@ func (f *fleet) run(ctx context.Context) {
 
 // sync asks and tells the store what there is to ask and to tell. What calls wait for comes first.
 func (f *fleet) sync(ctx context.Context) bool {
-	return f.windows.take(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)
+	return f.windows.take(ctx) && f.pull(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)
 }
 
 // goodbye ends the member.

@@ -132,8 +132,8 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		return true
 	}
 	var ok bool
-	if l := c.ledger(); l != nil {
-		if r.hold, ok = l.Reserve(now, c.order.cost(&r.need)); !ok {
+	if c.ledger() != nil {
+		if r.hold, ok = c.order.reserve(now, &r.need); !ok {
 			return false
 		}
 		r.held |= heldOrder
@@ -194,7 +194,7 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 func (r *lease) undo(now time.Time, at int64) {
 	c := r.candidate
 	if r.held&heldOrder != 0 {
-		c.order.ledger.Release(now, r.hold)
+		c.order.release(now, r.hold)
 	}
 	if r.held&heldQuota != 0 {
 		r.shared.limits.quota.Release(now, r.reservation)

@@ -126,7 +126,22 @@ func (q *queue) serveHeadLocked(ln *line, now time.Time, try tryFunc) bool {
 	default:
 		ln.ask, ln.tried, ln.stale = found.ask, q.round, true
 		q.pool.fleet.kick()
+		w.wantAsks()
 		return false
+	}
+}
+
+// wantAsks has the call ask the store for orders, if that has to be asked.
+func (w *waiter) wantAsks() {
+	as := w.request.state.asks
+	if as == nil {
+		return
+	}
+	if _, ok := as.pending(); ok {
+		select {
+		case w.asks <- struct{}{}:
+		default: // it will
+		}
 	}
 }
 

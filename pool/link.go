@@ -112,6 +112,10 @@ func (k *link) failedLocked(now time.Time) (tell bool) {
 	return tell
 }
 
+// bound is the bound of a call to the store that a request waits for: it goes on without within the
+// timeout.
+func (k *link) bound() time.Duration { return k.timeout / 5 * 4 }
+
 // pause is how long to wait after a failure.
 func (k *link) pause() time.Duration {
 	k.mu.Lock()

@@ -12,17 +12,24 @@ type order struct {
 	Order
 
 	entry    *entry
-	ledger   *quota.Ledger
+	ledger   orderLedger   // one of the two:
+	alone    *quota.Ledger // of this process
+	common   *commonOrder  // that a fleet shares
 	evidence orderEvidence
 	bypassed onceFlag // a call for it was served on demand, which was reported
 	alert    usageAlert
 }
 
 func newOrder(o Order) (*order, error) {
-	ledger, err := quota.NewLedger(quota.Order{
+	ledger, err := quota.NewLedger(o.quota())
+	return &order{Order: o, ledger: ledger, alone: ledger}, err
+}
+
+// quota returns the order in the words of package quota.
+func (o *Order) quota() quota.Order {
+	return quota.Order{
 		Model: o.Model, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond, Burndown: o.Burndown, Window: o.Window,
-	})
-	return &order{Order: o, ledger: ledger}, err
+	}
 }
 
 // cost is what a call burns of the order, as estimated.

@@ -44,11 +44,12 @@ type Pool struct {
 // project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
-	s, err := newSetup(cfg, sync.OnceValues(detect))
+	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p.fleet = newFleet(p, &cfg)
+	s, err := newSetup(cfg, sync.OnceValues(detect), p.fleet)
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.outbox.observe, p.outbox.projectID = observe, func(name string) string { return p.setup.Load().projectID(name) }
 	p.queue = newQueue(p)
 	p.models.bound = modelBytesBound(cfg.memory())
@@ -57,7 +58,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	s.connect(&p.memory)
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
-	p.fleet = newFleet(p, &cfg)
+	p.fleet.start()
 	return p, nil
 }
 

@@ -57,7 +57,8 @@ type waiter struct {
 	since   time.Time
 	number  uint64
 	limit   time.Time
-	served  chan Lease // gets the lease, or is closed if the call cannot be served in time
+	served  chan Lease    // gets the lease, or is closed if the call cannot be served in time
+	asks    chan struct{} // says that the store has to be asked for an order
 
 	// Guarded by the queue's lock:
 	line  *line
@@ -131,6 +132,7 @@ func (q *queue) wait(ctx context.Context, r *Request, now time.Time) (l Lease, e
 	m := r.state.plan.model
 	w := &waiter{
 		request: r, batch: r.Batch, since: r.state.began, limit: r.limit(now), served: make(chan Lease, 1),
+		asks: make(chan struct{}, 1),
 	}
 	m.queued.Add(1)
 	defer m.queued.Add(-1)
@@ -146,17 +148,7 @@ func (q *queue) wait(ctx context.Context, r *Request, now time.Time) (l Lease, e
 	limit := time.NewTimer(w.limit.Sub(now))
 	defer limit.Stop()
 
-	select {
-	case l = <-w.served:
-	case <-limit.C:
-	case <-q.done:
-		err = ErrClosed
-	case <-ctx.Done():
-		// Of a deadline the exhausted answer says more than the caller's own clock.
-		if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
-			err = nil
-		}
-	}
+	l, err = w.await(ctx, q, limit.C)
 	then := time.Now()
 	r.state.waited += then.Sub(now)
 	m.counts.waitTime.Add(int64(then.Sub(now)))
@@ -173,6 +165,31 @@ func (q *queue) wait(ctx context.Context, r *Request, now time.Time) (l Lease, e
 		return Lease{}, &ExhaustedError{MemoryFull: true}
 	default:
 		return Lease{}, r.exhausted()
+	}
+}
+
+// await waits until the call is served, given up by its queue, or at its limit. Meanwhile it asks the
+// store for orders where the queue has found that it has to be asked.
+func (w *waiter) await(ctx context.Context, q *queue, limit <-chan time.Time) (l Lease, err error) {
+	for {
+		select {
+		case l = <-w.served:
+			return l, nil
+		case <-w.asks:
+			if w.request.state.asks.ask(ctx) {
+				q.changed(time.Now())
+			}
+		case <-limit:
+			return Lease{}, nil
+		case <-q.done:
+			return Lease{}, ErrClosed
+		case <-ctx.Done():
+			// Of a deadline the exhausted answer says more than the caller's own clock.
+			if err = ctx.Err(); errors.Is(err, context.DeadlineExceeded) {
+				err = nil
+			}
+			return Lease{}, err
+		}
 	}
 }
 

@@ -34,7 +34,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 		adc = old.adc
 	}
 	cfg.Store, cfg.StoreTimeout = old.cfg.Store, old.cfg.StoreTimeout
-	s, err := newSetup(cfg, adc)
+	s, err := newSetup(cfg, adc, p.fleet)
 	if err != nil {
 		return err
 	}

@@ -240,25 +240,25 @@ func (r *lease) charge(now time.Time, at int64, o *Outcome, served *candidate) {
 // chargeOrder corrects what was reserved of an order.
 func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) {
 	c := r.candidate
-	ledger := c.order.ledger
+	order := c.order
 	switch {
 	case o.Class == ClassProvisionedFull:
-		ledger.Refuse(now, r.hold)
+		order.refuse(now, r.hold)
 		r.refusedByOrder(now, at)
 	case onDemand:
-		ledger.Release(now, r.hold)
-		if c.order.bypassed.first() {
-			c.plan.pool.outbox.orderUnused(now, c.order, o.Traffic)
+		order.release(now, r.hold)
+		if order.bypassed.first() {
+			c.plan.pool.outbox.orderUnused(now, order, o.Traffic)
 		}
 	case o.Counted || r.accepted() || o.Class == ClassOK:
-		cost := c.order.cost(&r.need)
+		cost := order.cost(&r.need)
 		if o.Counted {
-			cost = ledger.Cost(o.Usage)
+			cost = order.ledger.Cost(o.Usage)
 		}
-		ledger.Settle(now, r.hold, cost)
-		c.order.evidence.serve(at)
+		order.settle(now, r.hold, cost)
+		order.evidence.serve(at)
 	default:
-		ledger.Release(now, r.hold)
+		order.release(now, r.hold)
 	}
 }
 

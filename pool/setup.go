@@ -11,7 +11,7 @@ type setup struct {
 }
 
 // newSetup checks cfg and makes projects of it, which have seen nothing yet.
-func newSetup(cfg Config, adc func() (auth.TokenProvider, error)) (*setup, error) {
+func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet) (*setup, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -28,6 +28,9 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error)) (*setup, error
 			return nil, err
 		}
 		project.share = cfg.part()
+		if err := f.shareOrders(project); err != nil {
+			return nil, err
+		}
 		s.projects = append(s.projects, project)
 	}
 	return s, nil

@@ -22,8 +22,15 @@ type shortage struct{ requests, tokens, least int64 }
 // and whether there is some, as far as is known. Concurrent calls of others may end at any moment.
 func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
 	n := &t.r.state.need
-	if n.Unmetered || c.order != nil {
+	switch {
+	case n.Unmetered:
 		return false, false
+	case c.order != nil:
+		if n.asks == nil || c.order.common == nil {
+			return false, false
+		}
+		state, _ := n.asks.state(c.order)
+		return false, state == askUnknown || state == askHeld
 	}
 	e, q := c.shared.entry.Load(), c.quota()
 	if q == nil || !e.limits.joined.Load() {

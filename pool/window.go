@@ -21,7 +21,7 @@ const (
 	// comes free meanwhile goes to others.
 	windowAgain = 250 * time.Millisecond
 	// windowRamp is how long it takes until members that lapsed have their whole part of a minute.
-	windowRamp = 45 * time.Second
+	windowRamp = 40 * time.Second
 	// windowWithheld is the part of its share that a member that lapsed is taken to use: see
 	// quota.Sharing.
 	windowWithheld = 0.92
@@ -157,8 +157,7 @@ func (ws *windows) take(ctx context.Context) bool {
 	if len(sent) > 0 {
 		var grants []store.Grant
 		r.sent = time.Now()
-		bound := f.link.timeout / 5 * 4 // calls wait no longer than the timeout, and then go by the law
-		ok := f.call(ctx, bound, func(ctx context.Context) (then time.Time, err error) {
+		ok := f.call(ctx, f.link.bound(), func(ctx context.Context) (then time.Time, err error) {
 			grants, then, err = f.link.store.Take(ctx, f.link.member, sent)
 			return then, err
 		})

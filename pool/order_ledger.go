@@ -1,0 +1,247 @@
+package pool
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
+)
+
+// orderLedger is what is asked of every ledger: of this process's own, and of one that a fleet
+// shares.
+type orderLedger interface {
+	Cost(u quota.Usage) quota.Cost
+	Wait(now time.Time, cost quota.Cost) time.Duration
+	Utilisation(now time.Time) float64
+	Headroom(now time.Time) float64
+	Stat(now time.Time) quota.LedgerStat
+}
+
+// reserve holds room for a call. If the fleet shares the order the store may have to be asked; then
+// it reports false, and notes in the call's asks that it has to be.
+func (o *order) reserve(now time.Time, n *need) (quota.Hold, bool) {
+	if o.common == nil {
+		return o.alone.Reserve(now, o.cost(n))
+	}
+	return o.common.reserve(now, o, n)
+}
+
+// settle, refuse and release end a hold, see [quota.Ledger].
+func (o *order) settle(now time.Time, h quota.Hold, cost quota.Cost) {
+	if o.common == nil {
+		o.alone.Settle(now, h, cost)
+		return
+	}
+	o.common.tell(h, o.common.ledger.Settle(now, h, cost))
+}
+
+func (o *order) refuse(now time.Time, h quota.Hold) {
+	if o.common == nil {
+		o.alone.Refuse(now, h)
+		return
+	}
+	o.common.tell(h, o.common.ledger.Refuse(now, h))
+}
+
+func (o *order) release(now time.Time, h quota.Hold) {
+	if o.common == nil {
+		o.alone.Release(now, h)
+		return
+	}
+	o.common.tell(h, o.common.ledger.Release(now, h))
+}
+
+// commonOrder is an order that a fleet shares.
+type commonOrder struct {
+	fleet  *fleet
+	orders store.Orders
+	ledger *quota.SharedLedger
+	key    store.OrderKey
+}
+
+func (c *commonOrder) reserve(now time.Time, o *order, n *need) (quota.Hold, bool) {
+	if n.asks != nil {
+		switch a := n.asks.take(now, o); a.state {
+		case askHeld:
+			return a.hold, true
+		case askUnknown, askNone:
+			return quota.Hold{}, false
+		case askNever:
+		}
+	}
+	h, room := c.ledger.Reserve(now, o.cost(n))
+	switch {
+	case room == quota.RoomHeld:
+		c.tell(h, c.ledger.Held(h))
+		return h, true
+	case room == quota.RoomUnknown && n.asks != nil:
+		n.asks.add(o, h)
+	}
+	return quota.Hold{}, false
+}
+
+// tell brings a change to the store, in the background.
+func (c *commonOrder) tell(h quota.Hold, change store.OrderChange) {
+	if change == (store.OrderChange{}) {
+		return
+	}
+	sent := c.fleet.send(func(ctx context.Context) {
+		answer, err := c.orders.SettleOrder(ctx, c.key, change)
+		if now := time.Now(); err == nil {
+			c.ledger.Told(now, h, change, answer)
+		} else {
+			c.ledger.Untold(now, h, change)
+		}
+		if !c.ledger.PullAt().After(time.Now()) { // others should hear of it
+			c.fleet.kick()
+		}
+	})
+	if !sent {
+		c.ledger.Untold(time.Now(), h, change)
+	}
+}
+
+// ask asks the store for a call whose room is unknown.
+func (c *commonOrder) ask(ctx context.Context, h quota.Hold) (quota.Hold, quota.Room) {
+	ctx, cancel := context.WithTimeout(ctx, c.fleet.link.bound())
+	defer cancel()
+	grant, err := c.orders.ReserveOrder(ctx, c.key, c.ledger.Ask(h))
+	if now := time.Now(); err == nil {
+		return c.ledger.Granted(now, h, grant)
+	}
+	return c.ledger.Alone(time.Now(), h)
+}
+
+// pull exchanges what was learned with the store, if it is time.
+func (c *commonOrder) pull(ctx context.Context, members int) bool {
+	c.ledger.SetMembers(max(members, 1))
+	now := time.Now()
+	if c.ledger.PullAt().After(now) {
+		return true
+	}
+	what := c.ledger.Pull(now)
+	var news store.OrderNews
+	ok := c.fleet.call(ctx, c.fleet.link.timeout, func(ctx context.Context) (at time.Time, err error) {
+		news, err = c.orders.PullOrder(ctx, c.key, what)
+		return news.Now, err
+	})
+	if now = time.Now(); ok {
+		c.ledger.Pulled(now, news)
+	} else {
+		c.ledger.PullFailed(now)
+	}
+	return ok
+}
+
+// noRoom is how long an order is not asked again for a call that it has no room for, at least.
+const noRoom = 50 * time.Millisecond
+
+// orderAsks are the orders that the store has to be asked for, or was, for one call. The call's own
+// goroutine asks: no lock is held meanwhile.
+type orderAsks struct {
+	mu   sync.Mutex
+	list []orderAsk
+}
+
+type orderAsk struct {
+	order *order
+	hold  quota.Hold
+	state askState
+	until time.Time // of askNone
+}
+
+type askState uint8
+
+const (
+	askNever   askState = iota
+	askUnknown          // the store is to be asked, or is being asked
+	askHeld             // there is a hold
+	askNone             // there is no room
+)
+
+// take returns what is known of an order, and gives away its hold if there is one.
+func (as *orderAsks) take(now time.Time, o *order) (a orderAsk) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for i := range as.list {
+		if a = as.list[i]; a.order != o {
+			continue
+		}
+		if a.state == askHeld || a.state == askNone && !now.Before(a.until) {
+			as.list = append(as.list[:i], as.list[i+1:]...)
+		}
+		if a.state == askNone && !now.Before(a.until) {
+			break
+		}
+		return a
+	}
+	return orderAsk{}
+}
+
+// add notes that the store has to be asked.
+func (as *orderAsks) add(o *order, h quota.Hold) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	as.list = append(as.list, orderAsk{order: o, hold: h, state: askUnknown})
+}
+
+// state returns what is known of an order, and until when.
+func (as *orderAsks) state(o *order) (askState, time.Time) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for i := range as.list {
+		if as.list[i].order == o {
+			return as.list[i].state, as.list[i].until
+		}
+	}
+	return askNever, time.Time{}
+}
+
+// pending returns an order that the store has to be asked for.
+func (as *orderAsks) pending() (a orderAsk, ok bool) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	for i := range as.list {
+		if as.list[i].state == askUnknown {
+			return as.list[i], true
+		}
+	}
+	return orderAsk{}, false
+}
+
+// ask asks the store for every order that it has to be asked for, and reports whether there was one.
+func (as *orderAsks) ask(ctx context.Context) (asked bool) {
+	if as == nil {
+		return false
+	}
+	for a, ok := as.pending(); ok; a, ok = as.pending() {
+		asked = true
+		h, room := a.order.common.ask(ctx, a.hold)
+		as.mu.Lock()
+		for i := range as.list {
+			if as.list[i].order != a.order {
+				continue
+			}
+			if as.list[i].hold, as.list[i].state = h, askHeld; room != quota.RoomHeld {
+				as.list[i].state, as.list[i].until = askNone, time.Now().Add(noRoom)
+			}
+		}
+		as.mu.Unlock()
+	}
+	return asked
+}
+
+// drop gives back the holds that the call did not use.
+func (as *orderAsks) drop(now time.Time) {
+	as.mu.Lock()
+	list := as.list
+	as.list = nil
+	as.mu.Unlock()
+	for _, a := range list {
+		if a.state == askHeld {
+			a.order.release(now, a.hold)
+		}
+	}
+}
