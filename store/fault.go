@@ -11,8 +11,8 @@ type Fault struct {
 	// Err fails every call at once and ends every subscription, as a store that is gone. A call that
 	// is under way may have had its effect.
 	Err error
-	// WriteErr fails Beat, Take, Publish and Claim, which have no effect then, as a store that may
-	// only be read. Lookups and subscriptions go on.
+	// WriteErr fails every call but Lookup and Subscribe, and the call has no effect then, as of a
+	// store that may only be read.
 	WriteErr error
 	// Hangs holds up every call and all facts, as a store that is paused. A call ends with its ctx, or
 	// goes on when the fault is over: it has its effect late.

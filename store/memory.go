@@ -24,6 +24,8 @@ type Memory struct {
 	windows    map[Key]*window
 	facts      map[Key]Fact
 	claims     map[Key]claim
+	orders     map[OrderKey]*heldOrder
+	pacers     map[Key]*heldPacers
 	subs       map[*subscription]struct{}
 }
 
@@ -63,6 +65,8 @@ func (m *Memory) Flush() {
 	m.windows = map[Key]*window{}
 	m.facts = map[Key]Fact{}
 	m.claims = map[Key]claim{}
+	m.orders = map[OrderKey]*heldOrder{}
+	m.pacers = map[Key]*heldPacers{}
 }
 
 // Operations returns how many operations have had their effect. Each ask of a Take is one, and so
@@ -95,6 +99,7 @@ func (m *Memory) sweepLocked(now time.Time) {
 			delete(m.claims, k)
 		}
 	}
+	m.sweepHeldLocked(now)
 }
 
 // randomName returns 16 random hex digits.

@@ -40,6 +40,9 @@ const (
 //
 // A member is a replica. Its name is unique among all that ever were: 16 random hex digits.
 type Store interface {
+	Orders
+	Pacers
+
 	// Beat says that a member is alive, once a second, or that it leaves, and returns the fleet.
 	Beat(ctx context.Context, member string, leaves bool) (Fleet, error)
 	// Take grants as much of each ask as its limits leave, atomically for each key, one grant for each

@@ -46,6 +46,18 @@ var ownerText string
 //go:embed owned.lua
 var ownedText string
 
+//go:embed order.lua
+var orderText string
+
+//go:embed reserve.lua
+var reserveText string
+
+//go:embed settle.lua
+var settleText string
+
+//go:embed pull.lua
+var pullText string
+
 var (
 	takeScript    = newScript(takeText)
 	beatScript    = newScript(beatText)
@@ -55,6 +67,9 @@ var (
 	lookupScript  = newScript(lookupText)
 	ownerScript   = newScript(ownerText)
 	ownedScript   = newScript(ownedText)
+	reserveScript = newScript(orderText + reserveText)
+	settleScript  = newScript(orderText + settleText)
+	pullScript    = newScript(orderText + pullText)
 )
 
 // call is one run of a script. All keys lie in one slot.

@@ -40,7 +40,7 @@ func Test(t *testing.T, open func(t *testing.T) store.Store, c Config) {
 		c.Around = func(t *testing.T, law func(t *testing.T)) { law(t) }
 	}
 	groups := [][]law{requestLaws, tokenLaws, slotLaws, changeLaws, windowLaws, dayLaws, fleetLaws,
-		factLaws, subscribeLaws, claimLaws, callLaws}
+		factLaws, subscribeLaws, claimLaws, orderLaws, orderNewsLaws, callLaws}
 	if c.Slow {
 		groups = append(groups, slowLaws)
 	}
