@@ -112,16 +112,16 @@
 //
 // # Secrets
 //
-// A key is written as "env:NAME" or "file:PATH", which are read together with the file, and so is
-// the URL of redis if it has a password. A PATH is
-// relative to the folder of the file, as are state and the files of credentials. [Watch] reads all
-// of it again when one of the files changes, for instance a secret that Kubernetes rotates; it does
-// not watch variables. A key written out works, with a warning. No error, warning or printed config
-// shows a key: keys print as a short hash, and messages do not quote the file.
+// A key is written as "env:NAME" or "file:PATH", which are read together with the file. So is the
+// URL of redis if it has a password. A PATH is relative to the folder of the file, as are state and
+// the files of credentials. [Watch] reads all of it again when one of the files changes, for
+// instance a secret that Kubernetes rotates; it does not watch variables. A key written out works,
+// with a warning. No error, warning or printed config shows a key: keys print as a short hash, and
+// messages do not quote the file.
 //
 // There is a warning for a base_url that is http:// and leads off this machine, for a password of
-// redis that travels there without TLS, and for a file with
-// a key or credentials that every user of the machine may write or read. That a group may is no
-// warning. Nor is it that everyone may read a secret that Kubernetes, Docker or Podman has mounted:
-// by default everyone may, in a container that has no one else.
+// redis that does so without TLS, and for a file with a key or credentials that every user of the
+// machine may write or read. That a group may is no warning. Nor is it that everyone may read a
+// secret that Kubernetes, Docker or Podman has mounted: by default everyone may, in a container
+// that has no one else.
 package config

@@ -36,11 +36,6 @@ func (s Store) Host() string {
 	return u.Host
 }
 
-// Equal reports whether s and other are the same store.
-func (s Store) Equal(other Store) bool {
-	return s.Redis.Reveal() == other.Redis.Reveal() && s.Prefix == other.Prefix
-}
-
 func (t *table) store(cfg *Store, shared *pool.Config) {
 	if text, ok := t.plainText("redis"); ok {
 		cfg.Redis = t.redis(t.path.to("redis"), text)
@@ -241,4 +236,11 @@ func (a *adviser) shares() {
 			}
 		}
 	}
+}
+
+// SameStore reports whether other says the same of the store as c: what a reload does not change.
+func (c *Config) SameStore(other *Config) bool {
+	url := c.Store.Redis.Reveal()
+	return url == other.Store.Redis.Reveal() && c.Store.Prefix == other.Store.Prefix && c.Pool.StoreTimeout == other.Pool.StoreTimeout &&
+		(url == "" || c.Pool.Share == other.Pool.Share)
 }

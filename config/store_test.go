@@ -82,20 +82,30 @@ func TestNoPasswordOfAStoreIsShown(t *testing.T) {
 	}
 }
 
-func TestEqualStores(t *testing.T) {
-	read := func(lines string) config.Store {
+func TestSameStores(t *testing.T) {
+	read := func(lines string) *config.Config {
 		cfg, err := parse("store.toml", withStore(lines))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return cfg.Store
+		return cfg
 	}
-	one := read(`redis = "env:REDIS_URL"`)
-	for lines, want := range map[string]bool{
-		`redis = "file:redis"`: true, `redis = "redis://h"`: false, "": false, "redis = \"env:REDIS_URL\"\nprefix = \"a\"": false,
+	const shared = `redis = "env:REDIS_URL"`
+	for _, tt := range []struct {
+		one, other string
+		want       bool
+	}{
+		{"", "", true},
+		{shared, `redis = "file:redis"`, true}, // it holds the same
+		{shared, `redis = "redis://h"`, false},
+		{shared, "", false},
+		{shared, shared + "\nprefix = \"a\"", false},
+		{shared, shared + "\ntimeout = \"1s\"", false},
+		{shared, shared + "\nshare = 0.5", false},
+		{"", "share = 0.5", true}, // a reload changes it
 	} {
-		if one.Equal(read(lines)) != want {
-			t.Errorf("%s: want equal %v", lines, want)
+		if got := read(tt.one).SameStore(read(tt.other)); got != tt.want {
+			t.Errorf("%q and %q: got %v", tt.one, tt.other, got)
 		}
 	}
 }

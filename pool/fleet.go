@@ -24,6 +24,9 @@ const (
 	// fleetWithheld is the part of its share that a member that lapsed is taken to use: see
 	// quota.Sharing.
 	fleetWithheld = 0.92
+	// fleetAlone is the part of each limit that a member keeps to before it has heard of others: see
+	// quota.Sharing.
+	fleetAlone = 0.125
 )
 
 // fleet is the part that this pool has in a fleet of replicas: it carries between the pool's memory
@@ -56,6 +59,7 @@ type health struct {
 	law      quota.Sharing // of a quota, while the store is away
 	answers  bool          // the store answers
 	in       bool          // and knows what all have used: its credit counts
+	problem  string        // why the last call failed; empty if it did not
 	told     bool          // StoreLost was the last event
 	since    time.Time     // when answers changed
 	failures int           // in a row
@@ -169,7 +173,7 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 	theirs, err := what(ctx)
 	now := time.Now()
 	if err != nil {
-		f.failed(now)
+		f.failed(now, err)
 		return false
 	}
 	h := &f.health
@@ -180,7 +184,7 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 	if h.lag <= h.rtt || h.measured.IsZero() || now.Sub(h.measured) > 10*time.Second {
 		h.ahead, h.rtt, h.measured = theirs.Sub(sent.Add(h.lag/2)), h.lag, now
 	}
-	h.failures = 0
+	h.failures, h.problem = 0, ""
 	if !h.answers {
 		if now.Sub(h.since) > fleetBeat && h.heard {
 			h.returned = now
@@ -192,7 +196,7 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 
 // failed notes that a call to the store failed. Quotas keep to their law at once. Only a second
 // failure is told.
-func (f *fleet) failed(now time.Time) {
+func (f *fleet) failed(now time.Time, err error) {
 	h := &f.health
 	h.mu.Lock()
 	h.failures++
@@ -200,12 +204,12 @@ func (f *fleet) failed(now time.Time) {
 		h.answers, h.since = false, now
 	}
 	tell := h.failures > 1 && !h.told
-	h.told = h.told || tell
-	since := h.since
+	h.told, h.problem = h.told || tell, err.Error()
+	since, part := h.since, part(f.lawLocked())
 	h.mu.Unlock()
 	f.setIn(now, false)
 	if tell {
-		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: since})
+		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: since, Share: part, Message: err.Error()})
 	}
 }
 
@@ -272,6 +276,17 @@ func (f *fleet) lawLocked() quota.Sharing {
 	return f.health.law
 }
 
+// part returns the part of each limit that a law leaves this member.
+func part(law quota.Sharing) float64 {
+	switch {
+	case law.Members > 0:
+		return fleetWithheld / float64(law.Members)
+	case law.Part > 0:
+		return law.Part
+	}
+	return fleetAlone
+}
+
 // state returns the law in force, and whether credit counts.
 func (f *fleet) state() (law quota.Sharing, in bool) {
 	f.health.mu.Lock()
@@ -289,6 +304,6 @@ func (f *fleet) stat() *store.Stat {
 	defer h.mu.Unlock()
 	return &store.Stat{
 		Member: f.name, Answers: h.answers, In: h.in, Since: h.since, Members: h.members.Members, Lapsed: h.members.Lapsed,
-		Lag: h.lag, Ahead: h.ahead, Windows: f.windows.count(),
+		Problem: h.problem, Lag: h.lag, Ahead: h.ahead, Windows: f.windows.count(),
 	}
 }
