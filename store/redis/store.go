@@ -16,7 +16,8 @@ import (
 // Store is a [store.Store] over a server. It is safe for concurrent use.
 //
 // A method fails within the Timeout, and with the context's error if that or ctx ended first. It
-// recovers by itself: connections are made again in the background, at least once a second.
+// recovers by itself: connections are made again in the background, within seconds of the return of
+// the server.
 type Store struct {
 	link    *link
 	prefix  string

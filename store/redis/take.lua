@@ -255,14 +255,9 @@ local reply = {
   others + held, following,
 }
 if profile then
-  local second = -1
   each(function(s, r, t)
     local n = #reply
-    if floor(s / 4) == second then n = n - 3 else second = floor(s / 4) end
-    -- A step has the time of its latest slice, so that a reader frees none of it early.
-    reply[n + 1] = s * SLICE
-    reply[n + 2] = (reply[n + 2] or 0) + r
-    reply[n + 3] = (reply[n + 3] or 0) + t
+    reply[n + 1], reply[n + 2], reply[n + 3] = s * SLICE, r, t
   end)
 end
 return reply
