@@ -64,7 +64,7 @@ func (t *table) plainText(key string) (string, bool) {
 	return text, ok
 }
 
-const redisFix = `write "redis://user:password@host:6379", "rediss://…" for TLS, "env:NAME" or "file:PATH"`
+const redisFix = `write "redis://user:password@host:6379", "rediss://…" for TLS, "env:NAME" or "file:PATH"` //nolint:gosec // no password of anybody
 
 // redis reads the URL of a server, or a reference to it. No message shows any of it.
 func (t *table) redis(at fieldPath, text string) pool.Secret {

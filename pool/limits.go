@@ -13,6 +13,7 @@ import (
 type limits struct {
 	name    string       // of its subject
 	joined  atomic.Bool  // a fleet shares it
+	tight   atomic.Bool  // and others want its concurrent calls
 	share   float64      // of what is learned that this process may use; zero is all
 	limited atomic.Bool  // a limit is declared or learned
 	review  atomic.Int64 // instant at which the learned limits are looked at again
@@ -27,7 +28,7 @@ type limits struct {
 }
 
 // newLimits returns the limits of a project for a model.
-func (p *Pool) newLimits(project *project, m *model) *limits {
+func newLimits(project *project, m *model) *limits {
 	l := &limits{
 		name: project.sharedSubject(m.modelKey).String(), share: project.share,
 		declared: project.limits(m.name), rpd: learnedLimit{daily: true},

@@ -64,21 +64,20 @@ const demandSpan = 2 * time.Second
 type demand struct {
 	requests, tokens float64
 	at               time.Time
+	fresh            count // since then
 }
 
-func (d *demand) fade(now time.Time) {
+// mean brings the means up to now.
+func (d *demand) mean(now time.Time) {
 	if gone := now.Sub(d.at); gone > 0 {
 		f := math.Exp(-float64(gone) / float64(demandSpan))
 		d.requests *= f
 		d.tokens *= f
 		d.at = now
 	}
-}
-
-func (d *demand) add(now time.Time, tokens int64) {
-	d.fade(now)
-	d.requests += 1 / demandSpan.Seconds()
-	d.tokens += float64(tokens) / demandSpan.Seconds()
+	d.requests += float64(d.fresh.requests) / demandSpan.Seconds()
+	d.tokens += float64(d.fresh.tokens) / demandSpan.Seconds()
+	d.fresh = count{}
 }
 
 // Share makes the quota one of several that keep to the same limits together, each in a process of
@@ -186,7 +185,7 @@ type Need struct {
 func (m *Member) Need(now time.Time) Need {
 	defer m.lock(now)()
 	last := m.quota.last
-	m.demand.fade(last)
+	m.demand.mean(last)
 	m.credits.end(last, false, &m.owed)
 	n := Need{Requests: m.demand.requests, Tokens: m.demand.tokens, Running: m.quota.inFlight, Owing: len(m.owed) > 0}
 	n.Credit.Requests, n.Credit.Tokens = m.credits.left(last)
@@ -267,32 +266,51 @@ func (m *Member) correct(now time.Time, r Reservation, change count) {
 // waitSharedLocked is waitLocked for a shared quota. Where the limits have room, as far as is known,
 // but there is no credit, it is [CreditWait] at least.
 func (q *Quota) waitSharedLocked(now time.Time, tokens int64, l *Limits) time.Duration {
-	s, own := q.shared, l == &q.limits
-	at, credit := now, now.Add(CreditWait)
-	if _, _, running := q.usedLocked(); l.Concurrency > 0 {
-		switch {
-		case own && q.inFlight < s.slots(q.last, l):
-		case running >= l.Concurrency:
-			at = now.Add(ConcurrencyWait)
-		case own:
-			at = credit
-		}
+	at := now
+	if l.Concurrency > 0 {
+		at = q.slotAtLocked(now, l)
 	}
-	if l.RPM == 0 && l.TPM == 0 && l.RPD == 0 || own && s.credits.covers(q.last, s.weight(tokens, l)) {
-		return at.Sub(now)
+	if l.RPM > 0 || l.TPM > 0 || l.RPD > 0 {
+		at = later(at, q.creditAtLocked(now, tokens, l))
 	}
-	room := now
+	return at.Sub(now)
+}
+
+// slotAtLocked returns when one more concurrent call may begin.
+func (q *Quota) slotAtLocked(now time.Time, l *Limits) time.Time {
+	_, _, running := q.usedLocked()
+	own := l == &q.limits
 	switch {
-	case own && s.lost && s.lawful(q.last, tokens, l):
-	case own && s.lost:
-		room = s.lawfulAt(q.last, tokens, l)
+	case own && q.inFlight < q.shared.slots(q.last, l):
+		return now
+	case running >= l.Concurrency:
+		return now.Add(ConcurrencyWait)
+	case own:
+		return now.Add(CreditWait)
 	default:
-		room = q.roomAtLocked(now, tokens, l)
+		return now
 	}
-	if room.IsZero() || own && !s.lost && !room.After(now) {
-		room = credit
+}
+
+// creditAtLocked returns when a call of so many tokens has credit, or the law admits it without.
+func (q *Quota) creditAtLocked(now time.Time, tokens int64, l *Limits) time.Time {
+	m, own := q.shared, l == &q.limits
+	switch {
+	case !own:
+		return q.roomAtLocked(now, tokens, l)
+	case m.credits.covers(q.last, m.weight(tokens, l)), m.lost && m.lawful(q.last, tokens, l):
+		return now
 	}
-	return later(at, room).Sub(now)
+	var at time.Time
+	if m.lost {
+		at = m.lawfulAt(q.last, tokens, l)
+	} else if room := q.roomAtLocked(now, tokens, l); room.After(now) {
+		at = room
+	}
+	if at.IsZero() {
+		at = now.Add(CreditWait)
+	}
+	return at
 }
 
 // roomAtLocked returns when the limits have room for so many tokens, as far as is known of what all

@@ -75,7 +75,7 @@ project together. The server may be away, also at the start: each replica then
 keeps to its part, and no call fails for it. A change of [store] takes a restart:
 
   [store]
-  redis = "env:REDIS_URL"    # rediss://user:password@host:6379
+  redis = "env:REDIS_URL"    # such as rediss://redis.internal:6379
 
 Exit status: 1 if the file is wrong, the address cannot be used, or calls were
 cut off at the end.

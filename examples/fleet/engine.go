@@ -45,12 +45,11 @@ func newEngine() (*engine, error) {
 // inMemory is an engine within this program.
 func inMemory() *engine {
 	m := store.NewMemory(time.Millisecond)
-	fault := func(err error) error { m.SetFault(store.Fault{Err: err}); return nil }
 	return &engine{
 		name: "store.Memory, for redis-server is not installed", url: "redis://not.used", end: nothing,
 		open: func(*config.Config) (store.Store, func() error, error) { return m, nothing, nil },
-		lose: func() error { return fault(errors.New("the store is lost")) },
-		back: func() error { m.Flush(); return fault(nil) },
+		lose: func() error { m.SetFault(store.Fault{Err: errors.New("the store is lost")}); return nil },
+		back: func() error { m.Flush(); m.SetFault(store.Fault{}); return nil },
 	}
 }
 
