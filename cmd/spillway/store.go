@@ -28,7 +28,6 @@ func openStore(cfg *config.Config) (opts []router.Option, end func() error, err 
 
 // replicas says what this replica shares with others, if the file has others in mind.
 func replicas(cfg *config.Config) (lines []string) {
-	part := func(share float64) string { return fraction(share) + " of each limit and order" }
 	switch alone := cfg.Pool.Share; {
 	case cfg.Store.Redis.Reveal() != "":
 		timeout, prefix := cfg.Pool.StoreTimeout, cfg.Store.Prefix
@@ -42,12 +41,12 @@ func replicas(cfg *config.Config) (lines []string) {
 			alone = defaultShare
 		}
 		return []string{
-			fmt.Sprintf("share limits and orders at %s, prefix %s, timeout %s", cfg.Store.Host(), prefix, timeout),
+			fmt.Sprintf("share limits, cooldowns and owners of resources at %s, prefix %s, timeout %s", cfg.Store.Host(), prefix, timeout),
 			"while it is away, each keeps to its part by the members last seen,",
-			"and before it has heard of others to " + part(alone),
+			"and before it has heard of others to " + fraction(alone) + " of each limit",
 		}
 	case alone > 0:
-		return []string{"share nothing; this one keeps to " + part(alone) + ", as below"}
+		return []string{"share nothing; this one keeps to " + fraction(alone) + " of each limit and order, as below"}
 	}
 	return nil
 }
