@@ -48,8 +48,9 @@ var house = []room{
 		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/plain",
 	}},
 
-	// The arithmetic knows none of the others.
-	{"quota", nil},
+	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
+	// shared.
+	{"quota", []string{"store"}},
 	{"breaker", nil},
 	{"store", nil},
 
@@ -61,7 +62,7 @@ var house = []room{
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
-	{"internal/quotasim", []string{"quota"}},
+	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 

@@ -42,8 +42,26 @@ func TestLedgerFollowsAWindowThatShrinksWithinTwoWindows(t *testing.T) {
 	}
 }
 
+func TestReplicasUseAnOrderAsWellAsOneProcess(t *testing.T) {
+	t.Parallel()
+	for _, f := range append(quotasim.Fleets(length), quotasim.Troubled(length)...) {
+		if f.GSUs == 10 && f.Replicas == 4 {
+			f.Check(t, seeds, 2*slack)
+		}
+	}
+}
+
 func TestPacerFollowsAHiddenCapacity(t *testing.T) {
 	for _, p := range quotasim.Paces() {
 		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })
+	}
+}
+
+func TestReplicasPaceThemselvesTogether(t *testing.T) {
+	for _, p := range quotasim.FleetPaces() {
+		if p.Replicas == 16 {
+			p.Check(t, 3)
+			p.WithoutStore().Check(t, 3)
+		}
 	}
 }
