@@ -17,6 +17,10 @@ test: ## Run the tests
 race: ## Run the tests in random order under the race detector
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: fleet
+fleet: ## Run the tests of the store over Redis, those over a cluster and sentinels too
+	SPILLWAY_CLUSTER=1 $(GO) test -race -count=1 ./store/redis
+
 .PHONY: lint
 lint: ## Run go vet and the linter pinned in tools/go.mod
 	$(GO) vet ./...

@@ -39,6 +39,9 @@ func (l *limits) reserveTest(r *lease, now time.Time, deadline int64) (quota.Res
 	if !due || tested == [3]*learnedLimit{} {
 		return quota.Reservation{}, false
 	}
+	if !r.candidate.plan.pool.fleet.mayProbe(now, r.shared) {
+		return quota.Reservation{}, false
+	}
 	reservation, ok := l.quota.ReserveWithin(now, r.need.Input, l.declared)
 	if !ok {
 		return quota.Reservation{}, false
@@ -84,6 +87,17 @@ func (l *limits) wait(now time.Time, at, tokens int64, e *entry) time.Duration {
 		}
 	}
 	return wait
+}
+
+// leaveTests puts off the tests that are due until an instant: another process makes one.
+func (l *limits) leaveTests(at, until int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.learnedLocked() {
+		if d.limit > 0 && d.tester == 0 && d.due <= at {
+			d.due = until
+		}
+	}
 }
 
 // passTest forgets the limits that the attempt with number seq tested, and reports whether there
@@ -173,6 +187,7 @@ func (e *entry) passTest(p *Pool, now time.Time, at int64, seq uint64) {
 	passed := e.limits.passTest(at, seq)
 	if passed {
 		p.limitsLearned(now, at, e)
+		p.fleet.learned(now, at, e)
 	}
 	e.telling.Unlock()
 	if passed { // there is room for others
@@ -184,6 +199,10 @@ func (e *entry) passTest(p *Pool, now time.Time, at int64, seq uint64) {
 func (e *entry) unlearn(p *Pool, now time.Time, at int64) {
 	e.telling.Lock()
 	defer e.telling.Unlock()
+	had := e.limits.known(at) != (quota.Limits{})
 	e.limits.unlearn(at)
 	p.limitsLearned(now, at, e)
+	if had {
+		p.fleet.learned(now, at, e)
+	}
 }

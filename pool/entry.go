@@ -28,8 +28,9 @@ type entry struct {
 	proof    evidence
 	load     load // of a model at an endpoint
 
-	told      bool       // of the last cooldown that it started; guarded by telling
-	narrowing sync.Mutex // held while narrow changes
+	endedBy   atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
+	told      bool         // of the last cooldown that it started; guarded by telling
+	narrowing sync.Mutex   // held while narrow changes
 
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
@@ -42,12 +43,16 @@ func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldow
 	p.cooldownStarted(now, e, info, change)
 	e.telling.Unlock()
 	if change != cooldown.Unchanged {
+		p.fleet.cooled(now, at, e)
+	}
+	if change != cooldown.Unchanged && change != cooldown.Renewed {
 		p.wakesEarlier(e)
 	}
 }
 
-// succeed ends the entry's cooldown if the attempt with number seq began after it did.
-func (e *entry) succeed(p *Pool, now time.Time, at int64, seq uint64) {
+// succeed ends the entry's cooldown if the attempt with number seq, which began at an instant, began
+// after it did.
+func (e *entry) succeed(p *Pool, now time.Time, at, began int64, seq uint64) {
 	e.telling.Lock()
 	ended, active, ok := e.cool.Succeed(at, seq)
 	if ok && p.tells(e) {
@@ -55,6 +60,7 @@ func (e *entry) succeed(p *Pool, now time.Time, at int64, seq uint64) {
 	}
 	e.telling.Unlock()
 	if active { // it would have gone on
+		p.fleet.warmed(now, at, began, e)
 		p.wakesEarlier(e)
 		p.queue.changed(now)
 	}
@@ -69,6 +75,7 @@ func (e *entry) learn(p *Pool, now time.Time, at int64, stated quota.Limits) {
 	defer e.telling.Unlock()
 	e.limits.learn(at, stated)
 	p.limitsLearned(now, at, e)
+	p.fleet.learned(now, at, e)
 }
 
 // grow lets learned limits grow by time.

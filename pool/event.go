@@ -159,10 +159,10 @@ func (p *Pool) tells(e *entry) bool {
 
 // cooldownStarted tells of a cooldown that started or was extended. The caller holds e.telling.
 func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change cooldown.Change) {
-	if change != cooldown.Unchanged {
-		e.told = p.tells(e)
+	if change == cooldown.Unchanged || change == cooldown.Renewed {
+		return
 	}
-	if change == cooldown.Unchanged || !e.told {
+	if e.told = p.tells(e); !e.told {
 		return
 	}
 	kind := CooldownStarted

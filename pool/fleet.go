@@ -44,7 +44,11 @@ type fleet struct {
 	ended  chan struct{}
 	close  sync.Once
 
+	deaf chan struct{} // closed when nothing is heard any more
+
 	windows windows
+	facts   facts
+	claims  claims
 	health  health
 }
 
@@ -52,6 +56,7 @@ type fleet struct {
 type health struct {
 	mu       sync.Mutex
 	members  store.Fleet
+	first    chan struct{} // closed when the fleet was heard of
 	heard    bool          // the fleet was ever heard of
 	law      quota.Sharing // of a quota, while the store is away
 	answers  bool          // the store answers
@@ -78,15 +83,16 @@ func newFleet(p *Pool, cfg *Config) *fleet {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fleet{
 		pool: p, store: cfg.Store, name: hex.EncodeToString(name[:]), timeout: cfg.StoreTimeout, alone: quota.Sharing{Part: cfg.Share},
-		kicks: make(chan struct{}, 1), cancel: cancel, ended: make(chan struct{}),
+		kicks: make(chan struct{}, 1), cancel: cancel, ended: make(chan struct{}), deaf: make(chan struct{}),
 	}
 	if f.timeout == 0 {
 		f.timeout = storeTimeout
 	}
-	f.health.since = time.Now()
+	f.health.since, f.health.first = time.Now(), make(chan struct{})
 	f.health.lost.Store(true)
 	f.windows.all = make(map[*limits]*window)
 	go f.run(ctx)
+	go f.listen(ctx)
 	return f
 }
 
@@ -101,8 +107,8 @@ func (f *fleet) kick() {
 	}
 }
 
-// leave reports what was used, gives everything back and ends the syncer. It takes two calls to the
-// store at most. Leases that still end are counted by this process alone.
+// leave reports what was used, gives everything back and ends the syncer. It takes a few calls to the
+// store, each of which is bounded. Leases that still end are counted by this process alone.
 func (f *fleet) leave() {
 	if f == nil {
 		return
@@ -110,6 +116,7 @@ func (f *fleet) leave() {
 	f.close.Do(func() {
 		f.cancel()
 		<-f.ended
+		<-f.deaf
 	})
 }
 
@@ -128,7 +135,7 @@ func (f *fleet) run(ctx context.Context) {
 					beat = now.Add(fleetBeat)
 				}
 			}
-			if ok = ok && f.take(ctx); !ok {
+			if ok = ok && f.take(ctx) && f.claim(ctx) && f.publish(ctx); !ok {
 				retry = time.Now().Add(f.health.pause())
 			}
 			f.pool.outbox.deliver()
@@ -148,7 +155,8 @@ func (f *fleet) goodbye() {
 	ctx := context.Background()
 	if f.health.answers {
 		f.windows.giveBack()
-		if f.take(ctx) {
+		f.claims.giveBack()
+		if f.take(ctx) && f.claim(ctx) && f.publish(ctx) {
 			f.beat(ctx, true)
 		}
 	}
@@ -161,7 +169,7 @@ func (h *health) pause() time.Duration {
 }
 
 // call carries out one bounded call to the store, and notes how it ended. what returns the store's
-// time.
+// time, if it is told.
 func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
@@ -177,7 +185,7 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 	defer h.mu.Unlock()
 	h.lag = now.Sub(sent)
 	// A quick answer tells the store's clock best; an old one not at all, as clocks drift.
-	if h.lag <= h.rtt || h.measured.IsZero() || now.Sub(h.measured) > 10*time.Second {
+	if !theirs.IsZero() && (h.lag <= h.rtt || h.measured.IsZero() || now.Sub(h.measured) > 10*time.Second) {
 		h.ahead, h.rtt, h.measured = theirs.Sub(sent.Add(h.lag/2)), h.lag, now
 	}
 	h.failures = 0
@@ -224,6 +232,9 @@ func (f *fleet) beat(ctx context.Context, leaves bool) bool {
 	lost := h.heard && members.Epoch != h.members.Epoch
 	if members.Lapsed > h.members.Lapsed {
 		h.lapsed = time.Now().Add(-store.Lapse)
+	}
+	if !h.heard {
+		close(h.first)
 	}
 	h.members, h.heard = members, true
 	h.settled = later(members.Since.Add(-h.ahead), h.returned).Add(store.Settling)

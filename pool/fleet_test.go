@@ -50,9 +50,11 @@ func newReplicas(t *testing.T, n int, cfg pool.Config, way func(i int) store.Sto
 func known(projects int, limit pool.Limit) (cfg pool.Config) {
 	for i := range projects {
 		name := fmt.Sprintf("p%d", i)
-		cfg.Projects = append(cfg.Projects, pool.Project{
-			Name: name, Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-" + name)}, Limits: []pool.Limit{limit},
-		})
+		p := pool.Project{Name: name, Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key-" + name)}}
+		if limit != (pool.Limit{}) {
+			p.Limits = []pool.Limit{limit}
+		}
+		cfg.Projects = append(cfg.Projects, p)
 	}
 	return cfg
 }

@@ -110,7 +110,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	}
 	// The attempt gets its number before it looks: a cooldown that starts meanwhile began after it.
 	r.seq = p.seq.Add(1)
-	if c.cooldownWake(at, n) > at || !r.reserve(now, deadline) || !r.admitAll(at, deadline) {
+	if c.cooldownWake(at, n) > at || !r.reserve(now, deadline) || !r.admitAll(now, at, deadline) {
 		r.undo(now, at)
 		records.Put(r)
 		return Lease{}, false
@@ -162,7 +162,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 }
 
 // admitAll asks every cooldown for admission and takes the probe of an active one.
-func (r *lease) admitAll(at, deadline int64) bool {
+func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 	c := r.candidate
 	var buf [maxGates]*entry
 	for _, e := range c.gates(buf[:0], &r.need, nil) {
@@ -170,8 +170,8 @@ func (r *lease) admitAll(at, deadline int64) bool {
 		if !ok {
 			return false
 		}
-		if probe {
-			r.probing = append(r.probing, e)
+		if probe && !r.probes(now, e) {
+			return false
 		}
 	}
 	k, probe, ok := c.keys.admit(at, deadline, r.seq)
@@ -179,10 +179,14 @@ func (r *lease) admitAll(at, deadline int64) bool {
 		return false
 	}
 	r.key = k
-	if probe {
-		r.probing = append(r.probing, k.entry)
-	}
-	return true
+	return !probe || r.probes(now, k.entry)
+}
+
+// probes notes that the call is the probe of a cooldown, and reports whether it may be: in a fleet
+// there is one.
+func (r *lease) probes(now time.Time, e *entry) bool {
+	r.probing = append(r.probing, e)
+	return r.candidate.plan.pool.fleet.mayProbe(now, e)
 }
 
 // undo gives back what reserve and admitAll took, for a call that is not sent.
@@ -211,6 +215,7 @@ func (r *lease) undo(now time.Time, at int64) {
 func (r *lease) returnProbes(at int64, sent bool) {
 	for _, e := range r.probing {
 		e.cool.ReturnProbe(at, r.seq, sent)
+		r.candidate.plan.pool.fleet.probed(e)
 		r.candidate.plan.pool.wakesEarlier(e)
 	}
 }
@@ -245,7 +250,7 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.quota.Limits().Concurrency > 0 {
+	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.tight.Load() {
 		p.fleet.kick() // others may wait for its slot
 	}
 	probed := len(r.probing) > 0 || r.permits.own.Probe() || r.permits.servers.Probe()
@@ -264,6 +269,12 @@ func (r *record) putAway() {
 	r.own.load.end()
 	if r.held&heldTally != 0 {
 		r.candidate.tier.tally.end()
+	}
+	for _, e := range r.probing {
+		r.candidate.plan.pool.fleet.probed(e)
+	}
+	if r.held&heldTest != 0 {
+		r.candidate.plan.pool.fleet.probed(r.shared)
 	}
 	r.probing = nil
 	records.Put(r)

@@ -13,6 +13,7 @@ import (
 type limits struct {
 	name    string       // of its subject
 	joined  atomic.Bool  // a fleet shares it
+	tight   atomic.Bool  // and others want its concurrent calls
 	share   float64      // of what is learned that this process may use; zero is all
 	limited atomic.Bool  // a limit is declared or learned
 	review  atomic.Int64 // instant at which the learned limits are looked at again

@@ -113,7 +113,7 @@ func (r *lease) accept(now time.Time) {
 	for _, e := range c.gates(buf[:0], &r.need, r.key) {
 		e.proof.answered(at)
 		if e.cool.Dirty() {
-			e.succeed(p, now, at, r.seq)
+			e.succeed(p, now, at, r.at, r.seq)
 		}
 	}
 	r.own.versions.of(r.need.asked.Version).answered(at)

@@ -31,6 +31,8 @@ func (c *candidate) lacksCredit(now time.Time, at int64, n *need) (lacks, room b
 	switch e.limitWait(now, at, n.Input) {
 	case quota.CreditWait:
 		return true, true
+	case 0: // some has just come
+		return false, true
 	case quota.ConcurrencyWait:
 		return q.Limits().Concurrency > 0, false
 	default:

@@ -304,6 +304,7 @@ func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
 			c.Profile = append(c.Profile, quota.Change{At: ours(step.At), Requests: step.Requests, Tokens: step.Tokens})
 		}
 	}
+	w.limits.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
 	w.member.Tell(now, c, f.health.ahead)
 	if g.Requests > 0 {
 		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: sent.Add(store.Life)})

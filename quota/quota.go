@@ -131,7 +131,8 @@ func (q *Quota) admitLocked(tokens int64, l *Limits) (common int64, ok bool) {
 		common, ok = s.admit(q.last, tokens, q.inFlight, l)
 	}
 	if ok {
-		s.demand.add(q.last, tokens)
+		s.demand.fresh.requests++
+		s.demand.fresh.tokens += tokens
 	}
 	return common, ok
 }

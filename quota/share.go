@@ -64,21 +64,20 @@ const demandSpan = 2 * time.Second
 type demand struct {
 	requests, tokens float64
 	at               time.Time
+	fresh            count // since then
 }
 
-func (d *demand) fade(now time.Time) {
+// mean brings the means up to now.
+func (d *demand) mean(now time.Time) {
 	if gone := now.Sub(d.at); gone > 0 {
 		f := math.Exp(-float64(gone) / float64(demandSpan))
 		d.requests *= f
 		d.tokens *= f
 		d.at = now
 	}
-}
-
-func (d *demand) add(now time.Time, tokens int64) {
-	d.fade(now)
-	d.requests += 1 / demandSpan.Seconds()
-	d.tokens += float64(tokens) / demandSpan.Seconds()
+	d.requests += float64(d.fresh.requests) / demandSpan.Seconds()
+	d.tokens += float64(d.fresh.tokens) / demandSpan.Seconds()
+	d.fresh = count{}
 }
 
 // Share makes the quota one of several that keep to the same limits together, each in a process of
@@ -186,7 +185,7 @@ type Need struct {
 func (m *Member) Need(now time.Time) Need {
 	defer m.lock(now)()
 	last := m.quota.last
-	m.demand.fade(last)
+	m.demand.mean(last)
 	m.credits.end(last, false, &m.owed)
 	n := Need{Requests: m.demand.requests, Tokens: m.demand.tokens, Running: m.quota.inFlight, Owing: len(m.owed) > 0}
 	n.Credit.Requests, n.Credit.Tokens = m.credits.left(last)

@@ -173,6 +173,10 @@ func (r resolver) lead(key string, search *lookup, res request.Resource, homes [
 		search.err = nil
 		return
 	}
+	if home, ok := r.x.in.router.pool.FindOwner(r.x.in.ctx, res.Name); ok {
+		search.home, search.err = home, nil
+		return
+	}
 	lookups.made.Add(1)
 	asked := 0
 	search.err = r.probeHomes(search, res, homes, &asked)

@@ -39,6 +39,7 @@ type Cooldown struct {
 	info    Info
 	rule    *Rule
 	seq     uint64        // attempts up to this number began before the cooldown did
+	last    int64         // instant at which seq was the newest attempt
 	strikes int           // cooldowns in a row without a success between
 	gap     time.Duration // to the next probe
 	probes  int           // leased in this cooldown
@@ -80,6 +81,8 @@ const (
 	Started
 	// Extended means that the end has moved.
 	Extended
+	// Renewed means that the end is the same, and the next probe is later.
+	Renewed
 )
 
 // Ready reports, without side effect, whether a call would be admitted.
@@ -200,6 +203,9 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	}
 	if change == Started || !late { // else a probe may be out, of which this attempt knows nothing
 		c.episodeLocked(at, last, strikes, gap)
+		if change == Unchanged {
+			change = Renewed
+		}
 	}
 	c.end.Store(end)
 	return c.info, change
@@ -228,7 +234,7 @@ func (c *Cooldown) Hasten(at int64) {
 // episodeLocked notes that the cooldown is one of so many strikes for every attempt up to the
 // number last, and when it is probed. The caller holds c.mu.
 func (c *Cooldown) episodeLocked(at int64, last uint64, strikes int, gap time.Duration) {
-	c.seq, c.strikes, c.gap, c.prober = last, strikes, gap, 0
+	c.seq, c.last, c.strikes, c.gap, c.prober = last, at, strikes, gap, 0
 	probe := int64(Forever)
 	if c.rule.Ending != Timed {
 		probe = c.rule.nextProbe(at, int64(gap), c.probes)

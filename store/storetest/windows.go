@@ -104,8 +104,8 @@ func (k *kit) checkProfile(a store.Ask, g store.Grant) {
 	if requests != 0 || tokens != 0 {
 		k.Errorf("the profile holds %d requests and %d tokens less than are used", requests, tokens)
 	}
-	if len(g.Profile) > 62 {
-		k.Errorf("the profile has %d steps, want at most one a second", len(g.Profile))
+	if len(g.Profile) > int(store.Keep/store.Slice) {
+		k.Errorf("the profile has %d steps, want at most one a slice", len(g.Profile))
 	}
 
 	fits := func() bool { return requests < a.Limits.RPM && tokens+a.Least <= a.Limits.TPM }
