@@ -28,8 +28,9 @@ type row struct {
 
 // report is what an experiment found.
 type report struct {
-	rows []row
-	plot *plot
+	rows      []row
+	plot      *plot // of the first seed of plotted
+	fleetPlot *plot
 }
 
 // plotted is the scenario of which the first seed is drawn.
@@ -73,13 +74,18 @@ func (e *experiment) run(t *testing.T) *report {
 		}
 	})
 	for _, s := range e.scenarios {
-		r.rows = append(r.rows, row{s, routerName, found[[2]string{s.name, routerName}]})
+		outcomes := found[[2]string{s.name, routerName}]
+		if outcomes == nil {
+			continue // no trials
+		}
+		r.rows = append(r.rows, row{s, routerName, outcomes})
 		for _, b := range slices.Concat(everyBaseline, fleetBaselines) {
 			if outcomes := found[[2]string{s.name, b.name}]; outcomes != nil {
 				r.rows = append(r.rows, row{s, b.name, outcomes})
 			}
 		}
 	}
+	r.fleetPlot = newFleetPlot(r.rows)
 	return r
 }
 
