@@ -146,7 +146,7 @@ func (rs *replicas) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.router.RoundTrip(req)
 }
 
-// each does something to a part of the fleet, one replica after the other within a time.
+// each does something to the fleet as many times within a time, from a moment on.
 func each(count int, from, within time.Duration, do func(rs *replicas)) (events []event) {
 	for i := range count {
 		at := from + within*time.Duration(i)/time.Duration(count)
