@@ -131,10 +131,7 @@ func (l *limits) endTest(seq uint64, end func(*learnedLimit)) {
 
 // reserveQuota reserves what the limits of the project's model allow, or beyond them as a test.
 func (r *lease) reserveQuota(q *quota.Quota, now time.Time, deadline int64) bool {
-	p := r.candidate.plan.pool
-	if p.fleet != nil && !r.shared.limits.joined.Load() {
-		p.fleet.join(r.shared.limits, now)
-	}
+	r.candidate.plan.pool.fleet.join(r.shared.limits, now)
 	var ok bool
 	if r.reservation, ok = q.Reserve(now, r.need.Input); !ok {
 		r.reservation, ok = r.shared.limits.reserveTest(r, now, deadline)

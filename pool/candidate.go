@@ -29,7 +29,7 @@ func (c *candidate) use() {
 	}
 	m, p := c.plan.model, c.plan.pool
 	if c.shared != &c.own && c.shared.entry.Load() == nil {
-		fill := func(e *entry) { e.limits = p.newLimits(c.project, m) }
+		fill := func(e *entry) { e.limits = newLimits(c.project, m) }
 		c.shared.entry.Store(m.entry(c.project.sharedSubject(m.modelKey), fill))
 	}
 	if c.server.entry.Load() == nil {

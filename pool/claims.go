@@ -24,6 +24,8 @@ const (
 
 // claims are the probes that this member wants to make, or makes.
 type claims struct {
+	fleet *fleet
+
 	mu        sync.Mutex
 	bySubject map[Subject]*claim
 }
@@ -51,18 +53,15 @@ func (f *fleet) mayProbe(now time.Time, e *entry) bool {
 	if f == nil || !e.subject.shares() {
 		return true
 	}
-	if f.health.lost.Load() {
-		law, _ := f.state()
-		return law.Members < 2 || rand.IntN(law.Members) == 0
+	if f.link.lost.Load() {
+		_, m, _ := f.link.now()
+		return m.law.Members < 2 || rand.IntN(m.law.Members) == 0
 	}
 	f.claims.mu.Lock()
 	defer f.claims.mu.Unlock()
 	c := f.claims.bySubject[e.subject]
 	if c == nil {
 		c = &claim{entry: e}
-		if f.claims.bySubject == nil {
-			f.claims.bySubject = make(map[Subject]*claim)
-		}
 		f.claims.bySubject[e.subject] = c
 	}
 	if !c.probe && now.Before(c.until) {
@@ -115,47 +114,48 @@ func (cs *claims) steps(now time.Time) (list []*claim, asks []claimStep) {
 	return list, asks
 }
 
-// claim asks the store for what claims want next.
-func (f *fleet) claim(ctx context.Context) bool {
-	list, asks := f.claims.steps(time.Now())
+// ask asks the store for what claims want next.
+func (cs *claims) ask(ctx context.Context) bool {
+	link := cs.fleet.link
+	list, asks := cs.steps(time.Now())
 	for i, c := range list {
 		ttl := [...]time.Duration{claimWanted: claimSoon, claimBegun: claimKept, claimOver: 0}[asks[i]]
 		sent, mine := time.Now(), false
 		key := store.Key{Kind: store.KindProbe, Name: c.entry.subject.String()}
-		ok := f.call(ctx, f.timeout, func(ctx context.Context) (now time.Time, err error) {
-			mine, err = f.store.Claim(ctx, f.name, key, ttl)
+		ok := cs.fleet.call(ctx, link.timeout, func(ctx context.Context) (now time.Time, err error) {
+			mine, err = link.store.Claim(ctx, link.member, key, ttl)
 			return now, err
 		})
 		if !ok {
 			return false
 		}
-		f.claimed(c, asks[i], sent.Add(ttl), mine)
+		cs.answered(c, asks[i], sent.Add(ttl), mine)
 	}
 	return true
 }
 
-// claimed notes how the store answered.
-func (f *fleet) claimed(c *claim, step claimStep, until time.Time, mine bool) {
-	now := time.Now()
-	f.claims.mu.Lock()
+// answered notes how the store answered.
+func (cs *claims) answered(c *claim, step claimStep, until time.Time, mine bool) {
+	now, p := time.Now(), cs.fleet.pool
+	cs.mu.Lock()
 	switch {
 	case step == claimOver:
 		c.until = time.Time{}
 	case mine:
 		c.until = until
 	}
-	f.claims.mu.Unlock()
+	cs.mu.Unlock()
 	switch {
 	case step != claimWanted:
 	case mine:
-		f.pool.queue.changed(now)
+		p.queue.changed(now)
 	default:
-		at := f.pool.instant(now)
+		at := p.instant(now)
 		later := at + int64(spread(claimAgain))
 		c.entry.cool.Defer(at, later)
 		if c.entry.limits != nil {
 			c.entry.limits.leaveTests(at, later)
 		}
-		f.pool.wakesEarlier(c.entry)
+		p.wakesEarlier(c.entry)
 	}
 }

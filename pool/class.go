@@ -227,6 +227,6 @@ func (c Class) remedy() string {
 	}
 }
 
-// NeedsOperator reports whether only a successful probe ends the class's cooldown: an operator has
+// needsOperator reports whether only a successful probe ends the class's cooldown: an operator has
 // to do something, or the call is wrong for the endpoint.
-func (c Class) NeedsOperator() bool { return c.rule().Ending == cooldown.Probed }
+func (c Class) needsOperator() bool { return c.rule().Ending == cooldown.Probed }

@@ -20,7 +20,7 @@ type entry struct {
 	pacer    atomic.Pointer[quota.Pacer]     // of a model at an endpoint whose capacity is hidden
 	ramp     atomic.Pointer[quota.Ramp]      // of the same, if one is configured
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
-	narrow   atomic.Pointer[[]*entry]        // of the same thing for one version or tool
+	narrow   narrow                          // of the same thing for one version or tool
 	versions versionProofs                   // of a model at an endpoint
 	outage   *outage                         // of what endpoints share
 	order    *order
@@ -28,9 +28,8 @@ type entry struct {
 	proof    evidence
 	load     load // of a model at an endpoint
 
-	endedBy   atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
-	told      bool         // of the last cooldown that it started; guarded by telling
-	narrowing sync.Mutex   // held while narrow changes
+	endedBy atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
+	told    bool         // of the last cooldown that it started; guarded by telling
 
 	telling sync.Mutex // held from a change to the post of its event: events of a subject are in order
 	subject Subject
@@ -86,14 +85,20 @@ func (e *entry) grow(p *Pool, now time.Time, at int64) {
 	p.limitsLearned(now, at, e)
 }
 
+// narrow are entries of the parts of a thing.
+type narrow struct {
+	mu   sync.Mutex // held while list changes
+	list atomic.Pointer[[]*entry]
+}
+
 // maxParts bounds the parts of one thing that are told apart.
 const maxParts = 32
 
 // narrowed returns the entry of a part of the entry's thing: of one version or one set of tools. It
 // makes it if there is none, in place of parts that nothing is known of; nil if there is no room.
 func (m *model) narrowed(at int64, e *entry, s Subject) *entry {
-	e.narrowing.Lock()
-	defer e.narrowing.Unlock()
+	e.narrow.mu.Lock()
+	defer e.narrow.mu.Unlock()
 	all := e.parts()
 	for _, part := range all {
 		if part.subject == s {
@@ -115,7 +120,7 @@ func (m *model) narrowed(at int64, e *entry, s Subject) *entry {
 	}
 	part := m.entry(s, none)
 	all = append(slices.Clone(all), part)
-	e.narrow.Store(&all)
+	e.narrow.list.Store(&all)
 	return part
 }
 
@@ -124,7 +129,7 @@ func (e *entry) parts() []*entry {
 	if e == nil {
 		return nil
 	}
-	if all := e.narrow.Load(); all != nil {
+	if all := e.narrow.list.Load(); all != nil {
 		return *all
 	}
 	return nil

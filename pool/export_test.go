@@ -13,6 +13,9 @@ import (
 // queues.
 
 // RuledClasses are the classes that have a rule.
+// NeedsOperator reports whether a cooldown of the class lasts until an operator mends something.
+func (c Class) NeedsOperator() bool { return c.needsOperator() }
+
 func RuledClasses() []Class { return slices.Sorted(maps.Keys(rules)) }
 
 type (

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/credential"
+	"github.com/spillway-go/spillway/internal/owner"
 	"github.com/spillway-go/spillway/store"
 )
 
@@ -35,21 +36,20 @@ const (
 
 // facts are what the pool has to tell the fleet.
 type facts struct {
+	fleet *fleet
+
 	mu      sync.Mutex
 	waiting map[store.Key]store.Fact
 }
 
 // tell has the syncer publish a fact. Of two about one thing the newer is told.
-func (f *fleet) tell(fact store.Fact) {
-	f.facts.mu.Lock()
-	if f.facts.waiting == nil {
-		f.facts.waiting = make(map[store.Key]store.Fact)
+func (fs *facts) tell(fact store.Fact) {
+	fs.mu.Lock()
+	if _, known := fs.waiting[fact.Key]; known || len(fs.waiting) < mostFacts {
+		fs.waiting[fact.Key] = fact
 	}
-	if _, known := f.facts.waiting[fact.Key]; known || len(f.facts.waiting) < mostFacts {
-		f.facts.waiting[fact.Key] = fact
-	}
-	f.facts.mu.Unlock()
-	f.kick()
+	fs.mu.Unlock()
+	fs.fleet.kick()
 }
 
 // take returns what waits, which waits no more.
@@ -60,7 +60,7 @@ func (fs *facts) take() []store.Fact {
 	for _, fact := range fs.waiting {
 		list = append(list, fact)
 	}
-	fs.waiting = nil
+	clear(fs.waiting)
 	return list
 }
 
@@ -68,9 +68,6 @@ func (fs *facts) take() []store.Fact {
 func (fs *facts) putBack(list []store.Fact) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if fs.waiting == nil {
-		fs.waiting = make(map[store.Key]store.Fact)
-	}
 	for _, fact := range list {
 		if _, newer := fs.waiting[fact.Key]; !newer {
 			fs.waiting[fact.Key] = fact
@@ -79,34 +76,17 @@ func (fs *facts) putBack(list []store.Fact) {
 }
 
 // publish tells the store what waits.
-func (f *fleet) publish(ctx context.Context) bool {
-	list := f.facts.take()
+func (fs *facts) publish(ctx context.Context) bool {
+	list := fs.take()
 	if len(list) == 0 {
 		return true
 	}
-	ok := f.call(ctx, f.timeout, func(ctx context.Context) (time.Time, error) { return f.store.Publish(ctx, list) })
+	link := fs.fleet.link
+	ok := fs.fleet.call(ctx, link.timeout, func(ctx context.Context) (time.Time, error) { return link.store.Publish(ctx, list) })
 	if !ok {
-		f.facts.putBack(list)
+		fs.putBack(list)
 	}
 	return ok
-}
-
-// theirs is a time of this process's clock by the store's, ours the reverse.
-func (f *fleet) theirs(t time.Time) time.Time { return shifted(t, f.clock()) }
-func (f *fleet) ours(t time.Time) time.Time   { return shifted(t, -f.clock()) }
-
-func shifted(t time.Time, by time.Duration) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return t.Add(by)
-}
-
-// clock returns by how much the store's clock is ahead.
-func (f *fleet) clock() time.Duration {
-	f.health.mu.Lock()
-	defer f.health.mu.Unlock()
-	return f.health.ahead
 }
 
 // sharedCooldown is what is told of a cooldown: no answer of Google's. By is the member that tells.
@@ -119,6 +99,13 @@ type sharedCooldown struct {
 type sharedLimits struct {
 	By string `json:"by"`
 	savedLimits
+}
+
+// shift puts the times of limits into those of another clock.
+func (l *savedLimits) shift(to func(time.Time) time.Time) {
+	for _, s := range [...]*savedLimit{&l.RPM, &l.TPM, &l.RPD} {
+		s.Named, s.Test, s.Day = to(s.Named), to(s.Test), to(s.Day)
+	}
 }
 
 // shares reports whether others are told of an entry's cooldowns. What one process finds of its own
@@ -143,13 +130,13 @@ func (f *fleet) cooled(now time.Time, at int64, e *entry) {
 		return
 	}
 	c.Message, c.Status, c.Body = "", 0, ""
-	c.Since, c.Until, c.Probe = f.theirs(c.Since), f.theirs(c.Until), f.theirs(c.Probe)
+	c.Since, c.Until, c.Probe = f.link.theirs(c.Since), f.link.theirs(c.Until), f.link.theirs(c.Probe)
 	until := c.Until
 	if until.IsZero() {
-		until = f.theirs(now).Add(factKept)
+		until = f.link.theirs(now).Add(factKept)
 	}
 	until = until.Add(now.Sub(e.cool.Info(now, at).Since) / 1000) // of two with one end the later is the longer
-	f.say(store.KindCooldown, e, sharedCooldown{f.name, c}, f.theirs(now), until, true)
+	f.facts.say(store.KindCooldown, e, sharedCooldown{f.link.member, c}, f.link.theirs(now), until, true)
 }
 
 // warmed tells the fleet that an answer to an attempt that began at an instant has ended a cooldown.
@@ -158,8 +145,8 @@ func (f *fleet) warmed(now time.Time, at, began int64, e *entry) {
 		return
 	}
 	e.endedBy.Store(began)
-	then := f.theirs(now.Add(time.Duration(began - at)))
-	f.tell(store.Fact{Key: store.Key{Kind: store.KindCooldown, Name: e.subject.String()}, At: then, Until: f.theirs(now).Add(endKept)})
+	then := f.link.theirs(now.Add(time.Duration(began - at)))
+	f.facts.tell(store.Fact{Key: store.Key{Kind: store.KindCooldown, Name: e.subject.String()}, At: then, Until: f.link.theirs(now).Add(endKept)})
 }
 
 // learned tells the fleet of the limits that Google named.
@@ -167,31 +154,30 @@ func (f *fleet) learned(now time.Time, at int64, e *entry) {
 	if f == nil || !e.subject.shares() {
 		return
 	}
-	saved := e.limits.save(now, at)
-	for _, l := range []*savedLimit{&saved.RPM, &saved.TPM, &saved.RPD} {
-		l.Named, l.Test, l.Day = f.theirs(l.Named), f.theirs(l.Test), f.theirs(l.Day)
-	}
-	f.say(store.KindLimits, e, sharedLimits{f.name, saved}, f.theirs(now), f.theirs(now).Add(factKept), false)
+	l := sharedLimits{f.link.member, e.limits.save(now, at)}
+	l.shift(f.link.theirs)
+	f.facts.say(store.KindLimits, e, l, f.link.theirs(now), f.link.theirs(now).Add(factKept), false)
 }
 
 // say tells the fleet something of an entry.
-func (f *fleet) say(kind store.Kind, e *entry, value any, at, until time.Time, extends bool) {
+func (fs *facts) say(kind store.Kind, e *entry, value any, at, until time.Time, extends bool) {
 	data, err := json.Marshal(value)
 	if err != nil || len(data) > store.MaxValue {
 		return // it stays local
 	}
-	f.tell(store.Fact{Key: store.Key{Kind: kind, Name: e.subject.String()}, Value: data, At: at, Until: until, Extends: extends})
+	fs.tell(store.Fact{Key: store.Key{Kind: kind, Name: e.subject.String()}, Value: data, At: at, Until: until, Extends: extends})
 }
 
 // listen hears what others tell until ctx ends.
-func (f *fleet) listen(ctx context.Context) {
-	defer close(f.deaf)
+func (fs *facts) listen(ctx context.Context) {
+	defer close(fs.fleet.deaf)
+	link := fs.fleet.link
 	select {
-	case <-f.health.first: // before, the store's clock is not known
+	case <-link.first: // before, the store's clock is not known
 	case <-ctx.Done():
 	}
 	for ctx.Err() == nil {
-		_ = f.store.Subscribe(ctx, f.hear) // that it fails is noticed by the syncer
+		_ = link.store.Subscribe(ctx, fs.hear) // that it fails is noticed by the syncer
 		select {
 		case <-ctx.Done():
 		case <-time.After(spread(fleetBeat)):
@@ -200,8 +186,8 @@ func (f *fleet) listen(ctx context.Context) {
 }
 
 // hear takes over what others tell.
-func (f *fleet) hear(list []store.Fact) {
-	p := f.pool
+func (fs *facts) hear(list []store.Fact) {
+	p := fs.fleet.pool
 	now := time.Now()
 	defer p.outbox.deliver()
 	p.reload.Lock()
@@ -221,7 +207,7 @@ func (f *fleet) hear(list []store.Fact) {
 		if m := p.models.find(s.modelKey()); fresh && m != nil {
 			made[m] = true
 		}
-		f.heed(now, r.at, e, fact)
+		fs.heed(now, r.at, e, fact)
 	}
 	for m := range made { // plans look up what is there now, and show it in Stat
 		before := m.plan.Load()
@@ -257,45 +243,39 @@ func (r *restorer) heard(s Subject, remember bool) (e *entry, fresh bool) {
 }
 
 // heed takes over a fact about an entry.
-func (f *fleet) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
-	p := f.pool
-	when := at + int64(f.ours(fact.At).Sub(now.Round(0)))
+func (fs *facts) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
+	link, p := fs.fleet.link, fs.fleet.pool
+	when := at + int64(link.ours(fact.At).Sub(now.Round(0)))
+	e.telling.Lock()
+	defer e.telling.Unlock()
 	switch {
 	case fact.Key.Kind == store.KindLimits:
 		var l sharedLimits
-		if e.limits == nil || json.Unmarshal(fact.Value, &l) != nil || l.By == f.name {
+		if e.limits == nil || json.Unmarshal(fact.Value, &l) != nil || l.By == link.member {
 			return
 		}
-		for _, l := range []*savedLimit{&l.RPM, &l.TPM, &l.RPD} {
-			l.Named, l.Test, l.Day = f.ours(l.Named), f.ours(l.Test), f.ours(l.Day)
-		}
-		e.telling.Lock()
+		l.shift(link.ours)
 		e.limits.restore(now.Round(0), at, l.savedLimits)
 		p.limitsLearned(now, at, e)
-		e.telling.Unlock()
 	case len(fact.Value) == 0:
 		if !e.endedAfter(when) {
 			e.endedBy.Store(when)
 		}
-		e.telling.Lock()
 		ended, active, ok := e.cool.EndBefore(at, when)
 		if ok && p.tells(e) {
 			p.outbox.ended(now, e, ended)
 		}
-		e.telling.Unlock()
 		if active {
 			p.wakesEarlier(e)
 		}
 	default:
 		var c sharedCooldown
-		if json.Unmarshal(fact.Value, &c) != nil || c.By == f.name || e.endedAfter(when) || !e.subject.keeps(Class(c.Class)) {
+		if json.Unmarshal(fact.Value, &c) != nil || c.By == link.member || e.endedAfter(when) || !e.subject.keeps(Class(c.Class)) {
 			return
 		}
-		c.Since, c.Until, c.Probe = f.ours(c.Since), f.ours(c.Until), f.ours(c.Probe)
-		e.telling.Lock()
+		c.Since, c.Until, c.Probe = link.ours(c.Since), link.ours(c.Until), link.ours(c.Probe)
 		info, change := e.cool.Adopt(now.Round(0), at, p.seq.Load(), c.Saved, &Class(c.Class).rule().Rule)
 		p.cooldownStarted(now, e, info, change)
-		e.telling.Unlock()
 		if change != cooldown.Unchanged {
 			p.wakesEarlier(e)
 		}
@@ -324,24 +304,24 @@ func (f *fleet) owns(name string, h Home) {
 	if strings.HasPrefix(name, "files/") {
 		kept = fileKept
 	}
-	fact := store.Fact{Key: ownerKey(name), At: f.theirs(time.Now())}
+	fact := store.Fact{Key: ownerKey(name), At: f.link.theirs(time.Now())}
 	if h != (Home{}) {
 		fact.Value = []byte(h.Project + "\n" + h.Location)
 	}
 	fact.Until = fact.At.Add(kept)
-	f.tell(fact)
+	f.facts.tell(fact)
 }
 
 // FindOwner asks the store, if there is one, for the home of a resource that the pool does not know.
 // It takes no longer than a call to the store may.
 func (p *Pool) FindOwner(ctx context.Context, name string) (h Home, ok bool) {
-	f := p.fleet
-	if f == nil || f.health.lost.Load() {
+	if p.fleet == nil || p.fleet.link.lost.Load() {
 		return Home{}, false
 	}
-	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	link := p.fleet.link
+	ctx, cancel := context.WithTimeout(ctx, link.timeout)
 	defer cancel()
-	found, err := f.store.Lookup(ctx, []store.Key{ownerKey(name)})
+	found, err := link.store.Lookup(ctx, []store.Key{ownerKey(name)})
 	if err != nil || len(found) == 0 {
 		return Home{}, false
 	}
@@ -350,6 +330,6 @@ func (p *Pool) FindOwner(ctx context.Context, name string) (h Home, ok bool) {
 		return Home{}, false
 	}
 	h = Home{project, location}
-	p.keepOwner(name, h)
+	p.owners.Put(name, owner.Home(h))
 	return h, true
 }

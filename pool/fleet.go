@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spillway-go/spillway/quota"
@@ -21,9 +20,6 @@ const (
 	fleetBeat = time.Second
 	// fleetRetry is how soon a store that failed is asked again. It doubles up to fleetBeat.
 	fleetRetry = 200 * time.Millisecond
-	// fleetWithheld is the part of its share that a member that lapsed is taken to use: see
-	// quota.Sharing.
-	fleetWithheld = 0.92
 )
 
 // fleet is the part that this pool has in a fleet of replicas: it carries between the pool's memory
@@ -31,47 +27,20 @@ const (
 // wait for some, and reports what was used. Calls never ask the store themselves. While the store
 // does not answer, each quota keeps to the law of [quota.Sharing].
 //
-// A nil fleet is that of a pool without a store.
+// A nil fleet is that of a pool without a store: it does nothing.
 type fleet struct {
-	pool    *Pool
-	store   store.Store
-	name    string
-	timeout time.Duration
-	alone   quota.Sharing // before the fleet was ever heard of
+	pool *Pool
+	link *link
 
 	kicks  chan struct{}
 	cancel context.CancelFunc
-	ended  chan struct{}
 	close  sync.Once
-
-	deaf chan struct{} // closed when nothing is heard any more
+	ended  chan struct{} // closed when the syncer has ended,
+	deaf   chan struct{} // and when nothing is heard any more
 
 	windows windows
 	facts   facts
 	claims  claims
-	health  health
-}
-
-// health is what the syncer knows of the store and of the fleet. The syncer writes it.
-type health struct {
-	mu       sync.Mutex
-	members  store.Fleet
-	first    chan struct{} // closed when the fleet was heard of
-	heard    bool          // the fleet was ever heard of
-	law      quota.Sharing // of a quota, while the store is away
-	answers  bool          // the store answers
-	in       bool          // and knows what all have used: its credit counts
-	told     bool          // StoreLost was the last event
-	since    time.Time     // when answers changed
-	failures int           // in a row
-	lapsed   time.Time     // when more members had lapsed than before
-	returned time.Time     // when the store answered again, after it did not for a while
-	settled  time.Time     // when the fleet will have reported all that it used while the store was away
-	ahead    time.Duration // of the store's clock before this process's
-	rtt      time.Duration // of the call that ahead is from
-	measured time.Time
-	lag      time.Duration // of the last call
-	lost     atomic.Bool   // not in
 }
 
 func newFleet(p *Pool, cfg *Config) *fleet {
@@ -82,17 +51,14 @@ func newFleet(p *Pool, cfg *Config) *fleet {
 	_, _ = rand.Read(name[:])
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &fleet{
-		pool: p, store: cfg.Store, name: hex.EncodeToString(name[:]), timeout: cfg.StoreTimeout, alone: quota.Sharing{Part: cfg.Share},
+		pool: p, link: newLink(cfg.Store, hex.EncodeToString(name[:]), cfg.StoreTimeout, quota.Sharing{Part: cfg.Share}),
 		kicks: make(chan struct{}, 1), cancel: cancel, ended: make(chan struct{}), deaf: make(chan struct{}),
 	}
-	if f.timeout == 0 {
-		f.timeout = storeTimeout
-	}
-	f.health.since, f.health.first = time.Now(), make(chan struct{})
-	f.health.lost.Store(true)
-	f.windows.all = make(map[*limits]*window)
+	f.windows = windows{fleet: f, all: make(map[*limits]*window)}
+	f.facts = facts{fleet: f, waiting: make(map[store.Key]store.Fact)}
+	f.claims = claims{fleet: f, bySubject: make(map[Subject]*claim)}
 	go f.run(ctx)
-	go f.listen(ctx)
+	go f.facts.listen(ctx)
 	return f
 }
 
@@ -130,13 +96,13 @@ func (f *fleet) run(ctx context.Context) {
 		now := time.Now()
 		if !now.Before(retry) {
 			ok := true
-			if !now.Before(beat) || !f.health.answers {
+			if !now.Before(beat) || f.link.lost.Load() {
 				if ok = f.beat(ctx, false); ok {
 					beat = now.Add(fleetBeat)
 				}
 			}
-			if ok = ok && f.take(ctx) && f.claim(ctx) && f.publish(ctx); !ok {
-				retry = time.Now().Add(f.health.pause())
+			if ok = ok && f.sync(ctx); !ok {
+				retry = time.Now().Add(f.link.pause())
 			}
 			f.pool.outbox.deliver()
 		}
@@ -150,144 +116,73 @@ func (f *fleet) run(ctx context.Context) {
 	}
 }
 
+// sync asks and tells the store what there is to ask and to tell. What calls wait for comes first.
+func (f *fleet) sync(ctx context.Context) bool {
+	return f.windows.take(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)
+}
+
 // goodbye ends the member.
 func (f *fleet) goodbye() {
 	ctx := context.Background()
-	if f.health.answers {
+	if s, _, _ := f.link.now(); s.answers {
 		f.windows.giveBack()
 		f.claims.giveBack()
-		if f.take(ctx) && f.claim(ctx) && f.publish(ctx) {
+		if f.sync(ctx) {
 			f.beat(ctx, true)
 		}
 	}
-	f.setIn(time.Now(), false)
+	f.enter(time.Now(), false)
 }
 
-// pause is how long to wait after a failure.
-func (h *health) pause() time.Duration {
-	return min(fleetRetry<<min(h.failures-1, 4), fleetBeat)
-}
-
-// call carries out one bounded call to the store, and notes how it ended. what returns the store's
-// time, if it is told.
+// call is [link.call]. If it fails quotas keep to their law at once.
 func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) bool {
-	ctx, cancel := context.WithTimeout(ctx, bound)
-	defer cancel()
-	sent := time.Now()
-	theirs, err := what(ctx)
+	ok, tell := f.link.call(ctx, bound, what)
+	if ok {
+		return true
+	}
 	now := time.Now()
-	if err != nil {
-		f.failed(now)
-		return false
-	}
-	h := &f.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.lag = now.Sub(sent)
-	// A quick answer tells the store's clock best; an old one not at all, as clocks drift.
-	if !theirs.IsZero() && (h.lag <= h.rtt || h.measured.IsZero() || now.Sub(h.measured) > 10*time.Second) {
-		h.ahead, h.rtt, h.measured = theirs.Sub(sent.Add(h.lag/2)), h.lag, now
-	}
-	h.failures = 0
-	if !h.answers {
-		if now.Sub(h.since) > fleetBeat && h.heard {
-			h.returned = now
-		}
-		h.answers, h.since = true, now
-	}
-	return true
-}
-
-// failed notes that a call to the store failed. Quotas keep to their law at once. Only a second
-// failure is told.
-func (f *fleet) failed(now time.Time) {
-	h := &f.health
-	h.mu.Lock()
-	h.failures++
-	if h.answers {
-		h.answers, h.since = false, now
-	}
-	tell := h.failures > 1 && !h.told
-	h.told = h.told || tell
-	since := h.since
-	h.mu.Unlock()
-	f.setIn(now, false)
+	f.enter(now, false)
 	if tell {
-		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: since})
+		s, _, _ := f.link.now()
+		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: s.since})
 	}
+	return false
 }
 
 // beat says that the member is alive, or leaves, and hears of the fleet.
 func (f *fleet) beat(ctx context.Context, leaves bool) bool {
 	var members store.Fleet
-	ok := f.call(ctx, f.timeout, func(ctx context.Context) (now time.Time, err error) {
-		members, err = f.store.Beat(ctx, f.name, leaves)
+	ok := f.call(ctx, f.link.timeout, func(ctx context.Context) (now time.Time, err error) {
+		members, err = f.link.store.Beat(ctx, f.link.member, leaves)
 		return members.Now, err
 	})
-	if !ok || leaves {
-		return ok
-	}
-	h := &f.health
-	h.mu.Lock()
-	lost := h.heard && members.Epoch != h.members.Epoch
-	if members.Lapsed > h.members.Lapsed {
-		h.lapsed = time.Now().Add(-store.Lapse)
-	}
-	if !h.heard {
-		close(h.first)
-	}
-	h.members, h.heard = members, true
-	h.settled = later(members.Since.Add(-h.ahead), h.returned).Add(store.Settling)
-	// Who is heard of again first finds few others.
-	if n := max(members.Members+members.Lapsed, 1); n >= h.law.Members || h.in && time.Now().After(h.settled) {
-		h.law = quota.Sharing{Members: n, Rank: members.Rank}
-	}
-	h.mu.Unlock()
-	if lost { // the windows say which of them are lost, too
+	if ok && !leaves && f.link.met(members) { // the windows say which of them are lost, too
 		f.windows.pollAll()
 	}
-	return true
+	return ok
 }
 
-// setIn notes whether the store's credit counts, and has every quota keep to its law if not.
-func (f *fleet) setIn(now time.Time, in bool) {
-	h := &f.health
-	h.mu.Lock()
-	changed := h.in != in
-	h.in = in
-	h.lost.Store(!in)
-	back := in && h.told
+// enter notes whether the store's credit counts, and has every quota keep to its law if not.
+func (f *fleet) enter(now time.Time, in bool) {
+	changed, back := f.link.enter(in)
+	s, m, _ := f.link.now()
 	if back {
-		h.told = false
-	}
-	since, law := h.since, f.lawLocked()
-	h.mu.Unlock()
-	if back {
-		f.pool.outbox.post(Event{At: now, Kind: StoreBack, Since: since})
+		f.pool.outbox.post(Event{At: now, Kind: StoreBack, Since: s.since})
 	}
 	if !changed {
 		return
 	}
 	for _, w := range f.windows.list() {
-		w.keep(now, law, in)
+		w.keep(now, m.law, in)
 	}
 	f.pool.queue.changed(now)
 }
 
-// lawLocked is the law of a quota whose others cannot be heard of. The caller holds the health's
-// lock.
-func (f *fleet) lawLocked() quota.Sharing {
-	if !f.health.heard {
-		return f.alone
+// join makes limits common ones of the fleet.
+func (f *fleet) join(l *limits, now time.Time) {
+	if f != nil && !l.joined.Load() {
+		f.windows.join(l, now)
 	}
-	return f.health.law
-}
-
-// state returns the law in force, and whether credit counts.
-func (f *fleet) state() (law quota.Sharing, in bool) {
-	f.health.mu.Lock()
-	defer f.health.mu.Unlock()
-	return f.lawLocked(), f.health.in
 }
 
 // stat returns a snapshot; nil of a pool without a store.
@@ -295,11 +190,9 @@ func (f *fleet) stat() *store.Stat {
 	if f == nil {
 		return nil
 	}
-	h := &f.health
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	s, m, ahead := f.link.now()
 	return &store.Stat{
-		Member: f.name, Answers: h.answers, In: h.in, Since: h.since, Members: h.members.Members, Lapsed: h.members.Lapsed,
-		Lag: h.lag, Ahead: h.ahead, Windows: f.windows.count(),
+		Member: f.link.member, Answers: s.answers, In: s.in, Since: s.since, Members: m.members.Members, Lapsed: m.members.Lapsed,
+		Lag: s.lag, Ahead: ahead, Windows: len(f.windows.list()),
 	}
 }

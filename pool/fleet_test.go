@@ -73,8 +73,7 @@ func (rs *replicas) call(p *pool.Pool, tokens int64, takes, maxWait time.Duratio
 	l, err := p.Acquire(context.Background(), &pool.Request{Model: "m", MaxWait: maxWait, Estimate: pool.Estimate{Input: tokens}})
 	waited := time.Since(began)
 	if err != nil {
-		var exhausted *pool.ExhaustedError
-		if !errors.As(err, &exhausted) {
+		if _, ok := errors.AsType[*pool.ExhaustedError](err); !ok {
 			rs.t.Error(err)
 		}
 		rs.mu.Lock()

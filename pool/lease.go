@@ -170,8 +170,8 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 		if !ok {
 			return false
 		}
-		if probe && !r.probes(now, e) {
-			return false
+		if probe {
+			r.probing = append(r.probing, e)
 		}
 	}
 	k, probe, ok := c.keys.admit(at, deadline, r.seq)
@@ -179,14 +179,15 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 		return false
 	}
 	r.key = k
-	return !probe || r.probes(now, k.entry)
-}
-
-// probes notes that the call is the probe of a cooldown, and reports whether it may be: in a fleet
-// there is one.
-func (r *lease) probes(now time.Time, e *entry) bool {
-	r.probing = append(r.probing, e)
-	return r.candidate.plan.pool.fleet.mayProbe(now, e)
+	if probe {
+		r.probing = append(r.probing, k.entry)
+	}
+	for _, e := range r.probing { // in a fleet there is one probe
+		if !c.plan.pool.fleet.mayProbe(now, e) {
+			return false
+		}
+	}
+	return true
 }
 
 // undo gives back what reserve and admitAll took, for a call that is not sent.

@@ -28,7 +28,7 @@ type limits struct {
 }
 
 // newLimits returns the limits of a project for a model.
-func (p *Pool) newLimits(project *project, m *model) *limits {
+func newLimits(project *project, m *model) *limits {
 	l := &limits{
 		name: project.sharedSubject(m.modelKey).String(), share: project.share,
 		declared: project.limits(m.name), rpd: learnedLimit{daily: true},

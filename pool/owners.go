@@ -57,12 +57,7 @@ func (p *Pool) Owner(now time.Time, name string) (h Home, known, missing bool) {
 
 // Own records the home of a resource. The zero Home records that the resource is gone.
 func (p *Pool) Own(name string, h Home) {
-	p.keepOwner(name, h)
 	p.fleet.owns(name, h)
-}
-
-// keepOwner is Own for this process alone.
-func (p *Pool) keepOwner(name string, h Home) {
 	if h == (Home{}) {
 		p.owners.Forget(name)
 		return

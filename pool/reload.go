@@ -77,7 +77,7 @@ func hasten(p *Pool, at int64, project string) {
 		all = append(all, m.all()...)
 	}
 	for _, e := range all {
-		if e.subject.Project == project && Class(e.cool.Class(at)).NeedsOperator() {
+		if e.subject.Project == project && Class(e.cool.Class(at)).needsOperator() {
 			e.cool.Hasten(at)
 			p.wakesEarlier(e)
 		}

@@ -158,7 +158,7 @@ func (r *restorer) modelEntry(m *model, s Subject) *entry {
 			continue
 		}
 		if s.Location == "" {
-			return r.part(m, s, m.entry(s.whole(), func(e *entry) { e.limits = r.p.newLimits(project, m) }))
+			return r.part(m, s, m.entry(s.whole(), func(e *entry) { e.limits = newLimits(project, m) }))
 		}
 		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
 			if end.subject(m.modelKey) == s.whole() {

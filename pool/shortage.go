@@ -18,9 +18,10 @@ const mostAsked = 64
 // shortage is the credit that calls wait for at one project for one model.
 type shortage struct{ requests, tokens, least int64 }
 
-// lacksCredit reports whether credit is all that keeps a call from a candidate that is ready, and
-// whether there is some, as far as is known. Concurrent calls of others may end at any moment.
-func (c *candidate) lacksCredit(now time.Time, at int64, n *need) (lacks, room bool) {
+// lacksCredit reports whether credit is all that keeps the request from a candidate that is ready,
+// and whether there is some, as far as is known. Concurrent calls of others may end at any moment.
+func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
+	n := &t.r.state.need
 	if n.Unmetered || c.order != nil {
 		return false, false
 	}
@@ -28,7 +29,7 @@ func (c *candidate) lacksCredit(now time.Time, at int64, n *need) (lacks, room b
 	if q == nil || !e.limits.joined.Load() {
 		return false, false
 	}
-	switch e.limitWait(now, at, n.Input) {
+	switch e.limitWait(t.now, t.at, n.Input) {
 	case quota.CreditWait:
 		return true, true
 	case 0: // some has just come
@@ -44,7 +45,7 @@ func (c *candidate) lacksCredit(now time.Time, at int64, n *need) (lacks, room b
 // next. It does so once, for as long as a call to the store may take.
 func (t *trial) awaitsCredit(tier *tier) bool {
 	f := t.pool.fleet
-	if f == nil || f.health.lost.Load() {
+	if f == nil || f.link.lost.Load() {
 		return false
 	}
 	s := &t.r.state
@@ -52,7 +53,7 @@ func (t *trial) awaitsCredit(tier *tier) bool {
 		return false
 	}
 	for _, c := range tier.candidates {
-		if _, room := c.lacksCredit(t.now, t.at, &s.need); room && t.ready(c) {
+		if _, room := t.lacksCredit(c); room && t.ready(c) {
 			if s.creditBy.IsZero() {
 				s.creditBy = t.now.Add(quota.CreditWait)
 			}
@@ -93,9 +94,8 @@ func (ln *line) share(t *trial, tier *tier, all map[*limits]shortage) bool {
 		room float64 // share of the limits that is left
 	}
 	var sources []source
-	need := &t.r.state.need
 	for _, c := range tier.candidates {
-		if lacks, _ := c.lacksCredit(t.now, t.at, need); !lacks || !t.ready(c) {
+		if lacks, _ := t.lacksCredit(c); !lacks || !t.ready(c) {
 			continue
 		}
 		l := c.shared.entry.Load().limits

@@ -22,6 +22,9 @@ const (
 	windowAgain = 250 * time.Millisecond
 	// windowRamp is how long it takes until members that lapsed have their whole part of a minute.
 	windowRamp = 45 * time.Second
+	// windowWithheld is the part of its share that a member that lapsed is taken to use: see
+	// quota.Sharing.
+	windowWithheld = 0.92
 	// windowProfile is how often a window's profile is asked for.
 	windowProfile = time.Second
 	// windowIdle is how long a window is kept that is not used.
@@ -30,6 +33,8 @@ const (
 
 // windows are the limits that a fleet shares, as far as they are in use.
 type windows struct {
+	fleet *fleet
+
 	mu  sync.Mutex
 	all map[*limits]*window
 }
@@ -52,20 +57,20 @@ type window struct {
 	settled  time.Time      // when all have reported what they used, after its content was lost
 }
 
-// join returns the member that a project's limits for a model are in the fleet.
-func (f *fleet) join(l *limits, now time.Time) {
-	f.windows.mu.Lock()
-	defer f.windows.mu.Unlock()
+// join makes limits common ones.
+func (ws *windows) join(l *limits, now time.Time) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
 	if l.joined.Load() {
 		return
 	}
-	law, in := f.state()
-	w := &window{limits: l, member: l.quota.Share(now, f.alone), key: store.Key{Kind: store.KindWindow, Name: l.name}, used: now}
+	state, m, _ := ws.fleet.link.now()
+	w := &window{limits: l, member: l.quota.Share(now, m.law), key: store.Key{Kind: store.KindWindow, Name: l.name}, used: now}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(l.name))
 	w.turn = h.Sum64()
-	w.keep(now, law, in)
-	f.windows.all[l] = w
+	w.keep(now, m.law, state.in)
+	ws.all[l] = w
 	l.joined.Store(true)
 }
 
@@ -78,19 +83,6 @@ func (ws *windows) list() []*window {
 		list = append(list, w)
 	}
 	return list
-}
-
-func (ws *windows) count() int {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	return len(ws.all)
-}
-
-// find returns the window of limits that are shared; nil of others.
-func (ws *windows) find(l *limits) *window {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	return ws.all[l]
 }
 
 // drop forgets a window that is not used.
@@ -139,63 +131,80 @@ func (w *window) hold(changes []quota.Change) {
 // ask is what is asked of one window.
 type ask struct {
 	w        *window
+	need     quota.Need
 	requests int64
 	tokens   int64
 	least    int64
 	waits    int64 // of the requests, those that wait for a slot
 }
 
+// round is one look at the windows, with what is known at its beginning.
+type round struct {
+	now     time.Time
+	sent    time.Time // when its asks left
+	in      bool      // the store's credit counts
+	ahead   time.Duration
+	members membership
+}
+
 // take asks the windows for what calls want that wait, and for what the next moments need, reports
 // what was used, and hands out what was granted. It reports false if the store failed.
-func (f *fleet) take(ctx context.Context) bool {
-	now := time.Now()
-	h := &f.health
-	in := h.in
-	var asks []ask
-	var sent []store.Ask
-	var short map[*limits]shortage
-	if in {
-		short = f.pool.queue.shortages(now)
-	}
-	for _, w := range f.windows.list() {
-		a := ask{w: w}
-		if in && !w.settled.IsZero() && !now.Before(w.settled) {
-			w.settled = time.Time{}
-			w.member.Found(now)
-		}
-		if in && w.settled.IsZero() {
-			a.want(now, short[w.limits])
-		}
-		s, due := f.ask(now, &a)
-		if due {
-			asks, sent = append(asks, a), append(sent, s)
-		}
-	}
+func (ws *windows) take(ctx context.Context) bool {
+	f := ws.fleet
+	state, members, ahead := f.link.now()
+	r := round{now: time.Now(), in: state.in, members: members, ahead: ahead}
+	asks, sent := ws.asks(&r)
 	if len(sent) > 0 {
 		var grants []store.Grant
-		at := time.Now()
-		bound := f.timeout / 5 * 4 // calls wait no longer than the timeout, and then go by the law
+		r.sent = time.Now()
+		bound := f.link.timeout / 5 * 4 // calls wait no longer than the timeout, and then go by the law
 		ok := f.call(ctx, bound, func(ctx context.Context) (then time.Time, err error) {
-			grants, then, err = f.store.Take(ctx, f.name, sent)
+			grants, then, err = f.link.store.Take(ctx, f.link.member, sent)
 			return then, err
 		})
 		if !ok {
 			return false
 		}
 		for i := range grants {
-			f.granted(at, &asks[i], &sent[i], &grants[i])
+			asks[i].granted(&r, &sent[i], &grants[i])
 		}
 		f.pool.queue.changed(time.Now())
 	}
-	if !h.in && h.answers && !now.Before(h.settled) {
-		f.setIn(now, true)
+	if !r.in && f.link.settled(r.now) { // after this round has reported
+		f.enter(r.now, true)
 	}
 	return true
 }
 
+// asks returns what is asked of the windows in a round.
+func (ws *windows) asks(r *round) (asks []ask, sent []store.Ask) {
+	var short map[*limits]shortage
+	if r.in {
+		short = ws.fleet.pool.queue.shortages(r.now)
+	}
+	for _, w := range ws.list() {
+		a := ask{w: w, need: w.member.Need(r.now)}
+		if r.in && !w.settled.IsZero() && !r.now.Before(w.settled) {
+			w.settled = time.Time{}
+			w.member.Found(r.now)
+		}
+		if r.in && w.settled.IsZero() {
+			a.want(r.now, short[w.limits])
+		}
+		s := a.fill(r)
+		switch {
+		case a.due(r, &s):
+			asks, sent = append(asks, a), append(sent, s)
+		case w.idle(r.now, &a.need):
+			ws.drop(w)
+		}
+	}
+	return asks, sent
+}
+
 // want fills in what is wanted of a window: for calls that wait, or for the next moments.
 func (a *ask) want(now time.Time, short shortage) {
-	n := a.w.member.Need(now)
+	n := &a.need
 	a.requests, a.tokens, a.least, a.waits = short.requests, short.tokens, short.least, short.requests
 	life := store.Life.Seconds()
 	if mean := n.Requests * life; mean >= 1 && float64(n.Credit.Requests) < mean/2 {
@@ -209,54 +218,63 @@ func (a *ask) want(now time.Time, short shortage) {
 	}
 }
 
-// ask makes the ask to a window, if one is due.
-func (f *fleet) ask(now time.Time, a *ask) (s store.Ask, due bool) {
+// fill makes the ask to a window.
+func (a *ask) fill(r *round) store.Ask {
 	w := a.w
-	n := w.member.Need(now)
 	if len(w.unsent) == 0 {
-		w.hold(w.member.Report(now, false))
+		w.hold(w.member.Report(r.now, false))
 		if len(w.unsent) > 0 {
 			w.number++
 		}
 	}
-	l := f.withheld(now, w.limits.quota.Limits())
-	ahead := f.health.ahead
-	s = store.Ask{
+	l := r.withheld(w.limits.quota.Limits())
+	s := store.Ask{
 		Key: w.key, Limits: l, Requests: a.requests, Tokens: a.tokens, Least: a.least,
-		Days: days(now.Add(ahead)), Changes: w.unsent, Profile: now.Sub(w.profiled) >= windowProfile,
+		Days: days(r.now.Add(r.ahead)), Changes: w.unsent, Profile: r.now.Sub(w.profiled) >= windowProfile,
 	}
 	if len(s.Changes) > 0 {
 		s.Number = w.number
 	}
 	if l.Concurrency > 0 {
-		s.UnderWay, s.Slots = n.Running, n.Running+a.waits+int64(n.Requests*store.Life.Seconds())
+		s.UnderWay, s.Slots = a.need.Running, a.need.Running+a.waits+int64(a.need.Requests*store.Life.Seconds())
 	}
-	quiet := now.Sub(w.asked)
+	return s
+}
+
+// due reports whether the ask is to be made in this round.
+func (a *ask) due(r *round, s *store.Ask) bool {
+	w, n := a.w, &a.need
+	quiet := r.now.Sub(w.asked)
 	switch {
-	case a.requests > 0 || len(s.Changes) > 0 || s.Slots > n.Slots:
-		due = true
-	case l.Concurrency > 0 && (s.Slots != n.Slots || s.Slots > 0 && quiet >= fleetBeat):
-		due = true
-	case n.Requests > 0.01 || n.Credit.Requests > 0:
-		due = quiet >= windowPoll || quiet >= windowFull && w.limits.quota.Headroom(now) < windowNear
-	case now.Sub(w.used) > windowIdle && n.Running == 0:
-		f.windows.drop(w)
-		return s, false
+	case w.asked.IsZero(), a.requests > 0, len(s.Changes) > 0, s.Slots != n.Slots:
+		return true
+	case s.Slots > 0 && quiet >= fleetBeat: // slots last for a moment
+		return true
+	case n.Requests > seldom, n.Credit.Requests > 0:
+		return quiet >= windowPoll || quiet >= windowFull && w.limits.quota.Headroom(r.now) < windowNear
+	default:
+		return false
 	}
-	if n.Requests > 0.01 || n.Running > 0 {
+}
+
+// seldom is how many calls a second are as good as none.
+const seldom = 0.01
+
+// idle reports whether a window has not been used for so long that it is left.
+func (w *window) idle(now time.Time, n *quota.Need) bool {
+	if n.Requests > seldom || n.Running > 0 || n.Owing || len(w.unsent) > 0 {
 		w.used = now
 	}
-	return s, due || w.asked.IsZero()
+	return now.Sub(w.used) > windowIdle
 }
 
 // withheld returns the limits less what members may use that lapsed: their part of what has become
 // free since, which is all after a minute.
-func (f *fleet) withheld(now time.Time, l quota.Limits) store.Limits {
-	m := &f.health.members
-	part := 0.0
+func (r *round) withheld(l quota.Limits) store.Limits {
+	m, part := &r.members.members, 0.0
 	if m.Lapsed > 0 {
-		free := min(float64(now.Sub(f.health.lapsed))/float64(windowRamp), 1)
-		part = fleetWithheld * free * float64(m.Lapsed) / float64(m.Members+m.Lapsed)
+		free := min(float64(r.now.Sub(r.members.lapsed))/float64(windowRamp), 1)
+		part = windowWithheld * free * float64(m.Lapsed) / float64(m.Members+m.Lapsed)
 	}
 	left := func(limit int64) int64 {
 		if limit == 0 {
@@ -275,50 +293,51 @@ func days(now time.Time) (d [3]time.Time) {
 	return d
 }
 
-// granted takes over what a window granted to an ask that left at sent.
-func (f *fleet) granted(sent time.Time, a *ask, s *store.Ask, g *store.Grant) {
+// granted takes over what a window granted.
+func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 	w, now := a.w, time.Now()
-	w.asked, w.unsent = sent, nil
+	w.asked, w.unsent = r.sent, nil
 	if w.epoch != "" && g.Epoch != w.epoch {
-		f.recount(now, w, s, g)
+		w.recount(now, r.members.law, s, g)
 		return
 	}
 	w.epoch = g.Epoch
-	if !f.health.in || !w.settled.IsZero() { // it does not know yet what all have used
+	if !r.in || !w.settled.IsZero() { // it does not know yet what all have used
 		return
-	}
-	ours := func(t time.Time) time.Time {
-		if t.IsZero() {
-			return t
-		}
-		return t.Add(-f.health.ahead).In(time.Local)
-	}
-	c := quota.Common{
-		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Members: f.health.members.Members, Next: ours(g.Next), NextTokens: s.Least,
-		Day: g.Used.Day, DayEnds: ours(g.Used.DayEnds), Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: sent.Add(store.Lapse),
 	}
 	if s.Profile {
 		w.profiled = now
-		c.Profile = make([]quota.Change, 0, len(g.Profile))
-		for _, step := range g.Profile {
-			c.Profile = append(c.Profile, quota.Change{At: ours(step.At), Requests: step.Requests, Tokens: step.Tokens})
-		}
 	}
 	w.limits.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
-	w.member.Tell(now, c, f.health.ahead)
+	w.member.Tell(now, r.common(s, g), r.ahead)
 	if g.Requests > 0 {
-		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: sent.Add(store.Life)})
+		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: r.sent.Add(store.Life)})
 	}
 	if a.requests > 0 && g.Requests == 0 {
 		w.fruitful = now.Add(spread(windowAgain))
 	}
 }
 
+// common returns what a grant says of what all use, by this process's clock.
+func (r *round) common(s *store.Ask, g *store.Grant) quota.Common {
+	c := quota.Common{
+		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Members: r.members.members.Members,
+		Next: shifted(g.Next, -r.ahead), NextTokens: s.Least, Day: g.Used.Day, DayEnds: shifted(g.Used.DayEnds, -r.ahead),
+		Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: r.sent.Add(store.Lapse),
+	}
+	if s.Profile {
+		c.Profile = make([]quota.Change, 0, len(g.Profile))
+		for _, step := range g.Profile {
+			c.Profile = append(c.Profile, quota.Change{At: shifted(step.At, -r.ahead), Requests: step.Requests, Tokens: step.Tokens})
+		}
+	}
+	return c
+}
+
 // recount reports all that this process has used to a window that has lost its content. Until all
 // have done so the quota keeps to its law.
-func (f *fleet) recount(now time.Time, w *window, s *store.Ask, g *store.Grant) {
+func (w *window) recount(now time.Time, law quota.Sharing, s *store.Ask, g *store.Grant) {
 	w.epoch, w.settled = g.Epoch, now.Add(store.Settling)
-	law, _ := f.state()
 	w.keep(now, law, false)
 	w.hold(w.member.Recount(now))
 	for _, c := range s.Changes { // what is counted already

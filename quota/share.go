@@ -266,32 +266,51 @@ func (m *Member) correct(now time.Time, r Reservation, change count) {
 // waitSharedLocked is waitLocked for a shared quota. Where the limits have room, as far as is known,
 // but there is no credit, it is [CreditWait] at least.
 func (q *Quota) waitSharedLocked(now time.Time, tokens int64, l *Limits) time.Duration {
-	s, own := q.shared, l == &q.limits
-	at, credit := now, now.Add(CreditWait)
-	if _, _, running := q.usedLocked(); l.Concurrency > 0 {
-		switch {
-		case own && q.inFlight < s.slots(q.last, l):
-		case running >= l.Concurrency:
-			at = now.Add(ConcurrencyWait)
-		case own:
-			at = credit
-		}
+	at := now
+	if l.Concurrency > 0 {
+		at = q.slotAtLocked(now, l)
 	}
-	if l.RPM == 0 && l.TPM == 0 && l.RPD == 0 || own && s.credits.covers(q.last, s.weight(tokens, l)) {
-		return at.Sub(now)
+	if l.RPM > 0 || l.TPM > 0 || l.RPD > 0 {
+		at = later(at, q.creditAtLocked(now, tokens, l))
 	}
-	room := now
+	return at.Sub(now)
+}
+
+// slotAtLocked returns when one more concurrent call may begin.
+func (q *Quota) slotAtLocked(now time.Time, l *Limits) time.Time {
+	_, _, running := q.usedLocked()
+	own := l == &q.limits
 	switch {
-	case own && s.lost && s.lawful(q.last, tokens, l):
-	case own && s.lost:
-		room = s.lawfulAt(q.last, tokens, l)
+	case own && q.inFlight < q.shared.slots(q.last, l):
+		return now
+	case running >= l.Concurrency:
+		return now.Add(ConcurrencyWait)
+	case own:
+		return now.Add(CreditWait)
 	default:
-		room = q.roomAtLocked(now, tokens, l)
+		return now
 	}
-	if room.IsZero() || own && !s.lost && !room.After(now) {
-		room = credit
+}
+
+// creditAtLocked returns when a call of so many tokens has credit, or the law admits it without.
+func (q *Quota) creditAtLocked(now time.Time, tokens int64, l *Limits) time.Time {
+	m, own := q.shared, l == &q.limits
+	switch {
+	case !own:
+		return q.roomAtLocked(now, tokens, l)
+	case m.credits.covers(q.last, m.weight(tokens, l)), m.lost && m.lawful(q.last, tokens, l):
+		return now
 	}
-	return later(at, room).Sub(now)
+	var at time.Time
+	if m.lost {
+		at = m.lawfulAt(q.last, tokens, l)
+	} else if room := q.roomAtLocked(now, tokens, l); room.After(now) {
+		at = room
+	}
+	if at.IsZero() {
+		at = now.Add(CreditWait)
+	}
+	return at
 }
 
 // roomAtLocked returns when the limits have room for so many tokens, as far as is known of what all

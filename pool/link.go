@@ -1,0 +1,186 @@
+package pool
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
+)
+
+// link is a member's way to the store. Every call is bounded. After one that fails there are no more
+// for a while, so a store that is away or slow costs little. The syncer makes the calls.
+type link struct {
+	store   store.Store
+	member  string
+	timeout time.Duration
+	lost    atomic.Bool   // the store's credit does not count
+	first   chan struct{} // closed when the fleet was heard of
+
+	mu    sync.Mutex
+	clock clock
+	fleet membership
+	state linkState
+}
+
+// clock is what is known of the store's clock.
+type clock struct {
+	ahead    time.Duration // of this process's
+	rtt      time.Duration // of the call that ahead is from
+	measured time.Time
+}
+
+// membership is what is known of the fleet.
+type membership struct {
+	heard   bool // of it at all
+	members store.Fleet
+	lapsed  time.Time     // when more members had lapsed than before
+	law     quota.Sharing // of quotas, while the store is away
+	settled time.Time     // when all will have reported what they used while the store was away
+}
+
+// linkState is how the store answers.
+type linkState struct {
+	answers  bool      // the last call
+	in       bool      // it knows what all have used: its credit counts
+	told     bool      // StoreLost was the last event
+	since    time.Time // when answers changed
+	returned time.Time // when it answered again, after it did not for a while
+	failures int       // in a row
+	lag      time.Duration
+}
+
+// newLink returns a member's way to a store that it has not asked yet. Until it has heard of the
+// others, quotas keep to alone.
+func newLink(s store.Store, member string, timeout time.Duration, alone quota.Sharing) *link {
+	k := &link{store: s, member: member, timeout: timeout, first: make(chan struct{})}
+	if timeout == 0 {
+		k.timeout = storeTimeout
+	}
+	k.lost.Store(true)
+	k.fleet.law, k.state.since = alone, time.Now()
+	return k
+}
+
+// call carries out one call within bound, and notes how it ended. what returns the store's time, if
+// it is told. tell says that the failure is one to tell of.
+func (k *link) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) (ok, tell bool) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	sent := time.Now()
+	theirs, err := what(ctx)
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err != nil {
+		return false, k.failedLocked(now)
+	}
+	lag := now.Sub(sent)
+	k.clock.set(theirs, sent, lag)
+	s := &k.state
+	s.lag, s.failures = lag, 0
+	if !s.answers {
+		if now.Sub(s.since) > fleetBeat && k.fleet.heard {
+			s.returned = now
+		}
+		s.answers, s.since = true, now
+	}
+	return true, false
+}
+
+// set takes over the store's time. A quick answer tells it best; an old one not at all, as clocks
+// drift.
+func (c *clock) set(theirs, sent time.Time, lag time.Duration) {
+	if theirs.IsZero() || lag > c.rtt && !c.measured.IsZero() && sent.Sub(c.measured) < 10*time.Second {
+		return
+	}
+	c.ahead, c.rtt, c.measured = theirs.Sub(sent.Add(lag/2)), lag, sent
+}
+
+// failedLocked notes a call that failed. Only a second one in a row is told. The caller holds the
+// lock.
+func (k *link) failedLocked(now time.Time) (tell bool) {
+	s := &k.state
+	s.failures++
+	if s.answers {
+		s.answers, s.since = false, now
+	}
+	tell = s.failures > 1 && !s.told
+	s.told = s.told || tell
+	return tell
+}
+
+// pause is how long to wait after a failure.
+func (k *link) pause() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return min(fleetRetry<<min(k.state.failures-1, 4), fleetBeat)
+}
+
+// met takes over what a beat said. It reports whether the store has lost its content.
+func (k *link) met(f store.Fleet) (lost bool) {
+	now := time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	m := &k.fleet
+	lost = m.heard && f.Epoch != m.members.Epoch
+	if f.Lapsed > m.members.Lapsed {
+		m.lapsed = now.Add(-store.Lapse)
+	}
+	if !m.heard {
+		close(k.first)
+	}
+	m.members, m.heard = f, true
+	m.settled = later(f.Since.Add(-k.clock.ahead), k.state.returned).Add(store.Settling)
+	// Who is heard of again first finds few others.
+	if n := max(f.Members+f.Lapsed, 1); n >= m.law.Members || k.state.in && now.After(m.settled) {
+		m.law = quota.Sharing{Members: n, Rank: f.Rank}
+	}
+	return lost
+}
+
+// enter notes whether the store's credit counts. It reports whether that has changed, and whether
+// StoreBack is to be told.
+func (k *link) enter(in bool) (changed, back bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := &k.state
+	changed, back = s.in != in, in && s.told
+	s.in, s.told = in, s.told && !in
+	k.lost.Store(!in)
+	return changed, back
+}
+
+// settled reports whether the store answers and has heard from all what they used.
+func (k *link) settled(now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state.answers && k.fleet.heard && !now.Before(k.fleet.settled)
+}
+
+// now returns a copy of what is known.
+func (k *link) now() (linkState, membership, time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state, k.fleet, k.clock.ahead
+}
+
+// theirs is a time of this process's clock by the store's, ours the reverse. Zero stays zero.
+func (k *link) theirs(t time.Time) time.Time {
+	_, _, ahead := k.now()
+	return shifted(t, ahead)
+}
+
+func (k *link) ours(t time.Time) time.Time {
+	_, _, ahead := k.now()
+	return shifted(t, -ahead)
+}
+
+func shifted(t time.Time, by time.Duration) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(by)
+}
