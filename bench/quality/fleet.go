@@ -30,10 +30,8 @@ func (f *fleet) seeds(of uint64) uint64 {
 		return of / 4
 	case f.replicas > 16:
 		return (of + 3) / 4
-	case f.replicas > 1:
-		return (of + 1) / 2
 	default:
-		return of
+		return (of + 1) / 2
 	}
 }
 

@@ -21,9 +21,10 @@
 //
 // The rows that begin with "fleet-" have 1 to 64 replicas of the router (their name ends in how
 // many) that share a store.Memory, 1 ms or 20 ms away. Each call goes to one of them at random.
-// Fleets of more replicas have fewer seeds; with -quick, those of 16 and 64 have none at 20 ms. -scenario '^fleet-' runs these rows alone,
-// -scenario '^[^f]' those of one router. They are compared with replicas without a store, and with
-// replicas that have their part of each limit.
+// They have half as many seeds, those of 64 replicas a quarter. With -quick, rows of 16 and 64
+// replicas 20 ms away are left out. -scenario '^fleet-' runs these rows alone, -scenario '^[^f]'
+// those of one router. They are compared with replicas without a store, and with replicas that have
+// their part of each limit.
 //
 //   - fleet-known, -known-tpm, -skewed, -clocks: known quotas, as above. Skewed: a fifth of the replicas gets four fifths of the calls.
 //     Clocks: those of half the replicas are 30 s off.

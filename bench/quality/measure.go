@@ -26,7 +26,7 @@ const (
 	most         // requests that one project was sent in any 60 s, of its quota of the minute
 	mostAfter    // the same, from a minute after a fault on
 	during       // calls served while a fault lasted, of what the quotas take in that time
-	after        // the goodput after it
+	after        // calls served after it, of what the quotas take in that time
 	broken       // calls that ended in an error that is neither an answer nor a 429
 	dead         // requests with a dead key, until they are probes
 	probesAtOnce // most probes of it in any ten seconds

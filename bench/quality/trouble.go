@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"math"
 	"time"
 
 	"github.com/spillway-go/spillway/store"
@@ -48,19 +47,20 @@ func troubledRows(f fleet) []scenario {
 		f.row("scaled", "half of the replicas leave, twice as many join", troubled(scale, 0), laws...))
 }
 
-// troubled are known quotas and some trouble. After measures the time from so long after its end on.
+// troubled are known quotas and some trouble. What is served after it is measured for two minutes,
+// from so long after its end on.
 func troubled(events []event, until time.Duration) func(draw) *trial {
 	return func(d draw) *trial {
 		d.length = max(d.length, 0.5) // seven minutes in all
 		tr := minuteQuotas(byRequests, true, 1.5)(d)
 		tr.events, tr.baselines = events, nil
-		quota := float64(projects) * rpm * (trouble.to - trouble.from).Minutes()
+		const quota = projects * rpm // of a minute, which the trouble lasts
 		judge := tr.judge
 		tr.judge = func(got, oracle []result) outcome {
 			o := judge(got, oracle)
 			o[during] = servedIn(got, trouble) / quota
-			rest := span{trouble.to + until, math.MaxInt64}
-			o[after] = servedIn(got, rest) / servedIn(oracle, rest)
+			// Calls come in waves of a minute each: only whole minutes tell.
+			o[after] = servedIn(got, span{trouble.to + until, trouble.to + until + 2*time.Minute}) / (2 * quota)
 			o[mostAfter] = mostInAMinute(got, trouble.to+time.Minute) / rpm
 			return o
 		}
