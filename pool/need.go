@@ -49,6 +49,8 @@ type need struct {
 	InputAudio, InputImage, Cached, CachedAudio int64
 	// OutputImage and OutputAudio are parts of Output.
 	OutputImage, OutputAudio int64
+	// Usual is the output of a usual call of the model at this moment, estimated as Output is.
+	Usual int64
 	// Deadline is when the caller gives up; zero means never.
 	Deadline time.Time
 	// Unmetered means that Google counts the call against no limit and no order.

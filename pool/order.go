@@ -26,7 +26,13 @@ func newOrder(o Order) (*order, error) {
 }
 
 // cost is what a call burns of the order, as estimated.
-func (o *order) cost(n *need) quota.Cost { return o.ledger.Cost(n.usage()) }
+func (o *order) cost(n *need) quota.Cost {
+	c := o.ledger.Cost(n.usage())
+	if n.Output > 0 {
+		c.Usual = c.Output * float64(n.Usual) / float64(n.Output) // of the same modalities
+	}
+	return c
+}
 
 // same reports whether nothing of an order has changed.
 func (o *order) same(other *Order) bool {

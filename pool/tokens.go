@@ -13,7 +13,7 @@ func (n *need) fill(m *model, e *Estimate, deadline time.Time) {
 	x := m.tokens.Expect(&n.estimate)
 	n.Input, n.InputAudio, n.InputImage = x.Input, x.InputAudio, x.InputImage
 	n.Cached, n.CachedAudio = x.Cached, x.CachedAudio
-	n.Output, n.OutputImage, n.OutputAudio = x.Output, x.OutputImage, x.OutputAudio
+	n.Output, n.OutputImage, n.OutputAudio, n.Usual = x.Output, x.OutputImage, x.OutputAudio, x.Usual
 	n.Deadline = deadline
 }
 

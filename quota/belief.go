@@ -43,41 +43,14 @@ const (
 
 	refusalAim    = 0.007  // share of the calls that may be refused
 	refusalBudget = 0.0085 // share of the calls refused at which the guess stops falling
+	refusalMost   = 0.01   // the most that share is: a change of the window costs many at once, and must not stop the guess for long
+	refusalIdle   = 0.002  // share of the calls refused up to which a call may try whether the window is longer
 	refusalSpan   = 0.0005 // weight of one call in that share: it looks back over about two thousand
 	refusalCredit = 0.002  // by which it begins below zero: finding the window costs refusals, which must not stop what follows
 	pressureSpan  = 0.002  // weight of one call in the share of calls that are asked at all
+	pressureIdle  = 0.8    // share of the calls asked from which a call may try that
 	pressureMost  = 5.0    // calls offered for one asked, beyond which more pressure permits no more refusals
-
-	millis     = 1000 // tokens are counted in thousandths, as integers, so that sums stay exact
-	mostTokens = 1e12 // more than any call has, and far from overflow
 )
-
-// charge is what calls weigh, in thousandths of a token.
-type charge struct {
-	known int64             // calls that have ended, and the prompts of running calls
-	open  [estimators]int64 // the responses to running calls, by each estimator
-}
-
-func (c *charge) add(d charge) {
-	c.known += d.known
-	for e := range c.open {
-		c.open[e] += d.open[e]
-	}
-}
-
-func (c *charge) sub(d charge) {
-	c.known -= d.known
-	for e := range c.open {
-		c.open[e] -= d.open[e]
-	}
-}
-
-// ended is what is to be added when a call ends at a cost, in place of what it weighed before.
-func (c charge) ended(cost int64) charge {
-	d := charge{known: cost}
-	d.sub(c)
-	return d
-}
 
 type belief struct {
 	buckets  int64   // length of the window
@@ -91,7 +64,6 @@ type belief struct {
 // view is what one estimator makes of one window.
 type view struct {
 	guess    float64
-	run      float64 // edge acceptances since the last refusal, weighed by the refusals they should have brought
 	surprise float64
 }
 
@@ -120,7 +92,6 @@ func (b *belief) fits(e int, c *charge) bool {
 // refused learns from a refusal that was foreseen with room to spare, or else was within the noise.
 func (b *belief) refused(e int, c *charge, spare bool) {
 	v := &b.views[e]
-	v.run = 0
 	step := guessStep
 	if spare {
 		implied := (b.capacity - float64(b.known+c.known)) / max(float64(b.open[e]+c.open[e]), 1)
@@ -130,11 +101,11 @@ func (b *belief) refused(e int, c *charge, spare bool) {
 }
 
 // accepted learns from a call that was served although no room was foreseen, or else close to the
-// edge. pace is the refusals that such a call should bring on the average.
-func (b *belief) accepted(e int, impossible bool, pace float64) {
+// edge. pace is the refusals that such a call should bring on the average, run those that should have come
+// since the last one.
+func (b *belief) accepted(e int, impossible bool, pace, run float64) {
 	v := &b.views[e]
-	v.run += pace
-	step := guessStep * pace * (1 + guessHaste*v.run)
+	step := guessStep * pace * (1 + guessHaste*run)
 	if impossible {
 		step = guessOver
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
 )
 
 var unreached = quota.Limits{RPM: 1 << 40, TPM: 1 << 50, RPD: 1 << 40, Concurrency: 1 << 40}
@@ -80,6 +81,11 @@ func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shared, err := quota.NewSharedLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: 10}, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.Pulled(noon, store.OrderNews{Now: noon, Epoch: "first", Whole: true})
 	now := noon.Add(2 * time.Second)
 	for name, f := range map[string]func(){
 		"quota": func() {
@@ -103,6 +109,18 @@ func TestReservingAndSettlingAllocateNothing(t *testing.T) {
 			l.Headroom(now)
 			l.Wait(now, quota.Cost{Input: 100, Output: 150})
 			l.Cost(quota.Usage{Input: 10, Output: 10})
+		},
+		"shared ledger": func() {
+			h, room := shared.Reserve(now, quota.Cost{Input: 100, Output: 150})
+			if room == quota.RoomUnknown {
+				ask := shared.Ask(h)
+				h, room = shared.Granted(now, h, store.OrderGrant{Now: now, OK: true, Bucket: now.UnixNano() / 25e6, Sum: ask.Charge})
+			}
+			if room != quota.RoomHeld {
+				t.Error("no room")
+			}
+			shared.Held(h)
+			shared.Told(now, h, shared.Settle(now, h, quota.Cost{Input: 100, Output: 140}), store.OrderChanged{Now: now})
 		},
 		"pacer": func() {
 			p.Allow(now)

@@ -50,5 +50,5 @@ func (b *Burndown) cost(u Usage) Cost {
 	prompt := float64(rest)*input + float64(images)*image + float64(fresh)*audio +
 		float64(seen)*cached + float64(heard)*cachedAudio
 	answer := float64(max(u.Output, 0))*output + float64(max(u.OutputImage, 0))*b.OutputImage + float64(max(u.OutputAudio, 0))*b.OutputAudio
-	return Cost{prompt, answer}
+	return Cost{Input: prompt, Output: answer}
 }

@@ -1,5 +1,7 @@
 package quota
 
+import "github.com/spillway-go/spillway/store"
+
 // How Google estimates the answer of a running call is not published: a steady figure, or the mean
 // of recent answers? An estimator is one such way, as its mean over so many answers. All are tried,
 // and the one that foresees refusals best is believed.
@@ -8,48 +10,46 @@ package quota
 // and while most of a window is open that is a large part of the order: a ledger with only one
 // estimator serves 0.93 of it where the server's memory is another.
 type estimator struct {
-	memory float64 // answers
-	mean   float64 // what they cost, in tokens; at first what the caller expects
+	mean float64 // what answers cost, in tokens; at first what the caller expects
 }
 
-const estimators = 3
+const estimators = store.Estimates
 
 // memories are far enough apart to differ, and close enough that whatever memory the server has is
 // near one. The longest hardly moves while an order is new and the first answers to end are the
 // short ones.
-var memories = [estimators]float64{1000, 80, 20}
-
-// offerSpan is over how many calls the caller's estimates are averaged.
-const offerSpan = 64
+var memories = [estimators]float64{1000, 60, 16}
 
 // outputs foresees answers in every way at once.
 type outputs struct {
-	ways    [estimators]estimator
-	offered float64 // mean of the caller's recent estimates
+	ways [estimators]estimator
 }
 
-// offer notes the caller's estimate of an answer.
-func (o *outputs) offer(tokens float64) {
-	tokens = float64(thousandths(tokens)) / millis
-	switch {
-	case tokens == 0: // it answers nothing, as embeddings do
-	case o.offered == 0:
-		o.offered = tokens
-		for e := range o.ways {
-			o.ways[e] = estimator{memories[e], tokens}
-		}
-	default:
-		o.offered += (tokens - o.offered) / offerSpan
+// offer notes what a call is expected to answer.
+func (o *outputs) offer(c Cost) {
+	usual := c.usual()
+	if usual == 0 || o.ways[0].mean > 0 { // it answers nothing, as embeddings do, or there are means
+		return
+	}
+	for e := range o.ways {
+		o.ways[e] = estimator{usual}
 	}
 }
 
-// observe notes what an answer cost.
-func (o *outputs) observe(tokens float64) {
-	tokens = float64(thousandths(tokens)) / millis
+// observe notes what an answer cost of which c was expected. An answer that was expected to be so
+// many usual ones counts as many. It multiplies keeps by the share that each mean keeps of itself.
+func (o *outputs) observe(c Cost, tokens float64, keeps *[estimators]float64) {
+	usual := c.usual()
+	if usual == 0 {
+		return
+	}
+	answers := c.output() / usual
+	tokens = float64(thousandths(tokens)) / millis / answers
 	for e := range o.ways {
-		if w := &o.ways[e]; w.memory > 0 {
-			w.mean += (tokens - w.mean) / w.memory
-		}
+		w := &o.ways[e]
+		step := min(answers/memories[e], 1)
+		w.mean += (tokens - w.mean) * step
+		keeps[e] *= 1 - step
 	}
 }
 
@@ -57,12 +57,13 @@ func (o *outputs) observe(tokens float64) {
 // than its usual ones, or that it bounds, is larger or smaller in the same proportion in every way.
 func (o *outputs) charge(c Cost) charge {
 	r := charge{known: thousandths(c.Input)}
+	usual := c.usual()
+	if usual == 0 {
+		return r
+	}
+	answers := c.output() / usual
 	for e := range o.ways {
-		scale := 1.0 // nothing was offered yet
-		if o.offered > 0 {
-			scale = o.ways[e].mean / o.offered
-		}
-		r.open[e] = thousandths(c.Output * scale)
+		r.open[e] = thousandths(answers * o.ways[e].mean)
 	}
 	return r
 }

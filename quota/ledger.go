@@ -1,17 +1,10 @@
 package quota
 
 import (
-	"errors"
-	"fmt"
 	"math"
-	"math/bits"
 	"sync"
 	"time"
 )
-
-// ErrUnknownModel is wrapped by the error of [NewLedger] for a model whose throughput the built-in
-// table does not have.
-var ErrUnknownModel = errors.New("quota: no Provisioned Throughput known for the model")
 
 // Never is what [Ledger.Wait] answers for a call that does not fit the order even when it is idle.
 const Never = time.Duration(math.MaxInt64)
@@ -28,32 +21,18 @@ const Never = time.Duration(math.MaxInt64)
 // with the longest window of the range, and keeps learning: when Google changes the window it
 // follows. For that it needs a few refusals, at most about one in a hundred calls.
 //
-// Give Reserve the prompt's cost as well as it is known, and the same mean of the answer's for
-// every call that bounds it no lower: the ledger sees what answers cost, and learns how Google
-// foresees them.
+// Give Reserve the prompt's cost as well as it is known, and for the answer the mean of the model's
+// answers, as both Output and Usual; other answers have another Output. The ledger sees what
+// answers cost, and learns how Google foresees them.
 //
 // Every [Hold] must be ended exactly once, by Settle, Refuse or Release: the caller sees to that.
 // It is safe for concurrent use and works without allocating. The zero value is not usable; call
 // [NewLedger].
 type Ledger struct {
-	rate     float64
-	burndown Burndown
-	bucket   time.Duration
-
-	mu       sync.Mutex
-	start    time.Time // what bucket numbers count from: the time of the first call
-	last     time.Time // the latest time seen
-	current  int64     // number of the bucket that last lies in
-	ring     []charge
-	beliefs  []belief
-	outputs  outputs
-	best     int     // the belief that decides
-	way      int     // and the estimator
-	lesson   int64   // counts refusals learned from: those of calls that left together teach once
-	pressure float64 // share of the calls offered that are asked
-	refusals float64 // share of the calls offered that are refused
-	served   int64
-	refused  int64
+	mu sync.Mutex
+	book
+	start time.Time // what bucket numbers count from: the time of the first call
+	last  time.Time // the latest time seen
 }
 
 // Hold is what one call holds of a [Ledger] until it is settled, refused or released.
@@ -64,6 +43,9 @@ type Hold struct {
 	bucket int64
 	charge charge
 	lesson int64
+	belief int // that was asked for room, and the estimator
+	way    int
+	tells  bool // the store was not asked, and has to be told
 	outlook
 }
 
@@ -71,41 +53,11 @@ type Hold struct {
 // if the order does not say its throughput and the table does not know it either, and for numbers
 // that are negative or make no throughput.
 func NewLedger(o Order) (*Ledger, error) {
-	key, known := modelKey(models, o.Model)
-	m := models[key]
-	switch {
-	case o.GSUs < 0 || !(o.TokensPerSecond >= 0) || o.TokensPerSecond > mostTokens || o.Window < 0:
-		return nil, fmt.Errorf("quota: order for model %q: a number is negative or too large", o.Model)
-	case o.TokensPerSecond == 0 && !known:
-		return nil, fmt.Errorf("%w %q: set tokens_per_second to the throughput that was bought", ErrUnknownModel, o.Model)
-	case o.TokensPerSecond == 0 && o.GSUs == 0:
-		return nil, fmt.Errorf("quota: order for model %q: set gsus, or tokens_per_second", o.Model)
+	b, err := newBook(o)
+	if err != nil {
+		return nil, err
 	}
-	rate, gsus := o.TokensPerSecond, o.GSUs
-	if rate == 0 {
-		rate = float64(gsus) * m.throughput
-	}
-	if gsus == 0 && known {
-		gsus = max(int(rate/m.throughput+0.5), 1)
-	}
-	shortest, longest := windowRange(o.Model, gsus)
-	if o.Window > 0 {
-		shortest, longest = o.Window, o.Window
-	}
-	var own Burndown
-	if o.Burndown != nil {
-		own = *o.Burndown
-	}
-	l := &Ledger{rate: rate, burndown: own.over(m.burndown).complete(), pressure: 1, refusals: -refusalCredit}
-	l.beliefs, l.bucket = grid(rate, shortest, longest)
-	l.ring = make([]charge, l.beliefs[0].buckets+1)
-	return l, nil
-}
-
-// Cost is what a call takes from an order, in burned-down tokens.
-type Cost struct {
-	Input  float64 // its prompt
-	Output float64 // its answer
+	return &Ledger{book: b}, nil
 }
 
 // Cost returns what a call of that usage takes from the order.
@@ -117,18 +69,14 @@ func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.outputs.offer(cost.Output)
-	l.refusals *= 1 - refusalSpan
-	l.pressure *= 1 - pressureSpan
-	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.outputs.charge(cost), lesson: l.lesson}
-	if !l.beliefs[l.best].fits(l.way, &h.charge) {
+	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.weigh(cost), lesson: l.lesson}
+	l.offered()
+	if !l.fits(&h.charge) && !l.tries(&h.charge) {
 		return Hold{}, false
 	}
-	l.pressure += pressureSpan
-	for k := range l.beliefs {
-		h.note(k, &l.beliefs[k], &h.charge)
-	}
-	l.addLocked(h.bucket, h.charge)
+	l.asked()
+	l.note(&h.outlook, &h.charge)
+	l.add(h.bucket, h.charge)
 	return h, true
 }
 
@@ -137,17 +85,7 @@ func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.served++
-	l.addLocked(h.bucket, h.charge.ended(thousandths(cost.Input)+thousandths(cost.Output)))
-	l.outputs.observe(cost.Output)
-	pace := l.paceLocked()
-	for e, edges := range h.edge {
-		for ; edges != 0; edges &= edges - 1 {
-			k := bits.TrailingZeros64(edges)
-			l.beliefs[k].accepted(e, h.over[e]>>k&1 != 0, pace)
-		}
-	}
-	l.surpriseLocked(&h.over, surpriseOK)
+	l.settle(&h, cost)
 }
 
 // Refuse ends a call that Google refused because the order is full: evidence that there was no
@@ -156,23 +94,8 @@ func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.refused++
-	l.refusals += refusalSpan
-	l.addLocked(h.bucket, h.charge.ended(0))
-	if h.lesson != l.lesson {
-		l.surpriseLocked(&h.spare, surpriseStale)
-		return
-	}
-	l.lesson++
-	for k := range l.beliefs {
-		for e := range h.over {
-			if h.over[e]>>k&1 == 0 {
-				l.beliefs[k].refused(e, &h.charge, h.spare[e]>>k&1 != 0)
-			}
-		}
-	}
-	l.surpriseLocked(&h.spare, surpriseFull)
-	l.surpriseLocked(&h.near, surpriseNear)
+	l.release(&h)
+	l.refuse(&h, l.fresh(&h))
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on
@@ -181,7 +104,7 @@ func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.addLocked(h.bucket, h.charge.ended(0))
+	l.release(&h)
 }
 
 // Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now,
@@ -192,17 +115,14 @@ func (l *Ledger) Wait(now time.Time, cost Cost) time.Duration {
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	c := l.outputs.charge(cost)
-	b := l.beliefs[l.best] // a copy, from which the buckets leave one by one
-	if b.fits(l.way, &c) {
+	switch buckets, ok := l.wait(&c); {
+	case !ok:
+		return Never
+	case buckets == 0:
 		return 0
+	default:
+		return l.start.Add(time.Duration(l.current+buckets) * l.bucket).Sub(now)
 	}
-	for s := max(l.current-b.buckets, 0); s <= l.current; s++ {
-		b.sub(l.ring[s%int64(len(l.ring))])
-		if b.fits(l.way, &c) {
-			return l.start.Add(time.Duration(s+b.buckets+1) * l.bucket).Sub(now)
-		}
-	}
-	return Never
 }
 
 // Utilisation returns the share of the order that is believed to be used in its window: 0 to 1, and
@@ -211,44 +131,21 @@ func (l *Ledger) Utilisation(now time.Time) float64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	b := &l.beliefs[l.best]
-	return b.used(l.way) / b.capacity
+	return l.used()
 }
 
 // Headroom returns the share of the order that is believed to be free, 0 to 1.
 func (l *Ledger) Headroom(now time.Time) float64 { return min(max(1-l.Utilisation(now), 0), 1) }
-
-// LedgerStat is a snapshot of a [Ledger].
-type LedgerStat struct {
-	TokensPerSecond float64       // bought, in burned-down tokens
-	Window          time.Duration // believed
-	Used            float64       // burned-down tokens in the window, running calls as Google is believed to count them
-	Capacity        float64       // TokensPerSecond times Window
-	Guess           float64       // how Google is believed to count a running call, as a multiple of the caller's estimate
-	ServedCount     int64         // calls settled
-	RefusedCount    int64         // calls refused
-}
 
 // Stat returns what is believed of the order now.
 func (l *Ledger) Stat(now time.Time) LedgerStat {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	b := &l.beliefs[l.best]
-	return LedgerStat{
-		TokensPerSecond: l.rate,
-		Window:          time.Duration(b.buckets) * l.bucket,
-		Used:            b.used(l.way) / millis,
-		Capacity:        b.capacity / millis,
-		Guess:           b.views[l.way].guess,
-		ServedCount:     l.served,
-		RefusedCount:    l.refused,
-	}
+	return l.stat()
 }
 
-// advanceLocked moves to the bucket of now, unless a later time has been seen, and lets what has
-// left a window leave it. A window covers its length and the bucket that has begun: rather a little
-// too much than too little.
+// advanceLocked moves to the bucket of now, unless a later time has been seen.
 func (l *Ledger) advanceLocked(now time.Time) {
 	if l.start.IsZero() {
 		l.start, l.last = now, now
@@ -256,75 +153,5 @@ func (l *Ledger) advanceLocked(now time.Time) {
 	if now.After(l.last) {
 		l.last = now
 	}
-	to, n := int64(l.last.Sub(l.start)/l.bucket), int64(len(l.ring))
-	if to-l.current >= n {
-		clear(l.ring)
-		for k := range l.beliefs {
-			l.beliefs[k].charge = charge{}
-		}
-		l.current = to
-		return
-	}
-	for l.current < to {
-		l.current++
-		for k := range l.beliefs {
-			b := &l.beliefs[k]
-			if left := l.current - b.buckets - 1; left >= 0 {
-				b.sub(l.ring[left%n])
-			}
-		}
-		l.ring[l.current%n] = charge{}
-	}
-}
-
-// addLocked charges in the bucket numbered at, unless that has left every window.
-func (l *Ledger) addLocked(at int64, c charge) {
-	age := l.current - at
-	if age >= int64(len(l.ring)) {
-		return
-	}
-	l.ring[at%int64(len(l.ring))].add(c)
-	for k := range l.beliefs {
-		if b := &l.beliefs[k]; age <= b.buckets {
-			b.add(c)
-		}
-	}
-}
-
-// paceLocked returns how many refusals one edge call may bring. The budget counts all calls, so the
-// fewer of them are asked the more each may risk; it slows as the budget is used up.
-func (l *Ledger) paceLocked() float64 {
-	offered := min(1/max(l.pressure, 1/pressureMost), pressureMost)
-	return refusalAim * offered * min(max(2*(1-l.refusals/refusalBudget), 0), 1)
-}
-
-// surpriseLocked adds surprise to the views in mask, and changes to another if that is clearly less
-// surprised.
-func (l *Ledger) surpriseLocked(mask *[estimators]uint64, weight float64) {
-	if *mask == ([estimators]uint64{}) {
-		return
-	}
-	best, way := 0, 0
-	for k := range l.beliefs {
-		for e := range l.beliefs[k].views {
-			v := &l.beliefs[k].views[e]
-			v.surprise *= memory
-			if mask[e]>>k&1 != 0 {
-				v.surprise += weight
-			}
-			if v.surprise < l.beliefs[best].views[way].surprise {
-				best, way = k, e
-			}
-		}
-	}
-	if l.beliefs[l.best].views[l.way].surprise > l.beliefs[best].views[way].surprise+conviction {
-		l.best, l.way = best, way
-	}
-}
-
-func thousandths(tokens float64) int64 {
-	if !(tokens > 0) {
-		return 0
-	}
-	return int64(min(tokens, mostTokens) * millis)
+	l.advance(int64(l.last.Sub(l.start) / l.bucket))
 }

@@ -174,6 +174,47 @@ func TestLedgerServesAgainAfterALongTimeOfRefusals(t *testing.T) {
 	}
 }
 
+func TestLedgerTriesWhetherTheWindowOfASeldomFullOrderIsLonger(t *testing.T) {
+	l, err := quota.NewLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: 10}) // 26,900 a second
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, tried := noon, 0
+	for range 300 {
+		at = at.Add(time.Minute)
+		for asked := 0; ; asked++ { // a burst, of which Google serves what fits into 5 s
+			h, ok := l.Reserve(at, prompt(13_450))
+			if !ok {
+				break
+			}
+			if asked < 10 {
+				l.Settle(at, h, prompt(13_450))
+				continue
+			}
+			tried++
+			l.Refuse(at, h)
+		}
+	}
+	if s := l.Stat(at); s.Window < 5*time.Second || s.Window > 6*time.Second {
+		t.Fatalf("window of %v believed, want 5 s", s.Window)
+	}
+	served := 0
+	for range 300 { // now it is 30 s
+		at = at.Add(time.Minute)
+		served = 0
+		for ; served < 60; served++ {
+			h, ok := l.Reserve(at, prompt(13_450))
+			if !ok {
+				break
+			}
+			l.Settle(at, h, prompt(13_450))
+		}
+	}
+	if tried > 60 || served < 55 {
+		t.Errorf("%d of 3,300 calls refused, and %d served of 60 that fit the longer window", tried, served)
+	}
+}
+
 func TestLedgerServesLargeCallsHoweverWrongItsGuess(t *testing.T) {
 	l := tenSeconds(t)
 	ask := func(at time.Duration) quota.Hold {
@@ -192,6 +233,38 @@ func TestLedgerServesLargeCallsHoweverWrongItsGuess(t *testing.T) {
 		t.Fatalf("guess %v after refusals, want it raised", s.Guess)
 	}
 	l.Settle(noon.Add(at+time.Minute), ask(at+time.Minute), answer(900))
+}
+
+func TestLedgerWeighsAnAnswerAgainstTheUsualOne(t *testing.T) {
+	used := func(l *quota.Ledger, at time.Time, cost quota.Cost) float64 {
+		t.Helper()
+		h, ok := l.Reserve(at, cost)
+		if !ok {
+			t.Fatalf("%+v refused", cost)
+		}
+		defer l.Release(at, h)
+		return l.Stat(at).Used
+	}
+	for _, served := range []quota.Cost{
+		{Output: 100, Usual: 100}, {Output: 300, Usual: 100}, {Output: 20, Usual: 100}, {Output: 100},
+	} {
+		l := tenSeconds(t)
+		at := noon
+		for range 40_000 { // answers cost twice what was expected of each
+			at = at.Add(time.Minute)
+			h, ok := l.Reserve(at, served)
+			if !ok {
+				t.Fatalf("%+v refused", served)
+			}
+			l.Settle(at.Add(time.Second), h, answer(2*served.Output))
+		}
+		if got := used(l, at.Add(time.Hour), quota.Cost{Output: 50, Usual: 100}); math.Abs(got-100) > 1 {
+			t.Errorf("after answers to %+v half a usual answer weighs %v, want 100", served, got)
+		}
+		if got := used(l, at.Add(time.Hour), quota.Cost{Input: 10, Usual: 100}); math.Abs(got-10) > 0.01 {
+			t.Errorf("no answer and a prompt of 10 weigh %v", got)
+		}
+	}
 }
 
 func TestLedgerIsSafeForManyGoroutines(t *testing.T) {

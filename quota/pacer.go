@@ -1,24 +1,11 @@
 package quota
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
-)
-
-const (
-	pacePeriod  = 500 * time.Millisecond  // how often the rate is judged
-	paceSoon    = pacePeriod / 2          // the same while half is refused
-	paceStale   = 10 * time.Second        // a period that has refusals begins anew after this long: it had idle time
-	paceLongest = 2 * time.Second         // a refusal that took longer says no more about how long they take
-	paceAnswers = 3                       // requests that refusals are judged by
-	paceHaste   = 1300 * time.Millisecond // a good time this long doubles the growth
-	paceMost    = 2                       // the most a rate grows: by exp(2) a second
-	paceFall    = 4                       // the most a rate falls at once, as a divisor
-	paceFreedom = 1e9                     // requests a second: as good as unlimited, and far from overflow
+	"github.com/spillway-go/spillway/store"
 )
 
 // Pacer follows a capacity that is hidden and moves: on-demand Vertex AI, for one project, location
@@ -43,57 +30,56 @@ const (
 // It is safe for concurrent use; while unlimited, Allow takes no lock. The zero value is not
 // usable; call [NewPacer].
 type Pacer struct {
-	pacing  Pacing
+	pacing  store.Pacing
 	limited atomic.Bool
-	sent    atomic.Int64 // in this period
+	sent    atomic.Int64 // while unlimited, not counted in state yet
 
 	mu       sync.Mutex
-	last     time.Time     // the latest time seen: the limiter mints tokens when time goes back
-	began    time.Time     // the period
-	good     time.Time     // since when there was no contention to speak of
-	refused  int64         // in this period
-	fell     time.Time     // when the rate fell for the last time
-	lag      time.Duration // that refusals take to come back, nearly the longest
-	guessed  bool          // the rate does not come from what was accepted: so little was that it says nothing
-	returned float64       // requests allowed and then not sent: to be allowed again without asking the limiter
-	limiter  *rate.Limiter
+	state    store.PacerState
 	accepted int64
 	rejected int64
 }
 
 // NewPacer returns a pacer that has seen no contention.
-func NewPacer(p Pacing) *Pacer {
-	return &Pacer{pacing: p.withDefaults(), limiter: rate.NewLimiter(rate.Inf, 1)}
-}
+func NewPacer(p Pacing) *Pacer { return &Pacer{pacing: store.Pacing(p.withDefaults())} }
 
 // Allow reports whether a request may be sent now, and counts it as sent if so.
 func (p *Pacer) Allow(now time.Time) bool {
 	if p.limited.Load() {
 		p.mu.Lock()
-		at := p.clampLocked(now)
-		p.reviewLocked(at)
-		ok := p.takeLocked(at)
-		p.mu.Unlock()
-		if !ok {
-			return false
-		}
+		defer p.mu.Unlock()
+		p.countLocked(now)
+		return p.state.Allow(now, &p.pacing)
 	}
 	if p.sent.Add(1) == 1 {
 		p.mu.Lock()
-		if at := p.clampLocked(now); at.Sub(p.began) > paceStale { // it began with idle time
-			p.began, p.refused = at, 0
-		}
+		p.state.Count(now, 0) // a period begins
 		p.mu.Unlock()
 	}
 	return true
 }
 
-func (p *Pacer) takeLocked(now time.Time) bool {
-	if p.returned >= 1 {
-		p.returned--
-		return true
+// countLocked counts in the state what was sent without the lock. While the pace is unlimited the
+// atomic count stays, so that Allow sees when a period begins; countedLocked must follow with what
+// is returned.
+func (p *Pacer) countLocked(now time.Time) int64 {
+	if p.limited.Load() {
+		if n := p.sent.Swap(0); n != 0 {
+			p.state.Count(now, float64(n))
+		}
+		return 0
 	}
-	return p.limiter.AllowN(now, 1)
+	n := p.sent.Load()
+	p.state.Tally(float64(n))
+	return n
+}
+
+func (p *Pacer) countedLocked(n int64) {
+	limited := p.state.Rate() > 0
+	if limited || p.state.Sent() == 0 { // the state counts now, or begins to
+		p.sent.Add(-n)
+	}
+	p.limited.Store(limited)
 }
 
 // Wait returns how long it takes until Allow would report true if nothing else came: 0 means now.
@@ -103,25 +89,19 @@ func (p *Pacer) Wait(now time.Time) time.Duration {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := p.clampLocked(now)
-	missing := 1 - p.limiter.TokensAt(at)
-	if p.returned >= 1 || missing <= 0 {
-		return 0
-	}
-	// A nanosecond more than the quotient, so that rounding does not make the promise too early.
-	d := time.Duration(math.Ceil(missing/float64(p.limiter.Limit())*float64(time.Second))) + 1
-	return at.Add(d).Sub(now)
+	return p.state.Wait(now)
 }
 
 // Return gives back one Allow whose request was not sent.
 func (p *Pacer) Return(now time.Time) {
-	p.sent.Add(-1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.clampLocked(now)
-	if p.limited.Load() {
-		p.returned = min(p.returned+1, float64(p.limiter.Burst()))
+	if !p.limited.Load() {
+		p.sent.Add(-1)
+		return
 	}
+	p.countLocked(now)
+	p.state.Return(now)
 }
 
 // Accepted tells that a request met no contention, whatever else became of it.
@@ -129,7 +109,9 @@ func (p *Pacer) Accepted(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.accepted++
-	p.reviewLocked(p.clampLocked(now))
+	n := p.countLocked(now)
+	p.state.Review(now, &p.pacing)
+	p.countedLocked(n)
 }
 
 // Rejected tells that a request met contention; sent is the now of the Allow that it was sent
@@ -138,97 +120,9 @@ func (p *Pacer) Rejected(now, sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rejected++
-	now = p.clampLocked(now)
-	if d := min(now.Sub(sent), paceLongest); d > p.lag {
-		p.lag = d
-	} else {
-		p.lag -= (p.lag - max(d, 0)) / 8
-	}
-	if !sent.Before(p.fell) { // else it speaks of a rate that was too high, which is known already
-		p.refused++
-	}
-	p.reviewLocked(now)
-}
-
-// reviewLocked judges the period if it is over and tells enough: refusals are judged by three
-// requests, their absence by one. The last moments do not count, because their refusals are still
-// unknown.
-func (p *Pacer) reviewLocked(now time.Time) {
-	elapsed := now.Sub(p.began)
-	known := elapsed - p.lag
-	if known < paceSoon {
-		return
-	}
-	share := float64(known) / float64(elapsed)
-	sent := max(float64(p.sent.Load())*share, float64(p.refused))
-	switch {
-	case p.refused > 0 && known > paceStale: // idle time would make the capacity look low
-		p.beginLocked(now)
-		return
-	case sent >= paceAnswers && 2*float64(p.refused) >= sent:
-	case known < pacePeriod || sent < share: // not a request yet
-		return
-	case p.refused == 0 || sent >= paceAnswers:
-	case p.lowestLocked(): // it cannot fall, but waits for the first good request, which those refused before must not spoil
-		p.beginLocked(now)
-		return
-	default:
-		return
-	}
-	p.judgeLocked(now, sent, known.Seconds())
-	p.beginLocked(now)
-}
-
-// judgeLocked sets the rate by what became of the requests sent within so many seconds.
-func (p *Pacer) judgeLocked(now time.Time, sent, seconds float64) {
-	refused := float64(p.refused)
-	current := float64(p.limiter.Limit())
-	limited := p.limited.Load()
-	switch tolerated := p.pacing.Tolerance * sent; {
-	case refused > tolerated:
-		next := p.pacing.Gain * (sent - refused) / seconds
-		// The fall is bounded, and starts from what was sent: an unused rate says nothing.
-		least := sent / paceFall / seconds
-		if !limited {
-			least = 0
-		}
-		p.setLocked(now, min(max(next, least), current))
-		p.fell, p.good, p.guessed = now, now, next < least || p.lowestLocked()
-	case refused > tolerated/2:
-		p.good, p.guessed = now, false
-	case limited && sent >= current*seconds/2: // a rate that is not used needs no raise
-		growth := float64(paceMost)
-		if !p.guessed {
-			growth = min(p.pacing.Growth*math.Exp2(now.Sub(p.good).Seconds()/paceHaste.Seconds()), paceMost)
-		}
-		p.setLocked(now, current*math.Exp(growth*min(seconds, 1)))
-	}
-}
-
-// lowestLocked reports whether the rate is at its floor.
-func (p *Pacer) lowestLocked() bool {
-	return p.limited.Load() && float64(p.limiter.Limit()) <= p.pacing.Floor
-}
-
-func (p *Pacer) setLocked(now time.Time, perSecond float64) {
-	perSecond = min(max(perSecond, p.pacing.Floor), paceFreedom)
-	p.limiter.SetBurstAt(now, int(max(perSecond*p.pacing.Burst.Seconds(), 1)))
-	p.limiter.SetLimitAt(now, rate.Limit(perSecond))
-	p.limited.Store(true)
-}
-
-// clampLocked returns now, or the latest time seen if that is later.
-func (p *Pacer) clampLocked(now time.Time) time.Time {
-	if now.After(p.last) {
-		p.last = now
-	}
-	return p.last
-}
-
-// beginLocked begins a period.
-func (p *Pacer) beginLocked(now time.Time) {
-	p.sent.Store(0)
-	p.began, p.refused = now, 0
+	n := p.countLocked(now)
+	p.state.Reject(now, sent, &p.pacing)
+	p.countedLocked(n)
 }
 
 // Limited reports whether the rate is limited, which it is from the first contention on.
@@ -239,7 +133,9 @@ func (p *Pacer) Rate() float64 {
 	if !p.limited.Load() {
 		return 0
 	}
-	return float64(p.limiter.Limit())
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.Rate()
 }
 
 // PacerStat is a snapshot of a [Pacer].

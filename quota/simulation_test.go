@@ -42,6 +42,15 @@ func TestLedgerFollowsAWindowThatShrinksWithinTwoWindows(t *testing.T) {
 	}
 }
 
+func TestReplicasUseAnOrderAsWellAsOneProcess(t *testing.T) {
+	t.Parallel()
+	for _, f := range append(quotasim.Fleets(length), quotasim.Troubled(length)...) {
+		if f.GSUs == 10 && f.Replicas == 4 {
+			f.Check(t, seeds, 2*slack)
+		}
+	}
+}
+
 func TestPacerFollowsAHiddenCapacity(t *testing.T) {
 	for _, p := range quotasim.Paces() {
 		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })

@@ -36,6 +36,20 @@ func TestLedgerFollowsAWindowThatShrinksWithinTwoWindows(t *testing.T) {
 	}
 }
 
+func TestReplicasUseAnOrderAsWellAsOneProcess(t *testing.T) {
+	t.Parallel()
+	for _, f := range quotasim.Fleets(1) {
+		f.Check(t, 3, 0)
+	}
+}
+
+func TestReplicasUseAnOrderThroughTroublesOfTheStore(t *testing.T) {
+	t.Parallel()
+	for _, f := range quotasim.Troubled(1) {
+		f.Check(t, 1, 0.02)
+	}
+}
+
 func TestPacerFollowsAHiddenCapacity(t *testing.T) {
 	for _, p := range quotasim.Paces() {
 		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })

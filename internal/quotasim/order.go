@@ -125,10 +125,10 @@ func Orders(length float64) []Order {
 		}
 		o.load, o.Want = 0.5, want
 		switch o.Window {
-		case "5s", "30s→5s":
+		case "5s", "30s→5s", "5s→30s":
 			o.Want.Spilled = 0.005 // bursts come close to the edge at half load; asking first is refused as often
-		case "40s→120s", "5s→30s":
-			o.Want.Spilled = 0.0125 // too few calls come close to the edge at half load to find more room soon
+		case "40s→120s":
+			o.Want.Spilled = 0.01 // few calls try at half load whether there is more room
 		default:
 			o.Want.Spilled = 0.001
 		}
@@ -259,7 +259,7 @@ func (o Order) run(seed uint64, ledger *quota.Ledger) outcome {
 		e := ending{at: t + duration, cost: prompt + outputRate*output, output: output}
 		if ledger != nil {
 			var ok bool
-			if e.hold, ok = ledger.Reserve(at(t), quota.Cost{Input: prompt, Output: outputRate * mean}); !ok {
+			if e.hold, ok = ledger.Reserve(at(t), quota.Cost{Input: prompt, Output: outputRate * mean, Usual: outputRate * mean}); !ok {
 				if counts {
 					out.spilled++
 				}

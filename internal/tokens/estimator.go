@@ -30,6 +30,7 @@ func (e *Estimator) Expect(r *Request) Expectation {
 	var in input
 	m.input(&in, r)
 	out := m.output(r)
+	usual := m.usual()
 	e.mu.Unlock()
 
 	var x Expectation
@@ -50,6 +51,7 @@ func (e *Estimator) Expect(r *Request) Expectation {
 		return x
 	}
 
+	x.Usual = round(usual)
 	total = out.sum()
 	if r.Output > 0 {
 		total = float64(min(r.Output, maxTokens))
@@ -146,6 +148,12 @@ func (m *model) output(r *Request) output {
 		o.thoughts = min(o.thoughts, float64(r.MaxThoughts))
 	}
 	return o
+}
+
+// usual returns the expected output of a call that bounds nothing.
+func (m *model) usual() float64 {
+	o := m.output(&Request{})
+	return o.sum()
 }
 
 func (m *model) observePrompt(r *Request, c *Counted) {

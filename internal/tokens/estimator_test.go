@@ -24,15 +24,15 @@ func TestExpectWithoutObservationsUsesPriors(t *testing.T) {
 		request *tokens.Request
 		want    tokens.Expectation
 	}{
-		{"nothing", &tokens.Request{}, tokens.Expectation{Output: 256}},
+		{"nothing", &tokens.Request{}, tokens.Expectation{Output: 256, Usual: 256}},
 		{"text", of(tokens.Text, 100), tokens.Expectation{Input: 100}},
 		{"an image", of(tokens.Image, 258), tokens.Expectation{Input: 258, InputImage: 258}},
 		{"video with its sound", of(tokens.Video, 2950), tokens.Expectation{Input: 2950, InputAudio: 320}},
 		{"a file of sound", of(tokens.AudioFile, 1), tokens.Expectation{Input: 1920, InputAudio: 1920}},
 		{"a cached content", cached, tokens.Expectation{Input: 4196, Cached: 4096}},
-		{"three responses with bounded thoughts", &tokens.Request{Candidates: 3, MaxThoughts: 10_000}, tokens.Expectation{Output: 3*256 + 1024}},
-		{"a bound of the output", &tokens.Request{Candidates: 3, MaxOutput: 50}, tokens.Expectation{Output: 150}},
-		{"the caller's figures", &tokens.Request{Input: 7, Output: 9}, tokens.Expectation{Input: 7, Output: 9}},
+		{"three responses with bounded thoughts", &tokens.Request{Candidates: 3, MaxThoughts: 10_000}, tokens.Expectation{Output: 3*256 + 1024, Usual: 256}},
+		{"a bound of the output", &tokens.Request{Candidates: 3, MaxOutput: 50}, tokens.Expectation{Output: 150, Usual: 256}},
+		{"the caller's figures", &tokens.Request{Input: 7, Output: 9}, tokens.Expectation{Input: 7, Output: 9, Usual: 256}},
 		{"negative sizes", of(tokens.DocumentFile, -1), tokens.Expectation{}},
 	} {
 		var e tokens.Estimator

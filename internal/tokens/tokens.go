@@ -56,6 +56,8 @@ type Expectation struct {
 	CachedAudio int64
 	// Output is all responses with their thoughts. OutputImage and OutputAudio are parts of it.
 	Output, OutputImage, OutputAudio int64
+	// Usual is the output of a call of the model that bounds nothing. It is 0 if this one has none.
+	Usual int64
 }
 
 // Counted is what Google counted for a call, in tokens.
