@@ -28,26 +28,53 @@ func moving(rng *rand.Rand, location string, rejectedCost float64, length time.D
 	return c
 }
 
+// steadyCapacity is three locations whose hidden capacity stays, offered twice what they take.
+// Refusals take so long.
+func steadyCapacity(refusal time.Duration) func(draw) *trial {
+	return func(d draw) *trial {
+		const length, warm = 2 * time.Minute, 10 * time.Second
+		var pools []geminitest.Capacity
+		for i, location := range regions {
+			pools = append(pools, geminitest.Capacity{Location: location, Requests: []float64{10, 20, 30}[i]})
+		}
+		tr := hiddenQuotas(d, d.rng(1), pools, d.scaled(length))
+		tr.refusal = refusal
+		tr.judge = func(got, oracle []result) outcome { return common(tr.calls, got, oracle, span{warm, tr.length}) }
+		return tr
+	}
+}
+
+// hiddenQuotas are one project's locations with a capacity, offered twice of what that is in the
+// mean.
+func hiddenQuotas(d draw, rng *rand.Rand, pools []geminitest.Capacity, length time.Duration) *trial {
+	tr := &trial{length: length, baselines: everyBaseline}
+	tr.google = google(d.seed, geminitest.Project{ID: "only", Keys: []string{"key"}})
+	tr.google.Capacity = pools
+	for _, p := range pools {
+		tr.doors = append(tr.doors, door{key: "key", project: "only", location: p.Location})
+	}
+	tr.calls = arrivals{
+		rate: 2 * meanCapacity(pools, length), to: length, burst: d.burst, callers: tenCallers, sizes: small,
+	}.draw(rng)
+	tr.pool.Projects = []pool.Project{{
+		Name: "only", Backend: pool.BackendVertex, Keys: []pool.Secret{pool.NewSecret("key")}, Locations: regions,
+	}}
+	tr.oracle = func() []result { return hiddenCapacity(tr.calls, pools) }
+	return tr
+}
+
 // movingCapacity is three locations whose capacity is hidden and moves, offered twice what they
 // take in the mean.
 func movingCapacity(rejectedCost float64) func(draw) *trial {
 	return func(d draw) *trial {
-		const load, warm = 2, 10 * time.Second
+		const warm = 10 * time.Second
 		length := d.scaled(4 * time.Minute)
 		rng := d.rng(1)
-		tr := &trial{length: length, baselines: everyBaseline}
-		tr.google = google(d.seed, geminitest.Project{ID: "only", Keys: []string{"key"}})
+		var pools []geminitest.Capacity
 		for _, location := range regions {
-			tr.google.Capacity = append(tr.google.Capacity, moving(rng, location, rejectedCost, length))
-			tr.doors = append(tr.doors, door{key: "key", project: "only", location: location})
+			pools = append(pools, moving(rng, location, rejectedCost, length))
 		}
-		tr.calls = arrivals{
-			rate: load * meanCapacity(tr.google.Capacity, length), to: length, burst: d.burst, callers: tenCallers, sizes: small,
-		}.draw(rng)
-		tr.pool.Projects = []pool.Project{{
-			Name: "only", Backend: pool.BackendVertex, Keys: []pool.Secret{pool.NewSecret("key")}, Locations: regions,
-		}}
-		tr.oracle = func() []result { return hiddenCapacity(tr.calls, tr.google.Capacity) }
+		tr := hiddenQuotas(d, rng, pools, length)
 		rises := risesOf(tr.google.Capacity, span{warm, length})
 		tr.judge = func(got, oracle []result) outcome {
 			o := common(tr.calls, got, oracle, span{warm, length})

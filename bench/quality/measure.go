@@ -15,14 +15,22 @@ const (
 	attempts                // requests per call served
 	waitP50                 // seconds that a call that was served spent elsewhere than in the attempt that served it
 	waitP99
-	jain        // fairness: of the shares of their calls that callers were served
-	recovery    // seconds from a step up in capacity until 85 % of the oracle's rate
-	late        // the share of the last quarter's goodput
-	refusedByPT // refusals by orders, as a share of the calls
-	spilled     // calls that an order did not get although asking it first would have had them served, as a share of the calls
-	dayUsed     // of the worst day: calls served as a share of the day's quota
-	probes      // of the worst day: refusals after the first
-	reset       // seconds from the end of a minute's quota until the next call is served
+	jain         // fairness: of the shares of their calls that callers were served
+	recovery     // seconds from a step up in capacity until 85 % of the oracle's rate
+	late         // the share of the last quarter's goodput
+	refusedByPT  // refusals by orders, as a share of the calls
+	spilled      // calls that an order did not get although asking it first would have had them served, as a share of the calls
+	dayUsed      // of the worst day: calls served as a share of the day's quota
+	probes       // of the worst day: refusals after the first
+	reset        // seconds from the end of a minute's quota until the next call is served
+	most         // requests that one project was sent in any 60 s, of its quota of the minute
+	mostAfter    // the same, from a minute after a fault on
+	during       // calls served while a fault lasted, of what the quotas take in that time
+	after        // calls served after it, of what the quotas take in that time
+	broken       // calls that ended in an error that is neither an answer nor a 429
+	dead         // requests with a dead key, until they are probes
+	probesAtOnce // most probes of it in any ten seconds
+	operations   // of the store, a second
 	measures
 )
 
@@ -31,13 +39,19 @@ type outcome [measures]float64
 
 // more says that a measure is better when it is greater.
 func (m measure) more() bool {
-	return m == goodput || m == jain || m == late || m == dayUsed
+	return m == goodput || m == jain || m == late || m == dayUsed || m == during || m == after
+}
+
+// always says that the worst seed has to reach a figure, and not the median.
+func (m measure) always() bool {
+	return m == most || m == mostAfter || m == broken || m == dead
 }
 
 func (m measure) String() string {
 	return [...]string{
 		"goodput", "wasted", "attempts", "wait p50", "wait p99", "Jain", "85 % after step up", "last quarter", "refused by order", "spilled needlessly",
 		"day used", "probes", "serving again",
+		"most in 60 s", "most after", "during", "after", "errors", "with a dead key", "probes at once", "operations/s",
 	}[m]
 }
 

@@ -12,20 +12,30 @@ import (
 // The quota of a project in the scenarios of minutes: at the mean size of a prompt both limits are
 // about as far away, and the heavy tail of the sizes makes now this one and now that one hold.
 const (
-	projects  = 10
-	rpm       = 60
-	tpm       = 180_000
-	perSecond = projects * rpm / 60 // calls that all of them take
+	projects = 10
+	rpm      = 60
+	tpm      = 180_000
 )
 
 // A tenth of the callers make almost half of the calls.
 var tenCallers = []float64{0.46, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06, 0.06}
 
-// minuteQuotas are projects of the Developer API with quotas of requests and tokens a minute, which
-// the pool knows if known is set, at a multiple of what they take.
-func minuteQuotas(known bool, load float64) func(draw) *trial {
+// byBoth and byRequests are the limits of each project.
+var (
+	byBoth     = geminitest.Limit{RPM: rpm, TPM: tpm, Paid: true}
+	byRequests = geminitest.Limit{RPM: rpm, Paid: true}
+)
+
+// minuteQuotas are ten projects of the Developer API with a quota of the minute, which the pool
+// knows if known is set, at a multiple of what they take.
+func minuteQuotas(limit geminitest.Limit, known bool, load float64) func(draw) *trial {
+	return minuteQuotasOf(projects, limit, known, load, 10*time.Minute)
+}
+
+// minuteQuotasOf are as many projects with their limits, for a time after the first minutes.
+func minuteQuotasOf(projects int, limit geminitest.Limit, known bool, load float64, length time.Duration) func(draw) *trial {
+	perSecond := float64(projects*limit.RPM) / 60
 	return func(d draw) *trial {
-		limit := geminitest.Limit{RPM: rpm, TPM: tpm, Paid: true}
 		tr := &trial{baselines: everyBaseline}
 		var theirs []geminitest.Project
 		for i := range projects {
@@ -33,7 +43,7 @@ func minuteQuotas(known bool, load float64) func(draw) *trial {
 			theirs = append(theirs, geminitest.Project{ID: name, Keys: []string{key}, Limits: []geminitest.Limit{limit}})
 			p := pool.Project{Name: name, Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret(key)}}
 			if known {
-				p.Limits = []pool.Limit{{RPM: rpm, TPM: tpm}}
+				p.Limits = []pool.Limit{{RPM: int64(limit.RPM), TPM: int64(limit.TPM)}}
 			}
 			tr.pool.Projects = append(tr.pool.Projects, p)
 			tr.doors = append(tr.doors, door{key: key})
@@ -43,7 +53,7 @@ func minuteQuotas(known bool, load float64) func(draw) *trial {
 		if !known {
 			warm = time.Minute
 		}
-		length := warm + d.scaled(10*time.Minute)
+		length := warm + d.scaled(length)
 		tr.calls = arrivals{rate: load * perSecond, to: length, burst: d.burst, callers: tenCallers, sizes: chat}.draw(d.rng(1))
 		tr.oracle = func() []result { return fixedWindows(d.rng(2), tr.calls, projects, limit) }
 		tr.judge = func(got, oracle []result) outcome { return common(tr.calls, got, oracle, span{warm, length}) }
@@ -76,10 +86,7 @@ func resetAfterExhaustion(d draw) *trial {
 		Name: "only", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("key")}, Limits: []pool.Limit{{RPM: rpm}},
 	}}
 	tr.doors = []door{{key: "key"}}
-	tr.oracle = func() []result {
-		limit.TPM = math.MaxInt
-		return fixedWindows(d.rng(2), tr.calls, 1, limit)
-	}
+	tr.oracle = func() []result { return fixedWindows(d.rng(2), tr.calls, 1, limit) }
 	tr.judge = func(got, oracle []result) outcome {
 		o := common(tr.calls, got, oracle, span{0, math.MaxInt64})
 		o[goodput], o[waitP50], o[waitP99] = math.NaN(), math.NaN(), math.NaN()

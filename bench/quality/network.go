@@ -19,14 +19,18 @@ type result struct {
 	took     time.Duration // from the arrival of the call to its end
 	own      time.Duration // of that, what the attempt that was served took
 	where    string        // location and request type of that attempt
+	key      string        // and its API key
 	attempts int
-	refused  []refusal
+	refused  []failure // for want of quota or capacity
+	failed   []failure // for anything else
+	broken   bool      // the caller got neither an answer nor a refusal, but an error
 }
 
-// refusal is an attempt that Google refused for want of quota or capacity.
-type refusal struct {
-	at    time.Duration
+// failure is an attempt that Google did not serve.
+type failure struct {
+	at    time.Duration // when it reached Google
 	where string
+	key   string
 }
 
 // task is a call under way, as the network knows it: it finds it in the context of each attempt.
@@ -40,8 +44,9 @@ type taskKey struct{}
 // network lies between whoever routes and the emulator. It takes its time, and notes what comes and
 // goes. Like the laws of the answers' sizes, it is nothing that a router can know.
 type network struct {
-	google http.RoundTripper
-	start  time.Time
+	google  http.RoundTripper
+	start   time.Time
+	refusal time.Duration // how long a refusal takes at least, there and back
 
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -80,12 +85,15 @@ func (n *network) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	where := locationOf(req) + "/" + req.Header.Get(requestType)
+	where, key := locationOf(req)+"/"+req.Header.Get(requestType), req.Header.Get("X-Goog-Api-Key")
 	switch resp.StatusCode {
 	case http.StatusOK:
-		t.served, t.sent, t.own, t.where = true, sent.Sub(n.start), time.Since(began), where
+		t.served, t.sent, t.own, t.where, t.key = true, sent.Sub(n.start), time.Since(began), where, key
 	case http.StatusTooManyRequests:
-		t.refused = append(t.refused, refusal{sent.Sub(n.start), where})
+		t.refused = append(t.refused, failure{sent.Sub(n.start), where, key})
+		time.Sleep(n.refusal - time.Since(began))
+	default:
+		t.failed = append(t.failed, failure{sent.Sub(n.start), where, key})
 	}
 	return resp, nil
 }
@@ -120,6 +128,7 @@ func offer(start time.Time, calls []call, via http.RoundTripper, url string) []r
 				_ = resp.Body.Close()
 			}
 			r.served = r.served && err == nil && resp.StatusCode == http.StatusOK
+			r.broken = !r.served && (err != nil || resp.StatusCode != http.StatusTooManyRequests)
 			r.took = time.Since(start.Add(c.at))
 		})
 	}

@@ -33,7 +33,7 @@ func fixedWindows(rng *rand.Rand, calls []call, projects int, l geminitest.Limit
 			if m := int64((now + w.phase) / time.Minute); m != w.minute {
 				w.minute, w.requests, w.tokens = m, 0, 0
 			}
-			if w.requests < l.RPM && w.tokens+tokens <= l.TPM {
+			if w.requests < l.RPM && (l.TPM == 0 || w.tokens+tokens <= l.TPM) {
 				w.requests++
 				w.tokens += tokens
 				return true

@@ -36,7 +36,7 @@ func enforcement(d draw, gsus int) time.Duration {
 func orders(count, gsus int, load float64, length time.Duration, bounded float64) func(draw) *trial {
 	return func(d draw) *trial {
 		length := d.scaled(length)
-		tr := &trial{length: length, sizes: chat, baselines: []baseline{{"round robin, 60 s cooldown", roundRobin}}}
+		tr := &trial{length: length, sizes: chat, baselines: []baseline{{"round robin, 60 s cooldown", through(roundRobin)}}}
 		theirs := geminitest.Project{ID: "only", Keys: []string{"key"}}
 		ours := pool.Project{
 			Name: "only", Backend: pool.BackendVertex, Keys: []pool.Secret{pool.NewSecret("key")}, Locations: []string{"global"},

@@ -44,7 +44,7 @@ func TestMemorylessRetriesAreWorseThanTheRouterWhereQuotasAreShort(t *testing.T)
 	tr := named(t, "known-1.5x").trial(draw{seed: 1, of: 1, length: 0.3})
 	oracle := tr.reference(t)
 	router := tr.judge(tr.run(t, spillway), oracle)
-	naive := tr.judge(tr.run(t, baseline{make: elsewhere}.policy), oracle)
+	naive := tr.judge(tr.run(t, through(elsewhere)), oracle)
 	if router[wasted] > 0.01 || naive[wasted] < 1 {
 		t.Errorf("429 per success: router %.3f, elsewhere at once %.3f; want the difference that memory makes", router[wasted], naive[wasted])
 	}
@@ -71,7 +71,7 @@ func TestAPromptCostsTheTokensItSays(t *testing.T) {
 			tr.google.Projects[0].Limits = []geminitest.Limit{{TPM: quota}}
 			c := call{prompt: tokens, output: 20, parts: partsOf(tokens)}
 			tr.calls = []call{c, c}
-			got := tr.run(t, baseline{make: orderFirst}.policy)
+			got := tr.run(t, through(orderFirst))
 			if served := servedIn(got, span{0, time.Hour}); served != want {
 				t.Errorf("%d tokens: a quota of %d served %v, want %v", tokens, quota, served, want)
 			}

@@ -8,9 +8,9 @@ import (
 // scenarios are the rows of the table, in its order.
 func scenarios() []scenario {
 	all := []scenario{
-		{"known-0.8x", "known RPM and TPM of 10 projects, offered 0.8×", []figure{{goodput, 0.995}, {wasted, 0.002}, {waitP99, 1}}, minuteQuotas(true, 0.8)},
-		{"known-1.5x", "the same, offered 1.5×", []figure{{goodput, 0.98}, {wasted, 0.005}, {jain, 0.98}}, minuteQuotas(true, 1.5)},
-		{"learned", "unknown limits, 1.2×, told by quotaValue", []figure{{goodput, 0.97}, {wasted, 0.02}}, minuteQuotas(false, 1.2)},
+		{"known-0.8x", "known RPM and TPM of 10 projects, offered 0.8×", []figure{{goodput, 0.995}, {wasted, 0.002}, {waitP99, 1}}, minuteQuotas(byBoth, true, 0.8)},
+		{"known-1.5x", "the same, offered 1.5×", []figure{{goodput, 0.98}, {wasted, 0.005}, {jain, 0.98}}, minuteQuotas(byBoth, true, 1.5)},
+		{"learned", "unknown limits, 1.2×, told by quotaValue", []figure{{goodput, 0.97}, {wasted, 0.02}}, minuteQuotas(byBoth, false, 1.2)},
 		{"hidden", "hidden moving capacity, 3 locations, 2×", []figure{{goodput, 0.96}, {wasted, 0.12}, {recovery, 8}}, movingCapacity(0)},
 		{"hidden-cost", "the same, a refusal costs half a request", []figure{{goodput, 0.85}, {wasted, 0.25}, {late, 0.7}}, movingCapacity(0.5)},
 	}
@@ -44,7 +44,8 @@ func scenarios() []scenario {
 			scenario{"day-" + day.name, "RPD across midnights, " + day.about, []figure{{dayUsed, 1}, {probes, 0}}, dayQuota(2026, day.month, day.middle, true)},
 			scenario{"day-" + day.name + "-unknown", "the same, RPD not in the config", []figure{{dayUsed, 1}, {probes, 4}}, dayQuota(2026, day.month, day.middle, false)})
 	}
-	return append(all, scenario{
+	all = append(all, scenario{
 		"reset", "a declared minute used up at one blow", []figure{{wasted, 0}, {reset, 0.5}}, resetAfterExhaustion,
 	})
+	return append(all, fleetScenarios()...)
 }

@@ -54,7 +54,7 @@ func (m measure) text(v float64) string {
 		return fmt.Sprintf("%.2f s", v)
 	case refusedByPT, spilled:
 		return fmt.Sprintf("%.2f %%", 100*v)
-	case probes:
+	case probes, broken, dead, probesAtOnce, operations:
 		return fmt.Sprintf("%.0f", v)
 	case attempts:
 		return fmt.Sprintf("%.2f", v)

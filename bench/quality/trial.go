@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"testing"
@@ -21,7 +22,7 @@ type scenario struct {
 	name    string
 	about   string
 	figures []figure
-	trial   func(d draw) *trial
+	trial   func(d draw) *trial // nil: there is none for this seed
 }
 
 // draw is what a seed gives a trial.
@@ -52,7 +53,12 @@ type trial struct {
 	sizes  sizes         // of the calls, where an order has to know them before
 	doors  []door        // for those who have no router: orders first
 
-	oracle    func() []result // nil: asking the orders first on every call
+	refusal time.Duration // how long a refusal takes at least
+	fleet   *fleet        // whose replicas get the calls; nil: one router does
+	events  []event
+
+	oracle    func() []result // nil: what beside makes of the calls
+	beside    policy          // nil: asking the orders first on every call
 	judge     func(got, oracle []result) outcome
 	baselines []baseline
 }
@@ -60,24 +66,48 @@ type trial struct {
 // policy makes a transport that finds a way through the network for calls.
 type policy func(t *testing.T, tr *trial, google http.RoundTripper) http.RoundTripper
 
-// baseline is what the router is compared with.
-type baseline struct {
-	name string
-	make func(google http.RoundTripper, doors []door) http.RoundTripper
+// event is something that happens in the middle of a trial.
+type event struct {
+	at time.Duration
+	do func(w world)
 }
 
-func (b baseline) policy(_ *testing.T, tr *trial, google http.RoundTripper) http.RoundTripper {
-	return b.make(google, tr.doors)
+// world is what a trial plays in.
+type world struct {
+	google   *geminitest.Emulator
+	replicas *replicas // nil: there are none
+}
+
+// baseline is what the router is compared with.
+type baseline struct {
+	name   string
+	policy policy
 }
 
 var everyBaseline = []baseline{
-	{"one key, the SDK's retries", sdkRetries},
-	{"round robin, 60 s cooldown", roundRobin},
-	{"elsewhere at once, no memory", elsewhere},
+	{"one key, the SDK's retries", through(sdkRetries)},
+	{"round robin, 60 s cooldown", through(roundRobin)},
+	{"elsewhere at once, no memory", through(elsewhere)},
 }
 
-// spillway is the router itself.
+// through is the policy of a program without a router.
+func through(program func(google http.RoundTripper, doors []door) http.RoundTripper) policy {
+	return func(_ *testing.T, tr *trial, google http.RoundTripper) http.RoundTripper {
+		return program(google, tr.doors)
+	}
+}
+
+// spillway is the router itself, or the trial's fleet of it.
 func spillway(t *testing.T, tr *trial, google http.RoundTripper) http.RoundTripper {
+	t.Helper()
+	if tr.fleet != nil {
+		return sharing(t, tr, google)
+	}
+	return oneRouter(t, tr, google)
+}
+
+// oneRouter is a router on its own.
+func oneRouter(t *testing.T, tr *trial, google http.RoundTripper) http.RoundTripper {
 	t.Helper()
 	r, err := router.New(tr.pool, tr.router, router.WithTransport(google))
 	if err != nil {
@@ -87,9 +117,29 @@ func spillway(t *testing.T, tr *trial, google http.RoundTripper) http.RoundTripp
 	return r
 }
 
-// run plays the trial in a bubble, where time passes as fast as it can be computed.
-func (tr *trial) run(t *testing.T, p policy) (results []result) {
+// played is what came of a trial.
+type played struct {
+	results    []result
+	operations float64 // of the store, a second; NaN without one
+}
+
+// outcome judges what came of the trial.
+func (tr *trial) outcome(got played, oracle []result) outcome {
+	o := tr.judge(got.results, oracle)
+	o[operations] = got.operations
+	return o
+}
+
+// run plays the trial, and returns what became of the calls.
+func (tr *trial) run(t *testing.T, p policy) []result {
 	t.Helper()
+	return tr.play(t, p).results
+}
+
+// play plays the trial in a bubble, where time passes as fast as it can be computed.
+func (tr *trial) play(t *testing.T, p policy) played {
+	t.Helper()
+	got := played{operations: math.NaN()}
 	synctest.Test(t, func(t *testing.T) {
 		if !tr.start.IsZero() {
 			time.Sleep(time.Until(tr.start))
@@ -97,14 +147,22 @@ func (tr *trial) run(t *testing.T, p policy) (results []result) {
 		emulator := geminitest.New(tr.google)
 		tr.accustom(emulator)
 		start := time.Now()
-		google := &network{google: emulator, start: start, rng: rand.New(rand.NewPCG(tr.google.Seed, 77))}
+		google := &network{google: emulator, start: start, refusal: tr.refusal, rng: rand.New(rand.NewPCG(tr.google.Seed, 77))}
 		url := door{}
 		if tr.pool.Projects[0].Backend == pool.BackendVertex {
 			url = door{project: "spillway", location: "global"}
 		}
-		results = offer(start, tr.calls, p(t, tr, google), "https://"+url.host()+url.path())
+		via := p(t, tr, google)
+		rs, _ := via.(*replicas)
+		for _, e := range tr.events {
+			time.AfterFunc(e.at, func() { e.do(world{emulator, rs}) })
+		}
+		got.results = offer(start, tr.calls, via, "https://"+url.host()+url.path())
+		if rs != nil && rs.memory != nil {
+			got.operations = float64(rs.memory.Operations()) / time.Since(start).Seconds()
+		}
 	})
-	return results
+	return got
 }
 
 // accustom uses the orders a little, and lets their windows empty again: Google estimates a call by
@@ -133,7 +191,10 @@ func (tr *trial) reference(t *testing.T) []result {
 	if tr.oracle != nil {
 		return tr.oracle()
 	}
-	return tr.run(t, baseline{"", orderFirst}.policy)
+	if tr.beside != nil {
+		return tr.run(t, tr.beside)
+	}
+	return tr.run(t, through(orderFirst))
 }
 
 // google is an emulator in which answers take their time, and are as long as the network tells it.
