@@ -40,6 +40,11 @@ func (l *limits) reserveTest(r *lease, now time.Time, deadline int64) (quota.Res
 		return quota.Reservation{}, false
 	}
 	if !r.candidate.plan.pool.fleet.mayProbe(now, r.shared) {
+		for _, d := range tested {
+			if d != nil { // a claim takes a moment
+				d.due = r.at + int64(quota.CreditWait)
+			}
+		}
 		return quota.Reservation{}, false
 	}
 	reservation, ok := l.quota.ReserveWithin(now, r.need.Input, l.declared)

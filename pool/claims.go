@@ -64,7 +64,10 @@ func (f *fleet) mayProbe(now time.Time, e *entry) bool {
 		c = &claim{entry: e}
 		f.claims.bySubject[e.subject] = c
 	}
-	if !c.probe && now.Before(c.until) {
+	if c.probe { // it is under way
+		return false
+	}
+	if now.Before(c.until) {
 		c.probe, c.step = true, claimBegun
 		f.kick()
 		return true

@@ -24,7 +24,7 @@ const (
 	windowRamp = 40 * time.Second
 	// windowWithheld is the part of its share that a member that lapsed is taken to use: see
 	// quota.Sharing.
-	windowWithheld = 0.92
+	windowWithheld = 0.94
 	// windowProfile is how often a window's profile is asked for.
 	windowProfile = time.Second
 	// windowIdle is how long a window is kept that is not used.
@@ -182,6 +182,9 @@ func (ws *windows) asks(r *round) (asks []ask, sent []store.Ask) {
 		short = ws.fleet.pool.queue.shortages(r.now)
 	}
 	for _, w := range ws.list() {
+		if r.members.heard {
+			w.member.Clock(r.now, r.ahead)
+		}
 		a := ask{w: w, need: w.member.Need(r.now)}
 		if r.in && !w.settled.IsZero() && !r.now.Before(w.settled) {
 			w.settled = time.Time{}
@@ -308,7 +311,7 @@ func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 		w.profiled = now
 	}
 	w.limits.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
-	w.member.Tell(now, r.common(s, g), r.ahead)
+	w.member.Tell(now, r.common(s, g))
 	if g.Requests > 0 {
 		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: r.sent.Add(store.Life)})
 	}

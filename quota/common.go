@@ -55,7 +55,7 @@ func (c *common) forget(now time.Time) {
 // is heard any more. own is the part that this process has of all.
 func (c *common) lose(now time.Time, own float64) {
 	c.forget(now)
-	c.gone = count{ofPart(c.gone.requests, (1-own)/2), ofPart(c.gone.tokens, (1-own)/2)}
+	c.gone = count{ofPart(c.gone.requests, 1-own), ofPart(c.gone.tokens, 1-own)}
 	c.Requests += c.gone.requests
 	c.Tokens += c.gone.tokens
 	c.Profile = append(c.Profile[c.left:len(c.Profile):len(c.Profile)], Change{now, c.gone.requests, c.gone.tokens})

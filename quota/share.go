@@ -9,7 +9,7 @@ import (
 // value means an eighth of each limit.
 type Sharing struct {
 	// Members is how many processes share the limits, Rank the place of this one among them, from 0. A
-	// member admits 92 % of its part of what becomes free of the window that was last seen. What
+	// member admits 94 % of its part of what becomes free of the window that was last seen. What
 	// is left by the division goes to the first in rank.
 	Members, Rank int
 	// Part is the part of each limit, and of what becomes free of it, if Members is zero; at least one.
@@ -19,7 +19,7 @@ type Sharing struct {
 
 const (
 	alonePart = 0.125 // of a limit, of a process that has never heard of the others
-	alonePct  = 92    // of its part that a member admits while it cannot hear of the others, in percent
+	alonePct  = 94    // of its part that a member admits while it cannot hear of the others, in percent
 )
 
 // of returns this process's part of a limit.
@@ -50,6 +50,8 @@ type Member struct {
 	law     Sharing
 	lost    bool          // the others cannot be heard of
 	ahead   time.Duration // of the common clock before this process's
+	clocked bool          // it is known
+	began   time.Time
 	credits credits
 	owed    changes
 	loose   loose
@@ -89,7 +91,7 @@ func (q *Quota) Share(now time.Time, law Sharing) *Member {
 	defer q.mu.Unlock()
 	q.advanceLocked(now)
 	if q.shared == nil {
-		m := &Member{quota: q, law: law, lost: true, common: common{Common: Common{Kept: time.Minute}}}
+		m := &Member{quota: q, law: law, lost: true, began: q.last, common: common{Common: Common{Kept: time.Minute}}}
 		m.owed.add(m.aged(q.last), count{requests: q.day.alone})
 		q.shared, q.day.alone = m, 0
 	}
@@ -106,6 +108,24 @@ func (m *Member) lock(now time.Time) (unlock func()) {
 	m.quota.advanceLocked(now)
 	return m.quota.mu.Unlock
 }
+
+// Clock tells by how much the common clock is ahead of this process's. What was admitted before is
+// dated anew.
+func (m *Member) Clock(now time.Time, ahead time.Duration) {
+	defer m.lock(now)()
+	if !m.clocked {
+		m.clocked = true
+		for i := range m.owed {
+			m.owed[i].at += int64(ahead - m.ahead)
+			m.owed[i].at -= m.owed[i].at % int64(slice)
+		}
+	}
+	m.ahead = ahead
+}
+
+// starting is how long a process that has never heard of the others waits for credit rather than
+// tell a call that there is no room.
+const starting = 3 * time.Second
 
 // Lost says that the others cannot be heard of: from now on law decides what goes beyond the credit
 // in hand.
@@ -131,11 +151,9 @@ func (m *Member) Grant(now time.Time, c Credit) {
 	m.credits = append(m.credits, credit{c.Requests, c.Tokens, c.At.UnixNano(), c.Until})
 }
 
-// Tell tells what all use together. ahead is by how much the common clock is ahead of this
-// process's.
-func (m *Member) Tell(now time.Time, c Common, ahead time.Duration) {
+// Tell tells what all use together.
+func (m *Member) Tell(now time.Time, c Common) {
 	defer m.lock(now)()
-	m.ahead = ahead
 	next := common{Common: c}
 	if c.Profile == nil {
 		next.Profile, next.left = m.common.Profile, m.common.left
@@ -302,8 +320,10 @@ func (q *Quota) creditAtLocked(now time.Time, tokens int64, l *Limits) time.Time
 		return now
 	}
 	var at time.Time
-	if m.lost {
+	if m.lost && (m.law.Members > 0 || q.last.Sub(m.began) > starting) {
 		at = m.lawfulAt(q.last, tokens, l)
+	} else if m.lost { // the store has hardly been asked
+		return now.Add(CreditWait)
 	} else if room := q.roomAtLocked(now, tokens, l); room.After(now) {
 		at = room
 	}
