@@ -23,8 +23,6 @@ type lately struct {
 // never is lately when nothing has happened.
 var never = lately{means: [estimators]float64{1, 1, 1}}
 
-func (l *lately) any() bool { return l.offered > 0 || l.served > 0 || l.surprises > 0 || l.lessons > 0 }
-
 // evidence appends all that m has learned to x.
 func (m *mind) evidence(x []float64) []float64 {
 	for k := range m.beliefs {

@@ -125,6 +125,15 @@ func (p *Pacer) Rejected(now, sent time.Time) {
 	p.countedLocked(n)
 }
 
+// begin begins with a rate.
+func (p *Pacer) begin(now time.Time, rate float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.state.Begin(now, &p.pacing, rate)
+	p.sent.Store(0)
+	p.limited.Store(true)
+}
+
 // Limited reports whether the rate is limited, which it is from the first contention on.
 func (p *Pacer) Limited() bool { return p.limited.Load() }
 

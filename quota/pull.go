@@ -61,7 +61,7 @@ func (l *SharedLedger) tellEvidenceLocked() []store.Shift {
 	if s.count > 0 && l.lately == never {
 		return nil
 	}
-	now := l.mind.evidence(nil)
+	now := l.evidence(nil)
 	added := append([]float64(nil), now...)
 	parts := seeds(added)
 	if s.count > 0 {
@@ -153,7 +153,7 @@ func (l *SharedLedger) hearEvidenceLocked(heard []float64) {
 		s.told = heard
 		return
 	}
-	s.evidence = l.mind.evidence(s.evidence[:0])
+	s.evidence = l.evidence(s.evidence[:0])
 	parts := l.lately.shifts(s.told, s.evidence)
 	s.told = heard
 	mine := append([]float64(nil), heard...)

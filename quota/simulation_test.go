@@ -56,3 +56,12 @@ func TestPacerFollowsAHiddenCapacity(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })
 	}
 }
+
+func TestReplicasPaceThemselvesTogether(t *testing.T) {
+	for _, p := range quotasim.FleetPaces() {
+		if p.Replicas == 16 {
+			p.Check(t, 3)
+			p.WithoutStore().Check(t, 3)
+		}
+	}
+}

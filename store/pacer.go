@@ -38,11 +38,13 @@ type PaceAsk struct {
 	Locations []PaceLocation
 }
 
-// PaceLocation is a location, and the rate to begin with if the store has none that is in use: what
-// the asker believes of the whole fleet.
+// PaceLocation is a location, and the rate to begin with if the store has none, or one that was not
+// asked for in ten seconds: what the asker believes of the whole fleet. One second is enough if it
+// Comes from a pace of its own, which may have changed since the fleet had one.
 type PaceLocation struct {
-	Name string
-	Seed float64
+	Name  string
+	Seed  float64
+	Comes bool
 }
 
 // PaceGrant is the answer to an ask. The location is that of the Index, or none if it is negative;
@@ -55,12 +57,12 @@ type PaceGrant struct {
 	Rates []float64
 }
 
-// PaceRejection is of a request that met contention at a location. Sent is the Now of its grant, or
-// as well as it is known; the location's Seed is for a store that knows no rate.
+// PaceRejection is of a request that met contention at a location, and was sent so long ago. It is
+// told at once.
 type PaceRejection struct {
 	Pacing   Pacing
 	Location PaceLocation
-	Sent     time.Time
+	After    time.Duration
 }
 
 // PaceRejected is the answer to a rejection, with the rate of the fleet.
@@ -82,7 +84,11 @@ func (s *PacerSet) location(now time.Time, l *PaceLocation, p *Pacing) *PacerSta
 		state = &PacerState{}
 		s.locations[l.Name] = state
 	}
-	if l.Seed > 0 && state.Idle(now) {
+	idle := paceStale
+	if l.Comes {
+		idle = time.Second
+	}
+	if l.Seed > 0 && (state.Rate() == 0 || state.Idle(now) > idle) {
 		state.Begin(now, p, l.Seed)
 	}
 	return state
@@ -107,7 +113,7 @@ func (s *PacerSet) Allow(now time.Time, a *PaceAsk) PaceGrant {
 // Reject is [Pacers.RejectPaced].
 func (s *PacerSet) Reject(now time.Time, r *PaceRejection) PaceRejected {
 	state := s.location(now, &r.Location, &r.Pacing)
-	state.Reject(now, r.Sent, &r.Pacing)
+	state.Reject(now, now.Add(-r.After), &r.Pacing)
 	return PaceRejected{Now: now, Rate: state.Rate()}
 }
 

@@ -41,11 +41,11 @@ func (s *PacerState) Begin(now time.Time, p *Pacing, rate float64) {
 	now = s.clamp(now)
 	s.begin(now)
 	s.set(now, p, rate)
-	s.good = now
+	s.good = now.Add(-2 * paceHaste) // what comes from another pace has gone well, and may go on to grow
 }
 
-// Idle reports whether the pace is unlimited, or so long unused that it says nothing.
-func (s *PacerState) Idle(now time.Time) bool { return s.rate == 0 || now.Sub(s.last) > paceStale }
+// Idle returns for how long nothing was asked of the pace.
+func (s *PacerState) Idle(now time.Time) time.Duration { return max(now.Sub(s.last), 0) }
 
 // Rate returns the requests a second that may be sent; 0 while unlimited.
 func (s *PacerState) Rate() float64 { return s.rate }

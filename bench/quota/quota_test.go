@@ -55,3 +55,11 @@ func TestPacerFollowsAHiddenCapacity(t *testing.T) {
 		t.Run(p.Name, func(t *testing.T) { p.Check(t, seeds) })
 	}
 }
+
+func TestReplicasPaceThemselvesTogether(t *testing.T) {
+	t.Parallel()
+	for _, p := range quotasim.FleetPaces() {
+		p.Check(t, 15)
+		p.WithoutStore().Check(t, 5)
+	}
+}

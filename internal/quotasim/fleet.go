@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -285,7 +286,7 @@ func (o Fleet) run(t *testing.T, seed uint64) fleetOutcome {
 		rng: rand.New(rand.NewPCG(seed, 2))}}
 	rng := rand.New(rand.NewPCG(seed, 3))
 	for i := range o.Replicas {
-		l, err := quota.NewSharedLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: o.GSUs}, fmt.Sprint(i))
+		l, err := quota.NewSharedLedger(quota.Order{Model: "gemini-2.5-flash", GSUs: o.GSUs}, strconv.Itoa(i))
 		if err != nil {
 			t.Fatal(err)
 		}
