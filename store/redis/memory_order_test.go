@@ -125,7 +125,7 @@ func (o *orderTeller) ask() store.OrderAsk {
 	}
 	a := store.OrderAsk{Charge: o.charge(4000), By: o.r.IntN(store.Estimates), Guess: 3 * o.r.Float64(), Window: window()}
 	if o.r.IntN(2) == 0 {
-		a.Longer, a.Every = window(), 1+o.r.Int64N(o.key.Buckets)
+		a.Longer, a.Every = window(), 1+o.r.Int64N(8)
 		a.Longer.Capacity *= 4
 	}
 	return a
