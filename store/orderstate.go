@@ -65,7 +65,7 @@ func (s *OrderState) begin(now time.Time) {
 	to := now.UnixNano() / int64(s.key.Bucket)
 	if s.current-to >= s.key.Buckets {
 		s.resets++
-		s.slots, s.current, s.tried, s.sum = make([]orderSlot, len(s.slots)), to, 0, Charge{}
+		s.slots, s.current, s.tried, s.taughtAt, s.sum = make([]orderSlot, len(s.slots)), to, 0, 0, Charge{}
 	}
 	if to-s.current > s.window {
 		s.current, s.sum = to, Charge{}

@@ -5,11 +5,12 @@ import (
 	"testing"
 )
 
-// TakeByList makes take.lua read the time from a list of seconds and microseconds, until the end of
-// the test.
-func TakeByList(t *testing.T, list string) {
-	old := takeScript
-	t.Cleanup(func() { takeScript = old })
-	takeScript = newScript(strings.Replace(takeText,
-		"redis.call('TIME')", "redis.call('LRANGE', '"+list+"', 0, 1)", 1))
+// ClockByList makes the scripts of grants read the time from a list of seconds and microseconds,
+// until the end of the test.
+func ClockByList(t *testing.T, list string) {
+	for _, s := range []**script{&takeScript, &reserveScript, &settleScript, &pullScript} {
+		old := *s
+		t.Cleanup(func() { *s = old })
+		*s = newScript(strings.Replace(old.text, "redis.call('TIME')", "redis.call('LRANGE', '"+list+"', 0, 1)", 1))
+	}
 }

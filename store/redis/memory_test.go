@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/redis/rueidis"
 
 	"github.com/spillway-go/spillway/store"
 	"github.com/spillway-go/spillway/store/redis"
@@ -20,13 +21,11 @@ func TestGrantsAreThoseOfMemory(t *testing.T) {
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url()})
 	admin := server.admin()
-	redis.TakeByList(t, "clock")
+	redis.ClockByList(t, "clock")
 	begin := time.Now().Add(time.Hour).Truncate(time.Hour) // no key expires in the test
 	for seed := range uint64(20) {
 		for i, step := range remember(t, seed, begin) {
-			do(t, admin, "del", "clock")
-			do(t, admin, "rpush", "clock",
-				strconv.FormatInt(step.now.Unix(), 10), strconv.Itoa(step.now.Nanosecond()/1000))
+			setClock(t, admin, step.now)
 			got, _, err := s.Take(t.Context(), step.member, []store.Ask{step.ask})
 			if err != nil {
 				t.Fatal(err)
@@ -37,6 +36,13 @@ func TestGrantsAreThoseOfMemory(t *testing.T) {
 			}
 		}
 	}
+}
+
+// setClock sets the time that scripts read from the list "clock".
+func setClock(t *testing.T, admin rueidis.Client, now time.Time) {
+	t.Helper()
+	do(t, admin, "del", "clock")
+	do(t, admin, "rpush", "clock", strconv.FormatInt(now.Unix(), 10), strconv.Itoa(now.Nanosecond()/1000))
 }
 
 // step is what a Memory granted.

@@ -71,13 +71,23 @@ end
 -- Cells of the ring that were read, and those that will be written.
 local cells, touched, versions = {}, {}, {}
 
-local function load(names)
-  for i = 1, #names do cells[names[i]] = { -1 } end
+-- Reads some buckets, and their blocks.
+local function load(buckets)
+  local names = {}
+  local function want(name)
+    if not cells[name] then
+      cells[name] = { -1 }
+      names[#names + 1] = name
+    end
+  end
+  for i = 1, #buckets do
+    want(int(buckets[i] % places))
+    want('b' .. floor(buckets[i] / BLOCK) % blocks)
+  end
   each(names, function(value, i) cells[names[i]] = { struct.unpack(CELL, value) } end)
 end
 
 local function put(name, number, known, open1, open2, open3)
-  if not cells[name] then load({ name }) end
   local cell = cells[name]
   if cell[1] ~= number then
     cell = { number, 0, 0, 0, 0 }
@@ -87,11 +97,12 @@ local function put(name, number, known, open1, open2, open3)
   touched[name] = cell
 end
 
+-- Adds to a bucket that was loaded.
 local function add(bucket, ...)
   if bucket < 0 or current - bucket >= places then return end
   version = version + 1
   local block = floor(bucket / BLOCK)
-  put(tostring(bucket % places), bucket, ...)
+  put(int(bucket % places), bucket, ...)
   put('b' .. block % blocks, block, ...)
   versions[bucket % places] = version
 end
@@ -99,15 +110,11 @@ end
 -- Applies a row of changes. Returns whether the last one teaches.
 local function settle(changes)
   local teaches = 0
-  local names = {}
+  local buckets = {}
   for at = 1, #changes, 56 do
-    local bucket = min(struct.unpack('<d', changes, at), current)
-    if current - bucket < places then
-      names[#names + 1] = tostring(bucket % places)
-      names[#names + 1] = 'b' .. floor(bucket / BLOCK) % blocks
-    end
+    buckets[#buckets + 1] = min(struct.unpack('<d', changes, at), current)
   end
-  load(names)
+  load(buckets)
   for at = 1, #changes, 56 do
     local bucket, known, open1, open2, open3, refused, heard = struct.unpack(CHANGE, changes, at)
     add(min(bucket, current), known, open1, open2, open3)

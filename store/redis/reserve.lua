@@ -16,6 +16,9 @@ local ok = fits(10, inside, open1, open2, open3)
 if not ok and every > 0 and current - tried > every and fits(13, sum(tonumber(ARGV[13]))) then
   ok, tried = true, current
 end
-if ok then add(current, known, open[1], open[2], open[3]) end
+if ok then
+  load({ current })
+  add(current, known, open[1], open[2], open[3])
+end
 save()
 return { clock, ok and 1 or 0, current, inside, open1, open2, open3, taught }
