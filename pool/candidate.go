@@ -37,17 +37,17 @@ func (c *candidate) use() {
 		c.server.entry.Store(m.entry(c.serverSubject(m.modelKey), fill))
 	}
 	if c.own.entry.Load() == nil {
-		fill := func(e *entry) { e.fill(&c.endpoint, &c.plan.setup.cfg) }
+		fill := func(e *entry) { e.fill(&c.endpoint, p, c.plan.setup, m.modelKey) }
 		c.own.entry.Store(m.entry(c.subject(m.modelKey), fill))
 	}
 	m.catchUp(p, c.plan.setup)
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
-func (e *entry) fill(at *endpoint, cfg *Config) {
+func (e *entry) fill(at *endpoint, p *Pool, s *setup, k modelKey) {
 	if at.paced() {
-		e.pacer.Store(quota.NewPacer(cfg.Pacing))
-		if cfg.Ramp {
+		e.pacer.Store(newPace(&s.cfg, p.fleet, at, k))
+		if s.cfg.Ramp {
 			e.ramp.Store(&quota.Ramp{})
 		}
 	}
@@ -98,7 +98,7 @@ func (c *candidate) limitsInForce() quota.Limits {
 }
 
 // pacer returns what paces the endpoint; nil if nothing does.
-func (c *candidate) pacer() *quota.Pacer {
+func (c *candidate) pacer() *pace {
 	if e := c.own.entry.Load(); e != nil {
 		return e.pacer.Load()
 	}
@@ -242,7 +242,7 @@ func (o *opening) ask(at int64) int64 {
 }
 
 // paceWait returns how long a pace keeps the next call; nil is no pace.
-func paceWait(p *quota.Pacer, now time.Time) time.Duration {
+func paceWait(p *pace, now time.Time) time.Duration {
 	if p == nil {
 		return 0
 	}
@@ -281,11 +281,6 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 			o.room = cooldown.Forever
 			return o
 		}
-		if n.asks != nil {
-			if state, until := n.asks.state(c.order); state == askNone {
-				wait = max(wait, until.Sub(now))
-			}
-		}
 	}
 	if q := c.quota(); q != nil {
 		d := c.shared.entry.Load().limitWait(now, at, n.Input)
@@ -293,6 +288,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, d)
 	}
 	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))
+	if state, until := n.told(c); state == askNone {
+		wait = max(wait, until.Sub(now))
+	}
 	o.room = at + int64(wait)
 	return o
 }

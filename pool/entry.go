@@ -17,7 +17,7 @@ import (
 type entry struct {
 	// What every call looks at stands together.
 	limits   *limits                         // of a project's model
-	pacer    atomic.Pointer[quota.Pacer]     // of a model at an endpoint whose capacity is hidden
+	pacer    atomic.Pointer[pace]            // of a model at an endpoint whose capacity is hidden
 	ramp     atomic.Pointer[quota.Ramp]      // of the same, if one is configured
 	breaker  atomic.Pointer[breaker.Breaker] // of a model at an endpoint, or of the servers that endpoints share
 	narrow   narrow                          // of the same thing for one version or tool

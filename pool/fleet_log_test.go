@@ -36,7 +36,7 @@ func TestLogOfAStoreHasALineWhenItIsLostAndOneWhenItIsBack(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		lost := said.String()
 		for _, want := range []string{
-			"level=WARN", "does not answer; this one keeps to its part of the limits", "share=0.46", "since=2000-01-01T00:00:05", "is full",
+			"level=WARN", "does not answer; this one keeps to its part of the limits", "share=0.47", "since=2000-01-01T00:00:05", "is full",
 		} {
 			if strings.Count(lost, want) != 1 {
 				t.Errorf("the log says %s, want %q in it", lost, want)

@@ -153,7 +153,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		r.held |= heldRamp
 	}
 	if pacer := r.own.pacer.Load(); pacer != nil {
-		if !pacer.Allow(now) {
+		if !pacer.allow(now, r.own, &r.need) {
 			return false
 		}
 		r.held |= heldPace
@@ -200,7 +200,7 @@ func (r *lease) undo(now time.Time, at int64) {
 		r.shared.limits.quota.Release(now, r.reservation)
 	}
 	if r.held&heldPace != 0 {
-		r.own.pacer.Load().Return(now)
+		r.own.pacer.Load().back(now)
 	}
 	if ramp := r.own.ramp.Load(); r.held&heldRamp != 0 && ramp != nil { // a reload may have ended it
 		ramp.Return()

@@ -57,7 +57,7 @@ type need struct {
 	Unmetered bool
 
 	asked    Asked
-	asks     *orderAsks     // nil where no store has to be asked
+	asks     *asks          // nil where no store has to be asked
 	estimate tokens.Request // its source, compared with the response
 }
 

@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/spillway-go/spillway/quota"
@@ -62,25 +61,39 @@ type commonOrder struct {
 }
 
 func (c *commonOrder) reserve(now time.Time, o *order, n *need) (quota.Hold, bool) {
-	if n.asks != nil {
-		switch a := n.asks.take(now, o); a.state {
-		case askHeld:
-			return a.hold, true
-		case askUnknown, askNone:
-			return quota.Hold{}, false
-		case askNever:
-		}
+	switch a := n.asks.take(now, o); a.state {
+	case askHeld:
+		return a.hold, true
+	case askUnknown, askNone:
+		return quota.Hold{}, false
+	case askNever:
 	}
 	h, room := c.ledger.Reserve(now, o.cost(n))
 	switch {
 	case room == quota.RoomHeld:
 		c.tell(h, c.ledger.Held(h))
 		return h, true
-	case room == quota.RoomUnknown && n.asks != nil:
-		n.asks.add(o, h)
+	case room == quota.RoomUnknown:
+		n.asks.add(o, orderAsk{o, h})
 	}
 	return quota.Hold{}, false
 }
+
+// orderAsk is an order that the store has to be asked for, for one call.
+type orderAsk struct {
+	order *order
+	hold  quota.Hold
+}
+
+func (a orderAsk) ask(ctx context.Context) (h quota.Hold, held bool, again time.Duration) {
+	h, room := a.order.common.ask(ctx, a.hold)
+	return h, room == quota.RoomHeld, noRoom
+}
+
+func (a orderAsk) giveBack(now time.Time, h quota.Hold) { a.order.release(now, h) }
+
+// noRoom is how long an order is not asked again for a call that it has no room for, at least.
+const noRoom = 50 * time.Millisecond
 
 // tell brings a change to the store, in the background.
 func (c *commonOrder) tell(h quota.Hold, change store.OrderChange) {
@@ -133,115 +146,4 @@ func (c *commonOrder) pull(ctx context.Context, members int) bool {
 		c.ledger.PullFailed(now)
 	}
 	return ok
-}
-
-// noRoom is how long an order is not asked again for a call that it has no room for, at least.
-const noRoom = 50 * time.Millisecond
-
-// orderAsks are the orders that the store has to be asked for, or was, for one call. The call's own
-// goroutine asks: no lock is held meanwhile.
-type orderAsks struct {
-	mu   sync.Mutex
-	list []orderAsk
-}
-
-type orderAsk struct {
-	order *order
-	hold  quota.Hold
-	state askState
-	until time.Time // of askNone
-}
-
-type askState uint8
-
-const (
-	askNever   askState = iota
-	askUnknown          // the store is to be asked, or is being asked
-	askHeld             // there is a hold
-	askNone             // there is no room
-)
-
-// take returns what is known of an order, and gives away its hold if there is one.
-func (as *orderAsks) take(now time.Time, o *order) (a orderAsk) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	for i := range as.list {
-		if a = as.list[i]; a.order != o {
-			continue
-		}
-		if a.state == askHeld || a.state == askNone && !now.Before(a.until) {
-			as.list = append(as.list[:i], as.list[i+1:]...)
-		}
-		if a.state == askNone && !now.Before(a.until) {
-			break
-		}
-		return a
-	}
-	return orderAsk{}
-}
-
-// add notes that the store has to be asked.
-func (as *orderAsks) add(o *order, h quota.Hold) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	as.list = append(as.list, orderAsk{order: o, hold: h, state: askUnknown})
-}
-
-// state returns what is known of an order, and until when.
-func (as *orderAsks) state(o *order) (askState, time.Time) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	for i := range as.list {
-		if as.list[i].order == o {
-			return as.list[i].state, as.list[i].until
-		}
-	}
-	return askNever, time.Time{}
-}
-
-// pending returns an order that the store has to be asked for.
-func (as *orderAsks) pending() (a orderAsk, ok bool) {
-	as.mu.Lock()
-	defer as.mu.Unlock()
-	for i := range as.list {
-		if as.list[i].state == askUnknown {
-			return as.list[i], true
-		}
-	}
-	return orderAsk{}, false
-}
-
-// ask asks the store for every order that it has to be asked for, and reports whether there was one.
-func (as *orderAsks) ask(ctx context.Context) (asked bool) {
-	if as == nil {
-		return false
-	}
-	for a, ok := as.pending(); ok; a, ok = as.pending() {
-		asked = true
-		h, room := a.order.common.ask(ctx, a.hold)
-		as.mu.Lock()
-		for i := range as.list {
-			if as.list[i].order != a.order {
-				continue
-			}
-			if as.list[i].hold, as.list[i].state = h, askHeld; room != quota.RoomHeld {
-				as.list[i].state, as.list[i].until = askNone, time.Now().Add(noRoom)
-			}
-		}
-		as.mu.Unlock()
-	}
-	return asked
-}
-
-// drop gives back the holds that the call did not use.
-func (as *orderAsks) drop(now time.Time) {
-	as.mu.Lock()
-	list := as.list
-	as.list = nil
-	as.mu.Unlock()
-	for _, a := range list {
-		if a.state == askHeld {
-			a.order.release(now, a.hold)
-		}
-	}
 }

@@ -58,6 +58,12 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
 }
 
+// asks reports whether the store that replicas share may have to be asked for single calls: for
+// orders, which come first, or for paces, which on-demand endpoints of Vertex AI have.
+func (p *plan) asks() bool {
+	return len(p.all) > 0 && (p.all[0].order != nil || slices.Contains(p.speaks, BackendVertex))
+}
+
 // closed says that every endpoint is on cooldown until an instant, as long as changes is what it
 // was.
 type closed struct {

@@ -109,7 +109,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 			e.unlearn(p, now, at)
 		}
 	}
-	m.adapt(now, at, old, s)
+	m.adapt(p, now, at, old, s)
 	for _, project := range s.projects {
 		for _, end := range project.provisioned {
 			if !replaced[end.order] {
@@ -124,7 +124,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 }
 
 // adapt puts the limits and the pacing of a configuration in force.
-func (m *model) adapt(now time.Time, at int64, old, s *setup) {
+func (m *model) adapt(p *Pool, now time.Time, at int64, old, s *setup) {
 	for _, project := range s.projects {
 		if e := m.find(project.sharedSubject(m.modelKey)); e != nil && e.limits != nil {
 			e.limits.declare(at, project.limits(m.name))
@@ -138,7 +138,7 @@ func (m *model) adapt(now time.Time, at int64, old, s *setup) {
 				continue
 			}
 			if s.cfg.Pacing != old.cfg.Pacing {
-				e.pacer.Store(quota.NewPacer(s.cfg.Pacing))
+				e.pacer.Store(newPace(&s.cfg, p.fleet, end, m.modelKey))
 			}
 			switch {
 			case s.cfg.Ramp == old.cfg.Ramp:
@@ -162,7 +162,7 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
 	now := time.Now()
-	m.adapt(now, p.instant(now), made, inForce)
+	m.adapt(p, now, p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
 	}

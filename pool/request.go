@@ -70,7 +70,7 @@ type requestState struct {
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed
 
-	asks *orderAsks // of orders that a fleet shares
+	asks *asks // of the store that replicas share
 
 	failed   []*entry  // endpoints that failed the call, and projects that had no credential for it
 	notBy    time.Time // they are not asked before
@@ -190,8 +190,8 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 		s.need.Unmetered, s.need.asked = r.Estimate.Unmetered, r.Asked
 	}
 	s.plan = m.plan.Load()
-	if p.fleet != nil && s.asks == nil && len(s.plan.tiers) > 0 && s.plan.all[0].order != nil { // orders come first
-		s.asks = &orderAsks{}
+	if p.fleet != nil && s.asks == nil && s.plan.asks() {
+		s.asks = &asks{}
 	}
 	s.need.asks = s.asks
 	return true

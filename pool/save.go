@@ -162,7 +162,7 @@ func (r *restorer) modelEntry(m *model, s Subject) *entry {
 		}
 		for _, end := range slices.Concat(project.provisioned, project.onDemand, project.others) {
 			if end.subject(m.modelKey) == s.whole() {
-				return r.part(m, s, m.entry(s.whole(), func(e *entry) { e.fill(end, &r.setup.cfg) }))
+				return r.part(m, s, m.entry(s.whole(), func(e *entry) { e.fill(end, r.p, r.setup, m.modelKey) }))
 			}
 		}
 	}

@@ -137,7 +137,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	pacer := r.own.pacer.Load()
 	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
 	if o.Class == ClassContention && pacer != nil {
-		pacer.Rejected(now, now.Add(-time.Duration(at-r.at)))
+		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
 	}
 
 	tokens := &r.own.load.counts // where they are counted

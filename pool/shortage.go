@@ -22,15 +22,11 @@ type shortage struct{ requests, tokens, least int64 }
 // and whether there is some, as far as is known. Concurrent calls of others may end at any moment.
 func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
 	n := &t.r.state.need
-	switch {
-	case n.Unmetered:
+	if n.Unmetered {
 		return false, false
-	case c.order != nil:
-		if n.asks == nil || c.order.common == nil {
-			return false, false
-		}
-		state, _ := n.asks.state(c.order)
-		return false, state == askUnknown || state == askHeld
+	}
+	if state, _ := n.told(c); state == askUnknown || state == askHeld || c.order != nil {
+		return false, state != askNever && state != askNone
 	}
 	e, q := c.shared.entry.Load(), c.quota()
 	if q == nil || !e.limits.joined.Load() {
@@ -45,6 +41,18 @@ func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
 		return q.Limits().Concurrency > 0, false
 	default:
 		return false, false
+	}
+}
+
+// told returns what the store has said about the call at a candidate.
+func (n *need) told(c *candidate) (askState, time.Time) {
+	switch {
+	case n.asks == nil:
+		return askNever, time.Time{}
+	case c.order != nil:
+		return n.asks.state(c.order)
+	default:
+		return n.asks.state(c.own.entry.Load())
 	}
 }
 

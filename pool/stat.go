@@ -211,7 +211,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	if c.paced() {
 		pacer := c.pacer()
 		if pacer == nil { // before the first call
-			pacer = quota.NewPacer(c.plan.setup.cfg.Pacing)
+			pacer = newPace(&c.plan.setup.cfg, nil, &c.endpoint, c.plan.model.modelKey)
 		}
 		stat := pacer.Stat(now)
 		e.Pacing = &stat

@@ -152,6 +152,20 @@ func (p *SharedPacer) Return(now time.Time) bool {
 	return false
 }
 
+// Limited is [Pacer.Limited].
+func (p *SharedPacer) Limited() bool { return p.own.Limited() }
+
+// Stat is [Pacer.Stat]. While the fleet has one pace the rate is an equal part of that.
+func (p *SharedPacer) Stat(now time.Time) PacerStat {
+	s := p.own.Stat(now)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared && p.rate > 0 {
+		s.Limited, s.Rate, s.Wait = true, p.rate/float64(p.members), 0
+	}
+	return s
+}
+
 // Wait is [Pacer.Wait] while the replica paces itself, and 0 else: then the store knows.
 func (p *SharedPacer) Wait(now time.Time) time.Duration {
 	if p.Shared(now) {
