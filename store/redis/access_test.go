@@ -43,6 +43,7 @@ func setUser(t *testing.T, server *server, more ...string) (url string) {
 }
 
 func TestLawsWithDocumentedPermissions(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	url := setUser(t, server)
 	storetest.Test(t, func(t *testing.T) store.Store {

@@ -137,6 +137,7 @@ func TestServerThatIsKilledAndStartsAgain(t *testing.T) {
 }
 
 func TestServerThatHangs(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url(), Timeout: 50 * time.Millisecond})
 	wantAll(t, s)
@@ -183,6 +184,7 @@ func TestManyCallsOfAServerThatHangs(t *testing.T) {
 }
 
 func TestPausedClients(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url(), Timeout: 50 * time.Millisecond})
 	wantAll(t, s)
@@ -224,6 +226,7 @@ func TestServerThatIsAReplica(t *testing.T) {
 }
 
 func TestServerThatLoads(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url()})
 	wantAll(t, s)
@@ -311,6 +314,7 @@ func TestFlushedServer(t *testing.T) {
 
 // What the channel loses is found by the next poll.
 func TestMessagesThatAreLost(t *testing.T) {
+	t.Parallel()
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url()})
 	heard := make(chan store.Fact, 1000)

@@ -24,7 +24,7 @@ func TestOrdersAreThoseOfMemory(t *testing.T) {
 	admin := server.admin()
 	redis.ClockByList(t, "clock")
 	begin := time.Now().Add(time.Hour).Truncate(time.Hour) // no key expires in the test
-	for seed := range uint64(20) {
+	for seed := range amount(4, 20) {
 		tell := newOrderTeller(seed)
 		for i, step := range rememberOrder(t, seed, begin) {
 			setClock(t, admin, step.now)

@@ -23,7 +23,7 @@ func TestGrantsAreThoseOfMemory(t *testing.T) {
 	admin := server.admin()
 	redis.ClockByList(t, "clock")
 	begin := time.Now().Add(time.Hour).Truncate(time.Hour) // no key expires in the test
-	for seed := range uint64(20) {
+	for seed := range amount(4, 20) {
 		for i, step := range remember(t, seed, begin) {
 			setClock(t, admin, step.now)
 			got, _, err := s.Take(t.Context(), step.member, []store.Ask{step.ask})

@@ -70,6 +70,7 @@ func TestServerThatIsFarAway(t *testing.T) {
 
 // A name may stand for another server after a failover, while the old one answers as a replica.
 func TestNameThatMovesToAnotherServer(t *testing.T) {
+	t.Parallel()
 	first, second := startServer(t), startServer(t)
 	p := startProxy(t, first, 0)
 	s := open(t, redis.Config{URL: p.url()})

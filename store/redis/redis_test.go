@@ -11,6 +11,7 @@ import (
 
 // The laws hold over the server at SPILLWAY_REDIS, or else one that the test starts.
 func TestLaws(t *testing.T) {
+	t.Parallel()
 	url := os.Getenv("SPILLWAY_REDIS")
 	if url == "" {
 		url = startServer(t).url()

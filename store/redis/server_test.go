@@ -172,3 +172,11 @@ func output(t *testing.T, name string, args ...string) string {
 	}
 	return string(out)
 }
+
+// amount is how much of something a test has: little, and all in the long run.
+func amount(little, all uint64) uint64 {
+	if os.Getenv("SPILLWAY_LONG") != "" {
+		return all
+	}
+	return little
+}
