@@ -17,6 +17,8 @@ var one = store.Ask{
 	Key: store.Key{Kind: store.KindWindow, Name: "one"}, Limits: store.Limits{RPM: 1}, Requests: 1,
 }
 
+var order = store.OrderKey{Name: "order", Bucket: time.Second, Buckets: 100}
+
 // take asks for one and returns how many requests were granted.
 func take(ctx context.Context, s store.Store) (int64, error) {
 	grants, _, err := s.Take(ctx, "0000000000000001", []store.Ask{one})
@@ -117,7 +119,13 @@ func TestMemoryThatMayOnlyBeRead(t *testing.T) {
 		_, beat := m.Beat(t.Context(), "a", false)
 		_, publish := m.Publish(t.Context(), nil)
 		_, claim := m.Claim(t.Context(), "a", one.Key, time.Second)
-		for _, err := range []error{beat, publish, claim} {
+		_, reserve := m.ReserveOrder(t.Context(), order, store.OrderAsk{})
+		_, settle := m.SettleOrder(t.Context(), order, store.OrderChange{})
+		_, pull := m.PullOrder(t.Context(), order, store.OrderPull{})
+		_, allow := m.AllowPaced(t.Context(), one.Key, store.PaceAsk{})
+		_, reject := m.RejectPaced(t.Context(), one.Key, store.PaceRejection{})
+		give := m.ReturnPaced(t.Context(), one.Key, "near")
+		for _, err := range []error{beat, publish, claim, reserve, settle, pull, allow, reject, give} {
 			if !errors.Is(err, errGone) {
 				t.Errorf("a write failed with %v, want %v", err, errGone)
 			}
@@ -150,8 +158,20 @@ func TestMemoryIsFlushed(t *testing.T) {
 		m := store.NewMemory(0)
 		before, _, _ := m.Take(t.Context(), "a", []store.Ask{one})
 		fleet, _ := m.Beat(t.Context(), "a", false)
-		time.Sleep(time.Second)
+		full := store.OrderAsk{Charge: store.Charge{Known: 1}, Window: store.OrderWindow{Buckets: 9, Capacity: 1}}
+		_, _ = m.ReserveOrder(t.Context(), order, full)
+		news, _ := m.PullOrder(t.Context(), order, store.OrderPull{Member: "a"})
+		paced, _ := m.AllowPaced(t.Context(), one.Key, *locations(1, "near"))
+		time.Sleep(100 * time.Millisecond)
 		m.Flush()
+		g, _ := m.ReserveOrder(t.Context(), order, full)
+		n, _ := m.PullOrder(t.Context(), order, store.OrderPull{Member: "a", Epoch: news.Epoch, Version: news.Version})
+		if !g.OK || !n.Whole || n.Epoch == news.Epoch {
+			t.Errorf("after Flush a call got %+v, and news are %+v, want another epoch than %s", g, n, news.Epoch)
+		}
+		if p, _ := m.AllowPaced(t.Context(), one.Key, *locations(2, "near")); paced.Rates[0] != 1 || p.Rates[0] != 2 {
+			t.Errorf("after Flush a pace is %+v, before it was %+v", p, paced)
+		}
 		after, _, _ := m.Take(t.Context(), "a", []store.Ask{one})
 		again, _ := m.Beat(t.Context(), "b", false)
 		if after[0].Requests != 1 || after[0].Epoch == before[0].Epoch {
@@ -174,8 +194,9 @@ func TestReplicasAreCutOffOneByOne(t *testing.T) {
 		cut.SetFault(store.Fault{Hangs: true})
 		time.AfterFunc(time.Second, func() { cut.SetFault(store.Fault{}) })
 		wantTake(t, cut, 0, time.Second)
-		if n := m.Operations(); n != 2 {
-			t.Errorf("%d operations had their effect, want 2", n)
+		_ = well.ReturnPaced(t.Context(), one.Key, "near")
+		if n := m.Operations(); n != 3 {
+			t.Errorf("%d operations had their effect, want 3", n)
 		}
 	})
 }

@@ -22,17 +22,20 @@ func TestMemoryForgetsWhatIsOver(t *testing.T) {
 			_, beat := m.Beat(t.Context(), name, false)
 			_, publish := m.Publish(t.Context(), []Fact{{Key: k, At: now, Until: now.Add(time.Minute)}})
 			_, claim := m.Claim(t.Context(), "a", k, time.Minute)
-			for _, err := range []error{take, beat, publish, claim} {
+			order := OrderKey{Name: name, Bucket: time.Second, Buckets: 100}
+			_, reserve := m.ReserveOrder(t.Context(), order, OrderAsk{})
+			give := m.ReturnPaced(t.Context(), k, "near")
+			for _, err := range []error{take, beat, publish, claim, reserve, give} {
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
-		time.Sleep(2 * time.Hour)
+		time.Sleep(25 * time.Hour)
 		if _, err := m.Beat(t.Context(), "a", true); err != nil {
 			t.Fatal(err)
 		}
-		if n := len(m.windows) + len(m.facts) + len(m.claims) + len(m.fleet.seen); n != 0 {
+		if n := len(m.windows) + len(m.facts) + len(m.claims) + len(m.fleet.seen) + len(m.orders) + len(m.pacers); n != 0 {
 			t.Errorf("%d things that are over are kept", n)
 		}
 	})

@@ -66,11 +66,13 @@ func TestUserWithoutPermissions(t *testing.T) {
 	url := setUser(t, server, "-hset", "-set", "-get", "-hmget", "-subscribe")
 	s := open(t, redis.Config{URL: url})
 	wantErrors(t, s, "NOPERM", "Subscribe")
-	wantErrors(t, s, "can't run this command or subcommand", "Beat", "Take", "Lookup", "Claim")
+	wantErrors(t, s, "can't run this command or subcommand", "Beat", "Take", "Lookup", "Claim",
+		"ReserveOrder", "SettleOrder", "PullOrder", "AllowPaced", "RejectPaced")
 	setUser(t, server)
 	wantAll(t, s)
 	setUser(t, server, "resetkeys", "~other*")
-	wantErrors(t, s, "redis: ", "Beat", "Take", "Publish", "Lookup", "Claim")
+	wantErrors(t, s, "redis: ", "Beat", "Take", "Publish", "Lookup", "Claim",
+		"ReserveOrder", "SettleOrder", "PullOrder", "AllowPaced", "RejectPaced", "ReturnPaced")
 	setUser(t, server, "resetchannels")
 	wantErrors(t, s, "redis: ", "Publish", "Subscribe")
 	setUser(t, server)
@@ -109,10 +111,10 @@ func TestKeysAreHashedAndExpire(t *testing.T) {
 	wantAll(t, s)
 	admin := server.admin()
 	valid := regexp.MustCompile(
-		`^spillway\{([0-9a-f]{16}|fleet|facts)\}(:(window|numbers|slots|owner|claim|members|versions|ends|meta))?$`)
+		`^spillway\{([0-9a-f]{16}|fleet|facts)\}(:(window|numbers|slots|owner|claim|members|versions|ends|meta|order|buckets|changes|pulls|pacer))?$`)
 	names := keys(t, admin)
-	if len(names) < 10 {
-		t.Errorf("there are keys %v, want at least ten", names)
+	if len(names) < 15 {
+		t.Errorf("there are keys %v, want at least fifteen", names)
 	}
 	for _, name := range names {
 		if !valid.MatchString(name) {
@@ -134,7 +136,7 @@ func TestScriptsAreSentOnlyWhereTheyAreNotKnown(t *testing.T) {
 	for range 2 {
 		do(t, admin, "config", "resetstat")
 		wantAll(t, s)
-		wantCalls(t, admin, "eval", 9) // of eight scripts; Take asks twice, at once
+		wantCalls(t, admin, "eval", 15) // of fourteen scripts; Take asks twice, at once
 		do(t, admin, "config", "resetstat")
 		wantAll(t, s)
 		wantCalls(t, admin, "eval", 0)

@@ -19,8 +19,8 @@
 //
 // Each key and the one channel begin with the prefix, by default "spillway". What follows is a hash
 // or a fixed word in braces. Names are hashed, and nothing holds a credential. Every key expires: a
-// window two minutes after its last use or a minute after its day, a fact when it says so, the
-// fleet after an hour of silence.
+// window two minutes after its last use or a minute after its day, a fact when it says so, an order
+// a day after its last use, a pace an hour after it, the fleet after an hour of silence.
 //
 // # Permissions
 //

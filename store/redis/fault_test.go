@@ -17,67 +17,10 @@ import (
 	"github.com/spillway-go/spillway/store/redis"
 )
 
-const member = "00000000000000aa"
-
-// methods are all methods of a Store that ask the server.
-var methods = map[string]func(ctx context.Context, s *redis.Store) error{
-	"Beat": func(ctx context.Context, s *redis.Store) error {
-		_, err := s.Beat(ctx, member, false)
-		return err
-	},
-	"Take": func(ctx context.Context, s *redis.Store) error {
-		_, _, err := s.Take(ctx, member, []store.Ask{ask(1), ask(1)})
-		return err
-	},
-	"Publish": func(ctx context.Context, s *redis.Store) error {
-		_, err := s.Publish(ctx, []store.Fact{cooldown("subject"), owner("file")})
-		return err
-	},
-	"Subscribe": func(ctx context.Context, s *redis.Store) error {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		err := s.Subscribe(ctx, func([]store.Fact) { cancel() })
-		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-			return nil // it has begun
-		}
-		return err
-	},
-	"Lookup": func(ctx context.Context, s *redis.Store) error {
-		_, err := s.Lookup(ctx, []store.Key{owner("file").Key, cooldown("subject").Key})
-		return err
-	},
-	"Claim": func(ctx context.Context, s *redis.Store) error {
-		_, err := s.Claim(ctx, member, store.Key{Kind: store.KindProbe, Name: "subject"}, time.Second)
-		return err
-	},
-}
-
-func ask(requests int64) store.Ask {
-	end := time.Now().Truncate(24 * time.Hour)
-	return store.Ask{
-		Key:    store.Key{Kind: store.KindWindow, Name: "project/model"},
-		Limits: store.Limits{RPM: 1000, RPD: 10000, Concurrency: 1000}, Requests: requests, Slots: 1,
-		Days: [3]time.Time{end, end.Add(24 * time.Hour), end.Add(48 * time.Hour)}, Number: 1,
-	}
-}
-
-func cooldown(name string) store.Fact {
-	return store.Fact{
-		Key: store.Key{Kind: store.KindCooldown, Name: name}, Value: []byte("value"),
-		At: time.Now(), Until: time.Now().Add(time.Hour),
-	}
-}
-
-func owner(name string) store.Fact {
-	f := cooldown(name)
-	f.Key.Kind = store.KindOwner
-	return f
-}
-
 // wantAll checks that every method works, before long.
 func wantAll(t *testing.T, s *redis.Store) {
 	t.Helper()
-	for _, name := range []string{"Publish", "Beat", "Take", "Subscribe", "Lookup", "Claim"} {
+	for _, name := range every {
 		var err error
 		eventually(t, name+" works", func() bool {
 			err = methods[name](t.Context(), s)
@@ -100,8 +43,6 @@ func wantErrors(t *testing.T, s *redis.Store, says string, names ...string) {
 		}
 	}
 }
-
-var every = []string{"Beat", "Take", "Publish", "Subscribe", "Lookup", "Claim"}
 
 func TestServerThatComesLate(t *testing.T) {
 	server := startServer(t)
@@ -257,12 +198,22 @@ func TestServerWithoutMemory(t *testing.T) {
 	admin := server.admin()
 	before := dump(t, admin)
 	do(t, admin, "config", "set", "maxmemory", "1")
-	wantErrors(t, s, "OOM", "Beat", "Take", "Publish")
+	wantErrors(t, s, "OOM", "Beat", "Take", "Publish",
+		"ReserveOrder", "SettleOrder", "PullOrder", "AllowPaced", "RejectPaced", "ReturnPaced")
 	if after := dump(t, admin); after != before {
 		t.Errorf("scripts that were refused left\n%s\nof\n%s", after, before)
 	}
 	do(t, admin, "config", "set", "maxmemory", "0")
 	wantAll(t, s)
+}
+
+func pullOrder(t *testing.T, s *redis.Store, p store.OrderPull) store.OrderNews {
+	t.Helper()
+	n, err := s.PullOrder(t.Context(), order, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestFlushedServer(t *testing.T) {
@@ -299,9 +250,16 @@ func TestFlushedServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	before := pullOrder(t, s, store.OrderPull{Member: member, Number: 1, Changes: []store.OrderChange{
+		{Bucket: 1 << 50, Charge: store.Charge{Known: 7}},
+	}})
 	admin := server.admin()
 	do(t, admin, "flushall")
 	do(t, admin, "script", "flush")
+	after := pullOrder(t, s, store.OrderPull{Member: member, Epoch: before.Epoch, Version: before.Version})
+	if len(before.Buckets) != 1 || !after.Whole || after.Epoch == before.Epoch || len(after.Buckets) != 0 {
+		t.Errorf("after a flush an order's news are %+v, before they were %+v", after, before)
+	}
 	again, _, err := s.Take(t.Context(), member, []store.Ask{ask(1)})
 	if err != nil {
 		t.Fatal(err)

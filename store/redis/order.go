@@ -124,7 +124,7 @@ func (r *row) put(numbers ...float64) {
 // row reads a row of groups of so many numbers.
 func (r *reader) row(group int) []float64 {
 	s := r.text()
-	if len(s)%(8*group) != 0 && r.err == nil {
+	if len(s)%(8*max(group, 1)) != 0 && r.err == nil {
 		r.err = errRow
 	}
 	if r.err != nil {

@@ -58,6 +58,18 @@ var settleText string
 //go:embed pull.lua
 var pullText string
 
+//go:embed pacer.lua
+var pacerText string
+
+//go:embed allow.lua
+var allowText string
+
+//go:embed reject.lua
+var rejectText string
+
+//go:embed return.lua
+var returnText string
+
 var (
 	takeScript    = newScript(takeText)
 	beatScript    = newScript(beatText)
@@ -70,6 +82,9 @@ var (
 	reserveScript = newScript(orderText + reserveText)
 	settleScript  = newScript(orderText + settleText)
 	pullScript    = newScript(orderText + pullText)
+	allowScript   = newScript(pacerText + allowText)
+	rejectScript  = newScript(pacerText + rejectText)
+	returnScript  = newScript(pacerText + returnText)
 )
 
 // call is one run of a script. All keys lie in one slot.

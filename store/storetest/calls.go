@@ -24,6 +24,9 @@ var callLaws = []law{
 			"ReserveOrder": func() error { _, err := k.ReserveOrder(ctx, o.key, call(1000, 0)); return err },
 			"SettleOrder":  func() error { _, err := k.SettleOrder(ctx, o.key, store.OrderChange{}); return err },
 			"PullOrder":    func() error { _, err := k.PullOrder(ctx, o.key, store.OrderPull{}); return err },
+			"AllowPaced":   func() error { _, err := k.AllowPaced(ctx, a.Key, store.PaceAsk{}); return err },
+			"RejectPaced":  func() error { _, err := k.RejectPaced(ctx, a.Key, store.PaceRejection{}); return err },
+			"ReturnPaced":  func() error { return k.ReturnPaced(ctx, a.Key, "near") },
 		}
 		for name, call := range calls {
 			if err := call(); !errors.Is(err, context.Canceled) {

@@ -177,6 +177,39 @@ var orderNewsLaws = []law{
 	}},
 }
 
+// slowOrderLaws are those of whole windows.
+var slowOrderLaws = []law{
+	{"ASteadyOrderIsFullAndNeverMore", func(k *kit) {
+		o := k.order(50 * time.Millisecond)
+		a := call(17, 0)
+		a.Window.Buckets = 100
+		charged := map[int64]int64{} // by bucket
+		var total int64
+		first := o.reserve(call(0, 0)).Bucket
+		for range 600 {
+			if g := o.reserve(a); g.OK {
+				charged[g.Bucket-first] += a.Charge.Known
+				total += a.Charge.Known
+			}
+			k.sleep(49 * time.Millisecond)
+		}
+		for from := range charged {
+			var sum int64
+			for bucket, n := range charged {
+				if bucket >= from && bucket <= from+a.Window.Buckets {
+					sum += n
+				}
+			}
+			if sum > 1000 {
+				k.Errorf("%d were charged in a window that begins %d buckets after the first, want at most 1000", sum, from)
+			}
+		}
+		if total < 5000 {
+			k.Errorf("%d were charged in half a minute, want 5000 in its six windows", total)
+		}
+	}},
+}
+
 func charge(known int64) store.Charge { return store.Charge{Known: known} }
 
 // known returns what is known in each bucket.

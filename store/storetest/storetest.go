@@ -40,9 +40,9 @@ func Test(t *testing.T, open func(t *testing.T) store.Store, c Config) {
 		c.Around = func(t *testing.T, law func(t *testing.T)) { law(t) }
 	}
 	groups := [][]law{requestLaws, tokenLaws, slotLaws, changeLaws, windowLaws, dayLaws, fleetLaws,
-		factLaws, subscribeLaws, claimLaws, orderLaws, orderNewsLaws, callLaws}
+		factLaws, subscribeLaws, claimLaws, orderLaws, orderNewsLaws, paceLaws, callLaws}
 	if c.Slow {
-		groups = append(groups, slowLaws)
+		groups = append(groups, slowLaws, slowOrderLaws, slowPaceLaws)
 	}
 	for _, laws := range groups {
 		for _, l := range laws {
