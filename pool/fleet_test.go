@@ -188,7 +188,7 @@ func TestReplicasWithoutTheirStore(t *testing.T) {
 			for _, w := range ways {
 				w.SetFault(store.Fault{})
 			}
-		}, 0.88},
+		}, 0.85},
 	} {
 		for _, n := range []int{4, 16}[:amount(1, 2)] {
 			t.Run(fmt.Sprintf("%s, %d replicas", test.name, n), func(t *testing.T) {
