@@ -32,7 +32,9 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 	r.state.ahead = 0
 	t := trial{pool: p, r: r, now: now, at: p.instant(now), limit: r.limit(now)}
 	defer r.dropAsks()
-	if !p.queue.busy(r) {
+	if p.queue.busy(r) {
+		_ = slices.ContainsFunc(r.state.plan.tiers, t.awaitsCredit) // it has as long for that as those ahead
+	} else {
 		l, found := t.try()
 		for i := 0; i < mostAsks && !found.leased && r.state.asks.ask(ctx); i++ {
 			t.now = time.Now()
@@ -162,6 +164,9 @@ func (t *trial) tryFreed(list []*candidate) (Lease, finding) {
 // ask returns when a request that found s should try again.
 func (t *trial) ask(s *survey) int64 {
 	ask := s.ask
+	if by := t.r.state.creditBy; by.After(t.now) { // then it looks further
+		ask = min(ask, t.pool.instant(by))
+	}
 	if t.spread {
 		ask = min(ask, t.pool.instant(t.due))
 	}

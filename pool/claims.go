@@ -125,7 +125,7 @@ func (cs *claims) ask(ctx context.Context) bool {
 		ttl := [...]time.Duration{claimWanted: claimSoon, claimBegun: claimKept, claimOver: 0}[asks[i]]
 		sent, mine := time.Now(), false
 		key := store.Key{Kind: store.KindProbe, Name: c.entry.subject.String()}
-		ok := cs.fleet.call(ctx, link.timeout, func(ctx context.Context) (now time.Time, err error) {
+		ok := cs.fleet.call(ctx, errandOther, func(ctx context.Context) (now time.Time, err error) {
 			mine, err = link.store.Claim(ctx, link.member, key, ttl)
 			return now, err
 		})

@@ -82,7 +82,7 @@ func (fs *facts) publish(ctx context.Context) bool {
 		return true
 	}
 	link := fs.fleet.link
-	ok := fs.fleet.call(ctx, link.timeout, func(ctx context.Context) (time.Time, error) { return link.store.Publish(ctx, list) })
+	ok := fs.fleet.call(ctx, errandOther, func(ctx context.Context) (time.Time, error) { return link.store.Publish(ctx, list) })
 	if !ok {
 		fs.putBack(list)
 	}
@@ -224,8 +224,13 @@ func (fs *facts) hear(list []store.Fact) {
 // heard returns the entry of a subject that others tell of. It makes one only where there is
 // something to remember; fresh says that it did.
 func (r *restorer) heard(s Subject, remember bool) (e *entry, fresh bool) {
+	project := r.setup.project(s.Project)
+	full := r.p.models.bytes >= r.p.models.bound
 	if s.Kind != kindModel {
-		if e = r.p.memory.find(s); e == nil && remember && r.setup.project(s.Project) != nil {
+		e = r.p.memory.find(s)
+		whole := s
+		whole.Method = ""
+		if e == nil && remember && !full && project != nil && r.p.memory.find(whole) != nil { // of another account
 			e = r.entry(s)
 		}
 		return e, false
@@ -235,7 +240,7 @@ func (r *restorer) heard(s Subject, remember bool) (e *entry, fresh bool) {
 			return e, false
 		}
 	}
-	if !remember || r.setup.project(s.Project) == nil || r.p.models.bytes >= r.p.models.bound {
+	if !remember || full || project == nil || s.Location != "" && !project.in(s.Location) {
 		return nil, false
 	}
 	e = r.entry(s)

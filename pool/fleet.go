@@ -39,6 +39,8 @@ type fleet struct {
 	ended   chan struct{} // closed when the syncer has ended,
 	deaf    chan struct{} // and when nothing is heard any more
 
+	rest time.Time // when the rest is tried again; the syncer's
+
 	windows windows
 	facts   facts
 	claims  claims
@@ -180,8 +182,15 @@ func (f *fleet) run(ctx context.Context) {
 }
 
 // sync asks and tells the store what there is to ask and to tell. What calls wait for comes first.
+// Limits do without the rest: if that fails it is left for a while.
 func (f *fleet) sync(ctx context.Context) bool {
-	return f.windows.take(ctx) && f.pull(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)
+	if !f.windows.take(ctx) {
+		return false
+	}
+	if now := time.Now(); !now.Before(f.rest) && !(f.pull(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)) {
+		f.rest = now.Add(fleetBeat)
+	}
+	return true
 }
 
 // goodbye ends the member.
@@ -197,11 +206,15 @@ func (f *fleet) goodbye() {
 	f.enter(time.Now(), false)
 }
 
-// call is [link.call]. If it fails quotas keep to their law at once.
-func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) bool {
-	ok, tell := f.link.call(ctx, bound, what)
-	if ok {
-		return true
+// call is [link.call]. If a beat or a take fails quotas keep to their law at once.
+func (f *fleet) call(ctx context.Context, e errand, what func(ctx context.Context) (time.Time, error)) bool {
+	bound := f.link.timeout
+	if e == errandTake {
+		bound = f.link.bound()
+	}
+	ok, tell := f.link.call(ctx, e, bound, what)
+	if ok || e == errandOther {
+		return ok
 	}
 	now := time.Now()
 	f.enter(now, false)
@@ -215,7 +228,7 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 // beat says that the member is alive, or leaves, and hears of the fleet.
 func (f *fleet) beat(ctx context.Context, leaves bool) bool {
 	var members store.Fleet
-	ok := f.call(ctx, f.link.timeout, func(ctx context.Context) (now time.Time, err error) {
+	ok := f.call(ctx, errandBeat, func(ctx context.Context) (now time.Time, err error) {
 		members, err = f.link.store.Beat(ctx, f.link.member, leaves)
 		return members.Now, err
 	})

@@ -183,8 +183,8 @@ type savedDay struct {
 
 // saveDay returns what is used of the day; not ok if nothing is.
 func (l *limits) saveDay(now time.Time) (savedDay, bool) {
-	day := l.quota.Stat(now).Day
-	return savedDay{day.Used, day.Resets.UTC()}, day.Used > 0
+	used, resets := l.quota.Today(now) // in a fleet each saves its own
+	return savedDay{used, resets.UTC()}, used > 0
 }
 
 // restoreDay adds what an earlier process used of the day, also where nothing is limited yet.

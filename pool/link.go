@@ -43,13 +43,13 @@ type membership struct {
 
 // linkState is how the store answers.
 type linkState struct {
-	answers  bool      // the last call
-	in       bool      // it knows what all have used: its credit counts
-	told     bool      // StoreLost was the last event
-	since    time.Time // when answers changed
-	returned time.Time // when it answered again, after it did not for a while
-	failures int       // in a row
-	problem  string    // why the last call failed; empty if it did not
+	answers  bool         // the last call
+	in       bool         // it knows what all have used: its credit counts
+	told     bool         // StoreLost was the last event
+	since    time.Time    // when answers changed
+	returned time.Time    // when it answered again, after it did not for a while
+	failures [errands]int // in a row
+	problem  string       // why the last call failed; empty if it did not
 	lag      time.Duration
 }
 
@@ -65,9 +65,21 @@ func newLink(s store.Store, member string, timeout time.Duration, alone quota.Sh
 	return k
 }
 
+// errand is what a call to the store is for.
+type errand uint8
+
+const (
+	errandBeat errand = iota
+	errandTake
+	errandOther // what limits do without
+	errands
+)
+
 // call carries out one call within bound, and notes how it ended. what returns the store's time, if
 // it is told. tell says that the failure is one to tell of.
-func (k *link) call(ctx context.Context, bound time.Duration, what func(ctx context.Context) (time.Time, error)) (ok, tell bool) {
+func (k *link) call(
+	ctx context.Context, e errand, bound time.Duration, what func(ctx context.Context) (time.Time, error),
+) (ok, tell bool) {
 	ctx, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	sent := time.Now()
@@ -76,13 +88,16 @@ func (k *link) call(ctx context.Context, bound time.Duration, what func(ctx cont
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err != nil {
-		return false, k.failedLocked(now, err)
+		return false, k.failedLocked(now, e, err)
 	}
 	lag := now.Sub(sent)
 	k.clock.set(theirs, sent, lag)
 	s := &k.state
-	s.lag, s.failures, s.problem = lag, 0, ""
-	if !s.answers {
+	s.lag, s.failures[e] = lag, 0
+	if s.failures == [errands]int{} {
+		s.problem = ""
+	}
+	if !s.answers && s.failures[errandBeat]+s.failures[errandTake] == 0 {
 		if now.Sub(s.since) > fleetBeat && k.fleet.heard {
 			s.returned = now
 		}
@@ -102,15 +117,26 @@ func (c *clock) set(theirs, sent time.Time, lag time.Duration) {
 
 // failedLocked notes a call that failed. Only a second one in a row is told. The caller holds the
 // lock.
-func (k *link) failedLocked(now time.Time, err error) (tell bool) {
+func (k *link) failedLocked(now time.Time, e errand, err error) (tell bool) {
 	s := &k.state
-	s.failures++
+	s.failures[e]++
+	s.problem = err.Error()
+	if e == errandOther {
+		return false
+	}
 	if s.answers {
 		s.answers, s.since = false, now
 	}
-	tell = s.failures > 1 && !s.told
-	s.told, s.problem = s.told || tell, err.Error()
+	tell = s.failures[e] > 1 && !s.told
+	s.told = s.told || tell
 	return tell
+}
+
+// idle notes that there was nothing to take.
+func (k *link) idle() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.state.failures[errandTake] = 0
 }
 
 // bound is the bound of a call to the store that a request waits for: it goes on without within the
@@ -121,7 +147,8 @@ func (k *link) bound() time.Duration { return k.timeout / 5 * 4 }
 func (k *link) pause() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return min(fleetRetry<<min(k.state.failures-1, 4), fleetBeat)
+	failures := max(k.state.failures[errandBeat], k.state.failures[errandTake], 1)
+	return min(fleetRetry<<min(failures-1, 4), fleetBeat)
 }
 
 // met takes over what a beat said. It reports whether the store has lost its content.

@@ -69,12 +69,13 @@ func (c *commonOrder) reserve(now time.Time, o *order, n *need) (quota.Hold, boo
 	case askNever:
 	}
 	h, room := c.ledger.Reserve(now, o.cost(n))
-	switch {
-	case room == quota.RoomHeld:
+	switch room {
+	case quota.RoomHeld:
 		c.tell(h, c.ledger.Held(h))
 		return h, true
-	case room == quota.RoomUnknown:
+	case quota.RoomUnknown:
 		n.asks.add(o, orderAsk{o, h})
+	case quota.RoomNone, quota.RoomOpen: // its share holds no such call
 	}
 	return quota.Hold{}, false
 }
@@ -118,7 +119,8 @@ func (c *commonOrder) tell(h quota.Hold, change store.OrderChange) {
 
 // ask asks the store for a call whose room is unknown.
 func (c *commonOrder) ask(ctx context.Context, h quota.Hold) (quota.Hold, quota.Room) {
-	ctx, cancel := context.WithTimeout(ctx, c.fleet.link.bound())
+	// A caller that has gone must not leave a hold in the store that nobody knows of.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.fleet.link.bound())
 	defer cancel()
 	grant, err := c.orders.ReserveOrder(ctx, c.key, c.ledger.Ask(h))
 	if now := time.Now(); err == nil {
@@ -136,7 +138,7 @@ func (c *commonOrder) pull(ctx context.Context, members int) bool {
 	}
 	what := c.ledger.Pull(now)
 	var news store.OrderNews
-	ok := c.fleet.call(ctx, c.fleet.link.timeout, func(ctx context.Context) (at time.Time, err error) {
+	ok := c.fleet.call(ctx, errandOther, func(ctx context.Context) (at time.Time, err error) {
 		news, err = c.orders.PullOrder(ctx, c.key, what)
 		return news.Now, err
 	})

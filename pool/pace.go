@@ -59,7 +59,7 @@ func (p *pace) allow(now time.Time, e *entry, n *need) bool {
 
 // ask asks the store for one call.
 func (p *pace) ask(ctx context.Context) (h quota.Hold, held bool, again time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, p.fleet.link.bound())
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.fleet.link.bound())
 	defer cancel()
 	grant, err := p.pacers.AllowPaced(ctx, p.key, store.PaceAsk{
 		Pacing: p.Pacing(), Locations: []store.PaceLocation{p.Location(p.location)},

@@ -140,6 +140,12 @@ func matches(globs []string, model string) bool {
 	return false
 }
 
+// in reports whether the project has an endpoint in a location.
+func (p *project) in(location string) bool {
+	at := func(e *endpoint) bool { return e.Location == location }
+	return slices.ContainsFunc(p.provisioned, at) || slices.ContainsFunc(p.onDemand, at) || slices.ContainsFunc(p.others, at)
+}
+
 // limits returns the strictest of each dimension among the limits that match model.
 func (p *Project) limits(model string) quota.Limits {
 	var l quota.Limits

@@ -199,12 +199,18 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 
 // limit returns how long the request may wait: never past its deadline.
 func (r *Request) limit(now time.Time) time.Time {
-	limit := later(now.Add(max(r.MaxWait-r.state.waited, 0)), r.state.creditBy)
+	limit := now.Add(max(r.MaxWait-r.state.waited, 0))
+	if by := r.state.creditBy; !by.IsZero() { // it looks once more then
+		limit = later(limit, by.Add(creditLast))
+	}
 	if !r.Deadline.IsZero() && r.Deadline.Before(limit) {
 		return r.Deadline
 	}
 	return limit
 }
+
+// creditLast is how long a call that has waited for credit in vain has to go elsewhere.
+const creditLast = 10 * time.Millisecond
 
 func later(a, b time.Time) time.Time {
 	if b.After(a) {

@@ -70,7 +70,7 @@ func (t *trial) awaitsCredit(tier *tier) bool {
 	for _, c := range tier.candidates {
 		if _, room := t.lacksCredit(c); room && t.ready(c) {
 			if s.creditBy.IsZero() {
-				s.creditBy = t.now.Add(quota.CreditWait)
+				s.creditBy = t.now.Add(t.pool.fleet.link.bound())
 			}
 			return true
 		}

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"errors"
 	"hash/fnv"
 	"math"
 	"sync"
@@ -33,7 +34,8 @@ const (
 
 // windows are the limits that a fleet shares, as far as they are in use.
 type windows struct {
-	fleet *fleet
+	fleet  *fleet
+	number int64 // of the last ask with changes; the syncer's
 
 	mu  sync.Mutex
 	all map[*limits]*window
@@ -140,11 +142,20 @@ type ask struct {
 
 // round is one look at the windows, with what is known at its beginning.
 type round struct {
+	windows *windows
 	now     time.Time
 	sent    time.Time // when its asks left
 	in      bool      // the store's credit counts
+	failed  bool      // the last one did
 	ahead   time.Duration
 	members membership
+}
+
+// next returns the number of an ask with changes. It never falls, also where a window is left and
+// used again.
+func (r *round) next() int64 {
+	r.windows.number++
+	return r.windows.number
 }
 
 // take asks the windows for what calls want that wait, and for what the next moments need, reports
@@ -152,13 +163,15 @@ type round struct {
 func (ws *windows) take(ctx context.Context) bool {
 	f := ws.fleet
 	state, members, ahead := f.link.now()
-	r := round{now: time.Now(), in: state.in, members: members, ahead: ahead}
+	r := round{windows: ws, now: time.Now(), in: state.in, failed: state.failures[errandTake] > 0, members: members, ahead: ahead}
 	asks, sent := ws.asks(&r)
 	if len(sent) > 0 {
 		var grants []store.Grant
 		r.sent = time.Now()
-		ok := f.call(ctx, f.link.bound(), func(ctx context.Context) (then time.Time, err error) {
-			grants, then, err = f.link.store.Take(ctx, f.link.member, sent)
+		ok := f.call(ctx, errandTake, func(ctx context.Context) (then time.Time, err error) {
+			if grants, then, err = f.link.store.Take(ctx, f.link.member, sent); err == nil && len(grants) != len(sent) {
+				err = errGrants
+			}
 			return then, err
 		})
 		if !ok {
@@ -168,12 +181,17 @@ func (ws *windows) take(ctx context.Context) bool {
 			asks[i].granted(&r, &sent[i], &grants[i])
 		}
 		f.pool.queue.changed(time.Now())
+	} else {
+		f.link.idle()
 	}
 	if !r.in && f.link.settled(r.now) { // after this round has reported
 		f.enter(r.now, true)
 	}
 	return true
 }
+
+// errGrants is of a store that does not keep to its word.
+var errGrants = errors.New("pool: the store returned another number of grants than was asked for")
 
 // asks returns what is asked of the windows in a round.
 func (ws *windows) asks(r *round) (asks []ask, sent []store.Ask) {
@@ -226,7 +244,7 @@ func (a *ask) fill(r *round) store.Ask {
 	if len(w.unsent) == 0 {
 		w.hold(w.member.Report(r.now, false))
 		if len(w.unsent) > 0 {
-			w.number++
+			w.number = r.next()
 		}
 	}
 	l := r.withheld(w.limits.quota.Limits())
@@ -238,7 +256,9 @@ func (a *ask) fill(r *round) store.Ask {
 		s.Number = w.number
 	}
 	if l.Concurrency > 0 {
-		s.UnderWay, s.Slots = a.need.Running, a.need.Running+a.waits+int64(a.need.Requests*store.Life.Seconds())
+		s.Slots = a.need.Running + a.waits + int64(a.need.Requests*store.Life.Seconds())
+		s.UnderWay = w.member.Lower(r.now, s.Slots) // what is given back is not used any more
+		s.Slots = max(s.Slots, s.UnderWay)
 	}
 	return s
 }
@@ -248,7 +268,7 @@ func (a *ask) due(r *round, s *store.Ask) bool {
 	w, n := a.w, &a.need
 	quiet := r.now.Sub(w.asked)
 	switch {
-	case w.asked.IsZero(), a.requests > 0, len(s.Changes) > 0, s.Slots != n.Slots:
+	case r.failed, w.asked.IsZero(), a.requests > 0, len(s.Changes) > 0, s.Slots != n.Slots:
 		return true
 	case s.Slots > 0 && quiet >= fleetBeat: // slots last for a moment
 		return true
@@ -300,7 +320,7 @@ func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 	w, now := a.w, time.Now()
 	w.asked, w.unsent = r.sent, nil
 	if w.epoch != "" && g.Epoch != w.epoch {
-		w.recount(now, r.members.law, s, g)
+		w.recount(now, r, s, g)
 		return
 	}
 	w.epoch = g.Epoch
@@ -311,7 +331,11 @@ func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 		w.profiled = now
 	}
 	w.limits.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
-	w.member.Tell(now, r.common(s, g))
+	c := r.common(s, g)
+	if l := s.Limits.Concurrency; l > 0 && g.Used.Slots > l { // more run than may, until some have ended
+		c.Slots = max(c.Slots-(g.Used.Slots-l), 0)
+	}
+	w.member.Tell(now, c)
 	if g.Requests > 0 {
 		w.member.Grant(now, quota.Credit{Requests: g.Requests, Tokens: g.Tokens, At: g.At, Until: r.sent.Add(store.Life)})
 	}
@@ -338,9 +362,9 @@ func (r *round) common(s *store.Ask, g *store.Grant) quota.Common {
 
 // recount reports all that this process has used to a window that has lost its content. Until all
 // have done so the quota keeps to its law.
-func (w *window) recount(now time.Time, law quota.Sharing, s *store.Ask, g *store.Grant) {
+func (w *window) recount(now time.Time, r *round, s *store.Ask, g *store.Grant) {
 	w.epoch, w.settled = g.Epoch, now.Add(store.Settling)
-	w.keep(now, law, false)
+	w.keep(now, r.members.law, false)
 	w.hold(w.member.Recount(now))
 	for _, c := range s.Changes { // what is counted already
 		if c.Requests > 0 || c.Tokens > 0 {
@@ -351,6 +375,6 @@ func (w *window) recount(now time.Time, law quota.Sharing, s *store.Ask, g *stor
 		w.unsent = append(w.unsent, store.Change{At: g.At, Requests: -g.Requests, Tokens: -g.Tokens})
 	}
 	if len(w.unsent) > 0 {
-		w.number++
+		w.number = r.next()
 	}
 }

@@ -286,6 +286,15 @@ func (q *Quota) RestoreDay(now time.Time, used int64, resets time.Time) {
 	}
 }
 
+// Today returns the requests of this process that count in the day that ends at resets, with those
+// that it was told to restore.
+func (q *Quota) Today(now time.Time) (requests int64, resets time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.advanceLocked(now)
+	return q.day.requests, q.day.resets
+}
+
 // advanceLocked moves to now, unless a later time has been seen.
 func (q *Quota) advanceLocked(now time.Time) {
 	if q.start.IsZero() {

@@ -133,7 +133,7 @@ func (m *Member) Lost(now time.Time, law Sharing) {
 	defer m.lock(now)()
 	m.law = law
 	if !m.lost {
-		m.lost, m.loose = true, loose{}
+		m.lost = true // what was admitted in an earlier loss still counts
 		m.common.lose(m.quota.last, m.part(m.quota.minute.total.requests))
 	}
 }
@@ -142,6 +142,14 @@ func (m *Member) Lost(now time.Time, law Sharing) {
 func (m *Member) Found(now time.Time) {
 	defer m.lock(now)()
 	m.lost = false
+}
+
+// Lower gives slots of concurrent calls back, down to a number, but none that is in use. It returns
+// how many calls run.
+func (m *Member) Lower(now time.Time, slots int64) (running int64) {
+	defer m.lock(now)()
+	m.common.Slots = min(m.common.Slots, max(slots, m.quota.inFlight))
+	return m.quota.inFlight
 }
 
 // Grant adds credit.
