@@ -15,7 +15,8 @@ import (
 	"github.com/spillway-go/spillway/store/redis"
 )
 
-// Of the same paces at the same time a server says what a store.Memory does, but for the last digits.
+// Of the same paces at the same time a server says what a store.Memory does, but for the last
+// digits.
 func TestPacesAreThoseOfMemory(t *testing.T) {
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url()})
