@@ -108,12 +108,12 @@ type OrderChanged struct {
 }
 
 // OrderPull asks for what has changed since the news with this Epoch, Version and Count; all of it
-// if they are zero. Changes and Evidence are taken once for each Number, which is positive and rises
-// with each pull of the member. A Number of 0 comes without either.
+// if they are zero. Changes and Evidence are taken once for each Number, which is positive and
+// rises with each pull of the member. A Number of 0 comes without either.
 //
 // Evidence is numbers that mean nothing to the store. Each of its parts maps so many of them in a
-// row, one after the other. It is applied if both the store and the Count have evidence, or neither:
-// then it comes from zeros.
+// row, one after the other. It is applied if both the store and the Count have evidence, or
+// neither: then it comes from zeros.
 type OrderPull struct {
 	Member   string
 	Number   int64

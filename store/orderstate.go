@@ -59,8 +59,8 @@ func (s *OrderState) charge(bucket int64) Charge {
 	return Charge{}
 }
 
-// begin moves to the bucket of now. While the clock is back, it waits for it. A clock that is back by
-// more than the order's time starts the order anew: members tell again what they have used.
+// begin moves to the bucket of now. While the clock is back, it waits for it. A clock that is back
+// by more than the order's time starts the order anew: members tell again what they have used.
 func (s *OrderState) begin(now time.Time) {
 	to := now.UnixNano() / int64(s.key.Bucket)
 	if s.current-to >= s.key.Buckets {

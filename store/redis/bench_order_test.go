@@ -9,8 +9,8 @@ import (
 	"github.com/spillway-go/spillway/store/redis"
 )
 
-// BenchmarkOrder is what calls of an order cost over the loopback whose longest window is full: 2,401
-// buckets.
+// BenchmarkOrder is what calls of an order cost over the loopback whose longest window is full:
+// 2,401 buckets.
 func BenchmarkOrder(b *testing.B) {
 	server := startServer(b)
 	s, err := redis.Open(redis.Config{URL: server.url(), Timeout: time.Second})

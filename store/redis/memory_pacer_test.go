@@ -15,14 +15,15 @@ import (
 	"github.com/spillway-go/spillway/store/redis"
 )
 
-// Of the same paces at the same time a server says what a store.Memory does, but for the last digits.
+// Of the same paces at the same time a server says what a store.Memory does, but for the last
+// digits.
 func TestPacesAreThoseOfMemory(t *testing.T) {
 	server := startServer(t)
 	s := open(t, redis.Config{URL: server.url()})
 	admin := server.admin()
 	redis.ClockByList(t, "clock")
 	begin := time.Now().Add(time.Hour).Truncate(time.Hour) // no key expires in the test
-	for seed := range uint64(20) {
+	for seed := range amount(4, 20) {
 		teller := newPaceTeller(seed)
 		for i, step := range rememberPaces(t, seed, begin) {
 			setClock(t, admin, step.now)

@@ -3,7 +3,8 @@
 -- as whole ones lie in them. What needs memory is written first.
 --
 -- KEYS[1]  hash: epoch, bucket of now, version, and what the order has learned
--- KEYS[2]  hash: a ring of buckets <place> and one of blocks b<place>: the number of each, and its charge
+-- KEYS[2]  hash: a ring of buckets <place> and one of blocks b<place>: the number of each, and its
+--          charge
 -- KEYS[3]  sorted set: places of buckets by the version in which they changed
 -- KEYS[4]  hash: the last number of each member's pulls, and the bucket in which it came
 local nonce, width, places = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

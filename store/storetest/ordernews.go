@@ -28,13 +28,12 @@ var orderNewsLaws = []law{
 	}},
 	{"RefusalsOfCallsThatLeftTogetherTeachOnce", func(k *kit) {
 		o := k.order(20 * time.Millisecond)
-		refuse := func(lesson, want int64, teaches bool) store.OrderChanged {
+		refuse := func(lesson, want int64, teaches bool) {
 			k.Helper()
 			c := o.settle(store.OrderChange{Bucket: 1, Refused: true, Lesson: lesson})
 			if c.Lesson != want || c.Teaches != teaches {
 				k.Errorf("a refusal that knew lesson %d: %+v, want lesson %d, taught now: %t", lesson, c, want, teaches)
 			}
-			return c
 		}
 		refuse(0, 1, true)
 		refuse(0, 1, false) // It knew as much.

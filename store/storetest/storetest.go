@@ -18,7 +18,7 @@ type Config struct {
 	Sleep func(time.Duration)
 	// Around runs a law, as synctest.Test does. If it is nil, the law just runs.
 	Around func(t *testing.T, law func(t *testing.T))
-	// Slow runs the laws that need minutes. The others sleep for five seconds in all.
+	// Slow runs the laws that need minutes. The others sleep for eight seconds in all.
 	Slow bool
 }
 
