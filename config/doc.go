@@ -77,7 +77,7 @@
 //	redis   = ""                        # "rediss://…", "env:NAME", "file:PATH"; default: none
 //	prefix  = "spillway"                # of the keys there; replicas that share have the same
 //	timeout = "50ms"                    # of one call to it
-//	share   = "1/8"                     # of each limit; default: see below
+//	share   = "1/8"                     # of each limit, without redis of orders too; see below
 //
 //	[models]                            # aliases: name in the call = model that serves it
 //	fast = "gemini-3.5-flash"
@@ -91,10 +91,11 @@
 //
 // # Replicas
 //
-// With redis the replicas of a service keep to the limits together: see package store. Without it,
-// share divides each declared limit and order by hand: write "1/8" in each of eight replicas. By
-// default each takes all of it. With redis, share is what a replica keeps to of each limit until it
-// has heard of the others; the default is an eighth. A reload does not change [store], but for a share without
+// With redis the replicas of a service keep to limits and orders together: see package store.
+// Without it, share divides each declared limit and order by hand: write "1/8" in each of eight
+// replicas. By default each takes all of it. With redis, share is what a replica keeps to of each
+// limit until it has first heard of the others; the default is an eighth. Orders are not used until
+// then, and share does not divide them. A reload does not change [store], but for a share without
 // redis: it takes a restart.
 //
 // # Strictness

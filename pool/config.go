@@ -65,14 +65,17 @@ type Config struct {
 	// Locations and orders outside are left out, and so is a project of which nothing is inside.
 	// If that is all of them, the configuration is refused. Empty means no fence.
 	Locations []string
-	// Store is what the replicas of a service share, so that together they keep to the limits. Nil
-	// means that this is the only process, or see Share. A reload does not change it.
+	// Store is what the replicas of a service share, so that together they keep to the limits and
+	// use orders as one. In it are the ledgers of orders, and the paces of hidden capacity while they
+	// are low. Some calls ask it before they are sent: for an order that is nearly full, and where
+	// the fleet has one pace. Nil means that this is the only process, or see Share. A reload does
+	// not change it.
 	Store store.Store
 	// StoreTimeout bounds each call to Store. Zero means 50 ms.
 	StoreTimeout time.Duration
 	// Share is the part of every limit and order that this process may use, for replicas without a
-	// Store. With one it is what the process keeps to until it has heard of the others. Zero means all
-	// of it, and with a Store an eighth.
+	// Store. With one it is the part of every limit until the process has first heard of the others,
+	// and no order is used until then. Zero means all of it, and with a Store an eighth.
 	Share float64
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does

@@ -54,10 +54,12 @@ func WithTrace(t *Trace) Option {
 	return optionFunc(func(o *options) { o.trace = t })
 }
 
-// WithStore sets what the replicas of a service share, so that together they keep to limits, which
-// belong to projects. Absent or nil, the router is on its own, or keeps to [pool.Config].Share. The
-// router makes every call to it in the background and bounds it ([pool.Config].StoreTimeout); no
-// request waits for it longer. Close ends its use, not the store.
+// WithStore sets what the replicas of a service share, so that together they keep to limits and
+// orders, which belong to projects. Absent or nil, the router is on its own, or keeps to
+// [pool.Config].Share. The router bounds every call to the store ([pool.Config].StoreTimeout) and
+// makes most in the background. A request itself asks for an order that is nearly full, and where
+// the fleet has one pace. If the store does not answer in time, the request goes on without. Close
+// ends its use, not the store.
 func WithStore(s store.Store) Option {
 	return optionFunc(func(o *options) { o.store = s })
 }

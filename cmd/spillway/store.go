@@ -41,9 +41,10 @@ func replicas(cfg *config.Config) (lines []string) {
 			alone = defaultShare
 		}
 		return []string{
-			fmt.Sprintf("share limits, cooldowns and owners of resources at %s, prefix %s, timeout %s", cfg.Store.Host(), prefix, timeout),
+			fmt.Sprintf("share limits, orders, paces, cooldowns and owners of resources at %s,", cfg.Store.Host()),
+			fmt.Sprintf("prefix %s, timeout %s", prefix, timeout),
 			"while it is away, each keeps to its part by the members last seen,",
-			"and before it has heard of others to " + fraction(alone) + " of each limit",
+			"and before it has heard of others to " + fraction(alone) + " of each limit, and uses no order",
 		}
 	case alone > 0:
 		return []string{"share nothing; this one keeps to " + fraction(alone) + " of each limit and order, as below"}
