@@ -24,8 +24,9 @@ const (
 
 // fleet is the part that this pool has in a fleet of replicas: it carries between the pool's memory
 // and a [store.Store]. One goroutine, the syncer, asks for credit before it is needed, or when calls
-// wait for some, and reports what was used. Calls never ask the store themselves. While the store
-// does not answer, each quota keeps to the law of [quota.Sharing].
+// wait for some, and reports what was used. Only for orders and small paces a call asks the store by
+// itself, for one round trip at most. While the store does not answer, each quota keeps to the law
+// of [quota.Sharing], and orders and paces to an equal part.
 //
 // A nil fleet is that of a pool without a store: it does nothing.
 type fleet struct {
@@ -114,6 +115,21 @@ func (f *fleet) shareOrders(p *project) error {
 	return nil
 }
 
+// pullsFail tells orders that the store does not answer: they keep to their share.
+func (f *fleet) pullsFail(now time.Time) {
+	s := f.pool.setup.Load()
+	if s == nil {
+		return
+	}
+	for _, p := range s.projects {
+		for _, o := range p.orders {
+			if o.common != nil {
+				o.common.ledger.PullFailed(now)
+			}
+		}
+	}
+}
+
 // pull exchanges what was learned of orders with the store.
 func (f *fleet) pull(ctx context.Context) bool {
 	_, m, _ := f.link.now()
@@ -197,8 +213,11 @@ func (f *fleet) sync(ctx context.Context) bool {
 func (f *fleet) goodbye() {
 	ctx := context.Background()
 	if s, _, _ := f.link.now(); s.answers {
-		f.windows.giveBack()
+		f.rest = time.Time{}
 		f.claims.giveBack()
+		if f.sync(ctx) {
+			f.windows.giveBack()
+		}
 		if f.sync(ctx) {
 			f.beat(ctx, true)
 		}
@@ -250,6 +269,9 @@ func (f *fleet) enter(now time.Time, in bool) {
 	}
 	for _, w := range f.windows.list() {
 		w.keep(now, m.law, in)
+	}
+	if !in {
+		f.pullsFail(now)
 	}
 	f.pool.queue.changed(now)
 }

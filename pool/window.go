@@ -55,6 +55,7 @@ type window struct {
 	asked    time.Time      // when it was asked last
 	profiled time.Time      // when its profile came last
 	fruitful time.Time      // before then it is not asked for calls that wait
+	slotless time.Time      // before then it is not asked for more slots
 	used     time.Time      // when it was last needed
 	settled  time.Time      // when all have reported what they used, after its content was lost
 }
@@ -106,7 +107,13 @@ func (ws *windows) pollAll() {
 func (ws *windows) giveBack() {
 	now := time.Now()
 	for _, w := range ws.list() {
-		w.hold(w.member.Report(now, true))
+		if len(w.unsent) > 0 { // what was lost with an answer is told as it was
+			continue
+		}
+		if w.hold(w.member.Report(now, true)); len(w.unsent) > 0 {
+			ws.number++
+			w.number = ws.number
+		}
 	}
 }
 
@@ -268,7 +275,9 @@ func (a *ask) due(r *round, s *store.Ask) bool {
 	w, n := a.w, &a.need
 	quiet := r.now.Sub(w.asked)
 	switch {
-	case r.failed, w.asked.IsZero(), a.requests > 0, len(s.Changes) > 0, s.Slots != n.Slots:
+	case r.failed, w.asked.IsZero(), a.requests > 0, len(s.Changes) > 0, s.Slots < n.Slots:
+		return true
+	case s.Slots > n.Slots && !r.now.Before(w.slotless):
 		return true
 	case s.Slots > 0 && quiet >= fleetBeat: // slots last for a moment
 		return true
@@ -334,6 +343,9 @@ func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 	c := r.common(s, g)
 	if l := s.Limits.Concurrency; l > 0 && g.Used.Slots > l { // more run than may, until some have ended
 		c.Slots = max(c.Slots-(g.Used.Slots-l), 0)
+	}
+	if s.Slots > c.Slots {
+		w.slotless = now.Add(spread(windowAgain))
 	}
 	w.member.Tell(now, c)
 	if g.Requests > 0 {

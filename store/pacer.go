@@ -48,7 +48,7 @@ type PaceLocation struct {
 }
 
 // PaceGrant is the answer to an ask. The location is that of the Index, or none if it is negative;
-// then the first may be sent a request after Wait. Rates are those of the fleet, one for each
+// then one of them may be sent a request after Wait. Rates are those of the fleet, one for each
 // location asked for, in requests a second.
 type PaceGrant struct {
 	Now   time.Time
