@@ -36,8 +36,9 @@ bench: ## Run every benchmark, those of the bench module too
 	$(GO) -C bench test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: examples
-examples: ## Run the failover example and build the others
+examples: ## Run the failover and fleet examples and build the others
 	$(GO) run ./examples/failover
+	$(GO) run ./examples/fleet
 	$(GO) build -o /dev/null ./examples/...
 
 .PHONY: fuzz

@@ -55,6 +55,7 @@ var house = []room{
 	{"store", nil},
 
 	// Beside the store and the router; only programs import these.
+	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
 	{"otel", []string{"router", "pool"}},
 

@@ -50,11 +50,16 @@ type Client struct {
 	log       *slog.Logger
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config] // in force
+	first     *config.Config                // whose store is in force
 	unwatch   context.CancelFunc
 }
 
 var errNoConfig = errors.New("spillway: no config; " +
 	"make one with config.Load or config.Parse, or fill in a config.Config")
+
+var errNoStore = errors.New("spillway: the configuration has redis under [store], and the client has no router.WithStore; write\n" +
+	"\ts, err := connect.Open(\"spillway.toml\") // import github.com/spillway-go/spillway/store/connect\n" +
+	"\tclient, err := spillway.Open(ctx, \"spillway.toml\", router.WithStore(s))")
 
 // Open reads a TOML file, which package config describes, and makes a client over its pool. It
 // reports all mistakes in the file at once, each with its line. None shows a key. ctx is used while
@@ -63,6 +68,14 @@ var errNoConfig = errors.New("spillway: no config; " +
 // The client looks every 10 seconds whether the file has changed, or a file of keys or credentials
 // that it names, and reloads it, as [Client.Reload] does. A file with mistakes changes nothing; the
 // logger gets a line. Programs that do not want this call [config.Load] and [New].
+//
+// If the file has redis under [store], the client needs a store, so that its replicas keep to the
+// limits together:
+//
+//	s, err := connect.Open("spillway.toml") // github.com/spillway-go/spillway/store/connect
+//	if err != nil { … }
+//	defer s.Close()
+//	client, err := spillway.Open(ctx, "spillway.toml", router.WithStore(s))
 func Open(ctx context.Context, path string, opts ...router.Option) (*Client, error) {
 	cfg, err := config.Load(path)
 	if err != nil {
@@ -83,6 +96,9 @@ func Open(ctx context.Context, path string, opts ...router.Option) (*Client, err
 func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Client, error) {
 	if cfg == nil {
 		return nil, errNoConfig
+	}
+	if cfg.Store.Redis.Reveal() != "" && cfg.Pool.Store == nil && router.Store(opts...) == nil {
+		return nil, errNoStore
 	}
 	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
@@ -108,7 +124,7 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 		_ = r.Close()
 		return nil, fmt.Errorf("spillway: making the SDK's client: %w", err)
 	}
-	c := &Client{Client: client, Router: r, log: log, unwatch: func() {}}
+	c := &Client{Client: client, Router: r, log: log, unwatch: func() {}, first: cfg}
 	c.cfg.Store(cfg)
 	return c, nil
 }
@@ -137,7 +153,8 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 // What is the same in both keeps its state: used quota, cooldowns, orders and calls under way.
 // Limits that Google's refusals named are forgotten: the new file may be about a raised quota. No
 // call fails or is sent twice because of a reload. After an error nothing has changed. The dialect
-// (Backend of [router.Config]) cannot change. See [router.Router.Reload].
+// (Backend of [router.Config]) cannot change, and the store stays as it is. See
+// [router.Router.Reload].
 //
 // A client of [Open] watches the files of the new configuration from then on: none, if it is not of
 // [config.Load]. Reload may be called concurrently; the last call wins.
@@ -152,6 +169,9 @@ func (c *Client) Reload(cfg *config.Config) error {
 	}
 	c.cfg.Store(cfg)
 	warn(c.log, cfg)
+	if !c.first.SameStore(cfg) {
+		c.log.Warn("spillway: [store] has changed; it stays as it was until the program starts again")
+	}
 	return nil
 }
 

@@ -21,6 +21,7 @@ func (r *reading) advise(cfg *Config) {
 		a.models(at, &cfg.Pool.Projects[i])
 	}
 	a.standIns()
+	a.shares()
 	if len(cfg.Pool.Locations) == 0 {
 		a.overflow()
 	}

@@ -24,6 +24,8 @@ type Config struct {
 	Router router.Config
 	// Serve says how `spillway serve` serves.
 	Serve Serve
+	// Store says by which server replicas share their limits.
+	Store Store
 	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
 

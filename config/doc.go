@@ -73,6 +73,12 @@
 //	origins = []                        # web pages that may call it: "https://app.example.com"
 //	hosts   = []                        # globs of its names, beside localhost and its address
 //
+//	[store]                             # for replicas of a service; package store/connect connects
+//	redis   = ""                        # "rediss://…", "env:NAME", "file:PATH"; default: none
+//	prefix  = "spillway"                # of the keys there; replicas that share have the same
+//	timeout = "50ms"                    # of one call to it
+//	share   = "1/8"                     # of each limit; default: see below
+//
 //	[models]                            # aliases: name in the call = model that serves it
 //	fast = "gemini-3.5-flash"
 //
@@ -83,6 +89,14 @@
 // Durations are written with a unit ("500ms", "10s", "5m"), sizes as a whole number and kB, MB, GB,
 // KiB, MiB or GiB.
 //
+// # Replicas
+//
+// With redis the replicas of a service keep to the limits together: see package store. Without it,
+// share divides each declared limit and order by hand: write "1/8" in each of eight replicas. By
+// default each takes all of it. With redis, share is what a replica keeps to of each limit until it
+// has heard of the others; the default is an eighth. A reload does not change [store], but for a share without
+// redis: it takes a restart.
+//
 // # Strictness
 //
 // Nothing is ignored. Unknown keys, wrong types, durations without a unit and settings that
@@ -92,19 +106,22 @@
 //
 // What works but should be known is in [Config.Warnings]: locations and models that were unknown
 // when this package was made, with the name that was probably meant; models that Google is about to
-// retire; orders whose overflow may leave their country or multi-region; and, with a fence
-// (locations under [router]), what lies outside it and is not used.
+// retire; orders whose overflow may leave their country or multi-region; limits of which a share
+// leaves less than one; and, with a fence (locations under [router]), what lies outside it and is
+// not used.
 //
 // # Secrets
 //
-// A key is written as "env:NAME" or "file:PATH", which are read together with the file. A PATH is
-// relative to the folder of the file, as are state and the files of credentials. [Watch] reads all
-// of it again when one of the files changes, for instance a secret that Kubernetes rotates; it does
-// not watch variables. A key written out works, with a warning. No error, warning or printed config
-// shows a key: keys print as a short hash, and messages do not quote the file.
+// A key is written as "env:NAME" or "file:PATH", which are read together with the file. So is the
+// URL of redis if it has a password. A PATH is relative to the folder of the file, as are state and
+// the files of credentials. [Watch] reads all of it again when one of the files changes, for
+// instance a secret that Kubernetes rotates; it does not watch variables. A key written out works,
+// with a warning. No error, warning or printed config shows a key: keys print as a short hash, and
+// messages do not quote the file.
 //
-// There is a warning for a base_url that is http:// and leads off this machine, and for a file with
-// a key or credentials that every user of the machine may write or read. That a group may is no
-// warning. Nor is it that everyone may read a secret that Kubernetes, Docker or Podman has mounted:
-// by default everyone may, in a container that has no one else.
+// There is a warning for a base_url that is http:// and leads off this machine, for a password of
+// redis that does so without TLS, and for a file with a key or credentials that every user of the
+// machine may write or read. That a group may is no warning. Nor is it that everyone may read a
+// secret that Kubernetes, Docker or Podman has mounted: by default everyone may, in a container
+// that has no one else.
 package config

@@ -81,6 +81,7 @@ func TestValidFilesMeanWhatTheySay(t *testing.T) {
 			dump(&b, "Pool", reflect.ValueOf(cfg.Pool))
 			dump(&b, "Router", reflect.ValueOf(cfg.Router))
 			dump(&b, "Serve", reflect.ValueOf(cfg.Serve))
+			dump(&b, "Store", reflect.ValueOf(cfg.Store))
 			for _, w := range cfg.Warnings {
 				fmt.Fprintf(&b, "warning: %v\n", w)
 			}

@@ -22,10 +22,14 @@ const (
 	plainSecret = "s3cr3t-CANARY-value"
 )
 
+// redisURL holds a password.
+const redisURL = "rediss://spillway:" + plainSecret + "@redis.internal/2"
+
 var variables = map[string]string{
 	"GEMINI_API_KEY": canary,
 	"SECOND_KEY":     plainSecret,
 	"ACCESS_TOKEN":   "ya29.CANARY-token",
+	"REDIS_URL":      redisURL,
 	"EMPTY":          "",
 	"SPACED":         plainSecret + " with a space",
 	"LINES":          plainSecret + "\nX-Injected: yes",
@@ -39,6 +43,7 @@ var files = map[string]string{
 	"conf/installed":        `{"installed": {"client_id": "CANARY", "client_secret": "CANARY"}}`,
 	"conf/unknown.json":     `{"type": "CANARY"}`,
 	"conf/plain":            "file-CANARY-key",
+	"conf/redis":            "\n " + redisURL + " \r\n",
 	"conf/large":            strings.Repeat("CANARY", 20_000),
 }
 

@@ -22,6 +22,9 @@ func (t *table) config(cfg *Config) {
 	if s, ok := t.table("serve"); ok {
 		s.serve(&cfg.Serve)
 	}
+	if s, ok := t.table("store"); ok {
+		s.store(&cfg.Store, &cfg.Pool)
+	}
 	for _, f := range t.tables("fallback") {
 		cfg.Router.Fallbacks = append(cfg.Router.Fallbacks, f.fallback())
 	}

@@ -32,6 +32,9 @@ var elsewhere = map[string]string{
 	"max_wait":          "it in [router]",
 	"origins":           "it in [serve]",
 	"hosts":             "it in [serve]",
+	"redis":             "it in [store]",
+	"prefix":            "it in [store]",
+	"share":             "it in [store]",
 }
 
 // nearest returns the word of known that text most likely misspells.

@@ -46,8 +46,9 @@ const (
 	ModelRerouted EventKind = "model_rerouted"
 	// MemoryFull tells that the pool remembers no more models.
 	MemoryFull EventKind = "memory_full"
-	// StoreLost tells that the store that replicas share does not answer, since Since: each keeps to its
-	// part of the limits. StoreBack tells that it answers again, and knows what all have used.
+	// StoreLost tells that the store that replicas share does not answer, since Since, and why
+	// (Message): this replica keeps to Share of each limit. StoreBack tells that it answers again,
+	// since Since, and knows what all have used.
 	StoreLost EventKind = "store_lost"
 	StoreBack EventKind = "store_back"
 	// Reloaded tells that another configuration is in force.
@@ -68,12 +69,14 @@ type Event struct {
 	Class        Class
 	Since, Until time.Time
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
-	// said. Of CallsRefused, Message is what keeps most of the endpoints from a call.
+	// said. Of CallsRefused, Message is what keeps most of the endpoints from a call, of StoreLost
+	// the error of the store.
 	Quota, Message string
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
-	// Share is how much of a limit or an order is used, Calls how many calls an order or the pool
-	// has refused, Of how many came, Traffic what served a call in place of an order.
+	// Share is how much of a limit or an order is used, and of StoreLost the part of each limit that
+	// this replica may use. Calls is how many calls an order or the pool has refused, Of how many
+	// came, Traffic what served a call in place of an order.
 	Share     float64
 	Calls, Of int64
 	Traffic   string

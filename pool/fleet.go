@@ -143,8 +143,8 @@ func (f *fleet) call(ctx context.Context, bound time.Duration, what func(ctx con
 	now := time.Now()
 	f.enter(now, false)
 	if tell {
-		s, _, _ := f.link.now()
-		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: s.since})
+		s, m, _ := f.link.now()
+		f.pool.outbox.post(Event{At: now, Kind: StoreLost, Since: s.since, Share: part(m.law), Message: s.problem})
 	}
 	return false
 }
@@ -193,6 +193,6 @@ func (f *fleet) stat() *store.Stat {
 	s, m, ahead := f.link.now()
 	return &store.Stat{
 		Member: f.link.member, Answers: s.answers, In: s.in, Since: s.since, Members: m.members.Members, Lapsed: m.members.Lapsed,
-		Lag: s.lag, Ahead: ahead, Windows: len(f.windows.list()),
+		Problem: s.problem, Lag: s.lag, Ahead: ahead, Windows: len(f.windows.list()),
 	}
 }

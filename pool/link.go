@@ -49,6 +49,7 @@ type linkState struct {
 	since    time.Time // when answers changed
 	returned time.Time // when it answered again, after it did not for a while
 	failures int       // in a row
+	problem  string    // why the last call failed; empty if it did not
 	lag      time.Duration
 }
 
@@ -75,12 +76,12 @@ func (k *link) call(ctx context.Context, bound time.Duration, what func(ctx cont
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err != nil {
-		return false, k.failedLocked(now)
+		return false, k.failedLocked(now, err)
 	}
 	lag := now.Sub(sent)
 	k.clock.set(theirs, sent, lag)
 	s := &k.state
-	s.lag, s.failures = lag, 0
+	s.lag, s.failures, s.problem = lag, 0, ""
 	if !s.answers {
 		if now.Sub(s.since) > fleetBeat && k.fleet.heard {
 			s.returned = now
@@ -101,14 +102,14 @@ func (c *clock) set(theirs, sent time.Time, lag time.Duration) {
 
 // failedLocked notes a call that failed. Only a second one in a row is told. The caller holds the
 // lock.
-func (k *link) failedLocked(now time.Time) (tell bool) {
+func (k *link) failedLocked(now time.Time, err error) (tell bool) {
 	s := &k.state
 	s.failures++
 	if s.answers {
 		s.answers, s.since = false, now
 	}
 	tell = s.failures > 1 && !s.told
-	s.told = s.told || tell
+	s.told, s.problem = s.told || tell, err.Error()
 	return tell
 }
 
@@ -165,6 +166,17 @@ func (k *link) now() (linkState, membership, time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.state, k.fleet, k.clock.ahead
+}
+
+// part returns the part of each limit that a law leaves one member.
+func part(law quota.Sharing) float64 {
+	switch {
+	case law.Members > 0:
+		return windowWithheld / float64(law.Members)
+	case law.Part > 0:
+		return law.Part
+	}
+	return 0.125 // see [quota.Sharing]
 }
 
 // theirs is a time of this process's clock by the store's, ours the reverse. Zero stays zero.

@@ -63,6 +63,11 @@ func (e *Event) line() (message string, level slog.Level) {
 	case MemoryFull:
 		return "the memory is full, so calls for new models are refused; " +
 			"raise memory under [router] if they are meant", slog.LevelWarn
+	case StoreLost:
+		return "the store that replicas share does not answer; this one keeps to its part of the limits " +
+			"until it does, and no call fails for it", slog.LevelWarn
+	case StoreBack:
+		return "the store that replicas share answers again; the limits are shared", slog.LevelInfo
 	case Reloaded:
 		return "configuration reloaded", slog.LevelInfo
 	default:
@@ -113,6 +118,9 @@ func (e *Event) attrs() []slog.Attr {
 		limit("rpm", e.Limits.RPM)
 		limit("tpm", e.Limits.TPM)
 		limit("rpd", e.Limits.RPD)
+	}
+	if e.Kind == StoreLost || e.Kind == StoreBack {
+		attrs = append(attrs, slog.Time("since", e.Since))
 	}
 	if e.Share > 0 {
 		attrs = append(attrs, slog.Float64("share", e.Share))

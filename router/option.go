@@ -81,6 +81,9 @@ func (o *options) observer() func(pool.Event) {
 // makes routers for others.
 func Logger(opts ...Option) *slog.Logger { return choose(opts).log }
 
+// Store returns the store that opts set, or nil. It is for code that makes routers for others.
+func Store(opts ...Option) store.Store { return choose(opts).store }
+
 func choose(opts []Option) options {
 	var o options
 	for _, opt := range opts {

@@ -6,6 +6,7 @@ import "time"
 type Stat struct {
 	Member  string // the name of this member
 	Answers bool   // whether the store answered last
+	Problem string // why it did not
 	// In says that the store knows what all members have used. While it does not, each member keeps to
 	// its part of the limits.
 	In    bool

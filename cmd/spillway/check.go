@@ -17,13 +17,14 @@ const checkHelp = `Usage: spillway check FILE [MODEL…]
 
 Check reads a file as a service would, and shows how calls for each model are
 served: the tiers in order, with their endpoints, limits and provisioned
-throughput. Without MODEL it shows every model that the file names: in orders,
-limits, aliases and fallbacks, and in the models of a project.
+throughput, and what replicas of the service share. Without MODEL it shows every
+model that the file names: in orders, limits, aliases and fallbacks, and in the
+models of a project.
 
 The variables and files that the file names must exist, as for the service.
-Check makes no requests: application default credentials may be missing, and
-keys may be made up. It prints all mistakes in the file at once, to standard
-error. It never prints a key.
+Check makes no requests and asks no store: application default credentials may
+be missing, and keys may be made up. It prints all mistakes in the file at once,
+to standard error. It never prints a key.
 
 Exit status: 1 if the file is wrong, if no project serves one of the models, or
 if a MODEL was unknown when this program was made and the file does not name it.
@@ -44,8 +45,12 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		writef(stderr, "%s\n", err)
 		return statusFailed
 	}
-	// A plan needs no requests, so application default credentials may be missing.
+	// A plan needs no requests, so application default credentials may be missing, and a store is
+	// not asked: its replicas have all of the limits together.
 	asked := cfg.Pool
+	if cfg.Store.Redis.Reveal() != "" {
+		asked.Share = 0
+	}
 	asked.Projects = slices.Clone(asked.Projects)
 	for i := range asked.Projects {
 		if p := &asked.Projects[i]; p.Credentials == nil && len(p.Keys) == 0 {

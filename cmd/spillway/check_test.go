@@ -27,6 +27,7 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
 	t.Setenv("SPARE_KEY_1", "the-first-key")
 	t.Setenv("SPARE_KEY_2", "the-second-key")
+	t.Setenv("REDIS_URL", "rediss://user:the-password@redis.internal/3")
 	for _, tt := range []struct {
 		name string
 		args []string
@@ -42,6 +43,8 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 		{"misspelt_model", []string{"check", "testdata/any.toml", "gemni-2.5-flash", "gemini-3.5-flash-001", "gemini-3.5-flsh"}, 1},
 		{"named_model", []string{"check", "testdata/named.toml", "our-own", "ours", "tunedModels/x"}, 0},
 		{"full_names", []string{"check", "testdata/mixed.toml", "models/gemni-2.5-flash", "publishers/google/models/gemini-2.5-flash", "gemini-*"}, 1},
+		{"store", []string{"check", "testdata/store.toml"}, 0},
+		{"share", []string{"check", "testdata/share.toml"}, 0},
 		{"missing", []string{"check", "testdata/there-is-no-such-file.toml"}, 1},
 		{"help", []string{"--help"}, 0},
 		{"help_check", []string{"help", "check"}, 0},
@@ -88,7 +91,7 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 			if diff := cmp.Diff(string(want), got); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
-			for _, key := range []string{"the-first-key", "the-second-key", "written-into-the-file"} {
+			for _, key := range []string{"the-first-key", "the-second-key", "the-password", "written-into-the-file"} {
 				if strings.Contains(got, key) {
 					t.Errorf("the key %q is shown", key)
 				}

@@ -33,6 +33,11 @@ func (p *page) head(file string) {
 		}
 		writef(p.out, "  %-16s %s\n", project.Name, strings.Join(about, ", "))
 	}
+	label := "replicas"
+	for _, line := range replicas(p.cfg) {
+		writef(p.out, "  %-16s %s\n", label, line)
+		label = ""
+	}
 }
 
 // credential describes a project's credential without showing it.

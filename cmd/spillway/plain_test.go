@@ -17,7 +17,7 @@ func TestNothingThatIsPrintedMovesACursor(t *testing.T) {
 	const evil = "x\x1b[2J\u009b31m\u202ey\rz"
 	cooling := &cooldownSnapshot{Class: evil, Quota: evil, Message: evil}
 	s := snapshot{
-		Backend:  evil,
+		Backend: evil, Store: &storeSnapshot{Member: evil, Lag: evil, Problem: evil, Answers: true},
 		Projects: []projectSnapshot{{Name: evil, Backend: evil, Cooldown: cooling, Keys: []keySnapshot{{evil, cooling}}}},
 		Endpoints: []endpointSnapshot{{
 			Model: evil, Endpoint: evil, Cooldown: cooling, Breaker: &breakerSnapshot{State: evil}, Limits: []limitSnapshot{{Name: evil}},

@@ -14,6 +14,9 @@ func (s *sidecar) reload(cfg *config.Config) error {
 	}
 	s.configure(cfg.Serve)
 	warn(s.log, cfg)
+	if s.first != nil && !s.first.SameStore(cfg) {
+		s.log.Warn("[store] has changed; it stays as it was until the program starts again")
+	}
 	return nil
 }
 

@@ -70,6 +70,13 @@ them:
 
 A client that accepts nothing of its response for a minute loses it.
 
+If FILE has redis under [store], replicas of the sidecar keep to the limits of a
+project together. The server may be away, also at the start: each replica then
+keeps to its part, and no call fails for it. A change of [store] takes a restart:
+
+  [store]
+  redis = "env:REDIS_URL"    # such as rediss://redis.internal:6379
+
 Exit status: 1 if the file is wrong, the address cannot be used, or calls were
 cut off at the end.
 `
@@ -132,20 +139,34 @@ func serveFile(
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	warn(log, cfg)
-	r, err := router.New(cfg.Pool, cfg.Router, router.WithLogger(log))
-	if err == nil {
-		s := newSidecar(r, listen, cfg.Serve, log)
-		go s.reloadOn(hangups, file)
-		watching, stop := context.WithCancel(ctx)
-		defer stop()
-		go s.watch(watching, cfg)
-		err = errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close())
-	}
+	err = serveConfig(ctx, cfg, file, hangups, listen, drain, stdout, log)
 	if err != nil {
 		writef(stderr, "spillway serve: %s\n", err)
 		return statusFailed
 	}
 	return statusOK
+}
+
+// serveConfig serves over the pool of a configuration, and reloads it from its file.
+func serveConfig(
+	ctx context.Context, cfg *config.Config, file string, hangups <-chan os.Signal, listen string, drain time.Duration,
+	stdout io.Writer, log *slog.Logger,
+) error {
+	opts, end, err := openStore(cfg)
+	if err != nil {
+		return err
+	}
+	r, err := router.New(cfg.Pool, cfg.Router, append(opts, router.WithLogger(log))...)
+	if err != nil {
+		return errors.Join(err, end())
+	}
+	s := newSidecar(r, listen, cfg.Serve, log)
+	s.first = cfg
+	go s.reloadOn(hangups, file)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.watch(watching, cfg)
+	return errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close(), end())
 }
 
 // warn logs the warnings of a file.

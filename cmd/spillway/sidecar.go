@@ -31,6 +31,7 @@ type sidecar struct {
 	log      *slog.Logger
 	proxyLog *log.Logger
 	buffers  buffers
+	first    *config.Config // whose store is in force; nil without one
 }
 
 func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Logger) *sidecar {

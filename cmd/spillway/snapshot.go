@@ -17,6 +17,7 @@ import (
 type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
+	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
 	Projects  []projectSnapshot  `json:"projects"`
 	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called or restored, in the order of tiers
 }
@@ -46,6 +47,7 @@ type endpointSnapshot struct {
 	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 	Breaker  *breakerSnapshot  `json:"breaker,omitempty"` // unless it is closed
 	Limits   []limitSnapshot   `json:"limits,omitempty"`
+	Shared   *sharedSnapshot   `json:"shared,omitempty"` // the limits are, with other replicas
 	Order    *orderSnapshot    `json:"order,omitempty"`
 	Pace     float64           `json:"pace,omitempty"` // requests a second after contention; 0: not paced
 }
@@ -85,7 +87,7 @@ type orderSnapshot struct {
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
-	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}}
+	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store)}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {
@@ -106,7 +108,7 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens, Why: e.Why,
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Order: orderOf(e.Order),
+			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
@@ -132,6 +134,9 @@ func (s snapshot) visible() snapshot {
 		}
 	}
 	s.Backend = visible(s.Backend, "")
+	if s.Store != nil {
+		s.Store.Member, s.Store.Lag, s.Store.Problem = visible(s.Store.Member, ""), visible(s.Store.Lag, ""), visible(s.Store.Problem, "")
+	}
 	for i := range s.Projects {
 		p := &s.Projects[i]
 		p.Name, p.Backend = visible(p.Name, ""), visible(p.Backend, "")

@@ -17,8 +17,10 @@ const statusHelp = `Usage: spillway status [URL]
 Status shows the state of a running "spillway serve": projects and their keys (as
 short hashes), and the endpoints of every model called so far or restored, in the
 order of their tiers, with calls in flight, cooldowns, limits and orders. Below a
-cooldown stand Google's own words and, unless time ends it, what to do. The
-default URL is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
+cooldown stand Google's own words and, unless time ends it, what to do. If
+replicas share a store, it shows whether that answers, how many they are, and how
+many calls of shared limits this one has in hand. The default URL is
+http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
 Exit status: 1 if no sidecar responds there.
 `
@@ -80,8 +82,12 @@ func fetchStatus(ctx context.Context, address string) (s snapshot, err error) {
 
 // print prints a snapshot as tables.
 func (s snapshot) print(out io.Writer, address string) {
-	writef(out, "%s: %s, clients speak %s, at %s\n\n", address, plural(len(s.Projects), "project"),
+	writef(out, "%s: %s, clients speak %s, at %s\n", address, plural(len(s.Projects), "project"),
 		s.Backend, instant(s.At))
+	if s.Store != nil {
+		writef(out, "store: %s\n", s.Store.words())
+	}
+	writef(out, "\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "PROJECT\tBACK END\tKEY\tSTATE\n")
 	told := map[cooldownSnapshot]bool{}
@@ -136,6 +142,9 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	}
 	for _, l := range e.Limits {
 		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, thousands(l.Used), thousands(l.Limit)))
+	}
+	if e.Shared != nil {
+		notes = append(notes, e.Shared.words(e.Limits))
 	}
 	if e.Pace > 0 {
 		notes = append(notes, fmt.Sprintf("paced to %.1f a second", e.Pace))

@@ -35,11 +35,14 @@ func parseURL(s string) (rueidis.ClientOption, error) {
 	if problem := urlProblem(s); problem != "" {
 		return rueidis.ClientOption{}, &ConfigError{"URL", problem, example}
 	}
-	option, err := rueidis.ParseURL(s)
-	if err != nil {
-		return option, &ConfigError{"URL", "is not valid", example}
-	}
 	u, err := url.Parse(s)
+	if err != nil {
+		return rueidis.ClientOption{}, &ConfigError{"URL", "is not valid", example}
+	}
+	if u.Path == "/" {
+		u.Path = "" // the same, and not for the parser
+	}
+	option, err := rueidis.ParseURL(u.String())
 	if err != nil {
 		return option, &ConfigError{"URL", "is not valid", example}
 	}
@@ -95,6 +98,8 @@ func urlProblem(s string) string {
 		return "has an unknown scheme"
 	case !unix && u.Hostname() == "":
 		return "has no host"
+	case unix && u.Path == "":
+		return "names no socket"
 	case u.Fragment != "" || err != nil || strings.Contains(u.Path, "@"):
 		return `has a password with characters that need escaping, such as %23 for "#"`
 	case !unix && !isNumber(strings.TrimPrefix(u.Path, "/")), !isNumber(query.Get("db")):
