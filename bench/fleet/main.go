@@ -1,0 +1,152 @@
+// Command fleet measures real replicas over a real Redis: sidecars as processes of their own, a
+// redis-server, and the emulator in place of Google, all on loopback and in real time.
+//
+//	go -C bench run ./fleet [-replicas 4] [-quick] [-row regexp] [-parallel 4] [-keep]
+//
+// Each row of the table is a fleet of its own under half as much load again as its limits allow,
+// with calls that arrive at random at replicas drawn at random. Something goes wrong in most of
+// them. Several rows run at once, as a minute of a quota takes a minute. All take about ten minutes,
+// those of -quick two and a half. It fails if a row misses a figure. Without redis-server on the
+// PATH nothing is measured; "make replicas" installs Debian's if it may.
+//
+// The columns are:
+//
+//   - served: calls served, as a share of what the limits allow in the time.
+//   - 429s: Google's, for each call served. All limits are declared, so there is no reason for one.
+//   - failed: calls with another answer than Google's, or the pool's own 429 when it is exhausted.
+//     Calls under way in a replica that is killed break off with it and are not among them.
+//   - p50, p99: what calls that were served took, less the time that Google did.
+//   - most: the most requests that Google got in any 60 s for one project, as a share of its limit.
+//   - after: the same, of the minutes that begin when the fault has ended and all replicas are back.
+//   - ops: scripts that the server ran, a second.
+//   - lost, back: lines of the log that say so, of all replicas.
+//   - right in: the time from the end of the fault until every replica knows what all have used.
+//
+// The last check of each row reads every key and value that the server holds, and all that the
+// replicas logged. There must be no credential in them, and nothing of a prompt or an answer.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The time that a row's load lasts. In what is beyond whole minutes all of a minute's calls arrive.
+const (
+	wholeLength = 170 * time.Second
+	quickLength = 110 * time.Second
+)
+
+// options are those of the command.
+type options struct {
+	replicas, parallel int
+	quick, keep        bool
+	only               *regexp.Regexp
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.replicas, "replicas", 4, "replicas of each row's fleet, at least 2")
+	flag.IntVar(&o.parallel, "parallel", 4, "rows that run at once; -quick runs all of its rows at once")
+	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter rows")
+	flag.BoolVar(&o.keep, "keep", false, "keep the directory with the logs")
+	pattern := flag.String("row", "", "only rows whose name matches this regular expression")
+	flag.Parse()
+	var err error
+	if o.only, err = regexp.Compile(*pattern); err != nil || o.replicas < 2 || o.parallel < 1 || flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "usage: go -C bench run ./fleet [-replicas 4] [-quick] [-row REGEXP] [-parallel 4] [-keep]")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	met, err := o.run(ctx)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+	}
+	if err != nil || !met {
+		os.Exit(1)
+	}
+}
+
+// run measures the rows and prints them. It reports whether all met their figures.
+func (o *options) run(ctx context.Context) (met bool, err error) {
+	redis, err := exec.LookPath("redis-server")
+	if err != nil {
+		fmt.Println("fleet: skipped, as redis-server is not installed; try make replicas, or apt-get install redis-server")
+		return true, nil
+	}
+	dir, err := os.MkdirTemp("", "spillway-fleet-")
+	if err != nil {
+		return false, err
+	}
+	if o.keep {
+		fmt.Println("logs are kept in", dir)
+	} else {
+		defer os.RemoveAll(dir)
+	}
+	sidecar, err := build(ctx, dir)
+	if err != nil {
+		return false, err
+	}
+	rows := o.rows()
+	results := make([]result, len(rows))
+	begin := time.Now()
+	o.each(len(rows), func(i int) {
+		t := &trial{row: &rows[i], replicas: o.replicas, length: o.length(), redis: redis, sidecar: sidecar,
+			dir: filepath.Join(dir, strings.ReplaceAll(rows[i].name, " ", "-"))}
+		results[i] = t.run(ctx)
+	})
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	fmt.Printf("%d replicas, %d projects of %d calls a minute, %.1f times as many for %s, at %s\n\n",
+		o.replicas, projects, limit, overload, o.length(), begin.UTC().Format(time.DateTime))
+	met = printTable(os.Stdout, rows, results)
+	fmt.Printf("\n%d rows in %s\n", len(rows), time.Since(begin).Round(time.Second))
+	return met, nil
+}
+
+// each calls f for 0 to n-1, some at once.
+func (o *options) each(n int, f func(i int)) {
+	parallel := o.parallel
+	if o.quick {
+		parallel = n
+	}
+	slots := make(chan struct{}, max(parallel, 1))
+	var all sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			f(i)
+		})
+	}
+	all.Wait()
+}
+
+func (o *options) length() time.Duration {
+	if o.quick {
+		return quickLength
+	}
+	return wholeLength
+}
+
+// rows returns those that are wanted.
+func (o *options) rows() (rows []row) {
+	for _, r := range allRows(o.replicas) {
+		if (r.quick || !o.quick) && o.only.MatchString(r.name) {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
