@@ -29,6 +29,8 @@ const (
 	slotsModel   = "gemini-3.1-pro-preview"
 	slots        = 8
 	slotsTake    = time.Second
+	// replicaHeader is what a client tells Google through a replica: its address.
+	replicaHeader = "X-Fleet-Replica"
 )
 
 func projectName(i int) string { return fmt.Sprintf("project-%d", i) }
@@ -46,6 +48,7 @@ type google struct {
 
 	mu             sync.Mutex
 	underWay, peak int
+	by             map[string]int // of those under way, by replica
 }
 
 func startGoogle(ctx context.Context) (*google, error) {
@@ -62,7 +65,7 @@ func startGoogle(ctx context.Context) (*google, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &google{Emulator: geminitest.New(cfg), url: "http://" + listener.Addr().String()}
+	g := &google{Emulator: geminitest.New(cfg), by: map[string]int{}, url: "http://" + listener.Addr().String()}
 	g.Keep(geminitest.Match{Model: slotsModel}, geminitest.Answer{Delay: slotsTake})
 	g.server = &http.Server{Handler: g, ReadHeaderTimeout: time.Minute}
 	go func() { _ = g.server.Serve(listener) }()
@@ -72,16 +75,39 @@ func startGoogle(ctx context.Context) (*google, error) {
 // ServeHTTP counts slow calls and has the emulator answer.
 func (g *google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(r.URL.Path, slotsModel) {
-		g.enter(1)
-		defer g.enter(-1)
+		by := r.Header.Get(replicaHeader)
+		g.enter(by, 1)
+		slow := &slowWriter{ResponseWriter: w, leave: sync.OnceFunc(func() { g.enter(by, -1) })}
+		defer slow.leave()
+		w = slow
 	}
 	g.Emulator.ServeHTTP(w, r)
 }
 
-func (g *google) enter(n int) {
+// slowWriter counts a slow call as ended when its answer begins: soon after, the caller knows.
+type slowWriter struct {
+	http.ResponseWriter
+
+	leave func()
+}
+
+func (w *slowWriter) WriteHeader(status int) {
+	w.leave()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *slowWriter) Write(b []byte) (int, error) {
+	w.leave()
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *slowWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (g *google) enter(by string, n int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.underWay += n
+	g.by[by] += n
 	g.peak = max(g.peak, g.underWay)
 }
 
@@ -90,6 +116,19 @@ func (g *google) slow() (underWay, peak int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.underWay, g.peak
+}
+
+// slowest returns which of some replicas has most slow calls under way.
+func (g *google) slowest(fleet []*replica) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := 0
+	for k, r := range fleet {
+		if g.by[r.url] > g.by[fleet[i].url] {
+			i = k
+		}
+	}
+	return i
 }
 
 // most returns the most requests of any project in any minute that begins at or after from.
@@ -108,9 +147,9 @@ func (g *google) most(from time.Time) (n int) {
 }
 
 // file is the configuration of the sidecars.
-func (g *google) file() string {
+func (g *google) file(timeout time.Duration) string {
 	var b strings.Builder
-	b.WriteString("[store]\nredis = \"env:REDIS_URL\"\n")
+	fmt.Fprintf(&b, "[store]\nredis = \"env:REDIS_URL\"\ntimeout = %q\n", timeout)
 	project := func(name, serves string, keys []string, limits string) {
 		fmt.Fprintf(&b, "\n[[project]]\nname = %q\nbackend = \"gemini\"\nbase_url = %q\nmodels = [%q]\nkeys = [\"%s\"]\n\n[[project.limits]]\n%s\n",
 			name, g.url, serves, strings.Join(keys, `", "`), limits)

@@ -116,6 +116,7 @@ func (l *load) send(ctx context.Context, r *replica, model, text string) (status
 		return 0, nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set(replicaHeader, r.url)
 	resp, err := l.client.Do(req)
 	if err != nil {
 		return 0, nil, err

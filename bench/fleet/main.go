@@ -1,7 +1,7 @@
 // Command fleet measures real replicas over a real Redis: sidecars as processes of their own, a
 // redis-server, and the emulator in place of Google, all on loopback and in real time.
 //
-//	go -C bench run ./fleet [-replicas 4] [-quick] [-row regexp] [-parallel 4] [-keep]
+//	go -C bench run ./fleet [-replicas 4] [-quick] [-row regexp] [-timeout 50ms] [-parallel 4] [-keep]
 //
 // Each row of the table is a fleet of its own under half as much load again as its limits allow,
 // with calls that arrive at random at replicas drawn at random. Something goes wrong in most of
@@ -21,6 +21,9 @@
 //   - ops: scripts that the server ran, a second.
 //   - lost, back: lines of the log that say so, of all replicas.
 //   - right in: the time from the end of the fault until every replica knows what all have used.
+//
+// A machine that keeps processes waiting for longer than a call to the store may take loses the
+// store without a fault. The last line says whether it did: -timeout tells that from faults.
 //
 // The last check of each row reads every key and value that the server holds, and all that the
 // replicas logged. There must be no credential in them, and nothing of a prompt or an answer.
@@ -51,6 +54,7 @@ const (
 type options struct {
 	replicas, parallel int
 	quick, keep        bool
+	timeout            time.Duration
 	only               *regexp.Regexp
 }
 
@@ -59,12 +63,13 @@ func main() {
 	flag.IntVar(&o.replicas, "replicas", 4, "replicas of each row's fleet, at least 2")
 	flag.IntVar(&o.parallel, "parallel", 4, "rows that run at once; -quick runs all of its rows at once")
 	flag.BoolVar(&o.quick, "quick", false, "fewer and shorter rows")
+	flag.DurationVar(&o.timeout, "timeout", 50*time.Millisecond, "of one call to the store; more on a machine that is busy with other things")
 	flag.BoolVar(&o.keep, "keep", false, "keep the directory with the logs")
 	pattern := flag.String("row", "", "only rows whose name matches this regular expression")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(*pattern); err != nil || o.replicas < 2 || o.parallel < 1 || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: go -C bench run ./fleet [-replicas 4] [-quick] [-row REGEXP] [-parallel 4] [-keep]")
+		fmt.Fprintln(os.Stderr, "usage: go -C bench run ./fleet [-replicas 4] [-quick] [-row REGEXP] [-timeout 50ms] [-parallel 4] [-keep]")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -101,18 +106,23 @@ func (o *options) run(ctx context.Context) (met bool, err error) {
 	rows := o.rows()
 	results := make([]result, len(rows))
 	begin := time.Now()
+	measured, stop := context.WithCancel(ctx)
+	pause := make(chan time.Duration, 1)
+	go func() { pause <- longestPause(measured) }()
 	o.each(len(rows), func(i int) {
-		t := &trial{row: &rows[i], replicas: o.replicas, length: o.length(), redis: redis, sidecar: sidecar,
+		t := &trial{row: &rows[i], replicas: o.replicas, length: o.length(), timeout: o.timeout, redis: redis, sidecar: sidecar,
 			dir: filepath.Join(dir, strings.ReplaceAll(rows[i].name, " ", "-"))}
 		results[i] = t.run(ctx)
 	})
+	stop()
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
 	fmt.Printf("%d replicas, %d projects of %d calls a minute, %.1f times as many for %s, at %s\n\n",
 		o.replicas, projects, limit, overload, o.length(), begin.UTC().Format(time.DateTime))
 	met = printTable(os.Stdout, rows, results)
-	fmt.Printf("\n%d rows in %s\n", len(rows), time.Since(begin).Round(time.Second))
+	fmt.Printf("\n%d rows in %s; this machine kept a process waiting for up to %s, and a call to the store may take %s\n",
+		len(rows), time.Since(begin).Round(time.Second), (<-pause).Round(time.Millisecond), o.timeout)
 	return met, nil
 }
 
@@ -143,7 +153,7 @@ func (o *options) length() time.Duration {
 
 // rows returns those that are wanted.
 func (o *options) rows() (rows []row) {
-	for _, r := range allRows(o.replicas) {
+	for _, r := range allRows(o.replicas, o.timeout) {
 		if (r.quick || !o.quick) && o.only.MatchString(r.name) {
 			rows = append(rows, r)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"time"
 )
@@ -33,4 +34,15 @@ func quantile(d []time.Duration, q float64) time.Duration {
 	}
 	d = slices.Sorted(slices.Values(d))
 	return d[min(int(q*float64(len(d))), len(d)-1)]
+}
+
+// longestPause returns for how long this process did not run, at the most, until ctx ends.
+func longestPause(ctx context.Context) (longest time.Duration) {
+	const nap = 5 * time.Millisecond
+	for ctx.Err() == nil {
+		begin := time.Now()
+		time.Sleep(nap)
+		longest = max(longest, time.Since(begin)-nap)
+	}
+	return longest
 }

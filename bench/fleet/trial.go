@@ -23,7 +23,8 @@ type trial struct {
 	row            *row
 	replicas       int
 	length         time.Duration
-	redis, sidecar string // programs
+	timeout        time.Duration // of a call to the store
+	redis, sidecar string        // programs
 	dir            string
 
 	server *server
@@ -89,7 +90,7 @@ func (t *trial) setUp(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(t.dir, "spillway.toml"), []byte(t.google.file()), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(t.dir, "spillway.toml"), []byte(t.google.file(t.timeout)), 0o600); err != nil {
 		return err
 	}
 	t.load = newLoad(t.list)
