@@ -139,7 +139,7 @@ func (l *load) note(status int, body []byte, took time.Duration) {
 		l.mu.Unlock()
 		return
 	default:
-		l.fail(fmt.Sprintf("status %d: %.200s", status, body))
+		l.fail(fmt.Sprintf("status %d: %.200s", status, strings.TrimSpace(string(body))))
 		return
 	}
 	l.mu.Lock()

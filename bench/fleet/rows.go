@@ -32,7 +32,7 @@ const (
 	uncertain = 1.05
 )
 
-// allRows returns the rows for so many replicas, whose calls to the store have so much time.
+// allRows returns the rows for so many replicas. The timeout is that of a call to the store.
 func allRows(n int, timeout time.Duration) []row {
 	const at, lasts = 25 * time.Second, 15 * time.Second
 	return []row{
