@@ -1,14 +1,14 @@
 // Command fleet measures real replicas over a real Redis: sidecars as processes of their own, a
 // redis-server, and the emulator in place of Google, all on loopback and in real time.
 //
-//	go -C bench run ./fleet [-replicas 4] [-quick] [-row regexp] [-timeout 50ms] [-parallel 5] [-keep]
+//	go -C bench run ./fleet [-replicas 4] [-quick] [-row regexp] [-timeout 50ms] [-parallel 5]
 //
 // Each row of the table is a fleet of its own under half as much load again as its limits allow.
 // Calls arrive at random, at replicas drawn at random. Something goes wrong in most of the rows.
 // Several run at once, as a minute of a quota takes a minute. All take nine minutes, and with -quick
-// those that -row names, or six, take two. The command fails if a row misses a figure. Without
-// redis-server on the PATH it measures nothing and says so; "make replicas" installs Debian's if it
-// may.
+// those that -row names, or six, take two. With -keep the logs stay. The command fails if a row
+// misses a figure. Without redis-server on the PATH it measures nothing and says so; "make replicas"
+// installs Debian's if it may.
 //
 // The columns are:
 //
@@ -27,8 +27,8 @@
 // replicas logged. There must be no credential in them, and nothing of a prompt or an answer.
 //
 // A machine that keeps processes waiting for longer than a call to the store may take loses the
-// store without a fault. The last line says for how long this one did. On a busy machine run the
-// command under nice -n -5, and see with -timeout 500ms what is left of a miss.
+// store without a fault. The last line says for how long this one did. Run the command on a machine
+// that has nothing else to do; on a busy one see with -timeout 500ms what is left of a miss.
 package main
 
 import (
