@@ -5,10 +5,10 @@
 //
 // Each row of the table is a fleet of its own under half as much load again as its limits allow.
 // Calls arrive at random, at replicas drawn at random. Something goes wrong in most of the rows.
-// Several run at once, as a minute of a quota takes a minute. All take nine minutes, and with -quick
+// Several run at once, as a minute of a quota takes a minute. All take nine minutes; with -quick
 // those that -row names, or six, take two. With -keep the logs stay. The command fails if a row
-// misses a figure. Without redis-server on the PATH it measures nothing and says so; "make replicas"
-// installs Debian's if it may.
+// misses a figure. Without redis-server on the PATH it measures nothing and says so; the target
+// "make replicas" installs Debian's if it may.
 //
 // The columns are:
 //
@@ -18,7 +18,7 @@
 //     Calls under way in a replica that is killed break off with it, and are counted apart.
 //   - p50, p99: what calls that were served took, less the time that Google did.
 //   - most: the most requests that Google got in any 60 s for one project, as a share of its limit.
-//   - after: the same, of the minutes that begin when the fault has ended and all replicas are back.
+//   - after: the same, of minutes that begin when the fault has ended and all replicas are back.
 //   - ops: scripts that the server ran, a second.
 //   - lost, back: lines of the log that say so, of all replicas.
 //   - right in: the time from the end of the fault until every replica knows what all have used.

@@ -85,7 +85,8 @@ func keyDies(_ context.Context, t *trial) error {
 	return nil
 }
 
-// killOne kills the replica with most of the slots, and measures how long the others take to have all its slots.
+// killOne kills the replica with most of the slots, and measures how long the others take to have
+// all of them.
 func killOne(ctx context.Context, t *trial) error {
 	i := t.google.slowest(t.fleet)
 	r := t.fleet[i]
