@@ -21,6 +21,12 @@ race: ## Run the tests in random order under the race detector
 fleet: ## Run the tests of the store over Redis, those over a cluster and sentinels too
 	SPILLWAY_CLUSTER=1 $(GO) test -race -count=1 ./store/redis
 
+.PHONY: replicas
+replicas: ## Measure real replicas over a real Redis for ten minutes; as root it installs Debian's
+	@command -v redis-server >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+		apt-get update -q && apt-get install -qy --no-install-recommends redis-server; } || true
+	$(GO) -C bench run ./fleet
+
 .PHONY: lint
 lint: ## Run go vet and the linter pinned in tools/go.mod
 	$(GO) vet ./...
