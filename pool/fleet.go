@@ -203,7 +203,11 @@ func (f *fleet) sync(ctx context.Context) bool {
 	if !f.windows.take(ctx) {
 		return false
 	}
-	if now := time.Now(); !now.Before(f.rest) && !(f.pull(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx)) {
+	now := time.Now()
+	if now.Before(f.rest) {
+		return true
+	}
+	if done := f.pull(ctx) && f.claims.ask(ctx) && f.facts.publish(ctx); !done {
 		f.rest = now.Add(fleetBeat)
 	}
 	return true
@@ -227,9 +231,9 @@ func (f *fleet) goodbye() {
 
 // call is [link.call]. If a beat or a take fails quotas keep to their law at once.
 func (f *fleet) call(ctx context.Context, e errand, what func(ctx context.Context) (time.Time, error)) bool {
-	bound := f.link.timeout
-	if e == errandTake {
-		bound = f.link.bound()
+	bound := f.link.bound() // requests wait for what comes of it
+	if e == errandOther {
+		bound = f.link.timeout
 	}
 	ok, tell := f.link.call(ctx, e, bound, what)
 	if ok || e == errandOther {
