@@ -2,9 +2,9 @@
 // that belong to projects and not to processes.
 //
 // A [Store] is the seam between a pool and an engine that all replicas reach. Package store/redis
-// is one over Redis or Valkey. [Memory] is one for replicas in one process, for tests; [File] is
-// for one process, and outlives it. Programs pass one to router.WithStore and call none of its
-// methods. Package store/storetest holds what every Store has to keep.
+// is one over Redis or Valkey. [Memory] is one for replicas in one process, for tests. Programs pass
+// one to router.WithStore and call none of its methods. Package store/storetest holds what every
+// Store has to keep.
 //
 // Time is the store's: clocks of replicas may differ. A replica converts with the time that each
 // answer carries.
