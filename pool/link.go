@@ -189,7 +189,8 @@ func (k *link) enter(in bool) (changed, back bool) {
 func (k *link) settled(now time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.state.answers && k.fleet.heard && !now.Before(k.fleet.settled)
+	from := later(k.fleet.settled, k.state.returned.Add(store.Settling)) // a beat may have come before
+	return k.state.answers && k.fleet.heard && !now.Before(from)
 }
 
 // now returns a copy of what is known.
