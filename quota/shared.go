@@ -41,7 +41,7 @@ const (
 //
 //	h, room := l.Reserve(now, cost)
 //	if room == quota.RoomUnknown {
-//		grant, err := orders.ReserveOrder(ctx, key, l.Ask(h)) // within store.OrderTimeout
+//		grant, err := orders.ReserveOrder(ctx, key, l.Ask(h)) // within a bound
 //		if err == nil {
 //			h, room = l.Granted(now, h, grant)
 //		} else {

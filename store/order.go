@@ -9,8 +9,6 @@ import (
 const (
 	// Estimates is how many ways there are to foresee the answer of a call under way.
 	Estimates = 3
-	// OrderTimeout is how long a member waits for an answer to an ask before it decides alone.
-	OrderTimeout = 20 * time.Millisecond
 	// OrderPause is how often a busy member pulls.
 	OrderPause = 200 * time.Millisecond
 	// OrderLesson is how long it may take at most until a lesson is in the evidence.

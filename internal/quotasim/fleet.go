@@ -15,7 +15,10 @@ import (
 )
 
 // pullTimeout is how long a replica waits for the answer to a pull or a change, in seconds.
-const pullTimeout = 0.05
+const (
+	pullTimeout = 0.05
+	askTimeout  = 0.02 // after which a replica decides alone
+)
 
 // Fleet is one simulation of an order that replicas share, each with its own clock.
 type Fleet struct {
@@ -200,7 +203,7 @@ func (c *call) begin() {
 	}
 	ask := c.ledger.Ask(c.hold)
 	var grant store.OrderGrant
-	c.ask(store.OrderTimeout.Seconds(), func() { grant = c.state.Reserve(moment(c.t), &ask) }, func() {
+	c.ask(askTimeout, func() { grant = c.state.Reserve(moment(c.t), &ask) }, func() {
 		c.hold, room = c.ledger.Granted(c.now(), c.hold, grant)
 		c.send(room)
 	}, func() {

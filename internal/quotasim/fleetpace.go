@@ -68,7 +68,7 @@ func (f *fleetPace) after(seconds float64, do func()) {
 func (f *fleetPace) ask(do, done, failed func()) {
 	f.operations++
 	if f.t >= f.Gone[0] && f.t < f.Gone[1] {
-		f.after(store.OrderTimeout.Seconds(), failed)
+		f.after(askTimeout, failed)
 		return
 	}
 	f.after(f.Latency/2, do)
