@@ -76,7 +76,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 			if why != "" {
 				e.barred |= 1 << len(e.Reasons)
 			}
-			why = cmp.Or(why, c.reason(now, &r.state.need), "failed for this call")
+			why = cmp.Or(why, c.reason(now, &r.state.need), r.missed())
 			e.Reasons = append(e.Reasons, Reason{c.Name, why})
 		} else if !e.Never {
 			break
@@ -90,6 +90,14 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 		e.Answer, e.Class = &Answer{Status: k.Status, Body: k.Body}, Class(k.Class)
 	}
 	return e
+}
+
+// missed says why a request got no endpoint that could be asked by now.
+func (r *Request) missed() string {
+	if !r.state.creditBy.IsZero() && len(r.state.failed)+len(r.state.refused) == 0 {
+		return "no credit from the store in time"
+	}
+	return "failed for this call"
 }
 
 // reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it
@@ -113,7 +121,7 @@ func (c *candidate) reason(now time.Time, n *need) string {
 			}
 			return 0
 		}},
-		{"limit reached", func() time.Duration {
+		{c.plan.pool.fleet.limitReached(), func() time.Duration {
 			return c.shared.entry.Load().limitWait(now, at, n.Input)
 		}},
 		{"paced after contention", func() time.Duration { return paceWait(c.pacer(), now) }},

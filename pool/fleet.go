@@ -287,6 +287,14 @@ func (f *fleet) join(l *limits, now time.Time) {
 	}
 }
 
+// limitReached says in a few words that limits have no room.
+func (f *fleet) limitReached() string {
+	if f != nil && f.link.lost.Load() {
+		return "this replica's part of the limit is used, the store is away,"
+	}
+	return "limit reached"
+}
+
 // stat returns a snapshot; nil of a pool without a store.
 func (f *fleet) stat() *store.Stat {
 	if f == nil {

@@ -248,3 +248,25 @@ func TestFleetKeepsToConcurrentCalls(t *testing.T) {
 		}
 	})
 }
+
+// A large burst is not spread out: it waits for credit alone.
+func TestLargeBurstStaysInItsTier(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		cfg := known(2, pool.Limit{RPM: 1200})
+		cfg.Projects[1].Priority = 1
+		rs := newReplicas(t, 1, cfg, func(int) store.Store { return m })
+		time.Sleep(4 * time.Second)
+		for range 4 {
+			var wg sync.WaitGroup
+			for range 60 {
+				wg.Go(func() { rs.call(rs.pools[0], 1, 200*time.Millisecond, -1) })
+			}
+			wg.Wait()
+			time.Sleep(3 * time.Second)
+		}
+		if rs.failed > 0 || len(rs.sent["p0"]) != 240 {
+			t.Errorf("%d calls failed, %d of 240 went to the first tier", rs.failed, len(rs.sent["p0"]))
+		}
+	})
+}

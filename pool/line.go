@@ -69,7 +69,8 @@ func (ln *line) look(p *Pool, now time.Time) trial {
 	w := ln.waiters[0]
 	t := trial{pool: p, r: w.request, now: now, at: p.instant(now), limit: w.limit, locked: true}
 	t.due = ln.went.Add(time.Duration(float64(time.Second) / ln.pace))
-	t.spread = t.due.After(now)
+	// A call that only waits for credit, for one round trip, has not waited for room.
+	t.spread = t.due.After(now) && !w.request.awaiting(now)
 	return t
 }
 
@@ -113,7 +114,7 @@ func (q *queue) serveHeadLocked(ln *line, now time.Time, try tryFunc) bool {
 	switch {
 	case found.leased:
 		ln.went = now
-		if d, gap := l.candidate.drain(t.at, &w.request.state.need); d != nil {
+		if d, gap := l.candidate.drain(t.at, &w.request.state.need); d != nil && !w.request.awaiting(now) {
 			d.takeSlot(now, gap, w.batch)
 		}
 		q.removeLocked(ln, 0, now)

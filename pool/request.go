@@ -209,6 +209,12 @@ func (r *Request) limit(now time.Time) time.Time {
 	return limit
 }
 
+// awaiting reports whether the request waits for credit from the store, and for nothing else yet.
+func (r *Request) awaiting(now time.Time) bool {
+	by := r.state.creditBy
+	return !by.IsZero() && now.Before(by.Add(creditLast))
+}
+
 // creditLast is how long a call that has waited for credit in vain has to go elsewhere.
 const creditLast = 10 * time.Millisecond
 
