@@ -29,11 +29,13 @@ func TestLogOfAStoreHasALineWhenItIsLostAndOneWhenItIsBack(t *testing.T) {
 		}
 		defer other.Close()
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // what is logged at this moment
 		if said.Len() > 0 {
 			t.Errorf("while the store answers the log says %s", &said)
 		}
 		m.SetFault(store.Fault{Err: errors.New("the disk\x1b[2J is full")})
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // what is logged at this moment
 		lost := said.String()
 		for _, want := range []string{
 			"level=WARN", "does not answer; this one keeps to its part of the limits", "share=0.47", "since=2000-01-01T00:00:05", "is full",
@@ -48,9 +50,10 @@ func TestLogOfAStoreHasALineWhenItIsLostAndOneWhenItIsBack(t *testing.T) {
 		if strings.Contains(lost, "\x1b") {
 			t.Error("the log has a control character")
 		}
-		m.SetFault(store.Fault{})
 		said.Reset()
+		m.SetFault(store.Fault{})
 		time.Sleep(5 * time.Second)
+		synctest.Wait() // what is logged at this moment
 		back := said.String()
 		if strings.Count(back, "level=INFO") != 1 || strings.Count(back, "\n") != 1 || !strings.Contains(back, "answers again") {
 			t.Errorf("the log says %s", back)

@@ -154,7 +154,7 @@ func TestSidecarsShareLimitsThroughRedis(t *testing.T) {
 	t.Setenv("MAIN_KEY", "main-key")
 	t.Setenv("REDIS_URL", startRedis(t))
 	const limit = 20
-	file := "[router]\nmax_wait = \"4s\"\n[store]\nredis = \"env:REDIS_URL\"\n[[project]]\nname = \"main\"\nbackend = \"gemini\"\nkeys = [\"env:MAIN_KEY\"]\n" +
+	file := "[router]\nmax_wait = \"4s\"\n[store]\nredis = \"env:REDIS_URL\"\ntimeout = \"2s\"\n[[project]]\nname = \"main\"\nbackend = \"gemini\"\nkeys = [\"env:MAIN_KEY\"]\n" +
 		"base_url = \"" + google.URL + "\"\n[[project.limits]]\nrpm = " + strconv.Itoa(limit) + "\n"
 	served := 0
 	for range 2 {
