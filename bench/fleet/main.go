@@ -153,7 +153,7 @@ func (o *options) length() time.Duration {
 	return wholeLength
 }
 
-// rows returns those that are wanted.
+// rows returns the rows that the flags name.
 func (o *options) rows() (rows []row) {
 	for _, r := range allRows(o.replicas, o.timeout) {
 		if (r.quick || !o.quick || o.only.String() != "") && o.only.MatchString(r.name) {

@@ -15,7 +15,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// permissions are those that the documentation of store/redis lists, word for word.
+// permissions are the ones in the documentation of store/redis, word for word.
 const permissions = "resetkeys resetchannels ~spillway* &spillway* -@all " +
 	"+eval +evalsha +ping +subscribe +publish +time +select +cluster|slots +cluster|shards " +
 	"+get +set +del +pexpireat +hget +hmget +hgetall +hset +hdel " +

@@ -16,7 +16,7 @@ type asked struct {
 	from, to time.Time
 }
 
-// answered is the output of an operation. Of one that failed nobody knows whether it had its effect.
+// answered is the output of an operation. One that failed may have had its effect.
 type answered struct {
 	known bool
 	grant store.Grant
