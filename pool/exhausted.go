@@ -76,7 +76,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 			if why != "" {
 				e.barred |= 1 << len(e.Reasons)
 			}
-			why = cmp.Or(why, c.reason(now, &r.state.need), r.missed())
+			why = cmp.Or(why, c.reason(now, &r.state.need), r.missed(c))
 			e.Reasons = append(e.Reasons, Reason{c.Name, why})
 		} else if !e.Never {
 			break
@@ -92,12 +92,19 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	return e
 }
 
-// missed says why a request got no endpoint that could be asked by now.
-func (r *Request) missed() string {
-	if !r.state.creditBy.IsZero() && len(r.state.failed)+len(r.state.refused) == 0 {
+// missed says why a request did not get an endpoint that could be asked by now; "" if nothing keeps
+// it from the endpoint.
+func (r *Request) missed(c *candidate) string {
+	own := c.own.entry.Load()
+	refused := slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.own == own })
+	switch {
+	case refused, r.hasFailed(c):
+		return "failed for this call"
+	case !r.state.creditBy.IsZero() && len(r.state.failed)+len(r.state.refused) == 0:
 		return "no credit from the store in time"
+	default:
+		return ""
 	}
-	return "failed for this call"
 }
 
 // reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it

@@ -52,6 +52,7 @@ type attempt struct {
 	watch    watch
 	sent     bytes.Reader // the request's body
 	resp     *http.Response
+	began    time.Time     // of the response; zero: there is none
 	awaited  awaited       // the response's body
 	upstream io.ReadCloser // the same, or its translation
 	open     bool          // its response is handed on while it is read
@@ -127,7 +128,7 @@ func (a *attempt) do() result {
 		return a.failTransport(err)
 	}
 	resp.Request = x.in.req
-	a.resp, a.awaited = resp, awaited{resp.Body, &a.watch}
+	a.resp, a.began, a.awaited = resp, time.Now(), awaited{resp.Body, &a.watch}
 	a.upstream = &a.awaited
 	a.watch.responded(resp.Body)
 	call, arrived := &x.payload.call, arrivalOf(a)
@@ -250,6 +251,9 @@ func (a *attempt) end() {
 
 // settle ends the attempt and its lease.
 func (a *attempt) settle(o *pool.Outcome) {
+	if o.Traffic == "" && a.resp != nil && o.Class == pool.ClassOK {
+		o.Traffic = translate.Traffic(a.resp.Header, "")
+	}
 	a.watch.ended(o)
 	a.end()
 	a.exit.outcome(o)

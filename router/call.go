@@ -53,6 +53,11 @@ type Call struct {
 	// maxOutputTokens bounds them. The router reserves them in place of its own estimate, which
 	// they do not change for other calls. Zero or less means the estimate.
 	InputTokens, OutputTokens int64
+	// Label says who makes the call, such as "team-a", for counters and the call log. It changes
+	// nothing for the call. At most 64 characters, none of them a control character. The router tells
+	// the first 1,000 labels apart; later ones are counted as "other". Empty means none. Header:
+	// Spillway-Label.
+	Label string
 }
 
 type callKey struct{}
@@ -68,7 +73,9 @@ const (
 	headerLocations = headerPrefix + "Locations"
 	headerMaxWait   = headerPrefix + "Max-Wait"
 	headerPriority  = headerPrefix + "Priority"
+	headerLabel     = headerPrefix + "Label"
 
+	headerCall     = headerPrefix + "Call"
 	headerEndpoint = headerPrefix + "Endpoint"
 	headerAttempts = headerPrefix + "Attempts"
 	headerTraffic  = headerPrefix + "Traffic"
@@ -76,7 +83,7 @@ const (
 )
 
 // known are the headers that a call may set, as net/http spells them.
-var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority}
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel}
 
 // optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
 // locations of the pool, in lower case and in order. A header that is not understood is refused: a
@@ -96,6 +103,9 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 	}
 	if len(c.Affinity) > maxName {
 		return c, tooLong("the affinity", c.Affinity)
+	}
+	if wrong = wrongLabel(c.Label); wrong != "" {
+		return c, wrong
 	}
 	switch c.Priority {
 	case "", PriorityInteractive, PriorityBatch:
@@ -119,7 +129,7 @@ func isOurs(name string) bool {
 // header reads one header into c, unless c says the same thing already.
 func (c *Call) header(name string, values []string) (wrong string) {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case headerAffinity, headerMaxWait, headerPriority:
+	case headerAffinity, headerMaxWait, headerPriority, headerLabel:
 		for _, v := range values {
 			if v != values[0] {
 				return "header " + name + " is there more than once, with different values; write it once"
@@ -132,6 +142,8 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		c.Affinity = cmp.Or(c.Affinity, value)
 	case headerPriority:
 		c.Priority = cmp.Or(c.Priority, Priority(value))
+	case headerLabel:
+		c.Label = cmp.Or(c.Label, value)
 	case headerMaxWait:
 		if c.MaxWait != 0 || value == "" {
 			return ""
@@ -145,7 +157,7 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		}
 	case headerLocations:
 		return c.locations(values)
-	case headerEndpoint, headerAttempts, headerTraffic, headerModel:
+	case headerCall, headerEndpoint, headerAttempts, headerTraffic, headerModel:
 		return "header " + name + " is one of responses; a request cannot set it"
 	default:
 		return unknownHeader(name)

@@ -28,7 +28,12 @@ func TestHeadersThatAreNotUnderstoodAreRefused(t *testing.T) {
 			{"Spillway-Maxwait", "5s", "did you mean Spillway-Max-Wait?"},
 			{"Spillway-Prio", "batch", "Spillway-Priority"},
 			{"Spillway-Afinity", "me", "did you mean Spillway-Affinity?"},
-			{"Spillway-Label", "team-a", "write one of Spillway-Affinity, Spillway-Locations"},
+			{"Spillway-Team", "team-a", "write one of Spillway-Affinity, Spillway-Locations"},
+			{"Spillway-Lable", "team-a", "did you mean Spillway-Label?"},
+			{"Spillway-Label", long, "write at most 64 characters"},
+			{"Spillway-Label", "team\x1b[2J", "has control characters"},
+			{"Spillway-Label", "team\xff", "has control characters"},
+			{"Spillway-Call", "0123456789abcdef", "one of responses"},
 			{"Spillway-", "x", "unknown header"},
 			{"Spillway-" + long, "x", "unknown header"},
 			{"Spillway-Endpoint", "a/global/on_demand", "one of responses"},
@@ -52,6 +57,8 @@ func TestHeadersThatAreNotUnderstoodAreRefused(t *testing.T) {
 			{"Spillway-Max-Wait", "", ""},
 			{"Spillway-Priority", "batch", ""},
 			{"Spillway-Affinity", strings.Repeat("x", 1024), ""},
+			{"Spillway-Label", strings.Repeat("ä", 64), ""},
+			{"Spillway-Label", "", ""},
 			{"Spillwayed", "x", ""},
 		} {
 			b.Reset()
@@ -91,6 +98,8 @@ func TestHeaderThatIsThereTwiceIsRefused(t *testing.T) {
 		{http.Header{"Spillway-Priority": {"batch", "interactive"}}, 400},
 		{http.Header{"Spillway-Locations": {"eu"}, "spillway-locations": {"global"}}, 400},
 		{http.Header{"Spillway-Locations": {"eu", "global"}}, 200},
+		{http.Header{"Spillway-Label": {"a", "b"}}, 400},
+		{http.Header{"Spillway-Label": {"a", "a"}}, 200},
 	} {
 		req, _ := toVertex(t.Context(), ":generateContent")
 		maps.Copy(req.Header, tt.header)

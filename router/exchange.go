@@ -25,6 +25,7 @@ type incoming struct {
 // exchange is one call on its way: from the request, over its attempts, to the response.
 type exchange struct {
 	in        incoming
+	id        callID
 	model     string // as the caller named it; the request's differs for aliases and fallbacks
 	payload   payload
 	request   *pool.Request
@@ -59,7 +60,7 @@ type result struct {
 // newExchange reads the request. It refuses a request that it does not understand with a response
 // in Google's shape.
 func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Response, err error) {
-	x := &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}}
+	x := &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}, id: newCallID()}
 	x.payload.router = r
 	made := false
 	defer func() { // also if a body or a function of a Trace panics

@@ -16,7 +16,7 @@ type options struct {
 	log       *slog.Logger
 	silent    bool // no logger was given
 	events    func(pool.Event)
-	trace     *Trace
+	traces    []*Trace
 	store     store.Store
 }
 
@@ -49,9 +49,14 @@ func WithEvents(f func(pool.Event)) Option {
 	return optionFunc(func(o *options) { o.events = f })
 }
 
-// WithTrace sets functions that receive the steps of each call. Absent or nil, there are none.
+// WithTrace adds functions that receive the steps of each call. Those of several options are called
+// in the order of the options. Absent or nil, there are none.
 func WithTrace(t *Trace) Option {
-	return optionFunc(func(o *options) { o.trace = t })
+	return optionFunc(func(o *options) {
+		if t != nil {
+			o.traces = append(o.traces, t)
+		}
+	})
 }
 
 // WithStore sets what the replicas of a service share, so that together they keep to limits and

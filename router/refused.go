@@ -166,10 +166,11 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	if traffic = trafficName(traffic); traffic == "" {
 		traffic = string(e.Traffic)
 	}
-	values := [3]string{e.Name, strconv.Itoa(x.attempts), traffic}
+	values := [4]string{e.Name, strconv.Itoa(x.attempts), traffic, x.id.String()}
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]
+	h[headerCall] = values[3:4:4]
 	if x.request.Model != x.in.cfg.alias(x.model) {
 		h[headerModel] = []string{x.request.Model}
 	}

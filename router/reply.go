@@ -2,6 +2,7 @@ package router
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"math"
 	"net/http"
@@ -44,7 +45,7 @@ func ofModel(c pool.Class) bool {
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	reasons := make(map[string]string)
 	for _, r := range e.Reasons {
-		reasons[r.Endpoint] = r.Why
+		reasons[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
 	}
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
@@ -107,6 +108,7 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			headerAttempts: {strconv.Itoa(x.attempts)},
+			headerCall:     {x.id.String()},
 		},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,

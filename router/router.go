@@ -33,6 +33,7 @@ type Router struct {
 	own       *hostTransport // the transport if it is the router's
 	budget    budget
 	trace     *Trace
+	labels    labels
 	saver     saver
 	lookups   *lookups
 	scrubbers scrubbers
@@ -67,7 +68,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{
-		pool: made, transport: o.transport, trace: o.trace,
+		pool: made, transport: o.transport, trace: joinTraces(o.traces),
 		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
 	r.tokens.log, r.saver.log = o.log, o.log
@@ -96,7 +97,8 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // the reason NO_ENDPOINT. One that is wrong in itself gets 400 with INVALID_ARGUMENT.
 //
 // Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
-// Spillway-Traffic. Spillway-Model names the model if another one than the call's responded. The
+// Spillway-Traffic. Spillway-Call is the id of the call, for a [Trace] and the call log; responses of
+// the router's own have it too. Spillway-Model names the model if another one than the call's responded. The
 // router removes the request's own credential and its Spillway-… headers (see [Call]).
 //
 // Google and proxies may echo credentials. RoundTrip replaces every key of the pool, and the access

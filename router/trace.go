@@ -1,7 +1,9 @@
 package router
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +34,16 @@ type Trace struct {
 // CallStart describes a call.
 type CallStart struct {
 	At time.Time
+	// ID is the call's, 16 hex digits drawn at random. The response header Spillway-Call has it.
+	ID string
 	// Model is the name in the call. Method is "generateContent" or the like, empty if it is
 	// unknown.
 	Model, Method string
 	Stream        bool
+	// Label says who makes the call, see [Call]: one of at most 1,000 and "other". Priority is never
+	// empty.
+	Label    string
+	Priority Priority
 }
 
 // WaitEnd says how long a call waited for an endpoint.
@@ -44,6 +52,19 @@ type WaitEnd struct {
 	// Endpoint is the leased endpoint. Nil means that there is none, because of Err.
 	Endpoint *pool.Endpoint
 	Err      error
+
+	others func() []pool.Reason
+}
+
+// Others says why each other endpoint that takes the call's model cannot serve the call now. An
+// empty Why means that it can: it is as good as the leased one, or a later choice. Others walks over
+// the endpoints, so call it where it is needed, and before WaitEnd returns. Without a leased
+// endpoint it returns nil, because Err says why.
+func (w WaitEnd) Others() []pool.Reason {
+	if w.others == nil {
+		return nil
+	}
+	return w.others()
 }
 
 // AttemptStart describes one request to Google.
@@ -59,9 +80,12 @@ type AttemptStart struct {
 type AttemptEnd struct {
 	AttemptStart
 
-	Ended   time.Time
-	Status  int
-	Outcome pool.Outcome
+	Ended time.Time
+	// FirstByte is when the response began: the first piece with content of a stream, the header of
+	// anything else. It is zero if there was no response.
+	FirstByte time.Time
+	Status    int
+	Outcome   pool.Outcome
 }
 
 // CallEnd is the outcome of a call. Status is zero if there was no response, because of Err.
@@ -94,7 +118,10 @@ func (t *callTrace) begin(x *exchange) {
 		return
 	}
 	c := &x.payload.call
-	start := CallStart{At: t.began, Model: x.model, Method: c.Method, Stream: c.Stream}
+	start := CallStart{
+		At: t.began, ID: x.id.String(), Model: x.model, Method: c.Method, Stream: c.Stream,
+		Label: x.in.router.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
+	}
 	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {
 		t.ctx = ctx
 	}
@@ -106,8 +133,18 @@ func (t *callTrace) context() context.Context { return t.ctx }
 func (t *callTrace) waited(began time.Time, lease pool.Lease, err error) {
 	if t.trace != nil && t.trace.WaitEnd != nil {
 		w := WaitEnd{Began: began, At: time.Now(), Endpoint: lease.Endpoint(), Err: err}
+		if w.Endpoint != nil {
+			w.others = func() []pool.Reason { return t.others(lease.Endpoint().Name) }
+		}
 		t.trace.WaitEnd(t.ctx, w)
 	}
+}
+
+// others says why the endpoints that were not leased cannot serve the call.
+func (t *callTrace) others(leased string) []pool.Reason {
+	return slices.DeleteFunc(t.x.in.router.pool.Explain(t.x.request).Reasons, func(r pool.Reason) bool {
+		return r.Endpoint == leased
+	})
 }
 
 func (t *callTrace) attemptStart(a *attempt) {
@@ -133,7 +170,7 @@ func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
 	}
 	if t.trace.AttemptEnd != nil {
 		t.trace.AttemptEnd(t.ctx, AttemptEnd{
-			AttemptStart: t.start, Ended: time.Now(), Status: status, Outcome: *o,
+			AttemptStart: t.start, Ended: time.Now(), FirstByte: a.began, Status: status, Outcome: *o,
 		})
 	}
 	if a.open {

@@ -337,6 +337,7 @@ func (a *attempt) passEvents() result {
 // accept notes that Google has begun to answer well.
 func (a *attempt) accept(u stream.Usage) {
 	a.watch.accepted()
+	a.began = time.Now()
 	a.lease.Accept(time.Now())
 	a.sign(u)
 }

@@ -28,9 +28,10 @@ address to an official SDK as the base URL, with any API key:
   Go          genai.ClientConfig{APIKey: "any", HTTPOptions: genai.HTTPOptions{BaseURL: URL}}
 
 A client's own credentials are removed. A client may send Spillway-Affinity (any
-text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s") and
-Spillway-Priority ("interactive" or "batch"). Other Spillway headers, and values
-that make no sense, get 400. Responses carry Spillway-Endpoint, Spillway-Attempts
+text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s"),
+Spillway-Priority ("interactive" or "batch") and Spillway-Label ("team-a": who
+calls, for counters). Other Spillway headers, and values that make no sense, get
+400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
 and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
 left the response is a 429 with Retry-After and the reason of each endpoint. Live
 sessions are WebSockets, which are not served.

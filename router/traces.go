@@ -1,0 +1,55 @@
+package router
+
+import "context"
+
+// joinTraces returns a Trace that calls the functions of all of them, in order; nil if there are
+// none.
+func joinTraces(all []*Trace) *Trace {
+	if len(all) == 0 {
+		return nil
+	}
+	joined := all[0]
+	for _, t := range all[1:] {
+		joined = &Trace{
+			CallStart:    joinStarts(joined.CallStart, t.CallStart),
+			WaitEnd:      join(joined.WaitEnd, t.WaitEnd),
+			AttemptStart: join(joined.AttemptStart, t.AttemptStart),
+			AttemptEnd:   join(joined.AttemptEnd, t.AttemptEnd),
+			CallEnd:      join(joined.CallEnd, t.CallEnd),
+		}
+	}
+	return joined
+}
+
+// join returns a function that calls a, then b. Either may be nil.
+func join[T any](a, b func(context.Context, T)) func(context.Context, T) {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return func(ctx context.Context, v T) {
+		a(ctx, v)
+		b(ctx, v)
+	}
+}
+
+// joinStarts is join for the functions that return a context: b gets the one of a.
+func joinStarts(a, b func(context.Context, CallStart) context.Context) func(context.Context, CallStart) context.Context {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return func(ctx context.Context, c CallStart) context.Context {
+		if made := a(ctx, c); made != nil {
+			ctx = made
+		}
+		if made := b(ctx, c); made != nil {
+			ctx = made
+		}
+		return ctx
+	}
+}
