@@ -270,3 +270,53 @@ func TestLargeBurstStaysInItsTier(t *testing.T) {
 		}
 	})
 }
+
+// Replicas do not find their store again at one time. Who is back first knows that the others were
+// at work meanwhile, whether the store still knows them or not.
+func TestReplicasThatComeBackOneByOneBreakNoLimit(t *testing.T) {
+	gone := store.Fault{Err: errors.New("the store is gone")}
+	for _, test := range []struct {
+		name  string
+		lasts time.Duration
+		empty bool
+	}{
+		{"as it was, after half a minute", 30 * time.Second, false},
+		{"as it was, after two minutes", 2 * time.Minute, false},
+		{"empty, after half a minute", 30 * time.Second, true},
+		{"empty, after two minutes", 2 * time.Minute, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := store.NewMemory(time.Millisecond)
+				var ways []*store.Replica
+				rs := newReplicas(t, 4, known(2, pool.Limit{RPM: 60}), func(int) store.Store {
+					ways = append(ways, m.Replica())
+					return ways[len(ways)-1]
+				})
+				begins := 90 * time.Second
+				for i, w := range ways {
+					time.AfterFunc(begins, func() { w.SetFault(gone) })
+					if i > 0 { // the first is back 4 s before the others
+						time.AfterFunc(begins+test.lasts+4*time.Second, func() { w.SetFault(store.Fault{}) })
+					}
+				}
+				time.AfterFunc(begins+test.lasts, func() {
+					if test.empty {
+						m.Flush()
+					}
+					ways[0].SetFault(store.Fault{})
+				})
+				start := time.Now()
+				rs.offer(rand.New(rand.NewPCG(2, 4)), 3, begins+test.lasts+3*time.Minute, time.Second, 10*time.Second)
+				after := rs.between(start, begins+test.lasts+20*time.Second, begins+test.lasts+140*time.Second)
+				t.Logf("served %d, most %d in a minute, %d in two minutes after", rs.served, rs.most(), after)
+				if most := rs.most(); most > 62 {
+					t.Errorf("a project was sent %d calls in one minute, its limit is 60", most)
+				}
+				if after < 228 {
+					t.Errorf("%d calls were served in two minutes after, want 228 of 240", after)
+				}
+			})
+		})
+	}
+}

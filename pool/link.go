@@ -32,11 +32,16 @@ type clock struct {
 	measured time.Time
 }
 
+// gathering is how long after the fleet was without its store those that were there before, and are
+// not back, are taken to be at work. It takes them seconds to connect again.
+const gathering = 10 * time.Second
+
 // membership is what is known of the fleet.
 type membership struct {
 	heard   bool // of it at all
 	members store.Fleet
-	lapsed  time.Time     // when more members had lapsed than before
+	missing int           // members that may be at work all the same
+	gone    time.Time     // when the store last heard of the first of them; zero: long ago
 	law     quota.Sharing // of quotas, while the store is away
 	settled time.Time     // when all will have reported what they used while the store was away
 }
@@ -158,16 +163,17 @@ func (k *link) met(f store.Fleet) (lost bool) {
 	defer k.mu.Unlock()
 	m := &k.fleet
 	lost = m.heard && f.Epoch != m.members.Epoch
-	if f.Lapsed > m.members.Lapsed {
-		m.lapsed = now.Add(-store.Lapse)
-	}
 	if !m.heard {
 		close(k.first)
 	}
 	m.members, m.heard = f, true
 	m.settled = later(f.Since.Add(-k.clock.ahead), k.state.returned).Add(store.Settling)
-	// Who is heard of again first finds few others.
-	if n := max(f.Members+f.Lapsed, 1); n >= m.law.Members || k.state.in && now.After(m.settled) {
+	n := max(f.Members+f.Lapsed, 1)
+	m.missing, m.gone = f.Lapsed, shifted(f.LapsedSince, -k.clock.ahead)
+	// Who is back first after the fleet was without its store finds few others. They are at work.
+	if away := m.law.Members - n; away > 0 && now.Before(f.Since.Add(gathering-k.clock.ahead)) {
+		m.missing, m.gone = m.missing+away, time.Time{}
+	} else {
 		m.law = quota.Sharing{Members: n, Rank: f.Rank}
 	}
 	return lost

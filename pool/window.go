@@ -21,9 +21,9 @@ const (
 	// windowAgain is how long a window that granted nothing is left alone, and up to twice that: what
 	// comes free meanwhile goes to others.
 	windowAgain = 250 * time.Millisecond
-	// windowRamp is how long it takes until members that lapsed have their whole part of a minute.
+	// windowRamp is how long it takes until members that are missing have their whole part of a minute.
 	windowRamp = 40 * time.Second
-	// windowWithheld is the part of its share that a member that lapsed is taken to use: see
+	// windowWithheld is the part of its share that a member that is missing is taken to use: see
 	// quota.Sharing.
 	windowWithheld = 0.94
 	// windowProfile is how often a window's profile is asked for.
@@ -299,13 +299,13 @@ func (w *window) idle(now time.Time, n *quota.Need) bool {
 	return now.Sub(w.used) > windowIdle
 }
 
-// withheld returns the limits less what members may use that lapsed: their part of what has become
-// free since, which is all after a minute.
+// withheld returns the limits less what members may use that are missing: their part of what has
+// become free since, which is all after a minute.
 func (r *round) withheld(l quota.Limits) store.Limits {
-	m, part := &r.members.members, 0.0
-	if m.Lapsed > 0 {
-		free := min(float64(r.now.Sub(r.members.lapsed))/float64(windowRamp), 1)
-		part = windowWithheld * free * float64(m.Lapsed) / float64(m.Members+m.Lapsed)
+	m, part := &r.members, 0.0
+	if m.missing > 0 {
+		free := min(float64(r.now.Sub(m.gone))/float64(windowRamp), 1)
+		part = windowWithheld * free * float64(m.missing) / float64(m.members.Members+m.missing)
 	}
 	left := func(limit int64) int64 {
 		if limit == 0 {
@@ -361,7 +361,7 @@ func (r *round) common(s *store.Ask, g *store.Grant) quota.Common {
 	c := quota.Common{
 		Requests: g.Used.Requests, Tokens: g.Used.Tokens, Kept: store.Keep, Members: r.members.members.Members,
 		Next: shifted(g.Next, -r.ahead), NextTokens: s.Least, Day: g.Used.Day, DayEnds: shifted(g.Used.DayEnds, -r.ahead),
-		Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: r.sent.Add(store.Lapse),
+		Running: g.Used.Slots, Slots: g.Slots, SlotsEnd: r.sent.Add(store.Hold),
 	}
 	if s.Profile {
 		c.Profile = make([]quota.Change, 0, len(g.Profile))

@@ -38,6 +38,9 @@ func (f *fleet) beat(now time.Time, member string, leaves bool) Fleet {
 			}
 		case silent < Lapse+Absence:
 			fleet.Lapsed++
+			if fleet.LapsedSince.IsZero() || seen.Before(fleet.LapsedSince) {
+				fleet.LapsedSince = seen
+			}
 		default:
 			delete(f.seen, name)
 		}

@@ -25,8 +25,11 @@ const (
 	// Keep is how long a window counts what was granted. A grant is used within its Life, and at any
 	// moment of a Slice: so nothing that is used within any 60 s is forgotten in them.
 	Keep = time.Minute + Life + Slice
-	// Lapse is how long a member is alive without a word. Slots of concurrent calls last as long.
+	// Lapse is how long a member is alive without a word.
 	Lapse = 3 * time.Second
+	// Hold is how long slots of concurrent calls last. The slots of a member that was killed are taken
+	// by others within 3 s: this, and a moment until one of them asks again.
+	Hold = 2250 * time.Millisecond
 	// Absence is how long a member that lapsed without leaving is counted as lapsed: it may be cut off
 	// from the store, and at work.
 	Absence = time.Minute
@@ -87,6 +90,8 @@ type Fleet struct {
 	// Members are those alive, with the one that asks unless it leaves. Rank is its place among them
 	// by name, from 0. Lapsed are those that lapsed less than [Absence] ago and did not leave.
 	Members, Rank, Lapsed int
+	// LapsedSince is when the one that lapsed first of these was last heard of; zero if there are none.
+	LapsedSince time.Time
 	// Epoch is a random name of the store's content. It changes when the content is lost.
 	Epoch string
 	// Since is when the fleet was last heard of again after a pause of more than [Lapse], or in a new
@@ -119,7 +124,7 @@ type Ask struct {
 	// Requests are wanted, with Tokens for all of them together. Least is what the first one needs.
 	Requests, Tokens, Least int64
 	// Slots are how many concurrent calls the member wants to hold in all, those under way included.
-	// They last for [Lapse].
+	// They last for [Hold].
 	Slots, UnderWay int64
 	// Days are three ends of quota days in a row: the last one past, the next, and the one after. The
 	// first of them after the store's time is when the day ends that a request counts in. If there is

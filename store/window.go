@@ -73,7 +73,7 @@ func (w *window) forget(now time.Time) time.Time {
 		}
 	}
 	for member, h := range w.slots {
-		if latest := now.Add(Lapse); h.until.After(latest) {
+		if latest := now.Add(Hold); h.until.After(latest) {
 			h.until = latest // the clock went back
 			w.slots[member] = h
 		}
@@ -143,7 +143,7 @@ func (w *window) hold(now time.Time, member string, a Ask) int64 {
 	}
 	slots := max(min(a.Slots, a.Limits.Concurrency-w.held()), a.UnderWay)
 	if slots > 0 {
-		w.slots[member] = holding{slots, now.Add(Lapse)}
+		w.slots[member] = holding{slots, now.Add(Hold)}
 	}
 	return slots
 }

@@ -48,6 +48,7 @@ type google struct {
 
 	mu             sync.Mutex
 	underWay, peak int
+	over           bool           // the load has ended: callers that left are still counted for a moment
 	by             map[string]int // of those under way, by replica
 }
 
@@ -108,7 +109,16 @@ func (g *google) enter(by string, n int) {
 	defer g.mu.Unlock()
 	g.underWay += n
 	g.by[by] += n
-	g.peak = max(g.peak, g.underWay)
+	if !g.over {
+		g.peak = max(g.peak, g.underWay)
+	}
+}
+
+// ended ends the count of the most slow calls.
+func (g *google) ended() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.over = true
 }
 
 // slow returns how many slow calls are under way, and the most that ever were.
@@ -131,11 +141,12 @@ func (g *google) slowest(fleet []*replica) int {
 	return i
 }
 
-// most returns the most requests of any project in any minute that begins at or after from.
+// most returns the most requests of any project in any minute that begins at or after from. Google
+// counts none against a quota whose key it refuses.
 func (g *google) most(from time.Time) (n int) {
 	times := map[string][]time.Time{}
 	for _, r := range g.Requests() {
-		if r.Model == model {
+		if r.Model == model && r.Status != http.StatusForbidden {
 			times[r.Project] = append(times[r.Project], r.Time)
 		}
 	}

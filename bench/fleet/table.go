@@ -8,8 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"github.com/spillway-go/spillway/store"
 )
 
 // result is what a row measured.
@@ -39,7 +37,7 @@ const (
 	mostWasted = 0.001           // Google's 429s for each call served, if nothing is unknown
 	mostUnsure = 0.02            // if something is
 	rightAgain = 5 * time.Second // after a fault
-	slotsBack  = 2 * store.Slice // beside store.Lapse: a round of the syncer, and a call that comes
+	slotsBack  = 3 * time.Second // after a replica was killed
 	deadCalls  = 3               // requests of the fleet with a key that has died
 )
 
@@ -69,7 +67,7 @@ func (w *row) missed(r *result) (missed []string) {
 	}
 	miss(lost(r.lost) || lost(r.back), "lines: lost the store %v, back %v, want one of each in %d replicas", r.lost, r.back, w.lost)
 	miss(r.right > rightAgain, "right again only after %s", r.right.Round(time.Millisecond))
-	miss(r.slots > store.Lapse+slotsBack, "slots came back only after %s", r.slots.Round(time.Millisecond))
+	miss(r.slots > slotsBack, "slots came back only after %s", r.slots.Round(time.Millisecond))
 	miss(r.dead > deadCalls, "%d requests with a dead key", r.dead)
 	miss(len(r.leaks) > 0 || r.keys == 0, "of %d keys was read: %s", r.keys, strings.Join(r.leaks, ", "))
 	return append(missed, r.also...)

@@ -54,8 +54,10 @@ func (t *trial) measure(ctx context.Context) (err error) {
 	if err := t.setUp(ctx); err != nil {
 		return err
 	}
-	loaded, stop := context.WithTimeout(ctx, t.length)
+	ending, stop := context.WithTimeout(ctx, t.length)
 	defer stop()
+	loaded, leave := context.WithCancel(ctx)
+	context.AfterFunc(ending, func() { t.google.ended(); leave() })
 	t.begun = time.Now()
 	var all sync.WaitGroup
 	all.Go(func() { t.server.count(loaded) })

@@ -32,4 +32,7 @@ local rank = 0
 for _, name in ipairs(alive) do
   if name < member then rank = rank + 1 end
 end
-return { epoch, now, #alive, rank, redis.call('ZCARD', KEYS[2]) - #alive, since }
+local lapsed = redis.call('ZCARD', KEYS[2]) - #alive
+local first = 0
+if lapsed > 0 then first = tonumber(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]) end
+return { epoch, now, #alive, rank, lapsed, since, first }

@@ -73,7 +73,7 @@ func (s *Store) Beat(ctx context.Context, member string, leaves bool) (store.Fle
 	r := read(answer[0])
 	fleet := store.Fleet{
 		Epoch: r.text(), Now: r.time(), Members: int(r.number()), Rank: int(r.number()),
-		Lapsed: int(r.number()), Since: r.time(),
+		Lapsed: int(r.number()), Since: r.time(), LapsedSince: r.time(),
 	}
 	return fleet, r.failure()
 }

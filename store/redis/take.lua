@@ -13,7 +13,7 @@ local slots, underway = tonumber(ARGV[10]), tonumber(ARGV[11])
 local ends = { tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]) }
 local number, profile = tonumber(ARGV[15]), ARGV[16] == '1'
 
-local SLICE, PLACES, KEEP, LAPSE = 250000, 243, 60750000, 3000000
+local SLICE, PLACES, KEEP, HOLD = 250000, 243, 60750000, 2250000
 local MINUTE, DAY = 60000000, 86400000000
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
 
@@ -125,8 +125,8 @@ for i = 1, #all, 2 do
     lapsed[#lapsed + 1] = all[i]
   else
     others = others + tonumber(count)
-    if tonumber(till) > clock + LAPSE then -- the clock went back
-      slotted[#slotted + 1], slotted[#slotted + 2] = all[i], count .. ' ' .. int(clock + LAPSE)
+    if tonumber(till) > clock + HOLD then -- the clock went back
+      slotted[#slotted + 1], slotted[#slotted + 2] = all[i], count .. ' ' .. int(clock + HOLD)
     end
   end
 end
@@ -195,7 +195,7 @@ end
 redis.call('HSET', KEYS[1], unpack(set))
 if applied then redis.call('HSET', KEYS[2], member, int(number) .. ' ' .. int(clock)) end
 if held > 0 then
-  slotted[#slotted + 1], slotted[#slotted + 2] = member, int(held) .. ' ' .. int(clock + LAPSE)
+  slotted[#slotted + 1], slotted[#slotted + 2] = member, int(held) .. ' ' .. int(clock + HOLD)
 end
 if #slotted > 0 then redis.call('HSET', KEYS[3], unpack(slotted)) end
 
@@ -213,7 +213,7 @@ end
 expires = int(ceil(expires / 1000))
 redis.call('PEXPIREAT', KEYS[1], expires)
 redis.call('PEXPIREAT', KEYS[2], expires)
-redis.call('PEXPIREAT', KEYS[3], int(ceil((clock + LAPSE) / 1000) + 1))
+redis.call('PEXPIREAT', KEYS[3], int(ceil((clock + HOLD) / 1000) + 1))
 
 -- Calls visit with each slice that counts, the earliest first, until it returns true.
 local function each(visit)

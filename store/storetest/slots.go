@@ -73,18 +73,29 @@ var slotLaws = []law{
 		k.wantSlots(anna, a, 0, 0)
 		k.wantUsed(a, 2, 0, 0)
 	}},
-	{"SlotsAndMembersLapse", func(k *kit) {
+	{"SlotsLapse", func(k *kit) {
 		held := store.Ask{Key: window(), Limits: store.Limits{Concurrency: 4}, Slots: 4}
-		k.beat(bert)
 		k.wantSlots(anna, held, 4, 4)
-		k.sleep(store.Lapse - 500*time.Millisecond)
-		k.wantFleet(k.beat(anna), 2, 0)
+		k.sleep(store.Hold - 500*time.Millisecond)
 		k.wantSlots(bert, held, 0, 4)
 		k.sleep(600 * time.Millisecond)
-		if f := k.beat(anna); f.Members != 1 || f.Lapsed != 1 {
+		k.wantSlots(bert, held, 4, 4)
+	}},
+	{"MembersLapse", func(k *kit) {
+		first := k.beat(bert)
+		k.sleep(store.Lapse - 500*time.Millisecond)
+		k.wantFleet(k.beat(anna), 2, 0)
+		k.sleep(600 * time.Millisecond)
+		f := k.beat(anna)
+		if f.Members != 1 || f.Lapsed != 1 {
 			k.Errorf("a member is silent: %d are alive and %d lapsed, want 1 and 1", f.Members, f.Lapsed)
 		}
-		k.wantSlots(bert, held, 4, 4)
+		if f.LapsedSince.Sub(first.Now).Abs() > near {
+			k.Errorf("a member was last heard of at %v, want %v", f.LapsedSince, first.Now)
+		}
+		if f = k.beat(bert); !f.LapsedSince.IsZero() {
+			k.Errorf("nobody has lapsed, since %v", f.LapsedSince)
+		}
 	}},
 }
 
