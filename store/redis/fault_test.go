@@ -70,6 +70,11 @@ func TestServerThatIsKilledAndStartsAgain(t *testing.T) {
 		t.Errorf("Subscribe returned %v when the server was lost", err)
 	}
 	wantErrors(t, s, "redis: ", every...)
+	eventually(t, "Beat says why it cannot connect again", func() bool {
+		_, err := s.Beat(t.Context(), member, false)
+		return err != nil && strings.Contains(err.Error(), "connection refused")
+	})
+	wantErrors(t, s, "connection refused", every...)
 	server.start()
 	wantAll(t, s)
 	if after, err := s.Beat(t.Context(), member, false); err != nil || after.Epoch == before.Epoch {

@@ -40,6 +40,8 @@ type link struct {
 	mu     sync.Mutex
 	client rueidis.Client
 	err    error     // of the last attempt to connect, while there is no client
+	dialed error     // of the last dial
+	broke  error     // of the last attempt, if a connection is missing since
 	stale  bool      // the client is to be made anew
 	fresh  time.Time // when it was made
 }
@@ -67,6 +69,9 @@ func openLink(option rueidis.ClientOption) *link {
 		defer stop()
 		defer context.AfterFunc(ctx, stop)()
 		c, err := connect(dial, address, dialer, config)
+		l.mu.Lock()
+		l.dialed = err
+		l.mu.Unlock()
 		if err != nil {
 			return nil, err
 		}
@@ -124,6 +129,11 @@ func (l *link) keep(ctx context.Context) {
 	wait := leastWait
 	for first := true; ctx.Err() == nil; first = false {
 		err := l.connect(ctx)
+		l.mu.Lock()
+		if l.broke = err; err != nil && l.dialed != nil {
+			l.broke = l.dialed // the client may go on to say why the connection before was lost
+		}
+		l.mu.Unlock()
 		if first {
 			close(l.tried)
 		}
@@ -212,6 +222,20 @@ func (l *link) acquire(ctx context.Context) (rueidis.Client, error) {
 		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, fmt.Errorf("redis: too many calls under way: %w", ctx.Err())
+	}
+}
+
+// why says why a call that failed with err found no connection, as far as is known.
+func (l *link) why(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.broke == nil:
+		return fmt.Errorf("redis: %w", err)
+	case errors.Is(err, errConnecting):
+		return fmt.Errorf("redis: not connected: %w", l.broke)
+	default:
+		return fmt.Errorf("redis: %w; connecting again: %w", err, l.broke)
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *Store) run(
 	case answered := <-results:
 		return s.messages(ctx, client, answered)
 	case <-ctx.Done():
-		return nil, fmt.Errorf("redis: %w", ctx.Err())
+		return nil, s.link.why(ctx.Err())
 	}
 }
 
@@ -162,12 +162,13 @@ func (s *Store) messages(
 // failure returns the error of a call, and sees to the connection if that is why.
 func (s *Store) failure(ctx context.Context, client rueidis.Client, err error) error {
 	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("redis: %w", ended)
+		return s.link.why(ended)
 	}
 	e, replied := rueidis.IsRedisErr(err)
 	switch {
 	case !replied:
 		s.link.repair()
+		return s.link.why(err)
 	case misplaced(e) && client.Mode() != rueidis.ClientModeCluster:
 		s.link.renew()
 	}

@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"math"
 	"net"
 	"net/url"
 	"slices"
@@ -98,6 +99,8 @@ func urlProblem(s string) string {
 		return "has an unknown scheme"
 	case !unix && u.Hostname() == "":
 		return "has no host"
+	case !unix && !isPort(u.Port()), slices.ContainsFunc(query["addr"], func(addr string) bool { return !isPort(portOf(addr)) }):
+		return "has a port that is not a number from 1 to 65535"
 	case unix && u.Path == "":
 		return "names no socket"
 	case u.Fragment != "" || err != nil || strings.Contains(u.Path, "@"):
@@ -111,6 +114,18 @@ func urlProblem(s string) string {
 		}
 	}
 	return ""
+}
+
+// isPort reports whether s may stand where a port may.
+func isPort(s string) bool {
+	n, err := strconv.Atoi(s)
+	return s == "" || err == nil && n > 0 && n <= math.MaxUint16
+}
+
+// portOf returns the port of an address; empty if it names none.
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }
 
 // isNumber reports whether s may stand where the number of a database may.
