@@ -150,7 +150,7 @@ func steadyRows(f fleet) []scenario {
 		gsus         int
 		length       time.Duration
 		used, atMost float64
-	}{{1, time.Hour, 0.98, 0.012}, {10, 20 * time.Minute, 0.98, 0.01}, {100, 3 * time.Minute, 0.96, 0.011}} {
+	}{{1, time.Hour, 0.98, 0.012}, {10, 20 * time.Minute, 0.98, 0.01}, {100, 10 * time.Minute, 0.96, 0.011}} {
 		rows = append(rows, f.row(fmt.Sprintf("order-%d", o.gsus), fmt.Sprintf("one order of %d GSU, 2×", o.gsus),
 			orders(1, o.gsus, 2, o.length, 0), figure{goodput, o.used}, figure{refusedByPT, o.atMost}))
 	}

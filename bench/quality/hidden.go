@@ -32,7 +32,7 @@ func moving(rng *rand.Rand, location string, rejectedCost float64, length time.D
 // Refusals take so long.
 func steadyCapacity(refusal time.Duration) func(draw) *trial {
 	return func(d draw) *trial {
-		const length, warm = 2 * time.Minute, 10 * time.Second
+		const length, warm = 10 * time.Minute, 10 * time.Second
 		var pools []geminitest.Capacity
 		for i, location := range regions {
 			pools = append(pools, geminitest.Capacity{Location: location, Requests: []float64{10, 20, 30}[i]})
