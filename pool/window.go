@@ -300,20 +300,23 @@ func (w *window) idle(now time.Time, n *quota.Need) bool {
 }
 
 // withheld returns the limits less what members may use that are missing: their part of what has
-// become free since, which is all after a minute.
+// become free since, which is all after a minute. Requests do not divide: the first in rank have one
+// more than the others, and any of these may be missing.
 func (r *round) withheld(l quota.Limits) store.Limits {
-	m, part := &r.members, 0.0
+	m, part, more := &r.members, 0.0, 0.0
 	if m.missing > 0 {
 		free := min(float64(r.now.Sub(m.gone))/float64(windowRamp), 1)
-		part = windowWithheld * free * float64(m.missing) / float64(m.members.Members+m.missing)
+		present, missing := float64(m.members.Members), float64(m.missing)
+		part = windowWithheld * free * missing / (present + missing)
+		more = math.Sqrt(present * missing / (present + missing)) // twice the standard deviation
 	}
-	left := func(limit int64) int64 {
+	left := func(limit int64, more float64) int64 {
 		if limit == 0 {
 			return 0
 		}
-		return max(limit-int64(math.Ceil(part*float64(limit))), 1)
+		return max(limit-int64(math.Ceil(part*float64(limit)+more)), 1)
 	}
-	return store.Limits{RPM: left(l.RPM), TPM: left(l.TPM), RPD: l.RPD, Concurrency: l.Concurrency}
+	return store.Limits{RPM: left(l.RPM, more), TPM: left(l.TPM, 0), RPD: l.RPD, Concurrency: l.Concurrency}
 }
 
 // days returns the ends of three quota days around a time.

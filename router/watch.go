@@ -77,14 +77,15 @@ func seconds(value string) time.Duration {
 
 // watch ends an attempt that waits in vain.
 type watch struct {
-	router   *Router
-	cancel   context.CancelCauseFunc
-	kind     kind
-	patience patience      // of the call, before this attempt
-	after    after         // what may follow the attempt
-	limit    time.Duration // Google's time for the response, as the request says it; zero: none
-	hearing  *hearing      // nil: the attempt is over
-	way      *generation   // of connections; nil: the transport is not the router's
+	router    *Router
+	cancel    context.CancelCauseFunc
+	kind      kind
+	patience  patience      // of the call, before this attempt
+	after     after         // what may follow the attempt
+	elsewhere func() bool   // whether another attempt would find an endpoint now
+	limit     time.Duration // Google's time for the response, as the request says it; zero: none
+	hearing   *hearing      // nil: the attempt is over
+	way       *generation   // of connections; nil: the transport is not the router's
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -119,6 +120,7 @@ func (w *watch) start(a *attempt) {
 	w.kind = kind{model, call.Method, effort(&call.Estimate)}
 	w.hearing = w.router.listening.places.begin(place{a.endpoint.Name, model})
 	w.after = afterOf(x)
+	w.elsewhere = func() bool { return x.elsewhere(a.endpoint.Name) }
 	w.wait = wait{
 		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
 		began: time.Now(), pieces: call.Stream && call.Generates,
@@ -139,7 +141,7 @@ func (w *watch) look() {
 	next, cause := w.wait.late(now)
 	if cause == nil && w.after != (after{}) && !w.wait.open {
 		suspected, known := w.suspectedLocked(now)
-		if known && !suspected.After(now) && w.mayFollowLocked(now) {
+		if known && !suspected.After(now) && w.mayFollowLocked(now, suspected) {
 			cause = errSilent
 		} else if again := now.Add(max(firstLook, now.Sub(w.wait.began)/lookShare)); again.Before(next) {
 			next = again
@@ -165,9 +167,17 @@ func (w *watch) look() {
 	}
 }
 
-// mayFollowLocked reports whether anything may follow the attempt. If not, it had better wait. The
-// caller holds w.mu.
-func (w *watch) mayFollowLocked(now time.Time) bool {
+// aloneShare is how many times as long an attempt has before it is given up if another would find no
+// endpoint: then its caller gets an error.
+const aloneShare = 4
+
+// mayFollowLocked reports whether anything may follow the attempt, which has been suspected since a
+// moment. If not, it had better wait. The caller holds w.mu.
+func (w *watch) mayFollowLocked(now, suspected time.Time) bool {
+	since := w.wait.silentSince()
+	if now.Sub(since) < aloneShare*suspected.Sub(since) && !w.after.standIn && !w.way.lost(w.wait.asked) && !w.elsewhere() {
+		return false
+	}
 	w.granted = w.after.retry && w.router.budget.retry(now)
 	return w.granted || w.after.standIn
 }
