@@ -1,6 +1,8 @@
 package config
 
 import (
+	"math"
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -133,6 +135,8 @@ func redisProblem(text string) string {
 	switch {
 	case !slices.Contains(redisSchemes, u.Scheme):
 		return "has an unknown scheme"
+	case !unix && !isPort(u.Port()), slices.ContainsFunc(query["addr"], func(a string) bool { return !isPort(portOf(a)) }):
+		return "has a port that is not a number from 1 to 65535"
 	case unix && u.Path == "":
 		return "names no socket"
 	case !unix && u.Hostname() == "":
@@ -243,4 +247,16 @@ func (c *Config) SameStore(other *Config) bool {
 	url := c.Store.Redis.Reveal()
 	return url == other.Store.Redis.Reveal() && c.Store.Prefix == other.Store.Prefix && c.Pool.StoreTimeout == other.Pool.StoreTimeout &&
 		(url == "" || c.Pool.Share == other.Pool.Share)
+}
+
+// isPort reports whether text may stand where a port may.
+func isPort(text string) bool {
+	n, err := strconv.Atoi(text)
+	return text == "" || err == nil && n > 0 && n <= math.MaxUint16
+}
+
+// portOf returns the port of an address; empty if it names none.
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
 }

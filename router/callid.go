@@ -15,5 +15,7 @@ func newCallID() callID { return callID(rand.Uint64()) }
 func (id callID) String() string {
 	var raw [8]byte
 	binary.BigEndian.PutUint64(raw[:], uint64(id))
-	return hex.EncodeToString(raw[:])
+	var text [16]byte
+	hex.Encode(text[:], raw[:])
+	return string(text[:])
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
@@ -221,18 +220,6 @@ func (x *exchange) acquire() (pool.Lease, error) {
 	x.trace.waited(began, lease, err)
 	x.fallback.waited(began, time.Now(), x.attempts == 0)
 	return lease, err
-}
-
-// elsewhere reports whether another attempt would find an endpoint: one but this is ready, or the
-// call may still wait for one.
-func (x *exchange) elsewhere(but string) bool {
-	if x.fallback.spent < x.in.maxWait() {
-		return true
-	}
-	r := *x.request
-	return slices.ContainsFunc(x.in.router.pool.Explain(&r).Reasons, func(w pool.Reason) bool {
-		return w.Why == "" && w.Endpoint != but
-	})
 }
 
 // shouldRetry reports whether another attempt may follow one whose failure another endpoint may not

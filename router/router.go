@@ -32,8 +32,7 @@ type Router struct {
 	transport http.RoundTripper
 	own       *hostTransport // the transport if it is the router's
 	budget    budget
-	trace     *Trace
-	labels    labels
+	tracing   tracing
 	saver     saver
 	lookups   *lookups
 	scrubbers scrubbers
@@ -68,7 +67,7 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{
-		pool: made, transport: o.transport, trace: joinTraces(o.traces),
+		pool: made, transport: o.transport, tracing: tracing{trace: joinTraces(o.traces)},
 		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
 	r.tokens.log, r.saver.log = o.log, o.log

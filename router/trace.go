@@ -110,7 +110,7 @@ type callTrace struct {
 
 func (t *callTrace) begin(x *exchange) {
 	t.ctx = x.in.ctx
-	if t.trace = x.in.router.trace; t.trace == nil {
+	if t.trace = x.in.router.tracing.trace; t.trace == nil {
 		return
 	}
 	t.x, t.began = x, time.Now()
@@ -120,7 +120,7 @@ func (t *callTrace) begin(x *exchange) {
 	c := &x.payload.call
 	start := CallStart{
 		At: t.began, ID: x.id.String(), Model: x.model, Method: c.Method, Stream: c.Stream,
-		Label: x.in.router.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
+		Label: x.in.router.tracing.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
 	}
 	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {
 		t.ctx = ctx

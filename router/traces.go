@@ -2,6 +2,12 @@ package router
 
 import "context"
 
+// tracing is who hears of the router's calls.
+type tracing struct {
+	trace  *Trace // nil: nobody
+	labels labels // that are told apart
+}
+
 // joinTraces returns a Trace that calls the functions of all of them, in order; nil if there are
 // none.
 func joinTraces(all []*Trace) *Trace {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,15 +78,14 @@ func seconds(value string) time.Duration {
 
 // watch ends an attempt that waits in vain.
 type watch struct {
-	router    *Router
-	cancel    context.CancelCauseFunc
-	kind      kind
-	patience  patience      // of the call, before this attempt
-	after     after         // what may follow the attempt
-	elsewhere func() bool   // whether another attempt would find an endpoint now
-	limit     time.Duration // Google's time for the response, as the request says it; zero: none
-	hearing   *hearing      // nil: the attempt is over
-	way       *generation   // of connections; nil: the transport is not the router's
+	attempt  *attempt
+	cancel   context.CancelCauseFunc
+	kind     kind
+	patience patience      // of the call, before this attempt
+	after    after         // what may follow the attempt
+	limit    time.Duration // Google's time for the response, as the request says it; zero: none
+	hearing  *hearing      // nil: the attempt is over
+	way      *generation   // of connections; nil: the transport is not the router's
 
 	mu    sync.Mutex
 	timer *time.Timer
@@ -112,15 +112,16 @@ func afterOf(x *exchange) after {
 	}
 }
 
+func (w *watch) router() *Router { return w.attempt.exchange.in.router }
+
 // start begins the watch of an attempt.
 func (w *watch) start(a *attempt) {
 	x := a.exchange
 	call, model := &x.payload.call, x.request.Model
-	w.router, w.cancel, w.patience = x.in.router, a.cancel, x.patience
+	w.attempt, w.cancel, w.patience = a, a.cancel, x.patience
 	w.kind = kind{model, call.Method, effort(&call.Estimate)}
-	w.hearing = w.router.listening.places.begin(place{a.endpoint.Name, model})
+	w.hearing = w.router().listening.places.begin(place{a.endpoint.Name, model})
 	w.after = afterOf(x)
-	w.elsewhere = func() bool { return x.elsewhere(a.endpoint.Name) }
 	w.wait = wait{
 		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
 		began: time.Now(), pieces: call.Stream && call.Generates,
@@ -171,6 +172,19 @@ func (w *watch) look() {
 // endpoint: then its caller gets an error.
 const aloneShare = 4
 
+// elsewhere reports whether another attempt would find an endpoint: one but this is ready, or the
+// call may still wait for one.
+func (w *watch) elsewhere() bool {
+	x, this := w.attempt.exchange, w.attempt.endpoint.Name
+	if x.fallback.spent < x.in.maxWait() {
+		return true
+	}
+	r := *x.request
+	return slices.ContainsFunc(x.in.router.pool.Explain(&r).Reasons, func(other pool.Reason) bool {
+		return other.Why == "" && other.Endpoint != this
+	})
+}
+
 // mayFollowLocked reports whether anything may follow the attempt, which has been suspected since a
 // moment. If not, it had better wait. The caller holds w.mu.
 func (w *watch) mayFollowLocked(now, suspected time.Time) bool {
@@ -178,7 +192,7 @@ func (w *watch) mayFollowLocked(now, suspected time.Time) bool {
 	if now.Sub(since) < aloneShare*suspected.Sub(since) && !w.after.standIn && !w.way.lost(w.wait.asked) && !w.elsewhere() {
 		return false
 	}
-	w.granted = w.after.retry && w.router.budget.retry(now)
+	w.granted = w.after.retry && w.router().budget.retry(now)
 	return w.granted || w.after.standIn
 }
 
@@ -202,7 +216,7 @@ func (w *watch) suspectedLocked(now time.Time) (at time.Time, known bool) {
 		return at, false
 	}
 	s := suspicion{
-		usual: w.router.listening.usual.of(w.kind), deadline: w.patience.deadline,
+		usual: w.router().listening.usual.of(w.kind), deadline: w.patience.deadline,
 		standIn: w.after.standIn, before: w.patience.suspicions, waited: waited,
 	}
 	after, known := s.after(since)
@@ -215,7 +229,7 @@ func (w *watch) suspectLocked(now time.Time) {
 	if w.lost = w.way.lost(w.wait.asked); w.lost {
 		return
 	}
-	w.router.listening.usual.guess(w.kind)
+	w.router().listening.usual.guess(w.kind)
 	w.wait.suspected = true
 	w.hearing.missed(since, now, true)
 	w.way.renew(since, now)
@@ -238,7 +252,7 @@ func (w *watch) missed() bool {
 	if _, _, silent := w.hearing.silentSince(w.wait.asked, since, now); !silent {
 		return false
 	}
-	switch usual := w.router.listening.usual.of(w.kind); {
+	switch usual := w.router().listening.usual.of(w.kind); {
 	case usual.answers == 0: // nobody has ever been answered
 		return now.Sub(since) >= unknownDeadline
 	case usual.answers >= enoughAnswers && now.Sub(since) >= max(usual.time, leastUsual):
@@ -269,7 +283,7 @@ func (w *watch) letGo() {
 	w.hearing, w.way = nil, nil
 	w.mu.Unlock()
 	if hearing != nil {
-		w.router.listening.places.end(hearing)
+		w.router().listening.places.end(hearing)
 	}
 	way.end()
 }
@@ -280,11 +294,11 @@ func (w *watch) carrier(req *http.Request) http.RoundTripper {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.wait.sent(time.Now())
-	if w.router.own == nil {
-		return w.router.transport
+	if w.router().own == nil {
+		return w.router().transport
 	}
 	w.way.end() // of a request before, which has its response
-	w.way = w.router.own.begin(req.URL.Host)
+	w.way = w.router().own.begin(req.URL.Host)
 	return w.way
 }
 
@@ -307,7 +321,7 @@ func (w *watch) accepted() {
 	w.lookInLocked(w.wait.idle)
 	if w.hearing != nil {
 		w.hearing.answer(now)
-		w.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
+		w.router().listening.usual.observe(w.kind, now.Sub(w.wait.asked))
 	}
 }
 
@@ -321,7 +335,7 @@ func (w *watch) ended(o *pool.Outcome) {
 	}
 	w.hearing.answer(now)
 	if o.Class == pool.ClassOK && !w.wait.open && !w.wait.asked.IsZero() {
-		w.router.listening.usual.observe(w.kind, now.Sub(w.wait.asked))
+		w.router().listening.usual.observe(w.kind, now.Sub(w.wait.asked))
 	}
 }
 
