@@ -135,7 +135,7 @@ func redisProblem(text string) string {
 	switch {
 	case !slices.Contains(redisSchemes, u.Scheme):
 		return "has an unknown scheme"
-	case !unix && !isPort(u.Port()), slices.ContainsFunc(query["addr"], func(a string) bool { return !isPort(portOf(a)) }):
+	case !unix && !arePorts(u.Port(), query["addr"]):
 		return "has a port that is not a number from 1 to 65535"
 	case unix && u.Path == "":
 		return "names no socket"
@@ -146,6 +146,11 @@ func redisProblem(text string) string {
 	case !unix && !isDatabase(strings.TrimPrefix(u.Path, "/")), !isDatabase(query.Get("db")):
 		return "has a database that is not a number"
 	}
+	return parameterProblem(query)
+}
+
+// parameterProblem says what is wrong with the query of a URL. It is empty if nothing is.
+func parameterProblem(query url.Values) string {
 	for name := range query {
 		if !slices.Contains(redisParameters, name) {
 			return "has a parameter other than " + strings.Join(redisParameters, ", ")
@@ -249,14 +254,15 @@ func (c *Config) SameStore(other *Config) bool {
 		(url == "" || c.Pool.Share == other.Pool.Share)
 }
 
-// isPort reports whether text may stand where a port may.
-func isPort(text string) bool {
-	n, err := strconv.Atoi(text)
-	return text == "" || err == nil && n > 0 && n <= math.MaxUint16
-}
-
-// portOf returns the port of an address; empty if it names none.
-func portOf(address string) string {
-	_, port, _ := net.SplitHostPort(address)
-	return port
+// arePorts reports whether a port, and those of some addresses, are numbers of ports or absent.
+func arePorts(port string, addresses []string) bool {
+	ports := []string{port}
+	for _, a := range addresses {
+		_, port, _ := net.SplitHostPort(a)
+		ports = append(ports, port)
+	}
+	return !slices.ContainsFunc(ports, func(text string) bool {
+		n, err := strconv.Atoi(text)
+		return text != "" && (err != nil || n < 1 || n > math.MaxUint16)
+	})
 }

@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,9 +23,7 @@ func getOne(t *testing.T, r http.RoundTripper, ctx context.Context, h http.Heade
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range h {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, h)
 	resp, err := r.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
