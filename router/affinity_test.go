@@ -303,7 +303,7 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 			}
 			c := setup{router: router.Config{Policy: policy}}.bed(t, all...).client(t)
 			first := map[string]bool{}
-			for i := range 30 {
+			for i := range 60 {
 				opening := fmt.Sprintf("chat %d", i)
 				first[conversation(t, c, opening, 1)] = true
 				for turns := 3; turns < 9; turns += 2 {
@@ -323,11 +323,11 @@ func TestConversationsStayInEveryPolicyAndReplica(t *testing.T) {
 				}
 			}
 			if len(first) != 5 {
-				t.Errorf("%s: 30 calls of one turn went to %d of 5 endpoints", policy, len(first))
+				t.Errorf("%s: 60 calls of one turn went to %d of 5 endpoints", policy, len(first))
 			}
 		}
 		if len(used) != 5 {
-			t.Errorf("30 conversations share %d of 5 endpoints", len(used))
+			t.Errorf("60 conversations share %d of 5 endpoints", len(used))
 		}
 	})
 }
