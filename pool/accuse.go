@@ -19,7 +19,7 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *
 			return
 		}
 	}
-	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
+	why := cooldown.Refusal{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
 	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
 		why.Status, why.Body = a.Status, a.Body
 	}

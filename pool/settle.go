@@ -41,6 +41,9 @@ type Outcome struct {
 // Evidence is what an answer proves, and of what. The zero value is an answer of Google's that
 // means what its class says.
 type Evidence struct {
+	// Cause is a finer word for what the class means, of those in docs/429.md. Empty, or a word that
+	// is not one for the class, is what the class and the name of the quota tell.
+	Cause string
 	// Scope is what the answer is about. Zero means what its class is usually about.
 	Scope Scope
 	// Tools are the tools that a refusal with ScopeTool is about.
