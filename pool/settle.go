@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -250,6 +251,7 @@ func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) 
 		r.refusedByOrder(now, at)
 	case onDemand:
 		order.release(now, r.hold)
+		order.evidence.spill(at)
 		if order.bypassed.first() {
 			c.plan.pool.outbox.orderUnused(now, order, o.Traffic)
 		}
@@ -287,7 +289,7 @@ func charged(c Class) bool {
 // checkLimits reports limits that are nearly used up.
 func (e *entry) checkLimits(p *Pool, now time.Time, at int64) {
 	if share := e.limits.alert.passed(at, 1-e.limits.quota.Headroom(now)); share > 0 {
-		p.outbox.usageHigh(now, e, share)
+		p.outbox.usageHigh(now, e, share, e.limits.cause(now, 1))
 	}
 }
 
@@ -300,7 +302,7 @@ func (r *lease) checkUsage(now time.Time, at int64) {
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order
 		if share := o.alert.passed(at, o.ledger.Utilisation(now)); share > 0 {
-			p.outbox.usageHigh(now, o.entry, share)
+			p.outbox.usageHigh(now, o.entry, share, remedy.OrderFull)
 		}
 	}
 }

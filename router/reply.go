@@ -2,7 +2,6 @@ package router
 
 import (
 	"bytes"
-	"cmp"
 	"io"
 	"math"
 	"net/http"
@@ -21,18 +20,24 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 	}
 	e = x.goBack(e)
 	if e.Answer != nil && !x.fallback.hope {
-		if last != nil && ofModel(last.class) {
-			return *last // the same response, to this very call
+		if last != nil && ofModel(last.class) { // the same response, to this very call
+			return last.explained(e)
 		}
-		return result{resp: x.reply(e.Answer.Status, e.Answer.Body)}
+		return result{resp: explained(x.reply(e.Answer.Status, e.Answer.Body), e)}
 	}
 	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
 		(!e.Exists || x.costly >= x.in.cfg.MaxAttempts) {
 		// A misspelled model is one whatever else is on cooldown, and a call that those refuse who
 		// answer others is refused by the rest as well.
-		return *last
+		return last.explained(e)
 	}
 	return result{resp: x.exhausted(e)}
+}
+
+// explained returns a result with what is known of the endpoints in its response.
+func (r result) explained(e *pool.ExhaustedError) result {
+	r.resp = explained(r.resp, e)
+	return r
 }
 
 // ofModel reports whether a response of the class is about the model of the call.
@@ -43,10 +48,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	reasons := make(map[string]string)
-	for _, r := range e.Reasons {
-		reasons[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
-	}
+	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
 	}
@@ -56,6 +58,9 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		why = "the router's memory is full of other models (raise memory under [router])"
 	case x.costly >= x.in.cfg.MaxAttempts:
 		why = "max_attempts is used up"
+	}
+	if leading := sentence(&e.Leading); leading != "" {
+		why += "; " + leading
 	}
 	answer := verdict.Exhausted{
 		Message: "spillway: no endpoint can serve " + x.name() + " in time: " + why +

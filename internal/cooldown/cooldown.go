@@ -193,7 +193,7 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Refusal
 	case end != before:
 		change = Extended
 	}
-	c.rule = r
+	c.rule, c.info.Cause = r, why.Cause // the newest says most: an order may prove not to be there
 	if r.Remember {
 		c.info.Status, c.info.Body = why.Status, why.Body
 	}

@@ -1,0 +1,119 @@
+package router
+
+import (
+	"bytes"
+	"cmp"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Reason is why one endpoint could not serve a call.
+type Reason = pool.Reason
+
+// The metadata of a response say of each endpoint why it could not serve the call: its name leads to
+// a few words, and its name with one of these behind it to the fields of its [Reason].
+const (
+	markCause   = "#cause"
+	markSubject = "#subject"
+	markUntil   = "#until"
+	markRemedy  = "#remedy"
+	markPage    = "#page"
+)
+
+// metadataOf writes reasons into metadata.
+func metadataOf(reasons []Reason) map[string]string {
+	metadata := make(map[string]string, 6*len(reasons))
+	for _, r := range reasons {
+		metadata[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
+		until := ""
+		switch {
+		case !r.Until.IsZero():
+			until = r.Until.UTC().Format(time.RFC3339Nano)
+		case r.Cause != "":
+			until = "a probe succeeds"
+		}
+		for _, field := range [...]struct{ mark, value string }{
+			{markCause, r.Cause}, {markSubject, r.Subject}, {markUntil, until}, {markRemedy, r.Remedy}, {markPage, r.Page},
+		} {
+			if field.value != "" {
+				metadata[r.Endpoint+field.mark] = field.value
+			}
+		}
+	}
+	return metadata
+}
+
+// reasonsOf reads reasons from metadata, sorted by endpoint.
+func reasonsOf(metadata map[string]any) []Reason {
+	byEndpoint := make(map[string]*Reason)
+	of := func(endpoint string) *Reason {
+		if byEndpoint[endpoint] == nil {
+			byEndpoint[endpoint] = &Reason{Endpoint: endpoint}
+		}
+		return byEndpoint[endpoint]
+	}
+	for name, value := range metadata {
+		text, _ := value.(string)
+		at := strings.LastIndexByte(name, '#')
+		if at < 0 {
+			of(name).Why = text
+			continue
+		}
+		switch r := of(name[:at]); name[at:] {
+		case markCause:
+			r.Cause = text
+		case markSubject:
+			r.Subject = text
+		case markUntil:
+			r.Until, _ = time.Parse(time.RFC3339Nano, text)
+		case markRemedy:
+			r.Remedy = text
+		case markPage:
+			r.Page = text
+		}
+	}
+	reasons := make([]Reason, 0, len(byEndpoint))
+	for _, r := range byEndpoint {
+		reasons = append(reasons, *r)
+	}
+	slices.SortFunc(reasons, func(a, b Reason) int { return cmp.Compare(a.Endpoint, b.Endpoint) })
+	return reasons
+}
+
+// sentence says a reason in one: what refuses, until when, and what to do.
+func sentence(r *Reason) string {
+	if r.Cause == "" {
+		return r.Why
+	}
+	text := r.Cause + " of " + r.Subject
+	if r.Until.IsZero() {
+		text += " until a probe succeeds"
+	} else {
+		text += " until " + r.Until.UTC().Format(time.RFC3339)
+	}
+	return strings.TrimSpace(text + ": " + r.Remedy + " " + r.Page)
+}
+
+// explained adds to an error of Google's what is known of the endpoints: it is the answer to every
+// call while they are out, and does not say what to do.
+func explained(resp *http.Response, e *pool.ExhaustedError) *http.Response {
+	if resp == nil || resp.Body == nil || resp.StatusCode < http.StatusBadRequest || len(e.Reasons) == 0 {
+		return resp
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxError+1))
+	if err != nil || len(body) > maxError {
+		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), resp.Body))
+		return resp
+	}
+	if encoding := resp.Header.Get("Content-Encoding"); encoding == "" {
+		body = verdict.Explained(body, metadataOf(e.Reasons))
+	}
+	setBody(resp, body, nil)
+	return resp
+}
