@@ -1,15 +1,12 @@
 package router
 
 import (
-	"bytes"
 	"cmp"
-	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -91,29 +88,11 @@ func sentence(r *Reason) string {
 	if r.Cause == "" {
 		return r.Why
 	}
-	text := r.Cause + " of " + r.Subject
+	text := r.Cause + " of " + plain.Text(r.Subject, maxMessage)
 	if r.Until.IsZero() {
 		text += " until a probe succeeds"
 	} else {
 		text += " until " + r.Until.UTC().Format(time.RFC3339)
 	}
 	return strings.TrimSpace(text + ": " + r.Remedy + " " + r.Page)
-}
-
-// explained adds to an error of Google's what is known of the endpoints: it is the answer to every
-// call while they are out, and does not say what to do.
-func explained(resp *http.Response, e *pool.ExhaustedError) *http.Response {
-	if resp == nil || resp.Body == nil || resp.StatusCode < http.StatusBadRequest || len(e.Reasons) == 0 {
-		return resp
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxError+1))
-	if err != nil || len(body) > maxError {
-		resp.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), resp.Body))
-		return resp
-	}
-	if encoding := resp.Header.Get("Content-Encoding"); encoding == "" {
-		body = verdict.Explained(body, metadataOf(e.Reasons))
-	}
-	setBody(resp, body, nil)
-	return resp
 }

@@ -6,8 +6,8 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
-
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -20,24 +20,44 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 	}
 	e = x.goBack(e)
 	if e.Answer != nil && !x.fallback.hope {
-		if last != nil && ofModel(last.class) { // the same response, to this very call
-			return last.explained(e)
+		if last != nil && ofModel(last.class) {
+			return *last // the same response, to this very call
 		}
-		return result{resp: explained(x.reply(e.Answer.Status, e.Answer.Body), e)}
+		return result{resp: x.kept(e)}
 	}
 	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
 		(!e.Exists || x.costly >= x.in.cfg.MaxAttempts) {
 		// A misspelled model is one whatever else is on cooldown, and a call that those refuse who
 		// answer others is refused by the rest as well.
-		return last.explained(e)
+		return *last
 	}
 	return result{resp: x.exhausted(e)}
 }
 
-// explained returns a result with what is known of the endpoints in its response.
-func (r result) explained(e *pool.ExhaustedError) result {
-	r.resp = explained(r.resp, e)
-	return r
+// kept returns the response of Google's that goes to every caller while all endpoints are out. What it
+// says of a key or a project is for the operator, so it also says what to do; what it says of the
+// model is Google's alone.
+func (x *exchange) kept(e *pool.ExhaustedError) *http.Response {
+	body, leading := e.Answer.Body, &e.Leading
+	for i := range e.Reasons {
+		if strings.HasPrefix(e.Reasons[i].Why, string(e.Class)) {
+			leading = &e.Reasons[i]
+			break
+		}
+	}
+	if !ofModel(e.Class) {
+		body = verdict.Explained(body, metadataOf(e.Reasons))
+	}
+	resp := x.reply(e.Answer.Status, body)
+	setWhy(resp.Header, leading)
+	return resp
+}
+
+// setWhy puts a reason into the header of a response.
+func setWhy(h http.Header, r *Reason) {
+	if r.Cause != "" {
+		h.Set(headerWhy, sentence(r))
+	}
 }
 
 // ofModel reports whether a response of the class is about the model of the call.
@@ -75,7 +95,9 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		answer.Retry = max(time.Until(wake), time.Millisecond)
 		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
 	}
-	return x.tooMany(answer)
+	resp := x.tooMany(answer)
+	setWhy(resp.Header, &e.Leading)
+	return resp
 }
 
 // tooMany returns a 429 of the router's own. Its header says as well when to come back, if that is
