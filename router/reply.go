@@ -2,14 +2,14 @@ package router
 
 import (
 	"bytes"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
 	"io"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
-	"github.com/spillway-go/spillway/internal/wire/verdict"
-	"github.com/spillway-go/spillway/pool"
 )
 
 // giveUp returns the result of a call that no endpoint can serve.
