@@ -100,6 +100,8 @@ func (e *Event) attrs() []slog.Attr {
 		return append(attrs, e.refused()...)
 	case !e.Until.IsZero():
 		attrs = append(attrs, slog.Time("until", e.Until))
+	case e.Kind == OrderUnused, e.Kind == OrderUnconfirmed:
+		text("until", "the order serves a call")
 	case e.Class != "":
 		text("until", "a probe succeeds")
 	}
