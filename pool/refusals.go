@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/remedy"
 )
 
 // refusalsEvery is the least time between two events about the refused calls of one model.
@@ -130,7 +132,22 @@ func (e *ExhaustedError) leading() (leading Reason, what string) {
 	if len(order) == 0 {
 		return Reason{}, "no project takes the model"
 	}
-	slices.SortStableFunc(order, func(a, b string) int { return counts[b] - counts[a] })
+	slices.SortStableFunc(order, func(a, b string) int {
+		// Orders fill; what keeps calls from going on from there says more.
+		if n := counts[b] - counts[a]; n != 0 {
+			return n
+		}
+		switch full := string(remedy.OrderFull); {
+		case reasons[a].Cause == reasons[b].Cause:
+			return 0
+		case reasons[a].Cause == full:
+			return 1
+		case reasons[b].Cause == full:
+			return -1
+		default:
+			return 0
+		}
+	})
 	return reasons[order[0]], strings.Join(order[:min(len(order), mostTold)], "; ")
 }
 

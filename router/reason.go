@@ -92,7 +92,7 @@ func sentence(r *Reason) string {
 	if r.Until.IsZero() {
 		text += " until a probe succeeds"
 	} else {
-		text += " until " + r.Until.UTC().Format(time.RFC3339)
+		text += " until " + r.Until.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	return strings.TrimSpace(text + ": " + r.Remedy + " " + r.Page)
 }

@@ -85,7 +85,7 @@ var troubles = []trouble{
 		google: geminitest.Config{Projects: []geminitest.Project{{
 			ID: "prod", Keys: []string{theKey}, Orders: []geminitest.Order{{Model: troubled, Location: "europe-west4", GSUs: 1}},
 		}}},
-		cause: "provisioned_full", subject: "order:prod/europe-west4/" + troubled, do: "buy more GSUs",
+		cause: "provisioned_full", subject: "order:prod/europe-west4/" + troubled, do: "Buy more GSUs",
 		page: "https://console.cloud.google.com/vertex-ai/provisioned-throughput?project=prod",
 	},
 	{

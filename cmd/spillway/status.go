@@ -147,11 +147,14 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 		}
 		notes = append(notes, note)
 	}
+	if e.Warning != nil && e.Warning.Cause != e.Cause {
+		notes = append(notes, e.Warning.Cause)
+	}
 	if e.Warning != nil {
-		notes = append(notes, e.Warning.Cause+", "+e.Warning.Why)
+		notes = append(notes, e.Warning.Why)
 	}
 	if e.Refused > 0 {
-		notes = append(notes, fmt.Sprintf("served %s calls, could not serve %s", thousands(e.Served), thousands(e.Refused)))
+		notes = append(notes, fmt.Sprintf("served %s, could not serve %s", plural(int(e.Served), "call"), thousands(e.Refused)))
 	}
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)

@@ -93,7 +93,7 @@ var table = map[Cause]advice{
 	},
 
 	OrderFull: {classes: classes("provisioned_full"), step: step{
-		"Let calls overflow to pay-as-you-go, or buy more GSUs. If it has never served, check that the order is active.",
+		"Buy more GSUs, or let calls overflow to more locations and projects. If it has never served, check that it is active.",
 		consoleOrders,
 	}},
 	OrderBypassed: {classes: classes("provisioned_full"), step: step{
