@@ -14,7 +14,8 @@ const maxLogged = 320
 
 // Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that
 // an operator has to end are warnings, and those that may come several times a second are at debug
-// level. A cooldown that is extended is not logged. No line shows a key, nor control characters
+// level. A line about a refusal has its cause, what to do (remedy) and Google's page for that. A
+// cooldown that is extended is not logged. No line shows a key, nor control characters
 // that Google or a caller sent, and long values are cut.
 func Log(l *slog.Logger) func(Event) {
 	return func(e Event) {

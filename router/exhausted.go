@@ -49,7 +49,8 @@ func Exhausted(err error) (e *ExhaustedError, ok bool) {
 		}
 		e = &ExhaustedError{err: api}
 		metadata, _ := d["metadata"].(map[string]any)
-		if text, ok := metadata[metadataRetryAt].(string); ok {
+		if value, ok := metadata[metadataRetryAt]; ok {
+			text, _ := value.(string)
 			e.RetryAt, _ = time.Parse(time.RFC3339Nano, text)
 			metadata = maps.Clone(metadata) // it is the caller's
 			delete(metadata, metadataRetryAt)

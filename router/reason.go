@@ -57,12 +57,13 @@ func reasonsOf(metadata map[string]any) []Reason {
 	}
 	for name, value := range metadata {
 		text, _ := value.(string)
-		at := strings.LastIndexByte(name, '#')
-		if at < 0 {
-			of(name).Why = text
-			continue
+		endpoint, mark := name, ""
+		for _, m := range [...]string{markCause, markSubject, markUntil, markRemedy, markPage} {
+			if before, ok := strings.CutSuffix(name, m); ok {
+				endpoint, mark = before, m
+			}
 		}
-		switch r := of(name[:at]); name[at:] {
+		switch r := of(endpoint); mark {
 		case markCause:
 			r.Cause = text
 		case markSubject:
@@ -73,6 +74,8 @@ func reasonsOf(metadata map[string]any) []Reason {
 			r.Remedy = text
 		case markPage:
 			r.Page = text
+		default:
+			r.Why = text
 		}
 	}
 	reasons := make([]Reason, 0, len(byEndpoint))
