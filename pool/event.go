@@ -185,22 +185,6 @@ func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change 
 	})
 }
 
-// describe adds to an event the project id of its subject, its cause in the word that fits, and what
-// to do about that.
-func (p *Pool) describe(e *Event) {
-	e.ProjectID = p.setup.Load().projectID(e.Subject.Project)
-	if e.Remedy != "" {
-		return
-	}
-	h := p.helpWith(&e.Subject, func(vertex bool) remedy.Cause {
-		if e.Class == "" {
-			return remedy.Cause(e.Cause)
-		}
-		return remedy.For(string(e.Class), e.Cause, e.Quota, vertex)
-	})
-	e.Cause, e.Remedy, e.Page = h.cause, h.do, h.page
-}
-
 // ended tells of a cooldown that ended, if its start was told. The caller holds e.telling.
 func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
 	if !e.told {
@@ -293,3 +277,19 @@ func (o *outbox) rerouted(now time.Time, m *model, served string) {
 func (o *outbox) memoryFull(now time.Time) { o.post(Event{At: now, Kind: MemoryFull}) }
 
 func (o *outbox) reloaded(now time.Time) { o.post(Event{At: now, Kind: Reloaded}) }
+
+// describe adds to an event the project id of its subject, its cause in the word that fits, and what
+// to do about that.
+func (s *setup) describe(e *Event) {
+	e.ProjectID = s.projectID(e.Subject.Project)
+	if e.Remedy != "" {
+		return
+	}
+	h := s.helpWith(&e.Subject, func(vertex bool) remedy.Cause {
+		if e.Class == "" {
+			return remedy.Cause(e.Cause)
+		}
+		return remedy.For(string(e.Class), e.Cause, e.Quota, vertex)
+	})
+	e.Cause, e.Remedy, e.Page = h.cause, h.do, h.page
+}

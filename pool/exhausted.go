@@ -88,7 +88,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 			if why != "" {
 				e.barred |= 1 << len(e.Reasons)
 			}
-			e.Reasons = append(e.Reasons, r.reason(now, c, why))
+			e.Reasons = append(e.Reasons, reasonFor(r, now, c, why))
 		} else if !e.Never {
 			break
 		}
@@ -119,8 +119,8 @@ func (r *Request) missed(c *candidate) string {
 	}
 }
 
-// reason says why the request does not get an endpoint. barred says why it may never.
-func (r *Request) reason(now time.Time, c *candidate, barred string) Reason {
+// reasonFor says why a request does not get an endpoint. barred says why it may never.
+func reasonFor(r *Request, now time.Time, c *candidate, barred string) Reason {
 	if barred != "" {
 		return Reason{Endpoint: c.Name, Why: barred}
 	}

@@ -12,14 +12,14 @@ type help struct{ cause, do, page string }
 
 // help returns it for a subject that is on cooldown. said is the finer word that is known, if any:
 // it may come from a file or from another process.
-func (p *Pool) help(s *Subject, class Class, said, quota string) help {
-	return p.helpWith(s, func(vertex bool) remedy.Cause { return remedy.For(string(class), said, quota, vertex) })
+func (s *setup) help(subject *Subject, class Class, said, quota string) help {
+	return s.helpWith(subject, func(vertex bool) remedy.Cause { return remedy.For(string(class), said, quota, vertex) })
 }
 
 // helpWith is help for a cause that depends on the back end alone.
-func (p *Pool) helpWith(s *Subject, cause func(vertex bool) remedy.Cause) help {
-	vertex, projectID := s.Backend == BackendVertex, ""
-	if project := p.setup.Load().project(s.Project); project != nil && project.Backend == BackendVertex {
+func (s *setup) helpWith(subject *Subject, cause func(vertex bool) remedy.Cause) help {
+	vertex, projectID := subject.Backend == BackendVertex, ""
+	if project := s.project(subject.Project); project != nil && project.Backend == BackendVertex {
 		vertex, projectID = true, project.ProjectID
 	}
 	c := cause(vertex)
@@ -31,104 +31,108 @@ func (p *Pool) helpWith(s *Subject, cause func(vertex bool) remedy.Cause) help {
 func (c *candidate) reason(now time.Time, n *need) Reason {
 	p := c.plan.pool
 	at := p.instant(now)
-	if k := p.cooldown(c.longest(at, n), now, at); k.Class != "" {
+	if k := longest(c, at, n).cooldown(p, now, at); k.Class != "" {
 		return Reason{
 			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until,
 			Remedy: k.Remedy, Page: k.Page,
 		}
 	}
-	if o := c.opens(now, at, n); o.breaker > at {
-		return c.because(remedy.BreakerOpen, c.breakerSubject(now), "circuit breaker open", p.timeOf(o.breaker))
-	}
-	if n.Unmetered {
-		return Reason{Endpoint: c.Name}
-	}
-	for _, w := range [...]func(time.Time, int64, *need) Reason{c.orderReason, c.limitReason, c.paceReason, c.rampReason} {
-		if r := w(now, at, n); r.Why != "" {
+	o := obstacles{c, now, at, n}
+	for _, keeps := range [...]func() Reason{o.breaker, o.order, o.limit, o.pace, o.ramp} {
+		if r := keeps(); r.Why != "" {
 			return r
 		}
 	}
 	return Reason{Endpoint: c.Name}
 }
 
+// obstacles are what may keep a candidate, which is not on cooldown, from a call: each method says so,
+// or returns the zero Reason.
+type obstacles struct {
+	c   *candidate
+	now time.Time
+	at  int64
+	n   *need
+}
+
 // because is a reason that ends at a time; the zero time is never.
-func (c *candidate) because(cause remedy.Cause, s Subject, what string, until time.Time) Reason {
-	h := c.plan.pool.helpWith(&s, func(bool) remedy.Cause { return cause })
+func (o obstacles) because(cause remedy.Cause, s Subject, what string, until time.Time) Reason {
+	h := o.c.plan.setup.helpWith(&s, func(bool) remedy.Cause { return cause })
 	if !until.IsZero() {
 		what += " until " + stamp(until)
 	}
 	return Reason{
-		Endpoint: c.Name, Why: what, Cause: h.cause, Subject: s.String(), Until: until, Remedy: h.do, Page: h.page,
+		Endpoint: o.c.Name, Why: what, Cause: h.cause, Subject: s.String(), Until: until, Remedy: h.do, Page: h.page,
 	}
 }
 
-// breakerSubject is what the breaker that is open is about.
-func (c *candidate) breakerSubject(now time.Time) Subject {
-	if b := c.own.breaker(); b == nil || b.Ready(now) {
-		return c.serverSubject(c.plan.model.modelKey)
-	}
-	return c.subject(c.plan.model.modelKey)
-}
-
-// orderReason says that the order has no room.
-func (c *candidate) orderReason(now time.Time, at int64, n *need) Reason {
-	l := c.ledger()
-	if l == nil {
+func (o obstacles) breaker() Reason {
+	opening := o.c.opens(o.now, o.at, o.n)
+	if opening.breaker <= o.at {
 		return Reason{}
 	}
-	switch d := l.Wait(now, c.order.cost(n)); {
+	s := o.c.subject(o.c.plan.model.modelKey)
+	if b := o.c.own.breaker(); b == nil || b.Ready(o.now) { // it is that of the servers
+		s = o.c.serverSubject(o.c.plan.model.modelKey)
+	}
+	return o.because(remedy.BreakerOpen, s, "circuit breaker open", o.c.plan.pool.timeOf(opening.breaker))
+}
+
+func (o obstacles) order() Reason {
+	l, order := o.c.ledger(), o.c.order
+	if l == nil || o.n.Unmetered {
+		return Reason{}
+	}
+	switch d := l.Wait(o.now, order.cost(o.n)); {
 	case d == quota.Never:
-		return c.because(remedy.CallTooLarge, c.order.entry.subject, "the call is larger than the provisioned order", time.Time{})
+		return o.because(remedy.CallTooLarge, order.entry.subject, "the call is larger than the provisioned order", time.Time{})
 	case d > 0:
-		return c.because(c.order.evidence.cause(at), c.order.entry.subject, "provisioned order full", now.Add(d))
+		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full", o.now.Add(d))
 	default:
 		return Reason{}
 	}
 }
 
-// limitReason says that the limits of the project's model have no room.
-func (c *candidate) limitReason(now time.Time, at int64, n *need) Reason {
-	e := c.shared.entry.Load()
-	d := e.limitWait(now, at, n.Input)
-	if d <= 0 {
+func (o obstacles) limit() Reason {
+	e, f := o.c.shared.entry.Load(), o.c.plan.pool.fleet
+	d := e.limitWait(o.now, o.at, o.n.Input)
+	if d <= 0 || o.n.Unmetered {
 		return Reason{}
 	}
-	f := c.plan.pool.fleet
 	cause := remedy.StoreAway
 	if !f.away() {
-		cause = e.limits.cause(now, n.Input)
+		cause = e.limits.cause(o.now, o.n.Input)
 	}
-	return c.because(cause, e.subject, f.limitReached(), now.Add(d))
+	return o.because(cause, e.subject, f.limitReached(), o.now.Add(d))
 }
 
-// paceReason says that the endpoint is paced.
-func (c *candidate) paceReason(now time.Time, _ int64, _ *need) Reason {
-	d := paceWait(c.pacer(), now)
-	if d <= 0 {
+func (o obstacles) pace() Reason {
+	d := paceWait(o.c.pacer(), o.now)
+	if d <= 0 || o.n.Unmetered {
 		return Reason{}
 	}
-	return c.because(remedy.Contention, c.subject(c.plan.model.modelKey), "paced after contention", now.Add(d))
+	return o.because(remedy.Contention, o.c.subject(o.c.plan.model.modelKey), "paced after contention", o.now.Add(d))
 }
 
-// rampReason says that the rate rises slowly.
-func (c *candidate) rampReason(now time.Time, _ int64, _ *need) Reason {
-	d := c.own.entry.Load().rampWait(now)
-	if d <= 0 {
+func (o obstacles) ramp() Reason {
+	d := o.c.own.entry.Load().rampWait(o.now)
+	if d <= 0 || o.n.Unmetered {
 		return Reason{}
 	}
-	return c.because(remedy.Ramp, c.subject(c.plan.model.modelKey), "its rate rises slowly", now.Add(d))
+	return o.because(remedy.Ramp, o.c.subject(o.c.plan.model.modelKey), "its rate rises slowly", o.now.Add(d))
 }
 
-// warning says that calls for the endpoint's order go past it; the zero Reason if they do not.
-func (c *candidate) warning(at int64) Reason {
-	if c.order == nil {
+// bypassed says that calls for the candidate's order go past it.
+func (o obstacles) bypassed() Reason {
+	order := o.c.order
+	if order == nil {
 		return Reason{}
 	}
-	what := c.order.evidence.bypassed(at)
+	what := order.evidence.bypassed(o.at)
 	if what == "" {
 		return Reason{}
 	}
-	return c.because(remedy.OrderBypassed, c.order.entry.subject, what, time.Time{})
+	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})
 }
 
 // cause is whose limits have no room for a call of so many tokens: the configuration's, or those

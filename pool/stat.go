@@ -57,8 +57,8 @@ func (c Cooldown) String() string {
 	return s
 }
 
-// cooldown returns why an entry's subject is not asked; a nil entry is asked.
-func (p *Pool) cooldown(e *entry, now time.Time, at int64) Cooldown {
+// cooldown returns why the entry's subject is not asked; a nil entry is none.
+func (e *entry) cooldown(p *Pool, now time.Time, at int64) Cooldown {
 	if e == nil {
 		return Cooldown{}
 	}
@@ -69,7 +69,7 @@ func (p *Pool) cooldown(e *entry, now time.Time, at int64) Cooldown {
 	c := Cooldown{
 		Subject: e.subject.String(), Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
 	}
-	h := p.help(&e.subject, c.Class, i.Cause, i.Quota)
+	h := p.setup.Load().help(&e.subject, c.Class, i.Cause, i.Quota)
 	c.Cause, c.Remedy, c.Page = h.cause, h.do, h.page
 	if i.Status > 0 {
 		c.Answer = &Answer{Status: i.Status, Body: i.Body}
@@ -164,10 +164,10 @@ func (p *Pool) Stat(now time.Time) Stat {
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
-			Name: project.Name, Backend: project.Backend, Cooldown: p.cooldown(project.entry, now, at),
+			Name: project.Name, Backend: project.Backend, Cooldown: project.entry.cooldown(p, now, at),
 		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: p.cooldown(k.entry, now, at)})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: k.entry.cooldown(p, now, at)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
@@ -193,10 +193,10 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	p := c.plan.pool
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
-		Cooldown: p.cooldown(c.longest(at, &need{}), now, at), Warning: c.warning(at),
+		Cooldown: longest(c, at, &need{}).cooldown(p, now, at), Warning: obstacles{c, now, at, &need{}}.bypassed(),
 	}
 	if e.Cooldown.Class == "" {
-		e.ProbeDue = p.cooldown(probeDue(c, at), now, at)
+		e.ProbeDue = probeDue(c, at).cooldown(p, now, at)
 	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
@@ -206,7 +206,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	for _, slot := range [...]*slot{&c.own, c.shared} {
 		for _, part := range slot.entry.Load().parts() {
-			if cool := p.cooldown(part, now, at); cool.Class != "" {
+			if cool := part.cooldown(p, now, at); cool.Class != "" {
 				if e.Parts == nil {
 					e.Parts = make(map[string]Cooldown)
 				}
@@ -246,12 +246,11 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 
 // longest returns the entry whose cooldown keeps the endpoint from being asked the longest; nil if
 // none does.
-func (c *candidate) longest(at int64, n *need) *entry {
-	var longest *entry
+func longest(c *candidate, at int64, n *need) (e *entry) {
 	wake := at
-	consider := func(e *entry, w int64) {
+	consider := func(other *entry, w int64) {
 		if w > wake {
-			longest, wake = e, w
+			e, wake = other, w
 		}
 	}
 	var buf [maxGates]*entry
@@ -265,12 +264,12 @@ func (c *candidate) longest(at int64, n *need) *entry {
 			}
 		}
 	}
-	return longest
+	return e
 }
 
 // info returns what keeps the endpoint from being asked: the longest of its cooldowns.
 func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
-	if e := c.longest(at, n); e != nil {
+	if e := longest(c, at, n); e != nil {
 		return e.cool.Info(now, at)
 	}
 	return cooldown.Info{}

@@ -23,7 +23,7 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 		if last != nil && ofModel(last.class) {
 			return *last // the same response, to this very call
 		}
-		return result{resp: x.kept(e)}
+		return result{resp: keptReply(x, e)}
 	}
 	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
 		(!e.Exists || x.costly >= x.in.cfg.MaxAttempts) {
@@ -34,10 +34,10 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 	return result{resp: x.exhausted(e)}
 }
 
-// kept returns the response of Google's that goes to every caller while all endpoints are out. What it
+// keptReply returns the response of Google's that goes to every caller while all endpoints are out. What it
 // says of a key or a project is for the operator, so it also says what to do; what it says of the
 // model is Google's alone.
-func (x *exchange) kept(e *pool.ExhaustedError) *http.Response {
+func keptReply(x *exchange, e *pool.ExhaustedError) *http.Response {
 	body, leading := e.Answer.Body, &e.Leading
 	for i := range e.Reasons {
 		if strings.HasPrefix(e.Reasons[i].Why, string(e.Class)) {

@@ -172,7 +172,7 @@ func (x *trouble) call(t *testing.T, r *router.Router) string {
 		t.Fatal(err)
 	}
 	if x.header != "" {
-		req.Header.Set("X-Vertex-AI-LLM-Request-Type", x.header)
+		req.Header.Set("X-Vertex-Ai-Llm-Request-Type", x.header)
 	}
 	resp, err := r.RoundTrip(req)
 	if err != nil {

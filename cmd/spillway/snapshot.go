@@ -124,7 +124,10 @@ type orderSnapshot struct {
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
-	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Models: []modelSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store)}
+	s := snapshot{
+		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store),
+		Projects: []projectSnapshot{}, Models: []modelSnapshot{}, Endpoints: []endpointSnapshot{},
+	}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {

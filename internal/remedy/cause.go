@@ -51,7 +51,7 @@ const (
 	APIOff            Cause = "api_off"               // the API is not enabled
 	PermissionMissing Cause = "permission_missing"    // the caller's role lacks a permission
 	ProjectSuspended  Cause = "project_suspended"     // Google has suspended the project
-	CredentialRefused Cause = "credential_refused"    // the access token is not accepted
+	TokenRefused      Cause = "token_refused"         // the access token is not accepted
 	NotReady          Cause = "project_not_ready"     // Google is still setting the project up
 	EgressBlocked     Cause = "egress_blocked"        // Google does not serve this network
 )

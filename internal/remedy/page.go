@@ -16,8 +16,8 @@ const (
 	rateLimits     page = "https://ai.google.dev/gemini-api/docs/rate-limits"
 	studioLimits   page = "https://aistudio.google.com/rate-limit"
 	studioProjects page = "https://aistudio.google.com/projects"
-	// https://ai.google.dev/gemini-api/docs/billing links both; the second is in Google's message
-	// "Your project has exceeded its monthly spending cap."
+	// https://ai.google.dev/gemini-api/docs/billing links both. The second is in Google's message about
+	// a project that "has exceeded its monthly spending cap", too.
 	studioBilling page = "https://aistudio.google.com/billing"
 	studioSpend   page = "https://ai.studio/spend"
 	// https://ai.google.dev/gemini-api/docs/api-key links it. The page says as well that keys without
@@ -37,9 +37,8 @@ const (
 	// https://docs.cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/purchase-provisioned-throughput
 	// links it.
 	consoleOrders page = "https://console.cloud.google.com/vertex-ai/provisioned-throughput?project="
-	// The next three are in Google's messages "Too many requests. Exceeded the provisioned
-	// throughput.", "This API method requires billing to be enabled." and "… API has not been used in
-	// project … before or it is disabled."
+	// The next three are in Google's messages about an order that is full, billing that has to be
+	// enabled, and an API that "has not been used in project … before or it is disabled".
 	vertex429      page = "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429"
 	consoleBilling page = "https://console.developers.google.com/billing/enable?project="
 	vertexAPI      page = "https://console.developers.google.com/apis/api/aiplatform.googleapis.com/overview?project="

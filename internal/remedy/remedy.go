@@ -122,8 +122,12 @@ var table = map[Cause]advice{
 		"Raise the project's monthly spend cap, or wait for the next month.", studioSpend,
 	}},
 
-	KeyDead:    {classes: classes("key_dead"), step: step{newKey, studioKeys}, vertex: step{newKey, consoleKeys}},
-	KeyRevoked: {classes: classes("key_dead"), step: step{"The key is deleted, or misspelt. " + newKey, studioKeys}, vertex: step{"The key is deleted, or misspelt. " + newKey, consoleKeys}},
+	KeyDead: {classes: classes("key_dead"), step: step{newKey, studioKeys}, vertex: step{newKey, consoleKeys}},
+	KeyRevoked: {
+		classes: classes("key_dead"),
+		step:    step{"The key is deleted, or misspelt. " + newKey, studioKeys},
+		vertex:  step{"The key is deleted, or misspelt. " + newKey, consoleKeys},
+	},
 	KeyExpired: {classes: classes("key_dead"), step: step{newKey, studioKeys}, vertex: step{newKey, consoleKeys}},
 	KeyLeaked: {
 		classes: classes("key_dead"),
@@ -157,7 +161,7 @@ var table = map[Cause]advice{
 	ProjectSuspended: {classes: classes("project_misconfigured"), step: step{
 		"Google has suspended the project: read its mail to the owner." + askGoogle, consoleIAM,
 	}},
-	CredentialRefused: {classes: classes("project_misconfigured"), step: step{
+	TokenRefused: {classes: classes("project_misconfigured"), step: step{
 		"Google does not accept the project's credentials: renew them, and check what they are for.", consoleIAM,
 	}},
 	NotReady: {classes: classes("project_not_ready"), step: step{

@@ -54,9 +54,9 @@ var closers = []closer{
 	{ofProjects, reason, begins, []string{"IAM_"}, remedy.PermissionMissing},
 	{ofProjects, reason, equals, []string{"ACCESS_TOKEN_SCOPE_INSUFFICIENT"}, remedy.PermissionMissing},
 	{ofProjects, message, has, []string{"denied on resource"}, remedy.PermissionMissing},
-	{ofProjects, reason, equals, credential, remedy.CredentialRefused},
-	{ofProjects, reason, begins, []string{"ACCESS_TOKEN_"}, remedy.CredentialRefused},
-	{ofProjects, status, equals, []string{"UNAUTHENTICATED"}, remedy.CredentialRefused},
+	{ofProjects, reason, equals, credential, remedy.TokenRefused},
+	{ofProjects, reason, begins, []string{"ACCESS_TOKEN_"}, remedy.TokenRefused},
+	{ofProjects, status, equals, []string{"UNAUTHENTICATED"}, remedy.TokenRefused},
 
 	{ofAccess, reason, equals, policy, remedy.LocationForbidden},
 	{ofAccess, message, has, noPlace, remedy.LocationForbidden},

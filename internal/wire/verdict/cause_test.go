@@ -58,7 +58,7 @@ func TestCausesOfWhatTheEmulatorSays(t *testing.T) {
 		{"a key's account is off", false, nil, geminitest.AccountStateInvalid("a@b"), remedy.KeyUnsupported},
 		{"a project is suspended", false, nil, geminitest.ProjectSuspended("1"), remedy.ProjectSuspended},
 		{"the API is off", true, nil, geminitest.ServiceDisabled("p"), remedy.APIOff},
-		{"a token is refused", true, nil, geminitest.TokenInvalid(), remedy.CredentialRefused},
+		{"a token is refused", true, nil, geminitest.TokenInvalid(), remedy.TokenRefused},
 		{"a token lacks a scope", true, nil, geminitest.ScopeInsufficient(), remedy.PermissionMissing},
 		{"a permission is missing", true, nil, geminitest.PermissionDenied("p", "eu", model), remedy.PermissionMissing},
 		{"a policy excludes the location", true, nil, geminitest.LocationConstrained("p", "eu"), remedy.LocationForbidden},
@@ -66,7 +66,7 @@ func TestCausesOfWhatTheEmulatorSays(t *testing.T) {
 		{"the network is not served", false, nil, geminitest.LocationUnsupported(), remedy.EgressBlocked},
 		{"a region's quota", true, nil, geminitest.RegionQuota("eu", "generate_content_requests", 5), remedy.PaidMinute},
 	} {
-		a := verdict.Answer{Backend: pool.BackendGemini, Tools: tt.tools, Status: tt.body.Status, Body: []byte(tt.body.Body)}
+		a := verdict.Answer{Backend: pool.BackendGemini, Tools: tt.tools, Status: tt.body.Status, Body: tt.body.Body}
 		if tt.vertex {
 			a.Backend = pool.BackendVertex
 		}
