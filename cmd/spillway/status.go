@@ -20,10 +20,9 @@ short hashes), and the endpoints of every model called so far or restored, in th
 order of their tiers, with calls in flight, cooldowns, limits and orders, and how
 many calls it has served and could not serve. Below what refuses calls stand its
 subject, Google's own words, what to do, and Google's page for that; docs/429.md
-explains each cause. If
-replicas share a store, it shows whether that answers, how many they are, and how
-many calls of shared limits this one has in hand. The default URL is
-http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
+explains each cause. If replicas share a store, it shows whether that answers,
+how many they are, and how many calls of shared limits this one has in hand. The
+default URL is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
 Exit status: 1 if no sidecar responds there.
 `
