@@ -300,3 +300,28 @@ func rowOf(table, endpoint string) string {
 	}
 	return ""
 }
+
+// TestStatusShowsAnOrderThatItsCallsGoPast: they are served, on demand, and the order is paid for.
+func TestStatusShowsAnOrderThatItsCallsGoPast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := trouble{
+			vertex: true, file: order + "overflow = \"vertex\"\n", calls: 8, every: 30 * time.Second, google: anybody,
+			cause: "order_bypassed", subject: "order:prod/europe-west4/" + troubled, do: "Check that the order is active",
+			page: "https://console.cloud.google.com/vertex-ai/provisioned-throughput?project=prod",
+		}
+		m := x.meet(t)
+		if !strings.HasPrefix(m.answer, "HTTP 200") {
+			t.Fatalf("the call gets %s", m.answer)
+		}
+		if missing := x.lacks(m.status, "ready, order_bypassed, the order has not served a single call yet"); missing != nil {
+			t.Errorf("status lacks %q:\n%s", missing, m.status)
+		}
+		told := false
+		for _, line := range m.log {
+			told = told || x.lacks(line, `until="the order serves a call"`) == nil
+		}
+		if !told {
+			t.Errorf("no line of the log tells all of it: %s", m.log)
+		}
+	})
+}

@@ -69,7 +69,7 @@ type reasonSnapshot struct {
 	Why     string    `json:"why,omitempty"`
 	Cause   string    `json:"cause,omitempty"`
 	Subject string    `json:"subject,omitempty"` // what is out
-	Ends    time.Time `json:"ends,omitzero"`     // absent: until a probe succeeds, or not known
+	Until   time.Time `json:"until,omitzero"`    // absent: until a probe succeeds, or not known
 	Remedy  string    `json:"remedy,omitempty"`  // what to do
 	Page    string    `json:"page,omitempty"`    // Google's for that
 }

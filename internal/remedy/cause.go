@@ -69,6 +69,7 @@ const (
 	Overloaded  Cause = "overloaded"   // the model has too few servers
 	ServerFault Cause = "server_fault" // Google failed
 	Transport   Cause = "transport"    // no whole answer came
+	NotGoogle   Cause = "not_google"   // what answers is a proxy, or something else
 	BreakerOpen Cause = "breaker_open" // too many failures: the endpoint is not asked for a while
 )
 

@@ -196,6 +196,9 @@ var table = map[Cause]advice{
 		step:    step{"Check the network and the proxy between here and Google, then Google's state.", studioStatus},
 		vertex:  step{"Check the network and the proxy between here and Google, then Google's state.", cloudStatus},
 	},
+	NotGoogle: {classes: classes("transport", "egress_blocked"), step: step{
+		"What answers there is not Google: check base_url, the proxy, and the network between here and Google.", "",
+	}},
 	BreakerOpen: {step: failing, vertex: failingVertex},
 
 	OwnLimit: {

@@ -73,6 +73,8 @@ func (v *Verdict) cause(a *Answer, texts *[fields]string) remedy.Cause {
 		}
 	}
 	switch {
+	case v.Foreign:
+		said = remedy.NotGoogle
 	case v.Scope == pool.ScopeTool:
 		said = remedy.ToolQuota
 	case said == "" && v.Code == http.StatusPaymentRequired:

@@ -64,6 +64,7 @@ func TestCausesOfWhatTheEmulatorSays(t *testing.T) {
 		{"a policy excludes the location", true, nil, geminitest.LocationConstrained("p", "eu"), remedy.LocationForbidden},
 		{"a model is not open", true, nil, geminitest.ModelNotAllowed("p", "eu", model), remedy.ModelForbidden},
 		{"the network is not served", false, nil, geminitest.LocationUnsupported(), remedy.EgressBlocked},
+		{"a proxy", false, nil, geminitest.Page(403), remedy.NotGoogle},
 		{"a region's quota", true, nil, geminitest.RegionQuota("eu", "generate_content_requests", 5), remedy.PaidMinute},
 	} {
 		a := verdict.Answer{Backend: pool.BackendGemini, Tools: tt.tools, Status: tt.body.Status, Body: tt.body.Body}
