@@ -285,7 +285,7 @@ func (s *setup) describe(e *Event) {
 	if e.Remedy != "" {
 		return
 	}
-	h := s.helpWith(&e.Subject, func(vertex bool) remedy.Cause {
+	h := e.Subject.helpWith(s.project(e.Subject.Project), func(vertex bool) remedy.Cause {
 		if e.Class == "" {
 			return remedy.Cause(e.Cause)
 		}

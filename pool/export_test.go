@@ -92,7 +92,7 @@ func (c *candidate) WeightAt(now time.Time) float64      { return c.weightAt(now
 func (c *candidate) Reason(now time.Time, n Need) string { return c.reason(now, &n).Why }
 func (c *candidate) Resting(now time.Time) Cooldown {
 	at := c.plan.pool.instant(now)
-	return longest(c, at, &need{}).cooldown(c.plan.pool, now, at)
+	return longest(c, at, &need{}).cooldown(c.project, now, at)
 }
 func (c *candidate) Expect(n int64)                       { c.expect(n) }
 func (c *candidate) SameServer(d *candidate) bool         { return c.server == d.server }
@@ -101,7 +101,7 @@ func (c *candidate) Carries(now time.Time) (int, float64) { return c.carries(c.p
 // Rests is Resting for a call that asks so.
 func (c *candidate) Rests(now time.Time, a Asked) Cooldown {
 	at := c.plan.pool.instant(now)
-	return longest(c, at, &need{asked: a}).cooldown(c.plan.pool, now, at)
+	return longest(c, at, &need{asked: a}).cooldown(c.project, now, at)
 }
 
 // ServersOpen returns whether the breaker of the servers keeps anyone from them.
@@ -225,7 +225,7 @@ func (p *Pool) Cooldowns(now time.Time) map[Subject]Cooldown {
 	}
 	cooldowns := make(map[Subject]Cooldown)
 	for _, e := range all {
-		if c := e.cooldown(p, now, p.instant(now)); c.Class != "" {
+		if c := e.cooldown(p.setup.Load().project(e.subject.Project), now, p.instant(now)); c.Class != "" {
 			cooldowns[e.subject] = c
 		}
 	}

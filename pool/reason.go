@@ -10,17 +10,12 @@ import (
 // help is why something is refused, in one word, and what to do about it.
 type help struct{ cause, do, page string }
 
-// help returns it for a subject that is on cooldown. said is the finer word that is known, if any:
-// it may come from a file or from another process.
-func (s *setup) help(subject *Subject, class Class, said, quota string) help {
-	return s.helpWith(subject, func(vertex bool) remedy.Cause { return remedy.For(string(class), said, quota, vertex) })
-}
-
-// helpWith is help for a cause that depends on the back end alone.
-func (s *setup) helpWith(subject *Subject, cause func(vertex bool) remedy.Cause) help {
-	vertex, projectID := subject.Backend == BackendVertex, ""
-	if project := s.project(subject.Project); project != nil && project.Backend == BackendVertex {
-		vertex, projectID = true, project.ProjectID
+// helpWith returns it for a cause that depends on the back end alone. owner is the project that it is
+// about; nil is none, or one that is not known.
+func (s *Subject) helpWith(owner *project, cause func(vertex bool) remedy.Cause) help {
+	vertex, projectID := s.Backend == BackendVertex, ""
+	if owner != nil && owner.Backend == BackendVertex {
+		vertex, projectID = true, owner.ProjectID
 	}
 	c := cause(vertex)
 	do, page := remedy.Of(c, vertex, projectID)
@@ -31,7 +26,7 @@ func (s *setup) helpWith(subject *Subject, cause func(vertex bool) remedy.Cause)
 func (c *candidate) reason(now time.Time, n *need) Reason {
 	p := c.plan.pool
 	at := p.instant(now)
-	if k := longest(c, at, n).cooldown(p, now, at); k.Class != "" {
+	if k := longest(c, at, n).cooldown(c.project, now, at); k.Class != "" {
 		return Reason{
 			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until,
 			Remedy: k.Remedy, Page: k.Page,
@@ -57,7 +52,7 @@ type obstacles struct {
 
 // because is a reason that ends at a time; the zero time is never.
 func (o obstacles) because(cause remedy.Cause, s Subject, what string, until time.Time) Reason {
-	h := o.c.plan.setup.helpWith(&s, func(bool) remedy.Cause { return cause })
+	h := s.helpWith(o.c.project, func(bool) remedy.Cause { return cause })
 	if !until.IsZero() {
 		what += " until " + stamp(until)
 	}

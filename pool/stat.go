@@ -5,6 +5,7 @@ import (
 
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 	"github.com/spillway-go/spillway/store"
 )
@@ -57,8 +58,8 @@ func (c Cooldown) String() string {
 	return s
 }
 
-// cooldown returns why the entry's subject is not asked; a nil entry is none.
-func (e *entry) cooldown(p *Pool, now time.Time, at int64) Cooldown {
+// cooldown returns why the entry's subject is not asked; a nil entry is none. owner is as in helpWith.
+func (e *entry) cooldown(owner *project, now time.Time, at int64) Cooldown {
 	if e == nil {
 		return Cooldown{}
 	}
@@ -69,7 +70,7 @@ func (e *entry) cooldown(p *Pool, now time.Time, at int64) Cooldown {
 	c := Cooldown{
 		Subject: e.subject.String(), Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
 	}
-	h := p.setup.Load().help(&e.subject, c.Class, i.Cause, i.Quota)
+	h := e.subject.helpWith(owner, func(vertex bool) remedy.Cause { return remedy.For(i.Class, i.Cause, i.Quota, vertex) })
 	c.Cause, c.Remedy, c.Page = h.cause, h.do, h.page
 	if i.Status > 0 {
 		c.Answer = &Answer{Status: i.Status, Body: i.Body}
@@ -164,10 +165,10 @@ func (p *Pool) Stat(now time.Time) Stat {
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
-			Name: project.Name, Backend: project.Backend, Cooldown: project.entry.cooldown(p, now, at),
+			Name: project.Name, Backend: project.Backend, Cooldown: project.entry.cooldown(project, now, at),
 		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: k.entry.cooldown(p, now, at)})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: k.entry.cooldown(project, now, at)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
@@ -190,13 +191,12 @@ func (p *Pool) Stat(now time.Time) Stat {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
-	p := c.plan.pool
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
-		Cooldown: longest(c, at, &need{}).cooldown(p, now, at), Warning: obstacles{c, now, at, &need{}}.bypassed(),
+		Cooldown: longest(c, at, &need{}).cooldown(c.project, now, at), Warning: obstacles{c, now, at, &need{}}.bypassed(),
 	}
 	if e.Cooldown.Class == "" {
-		e.ProbeDue = probeDue(c, at).cooldown(p, now, at)
+		e.ProbeDue = probeDue(c, at).cooldown(c.project, now, at)
 	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
@@ -206,7 +206,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	for _, slot := range [...]*slot{&c.own, c.shared} {
 		for _, part := range slot.entry.Load().parts() {
-			if cool := part.cooldown(p, now, at); cool.Class != "" {
+			if cool := part.cooldown(c.project, now, at); cool.Class != "" {
 				if e.Parts == nil {
 					e.Parts = make(map[string]Cooldown)
 				}
