@@ -46,6 +46,7 @@ var house = []room{
 	{"pool", []string{
 		"quota", "breaker", "store",
 		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/plain",
+		"internal/remedy",
 	}},
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
@@ -60,7 +61,7 @@ var house = []room{
 	{"otel", []string{"router", "pool"}},
 
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
-	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},
+	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only

@@ -19,11 +19,14 @@ func (r *lease) start(now time.Time, at int64, o *Outcome, rule *rule, accused *
 			return
 		}
 	}
-	why := cooldown.Cause{Class: string(o.Class), Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message}
+	why := cooldown.Refusal{
+		Class: string(o.Class), Cause: o.Cause, Rule: &rule.Rule, Hint: o.Hint, Quota: o.Quota, Message: o.Message,
+	}
 	if a := o.Answer; a != nil && len(a.Body) <= maxRemembered {
 		why.Status, why.Body = a.Status, a.Body
 	}
 	if o.Class == ClassProvisionedFull {
+		why.Cause = string(c.order.evidence.cause(at))
 		if c.order.evidence.proven(at) {
 			why.Rule, why.Least = &provenFull, c.order.ledger.Stat(now).Window/provenShare
 		} else {

@@ -74,6 +74,7 @@ func (r *Request) exhausted() *ExhaustedError {
 	told := len(r.state.failed) > 0 || e.Class.ofModel() || lacks
 	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
+		e.count(r.state.plan)
 		m.refused(p, &r.state.need, e)
 	}
 	return e

@@ -204,29 +204,6 @@ func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
 // ofModel reports whether an answer of the class speaks of the model that was asked for.
 func (c Class) ofModel() bool { return c == ClassModelMissing || c == ClassModelForbidden }
 
-// remedy says what an operator has to do about a cooldown of the class, in a few words; "" if it
-// ends by itself.
-func (c Class) remedy() string {
-	switch c {
-	case ClassNoQuota:
-		return "request quota for the model, or enable billing"
-	case ClassKeyDead:
-		return "replace the key"
-	case ClassProjectMisconfigured:
-		return "enable the API and billing, and grant the permission that the message names"
-	case ClassBilling:
-		return "pay, or raise the spend cap"
-	case ClassEgressBlocked:
-		return "run where Google serves, or through another network"
-	case ClassModelForbidden:
-		return "allow the project the model, or leave it out of the project's models"
-	case ClassModelMissing:
-		return "correct the model's name, or add a location that has it"
-	default:
-		return ""
-	}
-}
-
 // needsOperator reports whether only a successful probe ends the class's cooldown: an operator has
 // to do something, or the call is wrong for the endpoint.
 func (c Class) needsOperator() bool { return c.rule().Ending == cooldown.Probed }

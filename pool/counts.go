@@ -9,6 +9,7 @@ import (
 type counts struct {
 	input, cached, output, thoughts atomic.Int64
 	attempts                        [classes]atomic.Int64 // by rule.index
+	refused                         atomic.Int64          // calls that the pool refused
 }
 
 // TokenCounts are tokens that Google counted, by kind.
@@ -47,8 +48,8 @@ func (c *counts) stat() (map[Class]int64, TokenCounts) {
 
 // modelCounts are what became of the calls for one model.
 type modelCounts struct {
-	calls, waited, exhausted atomic.Int64
-	waitTime                 atomic.Int64 // nanoseconds
+	calls, waited, exhausted, refused atomic.Int64
+	waitTime                          atomic.Int64 // nanoseconds
 }
 
 // ModelStat is what became of the calls for one model. Counts are cumulative. They start anew if
@@ -66,6 +67,8 @@ type ModelStat struct {
 	WaitDuration time.Duration
 	// ExhaustedCount counts how often a call asked for an endpoint and got none.
 	ExhaustedCount int64
+	// RefusedCount counts the calls that the CallsRefused events tell of.
+	RefusedCount int64
 	// Waiting is how many calls wait now.
 	Waiting int64
 }
@@ -74,6 +77,6 @@ func (m *model) stat() ModelStat {
 	c := &m.counts
 	return ModelStat{
 		Model: m.name, Method: m.method, CallCount: c.calls.Load(), WaitCount: c.waited.Load(),
-		WaitDuration: time.Duration(c.waitTime.Load()), ExhaustedCount: c.exhausted.Load(), Waiting: m.queued.Load(),
+		WaitDuration: time.Duration(c.waitTime.Load()), ExhaustedCount: c.exhausted.Load(), RefusedCount: c.refused.Load(), Waiting: m.queued.Load(),
 	}
 }

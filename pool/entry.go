@@ -36,7 +36,7 @@ type entry struct {
 }
 
 // start starts the entry's cooldown for what the attempt with number seq was told.
-func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldown.Cause) {
+func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldown.Refusal) {
 	e.telling.Lock()
 	info, change := e.cool.Start(now, at, seq, p.seq.Load(), why)
 	p.cooldownStarted(now, e, info, change)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -68,9 +69,15 @@ type Event struct {
 	// endpoint could serve the last of the calls, as far as is known.
 	Class        Class
 	Since, Until time.Time
+	// Cause is a finer word for why calls are refused, Remedy what an operator can do about it, and
+	// Page the page of Google's where that is done; empty where there is none. All causes are in
+	// docs/429.md. Of CallsRefused they are what keeps most of the endpoints from a call.
+	Cause, Remedy, Page string
+	// By is what refuses most of the calls of CallsRefused, as the text of a Subject.
+	By string
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
-	// said. Of CallsRefused, Message is what keeps most of the endpoints from a call, of StoreLost
-	// the error of the store.
+	// said. Of CallsRefused, Message is what keeps endpoints from a call, the most frequent reason
+	// first, of StoreLost the error of the store.
 	Quota, Message string
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
@@ -87,8 +94,8 @@ type Event struct {
 // outbox delivers events, one at a time, in the order in which they were posted. Events are made in
 // this file alone.
 type outbox struct {
-	observe   func(Event)         // nil: no one listens
-	projectID func(string) string // of a project's name
+	observe  func(Event)  // nil: no one listens
+	describe func(*Event) // adds what the pool knows of the subject and the cause
 
 	mu         sync.Mutex
 	events     []Event
@@ -100,7 +107,7 @@ func (o *outbox) post(e Event) {
 	if o.observe == nil {
 		return
 	}
-	e.ProjectID = o.projectID(e.Subject.Project)
+	o.describe(&e)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.events = append(o.events, e)
@@ -173,7 +180,7 @@ func (p *Pool) cooldownStarted(now time.Time, e *entry, i cooldown.Info, change 
 		kind = CooldownExtended
 	}
 	p.outbox.post(Event{
-		At: now, Kind: kind, Subject: e.subject, Class: Class(i.Class), Since: i.Since, Until: i.Until,
+		At: now, Kind: kind, Subject: e.subject, Class: Class(i.Class), Cause: i.Cause, Since: i.Since, Until: i.Until,
 		Quota: i.Quota, Message: i.Message,
 	})
 }
@@ -185,7 +192,7 @@ func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
 	}
 	e.told = false
 	o.post(Event{
-		At: now, Kind: CooldownEnded, Subject: e.subject, Class: Class(i.Class), Since: i.Since, Until: i.Until,
+		At: now, Kind: CooldownEnded, Subject: e.subject, Class: Class(i.Class), Cause: i.Cause, Since: i.Since, Until: i.Until,
 	})
 }
 
@@ -217,7 +224,7 @@ func (p *Pool) forgotten(now time.Time, at int64, e *entry) {
 func (p *Pool) breakerChanged(s Subject, c breaker.Change) {
 	switch {
 	case c.To == breaker.StateOpen && c.From == breaker.StateClosed:
-		p.outbox.post(Event{At: c.At, Kind: BreakerOpened, Subject: s, Until: c.Until})
+		p.outbox.post(Event{At: c.At, Kind: BreakerOpened, Subject: s, Cause: string(remedy.BreakerOpen), Until: c.Until})
 	case c.To == breaker.StateClosed:
 		p.outbox.post(Event{At: c.At, Kind: BreakerClosed, Subject: s})
 		p.queue.changed(c.At)
@@ -234,28 +241,32 @@ func (p *Pool) limitsLearned(now time.Time, at int64, e *entry) {
 	if !changed {
 		return
 	}
-	kind := LimitLearned
+	kind, cause := LimitLearned, remedy.LearnedLimit
 	if known == (quota.Limits{}) {
-		kind = LimitForgotten
+		kind, cause = LimitForgotten, ""
 	}
-	p.outbox.post(Event{At: now, Kind: kind, Subject: e.subject, Limits: known})
+	p.outbox.post(Event{At: now, Kind: kind, Subject: e.subject, Cause: string(cause), Limits: known})
 }
 
-func (o *outbox) usageHigh(now time.Time, e *entry, share float64) {
-	o.post(Event{At: now, Kind: UsageHigh, Subject: e.subject, Share: share})
+func (o *outbox) usageHigh(now time.Time, e *entry, share float64, cause remedy.Cause) {
+	o.post(Event{At: now, Kind: UsageHigh, Subject: e.subject, Cause: string(cause), Share: share})
 }
 
 func (o *outbox) orderUnused(now time.Time, order *order, traffic string) {
-	o.post(Event{At: now, Kind: OrderUnused, Subject: order.entry.subject, Traffic: traffic})
+	o.post(Event{At: now, Kind: OrderUnused, Subject: order.entry.subject, Cause: string(remedy.OrderBypassed), Traffic: traffic})
 }
 
 func (o *outbox) orderUnconfirmed(now time.Time, order *order) {
-	o.post(Event{At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Calls: order.evidence.calls.Load()})
+	o.post(Event{
+		At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Cause: string(remedy.OrderBypassed),
+		Calls: order.evidence.calls.Load(),
+	})
 }
 
 func (o *outbox) callsRefused(now time.Time, m *model, calls, of int64, e *ExhaustedError) {
 	o.post(Event{
-		At: now, Kind: CallsRefused, Subject: m.subject(), Calls: calls, Of: of, Message: e.cause(), Until: e.RetryAt,
+		At: now, Kind: CallsRefused, Subject: m.subject(), Calls: calls, Of: of, Message: e.causes, Until: e.RetryAt,
+		Cause: e.Leading.Cause, Remedy: e.Leading.Remedy, Page: e.Leading.Page, By: e.Leading.Subject,
 	})
 }
 
@@ -266,3 +277,19 @@ func (o *outbox) rerouted(now time.Time, m *model, served string) {
 func (o *outbox) memoryFull(now time.Time) { o.post(Event{At: now, Kind: MemoryFull}) }
 
 func (o *outbox) reloaded(now time.Time) { o.post(Event{At: now, Kind: Reloaded}) }
+
+// describe adds to an event the project id of its subject, its cause in the word that fits, and what
+// to do about that.
+func (s *setup) describe(e *Event) {
+	e.ProjectID = s.projectID(e.Subject.Project)
+	if e.Remedy != "" {
+		return
+	}
+	h := e.Subject.helpWith(s.project(e.Subject.Project), func(vertex bool) remedy.Cause {
+		if e.Class == "" {
+			return remedy.Cause(e.Cause)
+		}
+		return remedy.For(string(e.Class), e.Cause, e.Quota, vertex)
+	})
+	e.Cause, e.Remedy, e.Page = h.cause, h.do, h.page
+}

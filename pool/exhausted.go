@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
-	"github.com/spillway-go/spillway/quota"
 )
 
 // maxReasons bounds how many endpoints an ExhaustedError speaks of: one for each bit of barred.
@@ -22,6 +21,8 @@ type ExhaustedError struct {
 	RetryAt time.Time
 	// Reasons say why each endpoint could not: of a very large pool the first 64.
 	Reasons []Reason
+	// Leading is what keeps most of the endpoints that may serve the call from it.
+	Leading Reason
 	// Never says that no endpoint may serve the call at any time.
 	Never bool
 	// MemoryFull says that the pool remembers too much to take calls for a model that is new to it.
@@ -36,6 +37,7 @@ type ExhaustedError struct {
 	Exists bool
 
 	barred uint64 // a bit for each reason that holds at any time
+	causes string // the different reasons, the leading one first
 }
 
 // Reason is why one endpoint could not serve a call: Endpoint is its name.
@@ -43,6 +45,16 @@ type Reason struct {
 	Endpoint string
 	// Why is a few words for people: "day_quota until 2026-11-23T08:00:00.000Z (…)".
 	Why string
+	// Cause is why in one word, of those in docs/429.md; empty where the call itself is the reason,
+	// as for a location that it excludes.
+	Cause string
+	// Subject is what the cause is about, as the text of a [Subject].
+	Subject string
+	// Until is when it ends. Zero means that a successful probe ends it, or that nothing is known to.
+	Until time.Time
+	// Remedy is what an operator can do, Page the page of Google's where that is done; empty where
+	// there is none.
+	Remedy, Page string
 }
 
 // Error says when to come back, and why each endpoint could not serve the call.
@@ -76,12 +88,12 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 			if why != "" {
 				e.barred |= 1 << len(e.Reasons)
 			}
-			why = cmp.Or(why, c.reason(now, &r.state.need), r.missed(c))
-			e.Reasons = append(e.Reasons, Reason{c.Name, why})
+			e.Reasons = append(e.Reasons, reasonFor(r, now, c, why))
 		} else if !e.Never {
 			break
 		}
 	}
+	e.Leading, e.causes = e.leading()
 	if at, ok := r.retryAt(now); ok {
 		e.RetryAt = at
 	}
@@ -107,41 +119,14 @@ func (r *Request) missed(c *candidate) string {
 	}
 }
 
-// reason says in a few words why the endpoint cannot be asked for a call with this need; "" if it
-// can.
-func (c *candidate) reason(now time.Time, n *need) string {
-	at := c.plan.pool.instant(now)
-	if k := newCooldown(c.info(now, at, n)); k.Class != "" {
-		return k.String()
+// reasonFor says why a request does not get an endpoint. barred says why it may never.
+func reasonFor(r *Request, now time.Time, c *candidate, barred string) Reason {
+	if barred != "" {
+		return Reason{Endpoint: c.Name, Why: barred}
 	}
-	o := c.opens(now, at, n)
-	if o.breaker > at {
-		return "circuit breaker open until " + stamp(c.plan.pool.timeOf(o.breaker))
-	}
-	for _, w := range []struct {
-		what string
-		wait func() time.Duration
-	}{
-		{"provisioned order full", func() time.Duration {
-			if l := c.ledger(); l != nil {
-				return l.Wait(now, c.order.cost(n))
-			}
-			return 0
-		}},
-		{c.plan.pool.fleet.limitReached(), func() time.Duration {
-			return c.shared.entry.Load().limitWait(now, at, n.Input)
-		}},
-		{"paced after contention", func() time.Duration { return paceWait(c.pacer(), now) }},
-		{"its rate rises slowly", func() time.Duration { return c.own.entry.Load().rampWait(now) }},
-	} {
-		switch d := w.wait(); {
-		case d == quota.Never:
-			return "the call is larger than the provisioned order"
-		case d > 0:
-			return w.what + " until " + stamp(now.Add(d))
-		}
-	}
-	return ""
+	reason := c.reason(now, &r.state.need)
+	reason.Why = cmp.Or(reason.Why, r.missed(c))
+	return reason
 }
 
 // retryAt returns the earliest moment at which the request could be served, behind those that were

@@ -89,9 +89,10 @@ func (c *candidate) Force(now time.Time, n Need) (Lease, bool) {
 func (c *candidate) Ready(now time.Time) bool            { return c.ready(now, c.plan.pool.instant(now), &need{}) }
 func (c *candidate) Load(now time.Time) float64          { return c.loadAt(now) }
 func (c *candidate) WeightAt(now time.Time) float64      { return c.weightAt(now) }
-func (c *candidate) Reason(now time.Time, n Need) string { return c.reason(now, &n) }
+func (c *candidate) Reason(now time.Time, n Need) string { return c.reason(now, &n).Why }
 func (c *candidate) Resting(now time.Time) Cooldown {
-	return newCooldown(c.info(now, c.plan.pool.instant(now), &need{}))
+	at := c.plan.pool.instant(now)
+	return longest(c, at, &need{}).cooldown(c.project, now, at)
 }
 func (c *candidate) Expect(n int64)                       { c.expect(n) }
 func (c *candidate) SameServer(d *candidate) bool         { return c.server == d.server }
@@ -99,7 +100,8 @@ func (c *candidate) Carries(now time.Time) (int, float64) { return c.carries(c.p
 
 // Rests is Resting for a call that asks so.
 func (c *candidate) Rests(now time.Time, a Asked) Cooldown {
-	return newCooldown(c.info(now, c.plan.pool.instant(now), &need{asked: a}))
+	at := c.plan.pool.instant(now)
+	return longest(c, at, &need{asked: a}).cooldown(c.project, now, at)
 }
 
 // ServersOpen returns whether the breaker of the servers keeps anyone from them.
@@ -223,8 +225,8 @@ func (p *Pool) Cooldowns(now time.Time) map[Subject]Cooldown {
 	}
 	cooldowns := make(map[Subject]Cooldown)
 	for _, e := range all {
-		if i := e.cool.Info(now, p.instant(now)); i.Class != "" {
-			cooldowns[e.subject] = newCooldown(i)
+		if c := e.cooldown(p.setup.Load().project(e.subject.Project), now, p.instant(now)); c.Class != "" {
+			cooldowns[e.subject] = c
 		}
 	}
 	return cooldowns

@@ -287,9 +287,12 @@ func (f *fleet) join(l *limits, now time.Time) {
 	}
 }
 
+// away reports whether there is a store, and it does not answer.
+func (f *fleet) away() bool { return f != nil && f.link.lost.Load() }
+
 // limitReached says in a few words that limits have no room.
 func (f *fleet) limitReached() string {
-	if f != nil && f.link.lost.Load() {
+	if f.away() {
 		return "this replica's part of the limit is used, the store is away,"
 	}
 	return "limit reached"

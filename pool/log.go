@@ -3,22 +3,19 @@ package pool
 import (
 	"context"
 	"log/slog"
-	"net/url"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/plain"
 )
 
-// consoleQuotas is where a Google Cloud project's quotas are shown and raised.
-const consoleQuotas = "https://console.cloud.google.com/iam-admin/quotas"
-
 // maxLogged bounds a value in a log: a name of a caller's may have a thousand bytes.
 const maxLogged = 320
 
 // Log returns an observer of events, for [New], that writes each one to l as a line. Cooldowns that
 // an operator has to end are warnings, and those that may come several times a second are at debug
-// level. A cooldown that is extended is not logged. No line shows a key, nor control characters
+// level. A line about a refusal has its cause, what to do (remedy) and Google's page for that. A
+// cooldown that is extended is not logged. No line shows a key, nor control characters
 // that Google or a caller sent, and long values are cut.
 func Log(l *slog.Logger) func(Event) {
 	return func(e Event) {
@@ -51,11 +48,9 @@ func (e *Event) line() (message string, level slog.Level) {
 		}
 		return "limit nearly used", slog.LevelWarn
 	case OrderUnused:
-		return "a call for a provisioned order was served on demand; check that the order is active, " +
-			"and is for this model version, project and location", slog.LevelWarn
+		return "a call for a provisioned order was served on demand", slog.LevelWarn
 	case OrderUnconfirmed:
-		return "a provisioned order has not served a single call yet; check that it is active, " +
-			"and is for this model version, project and location", slog.LevelWarn
+		return "a provisioned order has not served a single call yet", slog.LevelWarn
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
 	case ModelRerouted:
@@ -98,6 +93,7 @@ func (e *Event) attrs() []slog.Attr {
 		text("subject", e.Subject.String())
 	}
 	text("class", string(e.Class))
+	text("cause", e.Cause)
 	switch {
 	case e.Kind == CooldownEnded:
 		attrs = append(attrs, slog.Duration("after", e.At.Sub(e.Since)))
@@ -105,6 +101,8 @@ func (e *Event) attrs() []slog.Attr {
 		return append(attrs, e.refused()...)
 	case !e.Until.IsZero():
 		attrs = append(attrs, slog.Time("until", e.Until))
+	case e.Kind == OrderUnused, e.Kind == OrderUnconfirmed:
+		text("until", "the order serves a call")
 	case e.Class != "":
 		text("until", "a probe succeeds")
 	}
@@ -130,11 +128,9 @@ func (e *Event) attrs() []slog.Attr {
 	}
 	text("traffic", e.Traffic)
 	text("served", e.Served)
-	if e.Quota != "" || e.Kind == LimitLearned || e.Kind == UsageHigh && e.Subject.Kind == kindModel {
-		text("raise", e.raise())
-	}
-	if e.Kind == CooldownStarted {
-		text("remedy", e.Class.remedy())
+	if e.Kind != CooldownEnded {
+		text("remedy", e.Remedy)
+		text("page", e.Page)
 	}
 	text("message", e.Message)
 	return attrs
@@ -143,19 +139,17 @@ func (e *Event) attrs() []slog.Attr {
 // refused says how many calls were refused, why, and when to come back.
 func (e *Event) refused() []slog.Attr {
 	attrs := []slog.Attr{
-		slog.Int64("refused", e.Calls), slog.Int64("of", e.Of), slog.String("why", e.Message),
+		slog.Int64("refused", e.Calls), slog.Int64("of", e.Of), slog.String("why", plain.Text(e.Message, maxLogged)),
 	}
-	if !e.Until.IsZero() {
+	if e.Until.IsZero() {
+		attrs = append(attrs, slog.String("retry_at", "not known"))
+	} else {
 		attrs = append(attrs, slog.Time("retry_at", e.Until))
 	}
-	return attrs
-}
-
-// raise is the page where the project's quotas are raised. The console asks for the project where
-// only its keys are known.
-func (e *Event) raise() string {
-	if e.ProjectID == "" {
-		return consoleQuotas
+	for _, a := range [...]struct{ name, value string }{{"by", e.By}, {"remedy", e.Remedy}, {"page", e.Page}} {
+		if a.value != "" {
+			attrs = append(attrs, slog.String(a.name, plain.Text(a.value, maxLogged)))
+		}
 	}
-	return consoleQuotas + "?project=" + url.QueryEscape(e.ProjectID)
+	return attrs
 }

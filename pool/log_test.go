@@ -96,14 +96,14 @@ func TestLogNamesTheQuotaAndWhereToRaiseIt(t *testing.T) {
 	p.ProjectID = "acme-prod"
 	inBubble(t, pool.Config{Projects: []pool.Project{p, geminiProject("studio", "k")}}, func(t *testing.T, b *bed) {
 		b.answer(b.start, b.candidate(flash, studio), pool.Outcome{Class: pool.ClassMinuteQuota, Quota: "q"})
-		if line := b.lines()[0]; line["raise"] != "https://console.cloud.google.com/iam-admin/quotas" {
+		if line := b.lines()[0]; line["page"] != "https://ai.google.dev/gemini-api/docs/rate-limits" {
 			t.Errorf("without a project id the line is %v", line)
 		}
 		c := b.candidate(flash, "prod/global/on_demand")
 		b.answer(b.start, c, pool.Outcome{Class: pool.ClassMinuteQuota, Quota: "GenerateRequestsPerMinutePerProjectPerModel"})
 		line := b.lines()[0]
 		if line["quota"] != "GenerateRequestsPerMinutePerProjectPerModel" ||
-			line["raise"] != "https://console.cloud.google.com/iam-admin/quotas?project=acme-prod" {
+			line["page"] != "https://console.cloud.google.com/iam-admin/quotas?project=acme-prod" {
 			t.Errorf("the line is %v", line)
 		}
 		if reason := c.Reason(b.start, small); !strings.HasPrefix(reason, "minute_quota until 2000-01-01T00:00:01.") ||
@@ -113,7 +113,7 @@ func TestLogNamesTheQuotaAndWhereToRaiseIt(t *testing.T) {
 		now := b.next(b.start, c)
 		b.answer(now, c, pool.Outcome{Class: pool.ClassNoQuota})
 		line = b.lines()[0]
-		if _, ok := line["quota"]; ok || line["raise"] != nil {
+		if _, ok := line["quota"]; ok {
 			t.Errorf("a quota without a name is named: %v", line)
 		}
 		if got, want := c.Reason(now, small), "no_quota until a probe succeeds"; got != want {
@@ -251,8 +251,8 @@ func TestLogSaysWhatAnOperatorHasToDo(t *testing.T) {
 	eachLife(t, rests, func(t *testing.T, b *bed, l life, c *pool.Candidate) {
 		b.answer(b.start, c, pool.Outcome{Class: l.class})
 		for _, line := range said(b.lines(), "spillway: cooldown started") {
-			if remedy := line["remedy"]; (remedy != nil) != l.class.NeedsOperator() {
-				t.Errorf("%s has the remedy %v", l.class, remedy)
+			if line["cause"] == nil || line["remedy"] == nil || line["page"] == nil {
+				t.Errorf("of %s the line is %v", l.class, line)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -65,6 +66,7 @@ const (
 // that.
 type orderEvidence struct {
 	served  atomic.Int64 // instant of the last answer by the order, plus one; zero: none yet
+	spilled atomic.Int64 // the same of the last one on demand to a call that was for the order
 	refused atomic.Int64 // instant of the first call that it did not serve, plus one; zero: none yet
 	calls   atomic.Int64 // calls that it did not serve
 	told    onceFlag
@@ -86,7 +88,37 @@ func (o *orderEvidence) refuse(at int64) bool {
 		return false
 	}
 	o.refused.CompareAndSwap(0, at+1)
-	return o.calls.Add(1) >= unconfirmedCalls && at-o.refused.Load() >= int64(unconfirmedAfter) && o.told.first()
+	o.calls.Add(1)
+	return o.unconfirmed(at) && o.told.first()
+}
+
+// unconfirmed reports whether the order has refused enough to be doubted, and served nothing.
+func (o *orderEvidence) unconfirmed(at int64) bool {
+	return o.served.Load() == 0 && o.calls.Load() >= unconfirmedCalls && at-o.refused.Load() >= int64(unconfirmedAfter)
+}
+
+// spill notes that a call that was for the order was served on demand.
+func (o *orderEvidence) spill(at int64) { o.spilled.Store(at + 1) }
+
+// bypassed says what shows that the order does not serve the calls that are for it; "" if nothing
+// does.
+func (o *orderEvidence) bypassed(at int64) string {
+	switch {
+	case o.spilled.Load() > o.served.Load():
+		return "calls for the order are served on demand"
+	case o.unconfirmed(at):
+		return "the order has not served a single call yet"
+	default:
+		return ""
+	}
+}
+
+// cause is why the order refuses calls.
+func (o *orderEvidence) cause(at int64) remedy.Cause {
+	if o.bypassed(at) != "" {
+		return remedy.OrderBypassed
+	}
+	return remedy.OrderFull
 }
 
 // onceFlag is true the first time that it is asked.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/remedy"
 )
 
 const (
@@ -137,7 +138,10 @@ func (r *lease) judgeShared(now time.Time, at int64, o *Outcome) {
 		// Whoever is answered well there has proved the way, and would be shut out with the others.
 		out = out && !c.host.proof.wellSince(at-int64(outageWindow)) && c.host.outage.lasts(at, hostOutage)
 		if out || slices.Contains(r.probing, c.host) {
-			why := cooldown.Cause{Class: string(ClassEgressBlocked), Rule: &rules[ClassEgressBlocked].Rule, Message: o.Message}
+			why := cooldown.Refusal{
+				Class: string(ClassEgressBlocked), Cause: string(remedy.NotGoogle), Rule: &rules[ClassEgressBlocked].Rule,
+				Message: o.Message,
+			}
 			c.host.start(c.plan.pool, now, at, r.seq, &why)
 		}
 		return

@@ -17,11 +17,11 @@ func TestNothingInALogMovesACursor(t *testing.T) {
 	handler := recorder{&lines}
 	for _, kind := range []pool.EventKind{
 		pool.CooldownStarted, pool.CooldownEnded, pool.BreakerOpened, pool.LimitLearned, pool.UsageHigh,
-		pool.OrderUnused, pool.MemoryFull,
+		pool.OrderUnused, pool.MemoryFull, pool.CallsRefused,
 	} {
 		pool.Log(slog.New(handler))(pool.Event{
 			Kind: kind, Subject: pool.Subject{Kind: "model", Project: evil, Location: evil, Model: evil + strings.Repeat("long", 1000)},
-			ProjectID: evil, Class: evil, Quota: evil, Message: evil, Traffic: evil, Share: 0.9,
+			ProjectID: evil, Class: evil, Cause: evil, Remedy: evil, Page: evil, By: evil, Quota: evil, Message: evil, Traffic: evil, Share: 0.9,
 		})
 	}
 	if len(lines) < 20 {

@@ -50,7 +50,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.outbox.observe, p.outbox.projectID = observe, func(name string) string { return p.setup.Load().projectID(name) }
+	p.outbox.observe, p.outbox.describe = observe, func(e *Event) { p.setup.Load().describe(e) }
 	p.queue = newQueue(p)
 	p.models.bound = modelBytesBound(cfg.memory())
 	p.roster = roster{pool: p, known: make(map[string]*member), retired: make(map[identity]*member)}

@@ -1,9 +1,12 @@
 package pool
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/remedy"
 )
 
 // refusalsEvery is the least time between two events about the refused calls of one model.
@@ -31,6 +34,7 @@ func (m *model) refused(p *Pool, n *need, e *ExhaustedError) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.count, v.last, v.need, v.at = v.count+1, e, *n, at+1
+	m.counts.refused.Add(1)
 	wait := time.Duration(v.told - 1 + int64(refusalsEvery) - at)
 	switch {
 	case p.outbox.observe == nil:
@@ -93,25 +97,58 @@ func (p *plan) usual(at int64) (n need) {
 	return n
 }
 
-// cause returns what keeps most of the endpoints from the call that may ever serve it, without the
-// moment at which that ends.
-func (e *ExhaustedError) cause() string {
+// count counts the refused call at each endpoint of the plan that may serve it.
+func (e *ExhaustedError) count(p *plan) {
+	for i, c := range p.all[:min(len(p.all), len(e.Reasons))] {
+		if e.counts(i) {
+			c.use()
+			c.own.entry.Load().load.counts.refused.Add(1)
+		}
+	}
+}
+
+// counts reports whether the i-th reason is about an endpoint that may serve the call: of a call that
+// none may ever serve, all are.
+func (e *ExhaustedError) counts(i int) bool { return e.barred>>i&1 == 0 || e.Never }
+
+// mostTold bounds how many different reasons an event tells.
+const mostTold = 3
+
+// leading returns what keeps most of the endpoints from the call that may ever serve it, and the
+// different reasons, that one first, without the moments at which they end.
+func (e *ExhaustedError) leading() (leading Reason, what string) {
 	counts := make(map[string]int)
-	best := ""
+	var order []string
+	reasons := make(map[string]Reason)
 	for i, r := range e.Reasons {
-		if e.barred>>i&1 != 0 && !e.Never {
+		if !e.counts(i) {
 			continue
 		}
 		why := withoutMoment(r.Why)
-		counts[why]++
-		if best == "" || counts[why] > counts[best] {
-			best = why
+		if counts[why]++; counts[why] == 1 {
+			order, reasons[why] = append(order, why), r
 		}
 	}
-	if best == "" {
-		return "no project takes the model"
+	if len(order) == 0 {
+		return Reason{}, "no project takes the model"
 	}
-	return best
+	slices.SortStableFunc(order, func(a, b string) int {
+		// Orders fill; what keeps calls from going on from there says more.
+		if n := counts[b] - counts[a]; n != 0 {
+			return n
+		}
+		switch full := string(remedy.OrderFull); {
+		case reasons[a].Cause == reasons[b].Cause:
+			return 0
+		case reasons[a].Cause == full:
+			return 1
+		case reasons[b].Cause == full:
+			return -1
+		default:
+			return 0
+		}
+	})
+	return reasons[order[0]], strings.Join(order[:min(len(order), mostTold)], "; ")
 }
 
 // withoutMoment returns a reason without when it ends: "minute_quota (…)".

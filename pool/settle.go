@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -41,6 +42,9 @@ type Outcome struct {
 // Evidence is what an answer proves, and of what. The zero value is an answer of Google's that
 // means what its class says.
 type Evidence struct {
+	// Cause is a finer word for what the class means, of those in docs/429.md. Empty, or a word that
+	// is not one for the class, is what the class and the name of the quota tell.
+	Cause string
 	// Scope is what the answer is about. Zero means what its class is usually about.
 	Scope Scope
 	// Tools are the tools that a refusal with ScopeTool is about.
@@ -247,6 +251,7 @@ func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) 
 		r.refusedByOrder(now, at)
 	case onDemand:
 		order.release(now, r.hold)
+		order.evidence.spill(at)
 		if order.bypassed.first() {
 			c.plan.pool.outbox.orderUnused(now, order, o.Traffic)
 		}
@@ -284,7 +289,7 @@ func charged(c Class) bool {
 // checkLimits reports limits that are nearly used up.
 func (e *entry) checkLimits(p *Pool, now time.Time, at int64) {
 	if share := e.limits.alert.passed(at, 1-e.limits.quota.Headroom(now)); share > 0 {
-		p.outbox.usageHigh(now, e, share)
+		p.outbox.usageHigh(now, e, share, e.limits.cause(now, 1))
 	}
 }
 
@@ -297,7 +302,7 @@ func (r *lease) checkUsage(now time.Time, at int64) {
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order
 		if share := o.alert.passed(at, o.ledger.Utilisation(now)); share > 0 {
-			p.outbox.usageHigh(now, o.entry, share)
+			p.outbox.usageHigh(now, o.entry, share, remedy.OrderFull)
 		}
 	}
 }

@@ -5,14 +5,20 @@ import (
 
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 	"github.com/spillway-go/spillway/store"
 )
 
 // Cooldown says why something is not asked, and until when. The zero value means that it is ready.
 type Cooldown struct {
+	// Subject is what is not asked, as the text of a [Subject].
+	Subject string
 	// Class is the class of the answer that started it.
 	Class Class
+	// Cause is a finer word for why, Remedy what to do about it, and Page the page of Google's for
+	// that; empty where there is none. All causes are in docs/429.md.
+	Cause, Remedy, Page string
 	// Since is its start.
 	Since time.Time
 	// Until is its end. Zero means that only a successful probe ends it.
@@ -52,10 +58,20 @@ func (c Cooldown) String() string {
 	return s
 }
 
-func newCooldown(i cooldown.Info) Cooldown {
-	c := Cooldown{
-		Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
+// cooldown returns why the entry's subject is not asked; a nil entry is none. owner is as in helpWith.
+func (e *entry) cooldown(owner *project, now time.Time, at int64) Cooldown {
+	if e == nil {
+		return Cooldown{}
 	}
+	i := e.cool.Info(now, at)
+	if i.Class == "" {
+		return Cooldown{}
+	}
+	c := Cooldown{
+		Subject: e.subject.String(), Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
+	}
+	h := e.subject.helpWith(owner, func(vertex bool) remedy.Cause { return remedy.For(i.Class, i.Cause, i.Quota, vertex) })
+	c.Cause, c.Remedy, c.Page = h.cause, h.do, h.page
 	if i.Status > 0 {
 		c.Answer = &Answer{Status: i.Status, Body: i.Body}
 	}
@@ -94,9 +110,12 @@ type KeyStat struct {
 
 // EndpointStat is an endpoint as it stands for one model that was asked for.
 type EndpointStat struct {
-	// Endpoint is "project/location/traffic".
-	Endpoint string
-	Model    string
+	// Reason is the endpoint, "project/location/traffic", and what keeps a call from it now: a
+	// cooldown, an open breaker, a limit, a full order. Why is empty if nothing does. The call is
+	// one like the last that was refused, in the last 10 s, else one of the usual size.
+	Reason
+
+	Model string
 	// Method is the account of the calls' method, see [Asked]: empty for generating.
 	Method string
 	// Tier is 0 for the endpoints that are tried first.
@@ -109,10 +128,12 @@ type EndpointStat struct {
 	// model.
 	AttemptCounts map[Class]int64
 	TokenCounts   TokenCounts
-	// Why says in a few words what keeps the endpoint from a call now, as a [Reason] does: a
-	// cooldown, an open breaker, a limit, a full order. It is empty if nothing does. The call is
-	// one like the last that was refused, in the last 10 s, else one of the usual size.
-	Why string
+	// RefusedCount counts the calls that the pool refused, this endpoint among those that could not
+	// serve them.
+	RefusedCount int64
+	// Warning is what is wrong although calls are served: they go past an order. The zero Reason
+	// means nothing is.
+	Warning Reason `json:",omitzero"`
 	// Cooldown is the longest of the cooldowns that keep the endpoint from being asked; the zero
 	// Cooldown means that none does.
 	Cooldown Cooldown
@@ -144,10 +165,10 @@ func (p *Pool) Stat(now time.Time) Stat {
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
-			Name: project.Name, Backend: project.Backend, Cooldown: newCooldown(project.entry.cool.Info(now, at)),
+			Name: project.Name, Backend: project.Backend, Cooldown: project.entry.cooldown(project, now, at),
 		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: newCooldown(k.entry.cool.Info(now, at))})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: k.entry.cooldown(project, now, at)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
@@ -161,7 +182,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
 				e := c.stat(now, at, i)
-				e.Why = c.reason(now, &usual)
+				e.Reason = c.reason(now, &usual)
 				s.Endpoints = append(s.Endpoints, e)
 			}
 		}
@@ -170,18 +191,22 @@ func (p *Pool) Stat(now time.Time) Stat {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
-	e := EndpointStat{Endpoint: c.Name, Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier, Cooldown: newCooldown(c.info(now, at, &need{}))}
+	e := EndpointStat{
+		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
+		Cooldown: longest(c, at, &need{}).cooldown(c.project, now, at), Warning: obstacles{c, now, at, &need{}}.bypassed(),
+	}
 	if e.Cooldown.Class == "" {
-		e.ProbeDue = newCooldown(probeDue(c, now, at))
+		e.ProbeDue = probeDue(c, at).cooldown(c.project, now, at)
 	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
 		e.AttemptCounts, e.TokenCounts = own.load.counts.stat()
+		e.RefusedCount = own.load.counts.refused.Load()
 	}
 	for _, slot := range [...]*slot{&c.own, c.shared} {
 		for _, part := range slot.entry.Load().parts() {
-			if cool := newCooldown(part.cool.Info(now, at)); cool.Class != "" {
+			if cool := part.cooldown(c.project, now, at); cool.Class != "" {
 				if e.Parts == nil {
 					e.Parts = make(map[string]Cooldown)
 				}
@@ -219,13 +244,13 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	return e
 }
 
-// info returns what keeps the endpoint from being asked: the longest of its cooldowns.
-func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
-	var longest *entry
+// longest returns the entry whose cooldown keeps the endpoint from being asked the longest; nil if
+// none does.
+func longest(c *candidate, at int64, n *need) (e *entry) {
 	wake := at
-	consider := func(e *entry, w int64) {
+	consider := func(other *entry, w int64) {
 		if w > wake {
-			longest, wake = e, w
+			e, wake = other, w
 		}
 	}
 	var buf [maxGates]*entry
@@ -239,17 +264,22 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 			}
 		}
 	}
-	if longest == nil {
-		return cooldown.Info{}
-	}
-	return longest.cool.Info(now, at)
+	return e
 }
 
-// probeDue returns the endpoint's cooldown of which one call may be the probe now.
-func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
+// info returns what keeps the endpoint from being asked: the longest of its cooldowns.
+func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
+	if e := longest(c, at, n); e != nil {
+		return e.cool.Info(now, at)
+	}
+	return cooldown.Info{}
+}
+
+// probeDue returns the entry whose cooldown one call may pass as its probe now; nil if there is none.
+func probeDue(c *candidate, at int64) *entry {
 	for _, e := range c.gates(nil, &need{}, nil) {
 		if e.cool.Active(at) {
-			return e.cool.Info(now, at)
+			return e
 		}
 	}
 	for i, k := range c.keys {
@@ -257,8 +287,8 @@ func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
 			break
 		}
 		if i == len(c.keys)-1 {
-			return k.entry.cool.Info(now, at)
+			return k.entry
 		}
 	}
-	return cooldown.Info{}
+	return nil
 }

@@ -92,6 +92,9 @@ func steady(s *pool.Stat) {
 	}
 	for i := range s.Endpoints {
 		cooldown(&s.Endpoints[i].Cooldown)
+		if reason := &s.Endpoints[i].Reason; !reason.Until.IsZero() {
+			reason.Until = reason.Until.Truncate(10 * time.Second)
+		}
 		s.Endpoints[i].Why = moment.ReplaceAllString(s.Endpoints[i].Why, "until then")
 		if b := &s.Endpoints[i].Breaker; !b.Until.IsZero() {
 			b.Until = b.Until.Truncate(10 * time.Second)

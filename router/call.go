@@ -76,6 +76,7 @@ const (
 	headerLabel     = headerPrefix + "Label"
 
 	headerCall     = headerPrefix + "Call"
+	headerWhy      = headerPrefix + "Why"
 	headerEndpoint = headerPrefix + "Endpoint"
 	headerAttempts = headerPrefix + "Attempts"
 	headerTraffic  = headerPrefix + "Traffic"
@@ -157,7 +158,7 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		}
 	case headerLocations:
 		return c.locations(values)
-	case headerCall, headerEndpoint, headerAttempts, headerTraffic, headerModel:
+	case headerCall, headerWhy, headerEndpoint, headerAttempts, headerTraffic, headerModel:
 		return "header " + name + " is one of responses; a request cannot set it"
 	default:
 		return unknownHeader(name)

@@ -1,17 +1,15 @@
 package router
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"time"
 
 	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/internal/wire/verdict"
-	"github.com/spillway-go/spillway/pool"
 )
 
 // metadataRetryAt is the metadata key of an exhausted response that names no endpoint. Its value is
@@ -24,15 +22,12 @@ type ExhaustedError struct {
 	// RetryAt is when an endpoint may next be asked for the call, as far as the router knew. That
 	// may be a probe only. Zero means that the router knew no such time.
 	RetryAt time.Time
-	// Reasons say why each endpoint could not, sorted by endpoint. Of very large pools it lists the
-	// first 64 endpoints.
+	// Reasons say why each endpoint could not, until when, and what to do, sorted by endpoint. Of very
+	// large pools it lists the first 64 endpoints.
 	Reasons []Reason
 
 	err genai.APIError
 }
-
-// Reason is why one endpoint could not serve a call.
-type Reason = pool.Reason
 
 // Exhausted returns the details of an SDK error if it is the router's own response that the pool is
 // exhausted. For every other error, including Google's own 429s, ok is false.
@@ -54,17 +49,13 @@ func Exhausted(err error) (e *ExhaustedError, ok bool) {
 		}
 		e = &ExhaustedError{err: api}
 		metadata, _ := d["metadata"].(map[string]any)
-		for name, v := range metadata {
-			text, _ := v.(string)
-			if name == metadataRetryAt {
-				e.RetryAt, _ = time.Parse(time.RFC3339Nano, text)
-				continue
-			}
-			e.Reasons = append(e.Reasons, Reason{Endpoint: name, Why: text})
+		if value, ok := metadata[metadataRetryAt]; ok {
+			text, _ := value.(string)
+			e.RetryAt, _ = time.Parse(time.RFC3339Nano, text)
+			metadata = maps.Clone(metadata) // it is the caller's
+			delete(metadata, metadataRetryAt)
 		}
-		slices.SortFunc(e.Reasons, func(a, b Reason) int {
-			return cmp.Compare(a.Endpoint, b.Endpoint)
-		})
+		e.Reasons = reasonsOf(metadata)
 		return e, true
 	}
 	return nil, false

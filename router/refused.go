@@ -127,16 +127,11 @@ func (a *attempt) scrub(body []byte) []byte { return a.exit.scrub(body) }
 // outcome is what the pool needs of a verdict.
 func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
 	o := pool.Outcome{
-		Class: v.Class, Evidence: pool.Evidence{Scope: v.Scope, Tools: v.Tools, Suspected: v.Suspected},
-		Hint: v.Hint, Message: v.Message,
+		Class: v.Class, Evidence: pool.Evidence{Cause: string(v.Cause), Scope: v.Scope, Tools: v.Tools, Suspected: v.Suspected},
+		Hint: v.Hint, Quota: v.Quota(), Message: v.Message,
 		Answer: &pool.Answer{Status: status, Body: body},
 	}
 	for _, q := range v.Violations {
-		if o.Quota == "" || q.Per == verdict.Day {
-			if o.Quota = q.ID; o.Quota == "" {
-				o.Quota = q.Metric
-			}
-		}
 		switch {
 		case q.Limit <= 0:
 		case q.Of == verdict.Requests && q.Per == verdict.Minute:

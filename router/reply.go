@@ -2,15 +2,14 @@ package router
 
 import (
 	"bytes"
-	"cmp"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
 	"io"
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
-
-	"github.com/spillway-go/spillway/internal/wire/verdict"
-	"github.com/spillway-go/spillway/pool"
 )
 
 // giveUp returns the result of a call that no endpoint can serve.
@@ -24,7 +23,7 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 		if last != nil && ofModel(last.class) {
 			return *last // the same response, to this very call
 		}
-		return result{resp: x.reply(e.Answer.Status, e.Answer.Body)}
+		return result{resp: keptReply(x, e)}
 	}
 	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
 		(!e.Exists || x.costly >= x.in.cfg.MaxAttempts) {
@@ -35,6 +34,32 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 	return result{resp: x.exhausted(e)}
 }
 
+// keptReply returns the response of Google's that goes to every caller while all endpoints are out. What it
+// says of a key or a project is for the operator, so it also says what to do; what it says of the
+// model is Google's alone.
+func keptReply(x *exchange, e *pool.ExhaustedError) *http.Response {
+	body, leading := e.Answer.Body, &e.Leading
+	for i := range e.Reasons {
+		if strings.HasPrefix(e.Reasons[i].Why, string(e.Class)) {
+			leading = &e.Reasons[i]
+			break
+		}
+	}
+	if !ofModel(e.Class) {
+		body = verdict.Explained(body, metadataOf(e.Reasons))
+	}
+	resp := x.reply(e.Answer.Status, body)
+	setWhy(resp.Header, leading)
+	return resp
+}
+
+// setWhy puts a reason into the header of a response.
+func setWhy(h http.Header, r *Reason) {
+	if r.Cause != "" {
+		h.Set(headerWhy, sentence(r))
+	}
+}
+
 // ofModel reports whether a response of the class is about the model of the call.
 func ofModel(c pool.Class) bool {
 	return c == pool.ClassModelMissing || c == pool.ClassModelForbidden
@@ -43,10 +68,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	reasons := make(map[string]string)
-	for _, r := range e.Reasons {
-		reasons[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
-	}
+	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
 	}
@@ -56,6 +78,9 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		why = "the router's memory is full of other models (raise memory under [router])"
 	case x.costly >= x.in.cfg.MaxAttempts:
 		why = "max_attempts is used up"
+	}
+	if leading := sentence(&e.Leading); leading != "" {
+		why += "; " + leading
 	}
 	answer := verdict.Exhausted{
 		Message: "spillway: no endpoint can serve " + x.name() + " in time: " + why +
@@ -70,7 +95,9 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		answer.Retry = max(time.Until(wake), time.Millisecond)
 		reasons[metadataRetryAt] = wake.UTC().Format(time.RFC3339Nano)
 	}
-	return x.tooMany(answer)
+	resp := x.tooMany(answer)
+	setWhy(resp.Header, &e.Leading)
+	return resp
 }
 
 // tooMany returns a 429 of the router's own. Its header says as well when to come back, if that is

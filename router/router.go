@@ -91,9 +91,13 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // When no endpoint can serve the call in time, the response is HTTP 429 in Google's shape, with
 // status RESOURCE_EXHAUSTED. Its Retry-After and its RetryInfo hold the earliest time at which an
 // endpoint could serve the call, if one is known. Its ErrorInfo {reason: "POOL_EXHAUSTED", domain:
-// "spillway"} says in its metadata why, endpoint by endpoint. A call that no endpoint may ever
-// serve, such as one for a model that no project takes, gets HTTP 400 with FAILED_PRECONDITION and
-// the reason NO_ENDPOINT. One that is wrong in itself gets 400 with INVALID_ARGUMENT.
+// "spillway"} says in its metadata why, endpoint by endpoint: see [Exhausted]. Spillway-Why is what
+// keeps most of them from the call: cause, subject, end, what to do, and Google's page for it. While
+// every endpoint is out for something that Google said of a key, a project or the model, the response
+// is Google's, with Spillway-Why and, unless it is of the model, a further ErrorInfo with the same
+// metadata and the reason ENDPOINTS_OUT. A call that no endpoint may ever serve, such as one for a
+// model that no project takes, gets HTTP 400 with FAILED_PRECONDITION and the reason NO_ENDPOINT.
+// One that is wrong in itself gets 400 with INVALID_ARGUMENT.
 //
 // Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
 // Spillway-Traffic. Spillway-Call is the id of the call, for a [Trace] and the call log; responses of

@@ -116,7 +116,7 @@ func TestStatusShowsWhatIsRestoredBeforeTheFirstCall(t *testing.T) {
 		defer func() { _ = second.Close() }()
 		after := printed(t, second)
 		for _, words := range [][]string{
-			{"gemini-2.5-flash", "1", "a/global/on_demand", "0", "0", "day_quota", "until"}, {"Google", "says:"}, {"gemini-2.5-flash", "2", "b/global/on_demand", "0", "0", "ready"},
+			{"gemini-2.5-flash", "1", "a/global/on_demand", "0", "0", "free_day", "until"}, {"Google", "says:"}, {"gemini-2.5-flash", "2", "b/global/on_demand", "0", "0", "ready"},
 		} {
 			if got, want := row(after, words...), row(before, words...); want == "" || got != want {
 				t.Errorf("of %v\nbefore the restart\n%s\nafter it, without a call,\n%s", words, before, after)
@@ -136,7 +136,7 @@ func TestStatusNumbersAndMomentsAgree(t *testing.T) {
 			generate(t, r, "gemini-2.5-flash")
 		}
 		words := []string{"gemini-2.5-flash", "1", "a/global/on_demand"}
-		if got := row(printed(t, r), words...); !strings.Contains(got, "rpd 4 of 4") || !strings.Contains(got, "day_quota until 2000-01-01 08:00:0") {
+		if got := row(printed(t, r), words...); !strings.Contains(got, "rpd 4 of 4") || !strings.Contains(got, "free_day until 2000-01-01 08:00:0") {
 			t.Errorf("of a day that is used up it says %s", got)
 		}
 		if got := row(printed(t, r), words...); !strings.Contains(got, ", tried again at 2000-01-01 00:") {

@@ -33,8 +33,9 @@ Spillway-Priority ("interactive" or "batch") and Spillway-Label ("team-a": who
 calls, for counters). Other Spillway headers, and values that make no sense, get
 400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
 and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
-left the response is a 429 with Retry-After and the reason of each endpoint. Live
-sessions are WebSockets, which are not served.
+left the response is a 429 with Retry-After and the reason of each endpoint, and
+Spillway-Why: cause, what it is about, when it ends, what to do (docs/429.md).
+Live sessions are WebSockets, which are not served.
 
 To try it without keys, run the emulator beside it:
 

@@ -110,7 +110,7 @@ func TestServeIsABaseURLForAnSDK(t *testing.T) {
 			}
 
 			code, table := transcript(t.Context(), "status", url)
-			if code != 0 || strings.Count(table, "key_dead") != 4 || // both keys, and so both endpoints
+			if code != 0 || strings.Count(table, "key_revoked") != 4 || // both keys, and so both endpoints
 				!strings.Contains(table, "spare/global/on_demand") {
 				t.Errorf("status: %s", table)
 			}

@@ -19,7 +19,16 @@ type snapshot struct {
 	Backend   string             `json:"backend"`
 	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
 	Projects  []projectSnapshot  `json:"projects"`
-	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called or restored, in the order of tiers
+	Models    []modelSnapshot    `json:"models"`    // of all models called or restored
+	Endpoints []endpointSnapshot `json:"endpoints"` // the same, in the order of tiers
+}
+
+type modelSnapshot struct {
+	Model   string `json:"model"`
+	Method  string `json:"method,omitempty"` // absent: it generates
+	Calls   int64  `json:"calls"`
+	Refused int64  `json:"refused"` // that got no endpoint in time
+	Waiting int64  `json:"waiting"` // now
 }
 
 type projectSnapshot struct {
@@ -41,9 +50,12 @@ type endpointSnapshot struct {
 	Tier     int    `json:"tier"`   // from 1
 	Calls    int    `json:"calls"`  // in flight
 	Tokens   int64  `json:"tokens"` // in flight
-	// Why is what keeps a call from the endpoint now, in the words of the error that callers get;
-	// absent: nothing does.
-	Why      string            `json:"why,omitempty"`
+	Served   int64  `json:"served"`
+	Refused  int64  `json:"refused"` // calls that got no endpoint, this among those that could not serve them
+	// What keeps a call from the endpoint now, in the words of the error that callers get; absent:
+	// nothing does.
+	reasonSnapshot
+	Warning  *reasonSnapshot   `json:"warning,omitempty"` // what is wrong although calls are served
 	Cooldown *cooldownSnapshot `json:"cooldown,omitempty"`
 	Breaker  *breakerSnapshot  `json:"breaker,omitempty"` // unless it is closed
 	Limits   []limitSnapshot   `json:"limits,omitempty"`
@@ -52,14 +64,39 @@ type endpointSnapshot struct {
 	Pace     float64           `json:"pace,omitempty"` // requests a second after contention; 0: not paced
 }
 
+// reasonSnapshot is why calls are refused, and what to do. Causes are those of docs/429.md.
+type reasonSnapshot struct {
+	Why     string    `json:"why,omitempty"`
+	Cause   string    `json:"cause,omitempty"`
+	Subject string    `json:"subject,omitempty"` // what is out
+	Until   time.Time `json:"until,omitzero"`    // absent: until a probe succeeds, or not known
+	Remedy  string    `json:"remedy,omitempty"`  // what to do
+	Page    string    `json:"page,omitempty"`    // Google's for that
+}
+
+func reasonOf(r *pool.Reason) reasonSnapshot {
+	return reasonSnapshot{r.Why, r.Cause, r.Subject, utc(r.Until), r.Remedy, r.Page}
+}
+
+// utc returns a moment in UTC; the zero time stays zero.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
 type cooldownSnapshot struct {
 	Class   string    `json:"class"`
+	Cause   string    `json:"cause,omitempty"`
+	Subject string    `json:"subject,omitempty"` // what is not asked
 	Since   time.Time `json:"since"`
 	Until   time.Time `json:"until,omitzero"` // absent: until a probe succeeds
 	Probe   time.Time `json:"probe,omitzero"` // when a call may probe it before Until
 	Quota   string    `json:"quota,omitempty"`
 	Message string    `json:"message,omitempty"` // Google's own words
-	Remedy  string    `json:"remedy,omitempty"`  // what ends it, where time does not
+	Remedy  string    `json:"remedy,omitempty"`  // what to do
+	Page    string    `json:"page,omitempty"`    // Google's for that
 	Only    string    `json:"only,omitempty"`    // the calls that it is about, such as "version=v1"
 }
 
@@ -87,13 +124,19 @@ type orderSnapshot struct {
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
-	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store)}
+	s := snapshot{
+		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store),
+		Projects: []projectSnapshot{}, Models: []modelSnapshot{}, Endpoints: []endpointSnapshot{},
+	}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {
 			project.Keys = append(project.Keys, keySnapshot{k.Key.String(), cooldownOf(k.Cooldown)})
 		}
 		s.Projects = append(s.Projects, project)
+	}
+	for _, m := range stat.Models {
+		s.Models = append(s.Models, modelSnapshot{m.Model, m.Method, m.CallCount, m.RefusedCount, m.Waiting})
 	}
 	for _, e := range stat.Endpoints {
 		if e.Cooldown.Class == "" {
@@ -107,11 +150,15 @@ func snapshotOf(r *router.Router) snapshot {
 			}
 		}
 		endpoint := endpointSnapshot{
-			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens, Why: e.Why,
+			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
+			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, reasonSnapshot: reasonOf(&e.Reason),
 			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
+		}
+		if e.Warning.Cause != "" {
+			endpoint.Warning = new(reasonOf(&e.Warning))
 		}
 		if e.Breaker.State != breaker.StateClosed {
 			endpoint.Breaker = &breakerSnapshot{e.Breaker.State.String(), e.Breaker.Until.UTC()}
@@ -129,8 +176,14 @@ func snapshotOf(r *router.Router) snapshot {
 func (s snapshot) visible() snapshot {
 	show := func(c *cooldownSnapshot) {
 		if c != nil {
-			c.Class, c.Quota, c.Message, c.Remedy = visible(c.Class, ""), visible(c.Quota, ""), visible(c.Message, ""), visible(c.Remedy, "")
-			c.Only = visible(c.Only, "")
+			for _, text := range []*string{&c.Class, &c.Cause, &c.Subject, &c.Quota, &c.Message, &c.Remedy, &c.Page, &c.Only} {
+				*text = visible(*text, "")
+			}
+		}
+	}
+	showReason := func(r *reasonSnapshot) {
+		for _, text := range []*string{&r.Why, &r.Cause, &r.Subject, &r.Remedy, &r.Page} {
+			*text = visible(*text, "")
 		}
 	}
 	s.Backend = visible(s.Backend, "")
@@ -146,9 +199,16 @@ func (s snapshot) visible() snapshot {
 			show(p.Keys[j].Cooldown)
 		}
 	}
+	for i := range s.Models {
+		m := &s.Models[i]
+		m.Model, m.Method = visible(m.Model, ""), visible(m.Method, "")
+	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		e.Why = visible(e.Why, "")
+		showReason(&e.reasonSnapshot)
+		if e.Warning != nil {
+			showReason(e.Warning)
+		}
 		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")
 		show(e.Cooldown)
 		if e.Breaker != nil {
@@ -177,22 +237,9 @@ func cooldownOf(c pool.Cooldown) *cooldownSnapshot {
 		return nil
 	}
 	return &cooldownSnapshot{
-		string(c.Class), c.Since.UTC(), c.Until.UTC(), c.Probe.UTC(), c.Quota, c.Message, remedies[c.Class], "",
+		Class: string(c.Class), Cause: c.Cause, Subject: c.Subject, Since: c.Since.UTC(), Until: c.Until.UTC(), Probe: c.Probe.UTC(),
+		Quota: c.Quota, Message: c.Message, Remedy: c.Remedy, Page: c.Page,
 	}
-}
-
-// remedies say what an operator can do about a cooldown. Those without one end by themselves.
-var remedies = map[pool.Class]string{
-	pool.ClassDayQuota:             "wait for midnight in California, or raise the quota at https://console.cloud.google.com/iam-admin/quotas",
-	pool.ClassNoQuota:              "ask for the quota at https://console.cloud.google.com/iam-admin/quotas, or enable billing",
-	pool.ClassKeyDead:              "make a new key at https://aistudio.google.com/apikey, put it in the place of this one, and reload the file",
-	pool.ClassProjectMisconfigured: "enable the API or grant the permission that Google names",
-	pool.ClassBilling:              "enable billing, or pay, at https://console.cloud.google.com/billing",
-	pool.ClassProjectNotReady:      "wait while Google sets the project up, or change what Google names",
-	pool.ClassSpendRate:            "spend more slowly, or raise the account's tier at https://aistudio.google.com/usage",
-	pool.ClassEgressBlocked:        "run Spillway where Google serves the API, or use Vertex AI",
-	pool.ClassModelForbidden:       "ask Google for access to the model, or leave it out of the project's models",
-	pool.ClassModelMissing:         "correct the model's name, or leave it out of the project's models or locations",
 }
 
 // limitsOf returns what is used of an endpoint's limits. Google has refused calls for a limit that

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -16,11 +17,12 @@ const statusHelp = `Usage: spillway status [URL]
 
 Status shows the state of a running "spillway serve": projects and their keys (as
 short hashes), and the endpoints of every model called so far or restored, in the
-order of their tiers, with calls in flight, cooldowns, limits and orders. Below a
-cooldown stand Google's own words and, unless time ends it, what to do. If
-replicas share a store, it shows whether that answers, how many they are, and how
-many calls of shared limits this one has in hand. The default URL is
-http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
+order of their tiers, with calls in flight, cooldowns, limits and orders, and how
+many calls it has served and could not serve. Below what refuses calls stand its
+subject, Google's own words, what to do, and Google's page for that; docs/429.md
+explains each cause. If replicas share a store, it shows whether that answers,
+how many they are, and how many calls of shared limits this one has in hand. The
+default URL is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
 Exit status: 1 if no sidecar responds there.
 `
@@ -90,15 +92,15 @@ func (s snapshot) print(out io.Writer, address string) {
 	writef(out, "\n")
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "PROJECT\tBACK END\tKEY\tSTATE\n")
-	told := map[cooldownSnapshot]bool{}
+	told := told{}
 	for _, p := range s.Projects {
 		if len(p.Keys) == 0 || p.Cooldown != nil {
 			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown.words(s.At))
-			p.Cooldown.explain(table, "\t\t\t", told)
+			told.explain(table, "\t\t\t", p.Cooldown, reasonSnapshot{})
 		}
 		for _, k := range p.Keys {
 			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown.words(s.At))
-			k.Cooldown.explain(table, "\t\t\t", told)
+			told.explain(table, "\t\t\t", k.Cooldown, reasonSnapshot{})
 		}
 	}
 	_ = table.Flush()
@@ -107,12 +109,20 @@ func (s snapshot) print(out io.Writer, address string) {
 		return
 	}
 	writef(out, "\n")
+	for _, m := range s.Models {
+		if m.Refused > 0 {
+			writef(out, "%s: %s of %s refused\n", strings.TrimSpace(m.Model+" "+m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
+		}
+	}
 	table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	writef(table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
 		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", strings.TrimSpace(e.Model+" "+e.Method), e.Tier, e.Endpoint, e.Calls,
 			thousands(e.Tokens), strings.Join(e.notes(s.At), ", "))
-		e.Cooldown.explain(table, "\t\t\t\t\t", told)
+		told.explain(table, "\t\t\t\t\t", e.Cooldown, e.reasonSnapshot)
+		if e.Warning != nil {
+			told.explain(table, "\t\t\t\t\t", nil, *e.Warning)
+		}
 	}
 	_ = table.Flush()
 }
@@ -136,6 +146,15 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 		}
 		notes = append(notes, note)
 	}
+	if e.Warning != nil && e.Warning.Cause != e.Cause {
+		notes = append(notes, e.Warning.Cause)
+	}
+	if e.Warning != nil {
+		notes = append(notes, e.Warning.Why)
+	}
+	if e.Refused > 0 {
+		notes = append(notes, fmt.Sprintf("served %s, could not serve %s", plural(int(e.Served), "call"), thousands(e.Refused)))
+	}
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
 		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, thousands(o.Served), thousands(o.Refused)))
@@ -155,13 +174,17 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 // readiness says whether an endpoint without a cooldown has room for a call: what callers are told
 // who get none.
 func (e endpointSnapshot) readiness() string {
+	why := e.Why
 	if what, when, ok := strings.Cut(e.Why, " until "); ok {
 		if t, err := time.Parse(time.RFC3339, when); err == nil {
-			return what + " until " + instant(t)
+			why = what + " until " + instant(t)
 		}
 	}
-	if e.Why != "" {
-		return e.Why
+	switch {
+	case why != "" && e.Cause != "":
+		return e.Cause + ", " + why
+	case why != "":
+		return why
 	}
 	for _, l := range e.Limits {
 		if l.Used >= l.Limit {
@@ -179,7 +202,7 @@ func (c *cooldownSnapshot) words(at time.Time) string {
 	if c == nil {
 		return "ready"
 	}
-	text := c.Class
+	text := cmp.Or(c.Cause, c.Class)
 	if c.Only != "" {
 		text += " for " + c.Only
 	}
@@ -199,18 +222,28 @@ func (c *cooldownSnapshot) words(at time.Time) string {
 	return text
 }
 
-// explain adds Google's own words and the remedy below a row of a table whose state is the last
-// column. What an earlier row has told is not told again.
-func (c *cooldownSnapshot) explain(table io.Writer, column string, told map[cooldownSnapshot]bool) {
-	if c == nil || told[*c] {
+// told are the subjects and causes that a table has explained.
+type told map[[2]string]bool
+
+// explain adds below a row of a table whose state is the last column what refuses calls, Google's own
+// words, and what to do: of a cooldown, or else of a reason. It does so once for each.
+func (t told) explain(table io.Writer, column string, c *cooldownSnapshot, r reasonSnapshot) {
+	message := ""
+	if c != nil {
+		message = c.Message
+		r = reasonSnapshot{Cause: cmp.Or(c.Cause, c.Class), Subject: c.Subject, Remedy: c.Remedy, Page: c.Page}
+	}
+	key := [2]string{r.Subject, r.Cause}
+	if r.Cause == "" || t[key] {
 		return
 	}
-	told[*c] = true
-	if c.Message != "" {
-		writef(table, "%s  Google says: %s\n", column, c.Message)
-	}
-	if c.Remedy != "" {
-		writef(table, "%s  to do: %s\n", column, c.Remedy)
+	t[key] = true
+	for _, line := range [...]struct{ label, text string }{
+		{"about", r.Subject}, {"Google says", message}, {"to do", r.Remedy}, {"see", r.Page},
+	} {
+		if line.text != "" {
+			writef(table, "%s  %s: %s\n", column, line.label, line.text)
+		}
 	}
 }
 

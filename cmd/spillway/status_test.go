@@ -141,7 +141,7 @@ func TestStatusSaysOfAFullOrderWhatItsCallersAreTold(t *testing.T) {
 		"provisioned order full until 2026-11-26T06:05:38.305Z": "provisioned order full until 2026-11-26 06:05:38Z",
 		"the call is larger than the provisioned order":         "the call is larger than the provisioned order",
 	} {
-		e := endpointSnapshot{Why: why, Order: &orderSnapshot{Used: 98, Capacity: 100}}
+		e := endpointSnapshot{reasonSnapshot: reasonSnapshot{Why: why}, Order: &orderSnapshot{Used: 98, Capacity: 100}}
 		if got := e.notes(at); got[0] != want || len(got) != 2 {
 			t.Errorf("%q: status says %q", why, got)
 		}
@@ -193,7 +193,7 @@ gsus     = 1
 			}
 		}
 		order := snapshotOf(r).Endpoints[0]
-		if got := order.notes(time.Now())[0]; order.Order == nil || !strings.HasPrefix(got, "provisioned order full until ") {
+		if got := order.notes(time.Now())[0]; order.Order == nil || !strings.HasPrefix(got, "provisioned_full, provisioned order full until ") {
 			t.Errorf("callers are refused, and status says %q", got)
 		}
 	})

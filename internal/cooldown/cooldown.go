@@ -48,8 +48,8 @@ type Cooldown struct {
 
 // Info says why something is on cooldown. The zero value means that it is not.
 type Info struct {
-	// Class is the class of the answer that started it.
-	Class string
+	// Class is the class of the answer that started it, Cause a finer word of the pool's.
+	Class, Cause string
 	// Since is its start, Until its end. The zero Until means that only a successful probe ends it.
 	// Probe is when one call may be tried all the same; zero means not before Until.
 	Since, Until, Probe time.Time
@@ -60,9 +60,9 @@ type Info struct {
 	Body           []byte
 }
 
-// Cause is an answer that starts a cooldown.
-type Cause struct {
-	Class          string
+// Refusal is an answer that starts a cooldown. Its fields are as in Info.
+type Refusal struct {
+	Class, Cause   string
 	Rule           *Rule
 	Hint           time.Duration // that the server gave; zero: none
 	Least          time.Duration // a lower bound for a Timed cooldown
@@ -158,7 +158,7 @@ func (c *Cooldown) ReturnProbe(at int64, seq uint64, sent bool) {
 
 // Start starts or lengthens a cooldown for what the attempt with number seq was told at now, whose
 // instant is at. last is the newest attempt's number.
-func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) (Info, Change) {
+func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Refusal) (Info, Change) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
@@ -188,12 +188,12 @@ func (c *Cooldown) Start(now time.Time, at int64, seq, last uint64, why *Cause) 
 	switch {
 	case !active || !same:
 		change = Started
-		c.info = Info{Class: why.Class, Since: now, Quota: why.Quota, Message: why.Message}
+		c.info = Info{Class: why.Class, Cause: why.Cause, Since: now, Quota: why.Quota, Message: why.Message}
 		c.probes = 0
 	case end != before:
 		change = Extended
 	}
-	c.rule = r
+	c.rule, c.info.Cause = r, why.Cause // the newest says most: an order may prove not to be there
 	if r.Remember {
 		c.info.Status, c.info.Body = why.Status, why.Body
 	}

@@ -63,7 +63,7 @@ func (b *bench) refuses(why string) {
 
 // fail tells of an attempt's error.
 func (b *bench) fail(seq uint64, r *cooldown.Rule, hint time.Duration) (cooldown.Info, cooldown.Change) {
-	return b.Start(b.now(), b.at, seq, b.seq, &cooldown.Cause{Class: classOf(r), Rule: r, Hint: hint})
+	return b.Start(b.now(), b.at, seq, b.seq, &cooldown.Refusal{Class: classOf(r), Rule: r, Hint: hint})
 }
 
 // strike makes an attempt that fails, and returns for how long nothing is asked then.
@@ -156,7 +156,7 @@ func TestLeastIsALowerBoundUpToTheMost(t *testing.T) {
 	for least, want := range map[time.Duration]time.Duration{0: second, 3 * second: 3 * second, hour: minute, math.MaxInt64: minute} {
 		b := newBench(t)
 		seq, _ := b.begin()
-		b.Start(b.now(), b.at, seq, b.seq, &cooldown.Cause{Class: "timed", Rule: &timed, Least: least})
+		b.Start(b.now(), b.at, seq, b.seq, &cooldown.Refusal{Class: "timed", Rule: &timed, Least: least})
 		if got := b.wait(); got != want {
 			t.Errorf("with %v at least it lasts %v, want %v", least, got, want)
 		}
@@ -192,7 +192,7 @@ func TestMidnightIsThatOfLosAngeles(t *testing.T) {
 			t.Fatal(err)
 		}
 		var c cooldown.Cooldown
-		info, change := c.Start(at, 5, 1, 1, &cooldown.Cause{Class: "midnight", Rule: &midnight})
+		info, change := c.Start(at, 5, 1, 1, &cooldown.Refusal{Class: "midnight", Rule: &midnight})
 		if d := info.Until.Sub(at) - want; d < 0 || d >= second || change != cooldown.Started {
 			t.Errorf("at %s it lasts %v, want %v and less than a second", now, info.Until.Sub(at), want)
 		}
@@ -453,7 +453,7 @@ func TestInfoSaysWhatTheServerSaidAndSharesNothing(t *testing.T) {
 	b := newBench(t)
 	seq, _ := b.begin()
 	body := []byte("what the server said")
-	b.Start(b.now(), b.at, seq, b.seq, &cooldown.Cause{
+	b.Start(b.now(), b.at, seq, b.seq, &cooldown.Refusal{
 		Class: "probed", Rule: &probed, Quota: "q", Message: "m", Status: 403, Body: body,
 	})
 	info := b.Info(b.now(), b.at)
@@ -475,7 +475,7 @@ func TestInfoSaysWhatTheServerSaidAndSharesNothing(t *testing.T) {
 func TestARuleThatDoesNotRememberKeepsNoAnswer(t *testing.T) {
 	b := newBench(t)
 	seq, _ := b.begin()
-	b.Start(b.now(), b.at, seq, b.seq, &cooldown.Cause{Class: "timed", Rule: &timed, Status: 429, Body: []byte("no")})
+	b.Start(b.now(), b.at, seq, b.seq, &cooldown.Refusal{Class: "timed", Rule: &timed, Status: 429, Body: []byte("no")})
 	if info := b.Info(b.now(), b.at); info.Status != 0 || info.Body != nil {
 		t.Errorf("it keeps %+v", info)
 	}
@@ -515,7 +515,7 @@ func TestARestoredCooldownGoesOnWhereItWas(t *testing.T) {
 				b.pass(b.wait())
 			}
 			seq, _ := b.begin()
-			b.Start(b.now(), b.at, seq, b.seq, &cooldown.Cause{
+			b.Start(b.now(), b.at, seq, b.seq, &cooldown.Refusal{
 				Class: classOf(r), Rule: r, Quota: "q", Message: "m", Status: 403, Body: []byte("no"),
 			})
 			b.pass(second)
@@ -637,7 +637,7 @@ func TestCooldownsBearManyGoroutines(t *testing.T) {
 					c.ReturnProbe(at, n, k%3 == 0)
 				default:
 					r := rules[(i+k)%len(rules)]
-					c.Start(now, at, n, uint64(seq.Load()), &cooldown.Cause{Class: classOf(r), Rule: r, Body: []byte("x")})
+					c.Start(now, at, n, uint64(seq.Load()), &cooldown.Refusal{Class: classOf(r), Rule: r, Body: []byte("x")})
 				}
 				if s, ok := c.Save(now, at); ok && s.Strikes < 1 {
 					t.Errorf("saved without a strike: %+v", s)
@@ -660,7 +660,7 @@ func TestCooldownsBearManyGoroutines(t *testing.T) {
 func TestOfManyGoroutinesOneIsTheProbe(t *testing.T) {
 	for range 50 {
 		var c cooldown.Cooldown
-		c.Start(epoch, 0, 1, 1, &cooldown.Cause{Class: "probed", Rule: &probed})
+		c.Start(epoch, 0, 1, 1, &cooldown.Refusal{Class: "probed", Rule: &probed})
 		var admitted atomic.Int64
 		var done sync.WaitGroup
 		for i := range 16 {

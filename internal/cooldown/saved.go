@@ -9,6 +9,7 @@ import (
 // Saved is a cooldown as it is kept over a restart: with what its doubling needs.
 type Saved struct {
 	Class   string    `json:"class"`
+	Cause   string    `json:"cause,omitempty"`
 	Since   time.Time `json:"since"`
 	Until   time.Time `json:"until,omitzero"`
 	Probe   time.Time `json:"probe,omitzero"`
@@ -30,7 +31,7 @@ func (c *Cooldown) Save(now time.Time, at int64) (s Saved, ok bool) {
 	defer c.mu.Unlock()
 	i := c.info
 	s = Saved{
-		Class: i.Class, Since: i.Since.UTC(), Until: i.Until.UTC(),
+		Class: i.Class, Cause: i.Cause, Since: i.Since.UTC(), Until: i.Until.UTC(),
 		Strikes: c.strikes, Gap: c.gap.Seconds(), Probes: c.probes,
 		Quota: i.Quota, Message: i.Message, Status: i.Status, Body: string(i.Body),
 	}
@@ -145,7 +146,7 @@ func (s *Saved) ends(now time.Time, at int64, r *Rule) (end, probe int64) {
 func (c *Cooldown) restoreLocked(now time.Time, at, end, probe int64, seq uint64, s *Saved, r *Rule) {
 	c.dirty.Store(true)
 	c.rule = r
-	c.info = Info{Class: s.Class, Since: s.Since, Quota: s.Quota, Message: s.Message}
+	c.info = Info{Class: s.Class, Cause: s.Cause, Since: s.Since, Quota: s.Quota, Message: s.Message}
 	if s.Status > 0 {
 		c.info.Status, c.info.Body = s.Status, []byte(s.Body)
 	}

@@ -26,7 +26,8 @@ func Judge(a Answer) Verdict {
 	} else {
 		addLimits(f.violations, stated)
 	}
-	r := f.rule(&a, code)
+	texts := f.fields()
+	r := f.rule(&a, code, &texts)
 	v := Verdict{
 		Class:      r.class,
 		Scope:      r.about,
@@ -40,6 +41,7 @@ func Judge(a Answer) Verdict {
 		Message:    firstLine(f.message),
 	}
 	v.narrow(&a)
+	v.Cause = v.cause(&a, &texts)
 	return v
 }
 

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -62,6 +63,40 @@ const NoEndpointReason = "NO_ENDPOINT"
 func NoEndpoint(message string, metadata map[string]string) []byte {
 	return ErrorBody(http.StatusBadRequest, "FAILED_PRECONDITION", message,
 		errorInfo{"type.googleapis.com/google.rpc.ErrorInfo", NoEndpointReason, ExhaustedDomain, metadata})
+}
+
+// ExplainedReason is the ErrorInfo.reason of what [Explained] adds.
+const ExplainedReason = "ENDPOINTS_OUT"
+
+// Explained returns an error of Google's with one more detail: an ErrorInfo whose metadata say, endpoint
+// by endpoint, why none can serve the call. A body that is not an envelope stays as it is.
+func Explained(body []byte, metadata map[string]string) []byte {
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil && len(list) == 1 && bytes.HasPrefix(list[0], []byte("{")) {
+		// Vertex AI sends some in a list.
+		list[0] = Explained(list[0], metadata)
+		return marshalOr(body, list)
+	}
+	var envelope, content map[string]json.RawMessage
+	if json.Unmarshal(body, &envelope) != nil || json.Unmarshal(envelope["error"], &content) != nil || content == nil {
+		return body
+	}
+	var details []json.RawMessage
+	if sent := content["details"]; sent != nil && json.Unmarshal(sent, &details) != nil {
+		return body
+	}
+	detail := errorInfo{"type.googleapis.com/google.rpc.ErrorInfo", ExplainedReason, ExhaustedDomain, metadata}
+	content["details"] = marshalOr(nil, append(details, marshalOr(nil, detail)))
+	envelope["error"] = marshalOr(nil, content)
+	return marshalOr(body, envelope)
+}
+
+// marshalOr returns v in JSON, or what stands for it if it has none.
+func marshalOr(other []byte, v any) []byte {
+	if encoded, err := json.Marshal(v); err == nil {
+		return encoded
+	}
+	return other
 }
 
 type retryInfo struct {

@@ -84,3 +84,27 @@ func TestErrorBodyLeavesOutWhatCannotBeJSON(t *testing.T) {
 type answer func(*http.Request) *http.Response
 
 func (a answer) RoundTrip(r *http.Request) (*http.Response, error) { return a(r), nil }
+
+func TestExplainedAddsOneDetailToEnvelopesAndLeavesTheRest(t *testing.T) {
+	metadata := map[string]string{"a/global/on_demand": "key_dead"}
+	for _, s := range corpus(t) {
+		body := s.answer().Body
+		got := verdict.Explained(body, metadata)
+		before := verdict.Judge(verdict.Answer{Backend: s.Backend, Status: 400, Body: body})
+		after := verdict.Judge(verdict.Answer{Backend: s.Backend, Status: 400, Body: got})
+		if after.Message != before.Message || after.Status != before.Status || after.Hint != before.Hint {
+			t.Errorf("%s: %+v becomes %+v", s.ID, before, after)
+		}
+		if wants := json.Valid(body); wants != bytes.Contains(got, []byte(verdict.ExplainedReason)) {
+			t.Errorf("%s: explained as %s", s.ID, got)
+		}
+	}
+	for _, odd := range []string{
+		"", "null", "[]", "[null]", "{}", `{"error":null}`, `{"error":"no"}`, `{"error":{"details":"no"}}`, `{"error":{"details":[1`,
+		"<html>", `[{"error":{}},{"error":{}}]`, `[[[[[]]]]]`, "429 no", "\xff",
+	} {
+		if got := verdict.Explained([]byte(odd), metadata); string(got) != odd {
+			t.Errorf("%q becomes %q", odd, got)
+		}
+	}
+}

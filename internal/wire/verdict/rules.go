@@ -255,8 +255,7 @@ var statusRules = []rule{
 
 // rule returns the first rule that fits. Without one, statuses of the server are server faults, and
 // all others the caller's.
-func (f *fault) rule(a *Answer, code int) *rule {
-	texts := f.fields()
+func (f *fault) rule(a *Answer, code int, texts *[fields]string) *rule {
 	lists := [...][]rule{rules, nil, statusRules}
 	switch texts[status] {
 	case "FAILED_PRECONDITION":
@@ -267,7 +266,7 @@ func (f *fault) rule(a *Answer, code int) *rule {
 	}
 	for _, list := range lists {
 		for i := range list {
-			if r := &list[i]; r.fits(a, code, &texts) {
+			if r := &list[i]; r.fits(a, code, texts) {
 				return r
 			}
 		}

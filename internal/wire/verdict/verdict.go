@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -39,6 +40,7 @@ type Violation struct {
 // Verdict is the meaning of a response.
 type Verdict struct {
 	Class      pool.Class
+	Cause      remedy.Cause  // the finest word for why; "" for classes that refuse nothing
 	Scope      pool.Scope    // what the answer is about, if not what its class usually is
 	Tools      []string      // that the answer is about, with ScopeTool
 	Suspected  bool          // one such answer does not prove its class
