@@ -28,6 +28,12 @@ func (o *output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// lost reports whether something that was printed to w is lost.
+func lost(w io.Writer) bool {
+	o, ok := w.(*output)
+	return ok && o.err != nil
+}
+
 // printJSON prints v as one line, for programs.
 func printJSON(w io.Writer, v any) int {
 	text, err := json.Marshal(v)

@@ -20,6 +20,7 @@ type snapshot struct {
 	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
 	Projects  []projectSnapshot  `json:"projects"`
 	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called or restored, in the order of tiers
+	Models    []modelSnapshot    `json:"models"`    // called or restored
 }
 
 type projectSnapshot struct {
@@ -41,6 +42,8 @@ type endpointSnapshot struct {
 	Tier     int    `json:"tier"`   // from 1
 	Calls    int    `json:"calls"`  // in flight
 	Tokens   int64  `json:"tokens"` // in flight
+	// Attempts are those that ended since the start, by the class of their answer.
+	Attempts map[string]int64 `json:"attempts,omitempty"`
 	// Why is what keeps a call from the endpoint now, in the words of the error that callers get;
 	// absent: nothing does.
 	Why      string            `json:"why,omitempty"`
@@ -88,6 +91,7 @@ type orderSnapshot struct {
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
 	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store)}
+	s.Models = modelsOf(stat.Models)
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {
@@ -108,7 +112,7 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens, Why: e.Why,
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
+			Attempts: attemptsOf(e.AttemptCounts), Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
@@ -149,6 +153,7 @@ func (s snapshot) visible() snapshot {
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		e.Why = visible(e.Why, "")
+		e.Attempts = visibleKeys(e.Attempts)
 		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")
 		show(e.Cooldown)
 		if e.Breaker != nil {
@@ -158,7 +163,25 @@ func (s snapshot) visible() snapshot {
 			e.Limits[j].Name = visible(e.Limits[j].Name, "")
 		}
 	}
+	for i := range s.Models {
+		m := &s.Models[i]
+		m.Model, m.Method, m.Waited = visible(m.Model, ""), visible(m.Method, ""), visible(m.Waited, "")
+	}
 	return s
+}
+
+// visibleKeys returns counts with the control characters of their names written out.
+func visibleKeys(counts map[string]int64) map[string]int64 {
+	for name := range counts {
+		if visible(name, "") != name {
+			shown := make(map[string]int64, len(counts))
+			for name, n := range counts {
+				shown[visible(name, "")] += n
+			}
+			return shown
+		}
+	}
+	return counts
 }
 
 // onlyFor returns what narrows a subject: "version=v1", "tool=google_search".

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/plain"
+)
+
+const (
+	// remoteTimeout is for one response from this machine or nearby.
+	remoteTimeout = 5 * time.Second
+	// maxRemote bounds a response. The snapshot of a hundred thousand endpoints fits.
+	maxRemote = 64 << 20
+	// maxShown bounds what is shown of a text that is not a sidecar's.
+	maxShown = 300
+)
+
+// remote is a running sidecar, as a command reaches it: its URL without a path.
+type remote string
+
+// remoteOf returns the sidecar that a command's arguments name: none is the default one. It is not
+// ok if they are more than one URL.
+func remoteOf(args []string) (at remote, ok bool) {
+	switch len(args) {
+	case 0:
+		return "http://" + defaultListen, true
+	case 1:
+		address := strings.TrimSuffix(args[0], "/")
+		if !strings.Contains(address, "://") {
+			address = "http://" + address
+		}
+		return remote(address), true
+	default:
+		return "", false
+	}
+}
+
+// open sends a GET for a path, and returns a good response. Its body is the caller's to close.
+func (at remote) open(ctx context.Context, path string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(at)+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("no sidecar responds: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if said := refusalOf(resp.Body); said != "" {
+		return nil, errors.New(said)
+	}
+	return nil, fmt.Errorf("%s is not a sidecar: it responds with %s", at, plain.Text(resp.Status, maxShown))
+}
+
+// refusalOf returns what a sidecar says in an error of its own; "" if the response is another's.
+func refusalOf(body io.Reader) string {
+	var refused struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	text, err := io.ReadAll(io.LimitReader(body, 1<<16))
+	if err != nil || json.Unmarshal(text, &refused) != nil {
+		return ""
+	}
+	said, ours := strings.CutPrefix(refused.Error.Message, "spillway: ")
+	if !ours {
+		return ""
+	}
+	return plain.Text(said, maxShown)
+}
+
+// get fetches a JSON document into v.
+func (at remote) get(ctx context.Context, path string, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	resp, err := at.open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body := &io.LimitedReader{R: resp.Body, N: maxRemote}
+	switch err := json.NewDecoder(body).Decode(v); {
+	case err == nil:
+		return nil
+	case body.N <= 0:
+		return fmt.Errorf("%s is not a sidecar: its response is larger than any of a sidecar's", at)
+	case ctx.Err() != nil:
+		return fmt.Errorf("no sidecar responds: its response has not ended after %s", remoteTimeout)
+	default:
+		return fmt.Errorf("%s is not a sidecar: %s", at, plain.Text(err.Error(), maxShown))
+	}
+}
+
+// snapshot fetches the sidecar's state.
+func (at remote) snapshot(ctx context.Context) (s snapshot, err error) {
+	if err := at.get(ctx, statusPath, &s); err != nil {
+		return s, err
+	}
+	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
+		return s, fmt.Errorf("%s is not a sidecar: its response is another one", at)
+	}
+	return s.visible(), nil
+}
