@@ -84,7 +84,7 @@ func TestStatusRefusesWhatMakesNoSense(t *testing.T) {
 		"--watch=-1s":       "less than 100ms",
 		"--quiet --json":    "neither",
 		"--quiet --watch":   "neither",
-		"--modell x":         "did you mean --model?",
+		"--modell x":        "did you mean --model?",
 		"http://a http://b": "one URL",
 	} {
 		if code, said := transcript(t.Context(), append([]string{"status"}, strings.Fields(args)...)...); code != statusUsage || !strings.Contains(said, want) {

@@ -80,6 +80,7 @@ func commands() []command {
 		{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
 		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 		{"status", "show the state of a running sidecar", statusHelp, status},
+		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 		{"version", "print the version of this program", versionHelp, printVersion},
 	}

@@ -59,9 +59,23 @@ func (at remote) open(ctx context.Context, path string, header http.Header) (*ht
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if said := refusalOf(resp.Body); said != "" {
-		return nil, errors.New(said)
+		return nil, refusedError(said)
 	}
-	return nil, fmt.Errorf("%s is not a sidecar: it responds with %s", at, plain.Text(resp.Status, maxShown))
+	return nil, fmt.Errorf("%s %w: it responds with %s", at, errOther, plain.Text(resp.Status, maxShown))
+}
+
+// errOther means that what responds is not a sidecar.
+var errOther = errors.New("is not a sidecar")
+
+// refusedError is what a sidecar says that refuses to respond.
+type refusedError string
+
+func (e refusedError) Error() string { return string(e) }
+
+// useless reports whether the same request would fail again, after an error of remote's.
+func useless(err error) bool {
+	var refused refusedError
+	return errors.Is(err, errOther) || errors.As(err, &refused)
 }
 
 // refusalOf returns what a sidecar says in an error of its own; "" if the response is another's.
@@ -96,11 +110,11 @@ func (at remote) get(ctx context.Context, path string, v any) error {
 	case err == nil:
 		return nil
 	case body.N <= 0:
-		return fmt.Errorf("%s is not a sidecar: its response is larger than any of a sidecar's", at)
+		return fmt.Errorf("%s %w: its response is larger than any of a sidecar's", at, errOther)
 	case ctx.Err() != nil:
 		return fmt.Errorf("no sidecar responds: its response has not ended after %s", remoteTimeout)
 	default:
-		return fmt.Errorf("%s is not a sidecar: %s", at, plain.Text(err.Error(), maxShown))
+		return fmt.Errorf("%s %w: %s", at, errOther, plain.Text(err.Error(), maxShown))
 	}
 }
 
@@ -110,7 +124,7 @@ func (at remote) snapshot(ctx context.Context) (s snapshot, err error) {
 		return s, err
 	}
 	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
-		return s, fmt.Errorf("%s is not a sidecar: its response is another one", at)
+		return s, fmt.Errorf("%s %w: its response is another one", at, errOther)
 	}
 	return s.visible(), nil
 }
