@@ -140,7 +140,7 @@ func (r *eventReader) lines(body io.Reader, each func(line []byte) error) error 
 		case errors.Is(err, bufio.ErrBufferFull):
 			err = fmt.Errorf("%s %w: it sends lines that are larger than any event", r.at, errOther)
 		case errors.Is(err, io.EOF) && len(line) == 0:
-			return nil //nolint:nilerr // the body ends
+			return nil
 		case errors.Is(err, io.EOF):
 			err = fmt.Errorf("%s %w: its response ends within a line", r.at, errOther)
 		}
@@ -163,7 +163,7 @@ func (r *eventReader) follow(ctx context.Context, stderr io.Writer) error {
 		}
 		switch {
 		case ctx.Err() != nil || lost(r.out):
-			return nil
+			return nil //nolint:nilerr // its user has ended it
 		case !connected || useless(err):
 			return err
 		case began:
