@@ -77,6 +77,7 @@ type command struct {
 // look at it.
 func commands() []command {
 	return []command{
+		{"init", "write a file from what the environment has", initHelp, initialize},
 		{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
 		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 		{"status", "show the state of a running sidecar", statusHelp, status},
