@@ -83,6 +83,7 @@ func commands() []command {
 		{"status", "show the state of a running sidecar", statusHelp, status},
 		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
+		{"completion", "print a script with which a shell completes commands", completionHelp, completion},
 		{"version", "print the version of this program", versionHelp, printVersion},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,5 +91,55 @@ func TestStatusOnATerminal(t *testing.T) {
 	}
 	if said := onTerminal(t, "}", nil, "status", server.URL, "--json"); strings.Contains(said, "\x1b") {
 		t.Errorf("as JSON it shows %q", said)
+	}
+}
+
+var escapes = regexp.MustCompile("\x1b(\\[[0-9;?]*[A-Za-z]|[=>])")
+
+// TestCompletionInZsh types the lines into a shell on a terminal, and has it list what it offers.
+func TestCompletionInZsh(t *testing.T) {
+	zsh := installed(t, "zsh")
+	path, folder := script(t, "zsh")
+	person, program := openTerminal(t, 200, 50)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	shell := exec.CommandContext(ctx, zsh, "-f", "-i")
+	shell.Dir, shell.Env = folder, append(os.Environ(), "TERM=xterm", "HOME="+folder)
+	shell.Stdin, shell.Stdout, shell.Stderr = program, program, program
+	shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = shell.Wait() }()
+	defer stop()
+	_ = program.Close()
+	defer context.AfterFunc(ctx, func() { _ = person.Close() })()
+	// Both words that are waited for are written in two parts where they are typed. The prompt says
+	// that the shell reads keys, and not the terminal lines.
+	typed := func(keys string) []string {
+		t.Helper()
+		if _, err := person.WriteString(keys + "\x15echo e''nd\r"); err != nil {
+			t.Fatal(err)
+		}
+		var seen bytes.Buffer
+		for piece := make([]byte, 4096); ; {
+			if _, after, ok := strings.Cut(seen.String(), "end\r\n"); ok && strings.Contains(after, "ready> ") {
+				break
+			}
+			n, err := person.Read(piece)
+			if seen.Write(piece[:n]); err != nil {
+				t.Fatalf("%v: %q", err, &seen)
+			}
+		}
+		return strings.Fields(escapes.ReplaceAllString(seen.String(), " "))
+	}
+	typed("PS1='re''ady> '; autoload -Uz compinit; compinit -u -D; source " + path + "\r")
+	for _, tt := range completing {
+		not := tt.not
+		if strings.Contains(tt.line, not) {
+			not = ""
+		}
+		const list = "\x04" // as long as something is typed
+		offers(t, tt.line, typed("spillway "+tt.line+list), tt.want, not)
 	}
 }
