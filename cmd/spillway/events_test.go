@@ -400,3 +400,19 @@ func TestEventsFollowOfAHostileSidecar(t *testing.T) {
 		})
 	}
 }
+
+func FuzzLogLine(f *testing.F) {
+	for _, line := range []string{
+		`{"time":"2026-11-26T11:00:00Z","level":"WARN","msg":"x","id":1,"kind":"reloaded","until":"2026-11-26T11:00:00.5Z","calls":3}`,
+		`{"time":"9999-99-99","msg":1}`, `{"time":"2026-11-26T11:00:00Z","msg":"x","level":"WARN+99999999999999999999","":{"a":[]}}`,
+		`[]`, `{`, `{"a"`, `{"a":`, `null`, ``, "\x00", `{"time":"2026-11-26T11:00:00Z","msg":"\u0000\ud800","msg":"y"}`,
+	} {
+		f.Add([]byte(line))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		text, err := logLine(line)
+		if err == nil && (!strings.HasSuffix(text, "\n") || strings.Count(text, "\n") != 1) {
+			t.Errorf("%q becomes %q", line, text)
+		}
+	})
+}

@@ -105,8 +105,8 @@ func (v view) linef(out io.Writer, format string, values ...any) {
 	}
 }
 
-// minColumn is the least width of a last column beside the others. Where there is less, it stands
-// below them.
+// minColumn is the least width of a last column in which a text is wrapped beside the others. Where
+// there is less, what does not fit stands below them.
 const minColumn = 30
 
 // table lays out rows, one a line, whose cells are separated by tabs. The last column is wrapped at
@@ -146,7 +146,7 @@ func (v view) table(text string, tone func(cell string) string) string {
 // row writes one row: what stands before the last column, and that.
 func (v view) row(b *strings.Builder, head, last, paint string) {
 	start := utf8.RuneCountInString(head)
-	if v.width > 0 && v.width-start < minColumn {
+	if room := v.width - start; v.width > 0 && room < minColumn && utf8.RuneCountInString(last) > room {
 		if strings.TrimSpace(head) != "" {
 			b.WriteString(cut(strings.TrimRight(head, " "), v.width) + "\n")
 		}
@@ -175,9 +175,8 @@ func (v view) wrap(text string, start int) (lines []string) {
 	}
 	room = max(room, 1)
 	for words != "" {
-		at := len(words)
-		if runes := []rune(words); len(runes) > room {
-			at = len(string(runes[:room]))
+		at := prefix(words, room)
+		if at < len(words) {
 			if space := strings.LastIndexByte(words[:at+1], ' '); space > 0 {
 				at = space
 			}
@@ -188,11 +187,21 @@ func (v view) wrap(text string, start int) (lines []string) {
 	return lines
 }
 
+// prefix returns how many bytes the first n characters of a text have. It looks at no more.
+func prefix(text string, n int) int {
+	for i := range text {
+		if n == 0 {
+			return i
+		}
+		n--
+	}
+	return len(text)
+}
+
 // cut bounds a line.
 func cut(line string, width int) string {
-	runes := []rune(line)
-	if len(runes) <= width || width < 1 {
+	if width < 1 || prefix(line, width) == len(line) {
 		return line
 	}
-	return string(runes[:width-1]) + "…"
+	return line[:prefix(line, width-1)] + "…"
 }

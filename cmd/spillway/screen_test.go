@@ -73,3 +73,11 @@ func TestAFrameFitsTheHeight(t *testing.T) {
 		t.Errorf("%d lines: %q", n, got)
 	}
 }
+
+func TestAHugeCellTakesNoLongerThanItIsLong(t *testing.T) {
+	for _, cell := range []string{strings.Repeat("x", 8<<20), strings.Repeat("é ", 4<<20), strings.Repeat(" ", 8<<20)} {
+		if got := (view{width: 80, colour: true}).table("A\tSTATE\na\t"+cell+"\n", tone); strings.Count(got, "x")+strings.Count(got, "é") != strings.Count(cell, "x")+strings.Count(cell, "é") {
+			t.Errorf("%d bytes become %d", len(cell), len(got))
+		}
+	}
+}
