@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,7 +160,7 @@ func TestEventsRefusesWhatMakesNoSense(t *testing.T) {
 		}
 	}
 	for query, want := range map[string]string{
-		"follow=maybe": "invalid syntax", "kind=cooldown_strated": "did you mean", "since=x": "how long ago", "knid=x": "is no parameter", "%zz": "cannot be read",
+		"follow=maybe": "write 1", "kind=cooldown_strated": "did you mean", "since=x": "how long ago", "knid=x": "is no parameter", "%zz": "cannot be read",
 	} {
 		w := respond(t, newGoogle(geminitest.Latency{}), http.MethodGet, eventsPath+"?"+query, nil)
 		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) {
@@ -184,54 +185,59 @@ func TestEventsFollowShowsThemAsTheyCome(t *testing.T) {
 	})
 }
 
-// cuttable breaks its connections off when told to, and may refuse others.
+// cuttable breaks its connections off, and refuses others, while it is away.
 type cuttable struct {
 	http.Handler
-	cut  chan struct{}
-	away bool
-	lost int // connections
+
+	mu   sync.Mutex
+	away context.Context //nolint:containedctx // ends when the connections break off
+	lost int             // connections
+}
+
+// begin lets connections in, until leave is called.
+func (c *cuttable) begin() (leave context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away, leave = context.WithCancel(context.Background())
+	return leave
 }
 
 func (c *cuttable) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if c.away {
-		panic(http.ErrAbortHandler)
-	}
+	c.mu.Lock()
+	away := c.away
+	c.lost++
+	c.mu.Unlock()
 	ctx, cancel := context.WithCancel(req.Context())
 	defer cancel()
-	cut := c.cut
-	go func() {
-		select {
-		case <-cut:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	c.Handler.ServeHTTP(w, req.WithContext(ctx))
-	c.lost++
+	defer context.AfterFunc(away, cancel)()
+	if away.Err() == nil {
+		c.Handler.ServeHTTP(w, req.WithContext(ctx))
+	}
 	panic(http.ErrAbortHandler)
 }
 
 func TestEventsFollowMissesNothingWhileTheConnectionIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSidecar(newRouter(t, newGoogle(geminitest.Latency{})), defaultListen, testServe, slog.New(slog.DiscardHandler))
-		c := &cuttable{Handler: s, cut: make(chan struct{})}
+		c := &cuttable{Handler: s}
+		leave := c.begin()
 		inBubble(t, c)
 		b := &eventBench{s.events.ring, s.events.end}
 		b.tell(pool.CooldownStarted, "a")
 		go func() {
 			time.Sleep(10 * time.Second)
-			c.away = true
-			close(c.cut)
+			leave()
 			time.Sleep(time.Minute)
 			b.tell(pool.CooldownStarted, "b")
 			b.tell(pool.CooldownStarted, "c")
-			c.away, c.cut = false, make(chan struct{})
+			leave = c.begin()
 			time.Sleep(time.Minute)
 			b.tell(pool.CooldownStarted, "d")
 		}()
 		got, said := shows(t, 3*time.Minute, "--follow", "--since", "1h")
-		if got != "abcd" || strings.Count(said, "the connection was lost") != 1 || c.lost < 1 {
-			t.Errorf("it shows %s, and says %s", got, said)
+		leave()
+		if got != "abcd" || strings.Count(said, "the connection was lost") != 1 || c.lost < 5 {
+			t.Errorf("it shows %s after %d connections, and says %s", got, c.lost, said)
 		}
 	})
 }

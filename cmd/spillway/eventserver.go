@@ -48,9 +48,13 @@ func eventQueryOf(req *http.Request, now time.Time) (q eventQuery, err error) {
 		for _, text := range all {
 			switch name {
 			case "follow":
-				q.follow, err = strconv.ParseBool(text)
+				if q.follow, err = strconv.ParseBool(text); err != nil {
+					err = fmt.Errorf("%.40q is no value for follow; write 1", text)
+				}
 			case "kind":
-				q.kinds, err = kindsOf(text)
+				var kinds []string
+				kinds, err = kindsOf(text)
+				q.kinds = append(q.kinds, kinds...)
 			case "since":
 				q.since, err = sinceOf(text, now)
 			default:
