@@ -190,7 +190,7 @@ type cuttable struct {
 	http.Handler
 
 	mu   sync.Mutex
-	away context.Context //nolint:containedctx // ends when the connections break off
+	away context.Context // ends when the connections break off
 	lost int             // connections
 }
 
