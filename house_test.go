@@ -34,7 +34,7 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
-		"geminitest", "internal/plain", "internal/wire/request",
+		"geminitest", "internal/plain", "internal/remedy", "internal/remedy", "internal/spelling", "internal/wire/request",
 	}},
 	{"examples/...", []string{
 		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",

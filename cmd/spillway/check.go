@@ -7,13 +7,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
-const checkHelp = `Usage: spillway check FILE [MODEL…]
+const checkHelp = `Usage: spillway check FILE [MODEL…] [--probe] [--timeout 10s] [--json]
 
 Check reads a file as a service would, and shows how calls for each model are
 served: the tiers in order, with their endpoints, limits and provisioned
@@ -22,31 +23,100 @@ model that the file names: in orders, limits, aliases and fallbacks, and in the
 models of a project.
 
 The variables and files that the file names must exist, as for the service.
-Check makes no requests and asks no store: application default credentials may
-be missing, and keys may be made up. It prints all mistakes in the file at once,
-to standard error. It never prints a key.
+Without --probe, check makes no requests and asks no store: application default
+credentials may be missing, and keys may be made up. It prints all mistakes in
+the file at once, to standard error. It never prints a key.
 
-Exit status: 1 if the file is wrong, if no project serves one of the models, or
-if a MODEL was unknown when this program was made and the file does not name it.
+Flags:
+
+  --probe    asks Google too: it counts the tokens of one word, which costs
+             nothing, with each key, in each location, for each model. It says
+             what is wrong with those that fail, and what to do. It uses no quota
+             for generating, and does not see whether that is used up. It asks
+             the store who is there.
+  --timeout  how long one probe may take.
+  --json     prints all of it as one JSON object, mistakes included.
+
+Exit status: 1 if the file is wrong, if no project serves one of the models, if a
+MODEL was unknown when this program was made and the file does not name it, or if
+a probe fails.
 `
+
+// checkFlags is what a user of the command "check" asks for.
+type checkFlags struct {
+	file        string
+	models      []string
+	probe, json bool
+	timeout     time.Duration
+}
 
 // check runs the command "check".
 func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	var f checkFlags
+	flags.BoolVar(&f.probe, "probe", false, "")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "")
+	flags.BoolVar(&f.json, "json", false, "")
 	rest, status, ok := parse(flags, args, checkHelp, stdout, stderr)
-	if !ok {
+	switch {
+	case !ok:
 		return status
-	}
-	if len(rest) == 0 {
+	case len(rest) == 0:
 		return misused("check", stderr, "it needs a FILE")
+	case f.timeout <= 0:
+		return misused("check", stderr, "--timeout is not above zero")
 	}
-	cfg, err := load(ctx, rest[0])
+	f.file = rest[0]
+	for _, m := range rest[1:] {
+		f.models = append(f.models, bareModel(m))
+	}
+	if !f.json {
+		return f.run(ctx, stdout, stderr).status()
+	}
+	c := f.run(ctx, io.Discard, io.Discard)
+	printJSON(stdout, c)
+	return c.status()
+}
+
+func (c *checked) status() int {
+	if c.OK {
+		return statusOK
+	}
+	return statusFailed
+}
+
+// run checks the file, prints what it finds, and returns it.
+func (f *checkFlags) run(ctx context.Context, stdout, stderr io.Writer) *checked {
+	c := &checked{File: f.file}
+	cfg, err := load(ctx, f.file)
 	if err != nil {
 		writef(stderr, "%s\n", err)
-		return statusFailed
+		c.Problems = mistakesOf(err)
+		return c
 	}
-	// A plan needs no requests, so application default credentials may be missing, and a store is
-	// not asked: its replicas have all of the limits together.
+	r, err := planner(cfg)
+	if err != nil {
+		writef(stderr, "%s: %s\n", f.file, err)
+		c.Problems = mistakesOf(err)
+		return c
+	}
+	defer func() { _ = r.Close() }()
+	for _, w := range cfg.Warnings {
+		writef(stderr, "%s (warning)\n", w)
+	}
+	c.describe(cfg, r.Backend())
+	c.OK = true
+	f.plans(cfg, r, c, stdout, stderr) //nolint:contextcheck // nothing in a plan waits
+	if f.probe {
+		f.probes(ctx, cfg, r, c, stdout, stderr)
+	}
+	return c
+}
+
+// planner returns a router that plans calls and makes none. A plan needs no requests, so application
+// default credentials may be missing, and a store is not asked: its replicas have all of the limits
+// together.
+func planner(cfg *config.Config) (*router.Router, error) {
 	asked := cfg.Pool
 	if cfg.Store.Redis.Reveal() != "" {
 		asked.Share = 0
@@ -57,42 +127,61 @@ func check(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			p.Credentials = pool.NoCredentials
 		}
 	}
-	r, err := router.New(asked, cfg.Router)
-	if err != nil {
-		writef(stderr, "%s: %s\n", rest[0], err)
-		return statusFailed
-	}
-	defer func() { _ = r.Close() }()
+	return router.New(asked, cfg.Router)
+}
 
-	for _, w := range cfg.Warnings {
-		writef(stderr, "%s (warning)\n", w)
-	}
-	asks := make([]string, 0, len(rest)-1)
-	for _, m := range rest[1:] {
-		asks = append(asks, bareModel(m))
-	}
-	models := asks
+// plans shows how each model is served.
+func (f *checkFlags) plans(cfg *config.Config, r *router.Router, c *checked, stdout, stderr io.Writer) {
+	models := f.models
 	if len(models) == 0 {
 		models = named(cfg)
 	}
 	page := &page{out: stdout, cfg: cfg, router: r}
-	page.head(rest[0])
+	page.head(f.file)
 	for _, m := range models {
-		page.model(m) //nolint:contextcheck // nothing in a plan waits
+		page.model(m)
+		c.plan(cfg, m, r.Plan(m))
 	}
 	if len(models) == 0 {
-		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-3.5-flash\n", rest[0])
+		writef(stdout, "\nThe file names no model; name one to see how it is served: spillway check %s gemini-3.5-flash\n", f.file)
 	}
+	wrong := unknown(cfg, f.models)
 	if len(page.unserved) > 0 {
-		writef(stderr, "%s: no project takes %s; add it to the models of one, or do not name it\n",
-			rest[0], strings.Join(page.unserved, ", "))
-		status = statusFailed
+		wrong = append([]string{"no project takes " + strings.Join(page.unserved, ", ") +
+			"; add it to the models of one, or do not name it"}, wrong...)
 	}
-	for _, m := range unknown(cfg, asks) {
-		writef(stderr, "%s: %s\n", rest[0], m)
-		status = statusFailed
+	for _, text := range wrong {
+		writef(stderr, "%s: %s\n", f.file, text)
+		c.Problems, c.OK = append(c.Problems, mistake{Problem: text}), false
 	}
-	return status
+}
+
+// probes asks Google and the store.
+func (f *checkFlags) probes(
+	ctx context.Context, cfg *config.Config, r *router.Router, c *checked, stdout, stderr io.Writer,
+) {
+	c.Probes = runProbes(ctx, probesOf(cfg, r.Plan, f.models), f.timeout)
+	var v view
+	if t, ok := terminalOf(stdout); ok {
+		v = t.view()
+	}
+	if len(c.Probes) > 0 {
+		printProbes(shown(stdout), c.Probes, v)
+	}
+	failed := 0
+	for _, p := range c.Probes {
+		if !p.OK {
+			failed++
+		}
+	}
+	if failed > 0 {
+		writef(stderr, "%s: %d of %s failed\n", f.file, failed, plural(len(c.Probes), "probe"))
+		c.OK = false
+	}
+	if c.Store = probeStore(ctx, cfg, f.timeout); c.Store != nil {
+		v.linef(stdout, "\n%s", c.Store.words())
+		c.OK = c.OK && c.Store.Answers
+	}
 }
 
 // bareModel returns the id in the name of a model of Google's, which the API's own lists give.

@@ -23,6 +23,10 @@ costs. It prints a file for Spillway that uses it:
 Project "small" has a quota of 10 requests a minute and, on Vertex AI, 1 GSU of
 Provisioned Throughput for gemini-3.5-flash in europe-west4. Project "large" has
 no limits. The emulator runs no models: its responses are made-up words.
+
+Flags:
+
+  --listen  the address to serve on. Everyone who can reach it may use it.
 `
 
 // emulated is the emulator's configuration.

@@ -1,9 +1,11 @@
 // Command spillway checks Spillway's configuration, serves the Gemini API to programs in any
 // language, and emulates Google's back ends.
 //
-//	spillway check spillway.toml
+//	spillway init
+//	spillway check spillway.toml --probe
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
-//	spillway status http://127.0.0.1:8080
+//	spillway status http://127.0.0.1:8080 --watch
+//	spillway events --follow
 //	spillway emulate --listen 127.0.0.1:9090
 //
 // # The sidecar
@@ -47,6 +49,7 @@ import (
 	"syscall"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/spelling"
 )
 
 // Exit statuses.
@@ -70,12 +73,19 @@ type command struct {
 	run                 func(ctx context.Context, args []string, stdout, stderr io.Writer) int
 }
 
-var commands = []command{
-	{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
-	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
-	{"status", "show the state of a running sidecar", statusHelp, status},
-	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
-	{"version", "print the version of this program", versionHelp, printVersion},
+// commands returns the commands in the order of the help. It is a function because a command may
+// look at it.
+func commands() []command {
+	return []command{
+		{"init", "write a file from what the environment has", initHelp, initialize},
+		{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
+		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
+		{"status", "show the state of a running sidecar", statusHelp, status},
+		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},
+		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
+		{"completion", "print a script with which a shell completes commands", completionHelp, completion},
+		{"version", "print the version of this program", versionHelp, printVersion},
+	}
 }
 
 const usageHead = `Spillway routes calls to Gemini over keys, projects and locations.
@@ -88,8 +98,8 @@ Usage:
 func usage() string {
 	var b strings.Builder
 	b.WriteString(usageHead)
-	for _, c := range commands {
-		fmt.Fprintf(&b, "  spillway %-9s %s\n", c.name, c.summary)
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  spillway %-10s %s\n", c.name, c.summary)
 	}
 	b.WriteString("  spillway help COMMAND\n\nExit status: 0 success, 1 failure, 2 wrong use.\n")
 	return b.String()
@@ -141,9 +151,9 @@ func help(args []string, stdout, stderr io.Writer) int {
 }
 
 func find(name string) *command {
-	for i := range commands {
-		if commands[i].name == name {
-			return &commands[i]
+	for _, c := range commands() {
+		if c.name == name {
+			return &c
 		}
 	}
 	return nil
@@ -151,31 +161,14 @@ func find(name string) *command {
 
 // meant returns which command a misspelled one most likely is, as the end of a sentence.
 func meant(name string) string {
-	for i := range commands {
-		if c := commands[i].name; misspells(strings.ToLower(name), c) {
-			return "; did you mean " + c + "?"
-		}
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	if likely, ok := spelling.Nearest(name, names); ok {
+		return "; did you mean " + likely + "?"
 	}
 	return ""
-}
-
-// misspells reports whether text is word with a letter too many, too few, wrong, or swapped with
-// its neighbor, or with two of these mistakes if the word is long.
-func misspells(text, word string) bool {
-	return within(text, word, 1) || len(word) > len("serve") && within(text, word, 2)
-}
-
-// within reports whether so many mistakes turn word into text.
-func within(text, word string, mistakes int) bool {
-	for len(text) > 0 && len(word) > 0 && text[0] == word[0] {
-		text, word = text[1:], word[1:]
-	}
-	if text == "" || word == "" || mistakes == 0 {
-		return len(text)+len(word) <= mistakes
-	}
-	swapped := len(text) > 1 && len(word) > 1 && text[0] == word[1] && text[1] == word[0]
-	return swapped && within(text[2:], word[2:], mistakes-1) ||
-		within(text[1:], word, mistakes-1) || within(text, word[1:], mistakes-1) || within(text[1:], word[1:], mistakes-1)
 }
 
 // parse reads a command's flags, which may stand before and after its other arguments, and returns
@@ -191,12 +184,32 @@ func parse(
 			printText(stdout, help)
 			return nil, statusOK, false
 		case err != nil:
-			return nil, misused(flags.Name(), stderr, err.Error()), false
+			return nil, misused(flags.Name(), stderr, wrongFlag(flags, err)), false
 		case flags.NArg() == 0:
 			return rest, statusOK, true
 		}
 		rest = append(rest, flags.Arg(0))
 		args = flags.Args()[1:]
+	}
+}
+
+// wrongFlag says what is wrong with a flag. Of an unknown one it says which was meant, or which
+// there are.
+func wrongFlag(flags *flag.FlagSet, err error) string {
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return err.Error()
+	}
+	var known []string
+	flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
+	text := "unknown flag --" + name
+	switch likely, ok := spelling.Nearest(name, known); {
+	case ok:
+		return text + "; did you mean --" + likely + "?"
+	case len(known) == 0:
+		return text + "; it takes none"
+	default:
+		return text + "; it takes --" + strings.Join(known, ", --")
 	}
 }
 

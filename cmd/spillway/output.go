@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -25,6 +26,22 @@ func (o *output) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// lost reports whether something that was printed to w is lost.
+func lost(w io.Writer) bool {
+	o, ok := w.(*output)
+	return ok && o.err != nil
+}
+
+// printJSON prints v as one line, for programs.
+func printJSON(w io.Writer, v any) int {
+	text, err := json.Marshal(v)
+	if err != nil { // nothing that a command prints has values that JSON lacks
+		return statusFailed
+	}
+	writef(w, "%s\n", text)
+	return statusOK
 }
 
 // visible returns a text whose control characters are written as Go does in a string, except those

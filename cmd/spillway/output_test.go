@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"runtime"
@@ -34,8 +35,11 @@ func (f *full) Write(p []byte) (int, error) {
 
 func TestOutputThatIsLostIsAFailure(t *testing.T) {
 	t.Setenv("SPARE_KEY_1", "a-key")
+	sidecar := httptest.NewServer(respondWith(someSnapshot()))
+	defer sidecar.Close()
 	for _, args := range [][]string{
-		{"check", "testdata/any.toml", "gemini-3.5-flash"}, {"emulate", "--listen", "127.0.0.1:0"}, {"version"}, {"help"}, {"help", "check"}, {"check", "--help"},
+		{"check", "testdata/any.toml", "gemini-3.5-flash"}, {"emulate", "--listen", "127.0.0.1:0"}, {"version"}, {"version", "--json"}, {"check", "--json", "testdata/any.toml"}, {"completion", "zsh"}, {"init", "--out", "-"},
+		{"status", sidecar.URL}, {"status", "--json", sidecar.URL}, {"status", "--watch", sidecar.URL}, {"help"}, {"help", "check"}, {"check", "--help"},
 	} {
 		for _, room := range []int{0, 5} {
 			var stderr strings.Builder

@@ -57,7 +57,7 @@ func credential(project pool.Project) string {
 // model prints how one model is served.
 func (p *page) model(name string) {
 	plan := p.router.Plan(name)
-	writef(p.out, "\n%s\n", title(name, plan.Model, aliases(p.cfg, plan.Model)))
+	writef(p.out, "\n%s\n", heading(name, plan.Model, aliases(p.cfg, plan.Model)))
 	if len(plan.Tiers) == 0 {
 		p.unserved = append(p.unserved, name)
 		writef(p.out, "  no project serves it\n")
@@ -75,8 +75,8 @@ func (p *page) model(name string) {
 	}
 }
 
-// title returns a model's name with its aliases.
-func title(asked, model string, aliases []string) string {
+// heading returns a model's name with its aliases.
+func heading(asked, model string, aliases []string) string {
 	if asked != model {
 		return asked + " = " + model
 	}

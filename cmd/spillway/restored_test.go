@@ -54,7 +54,7 @@ func printed(t *testing.T, r *router.Router) string {
 		t.Fatal(err)
 	}
 	var b strings.Builder
-	s.print(&b, "http://sidecar")
+	s.print(&b, "http://sidecar", view{})
 	return b.String()
 }
 

@@ -56,8 +56,11 @@ Flags:
   --drain   how long calls under way may take after SIGINT or SIGTERM. New
             calls are refused. A second signal ends the program at once.
 
-It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served;
+It also serves GET /healthz (200 while it serves), GET /spillway/status, which
+"spillway status" shows, and GET /spillway/events: the last 1,000 events, a line
+of JSON each (?since=10m, ?kind=cooldown_started), or with ?follow=1 all that
+come, as server-sent events. A client that comes back with Last-Event-ID misses
+none of the 1,000. Both HTTP/1.1 and HTTP/2 without TLS are served;
 HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
@@ -158,12 +161,14 @@ func serveConfig(
 	if err != nil {
 		return err
 	}
-	r, err := router.New(cfg.Pool, cfg.Router, append(opts, router.WithLogger(log))...)
+	events := newRing()
+	opts = append(opts, router.WithLogger(log), router.WithEvents(events.observe))
+	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
 		return errors.Join(err, end())
 	}
 	s := newSidecar(r, listen, cfg.Serve, log)
-	s.first = cfg
+	s.first, s.events.ring = cfg, events
 	go s.reloadOn(hangups, file)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -190,6 +195,7 @@ func (s *sidecar) listenAndServe(ctx context.Context, drain time.Duration, stdou
 	}
 	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", s.router.Backend(),
 		listener.Addr())
+	defer context.AfterFunc(ctx, s.events.end)() // or they would take up the time to drain
 	return serveUntil(ctx, listener, s, drain, s.log)
 }
 

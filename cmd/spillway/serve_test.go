@@ -111,7 +111,7 @@ func TestServeIsABaseURLForAnSDK(t *testing.T) {
 
 			code, table := transcript(t.Context(), "status", url)
 			if code != 0 || strings.Count(table, "key_revoked") != 4 || // both keys, and so both endpoints
-				!strings.Contains(table, "spare/global/on_demand") {
+				!strings.Contains(table, "spare/global/on_demand") || !strings.Contains(table, "1 ok, 1 key_dead\n") {
 				t.Errorf("status: %s", table)
 			}
 			if code := end(); code != 0 {

@@ -21,6 +21,7 @@ import (
 const (
 	healthPath = "/healthz"
 	statusPath = "/spillway/status"
+	eventsPath = "/spillway/events"
 )
 
 // sidecar serves the Gemini API through a router.
@@ -32,10 +33,12 @@ type sidecar struct {
 	proxyLog *log.Logger
 	buffers  buffers
 	first    *config.Config // whose store is in force; nil without one
+	events   eventServer
 }
 
 func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Logger) *sidecar {
 	s := &sidecar{router: r, listen: listen, log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	s.events.ring = newRing()
 	s.configure(cfg)
 	return s
 }
@@ -74,6 +77,8 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeJSON(c, http.StatusOK, health{"serving", string(s.router.Backend())})
 	case reads && req.URL.Path == statusPath:
 		writeJSON(c, http.StatusOK, snapshotOf(s.router))
+	case reads && req.URL.Path == eventsPath:
+		s.events.serve(c, req)
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")

@@ -23,14 +23,6 @@ type snapshot struct {
 	Endpoints []endpointSnapshot `json:"endpoints"` // the same, in the order of tiers
 }
 
-type modelSnapshot struct {
-	Model   string `json:"model"`
-	Method  string `json:"method,omitempty"` // absent: it generates
-	Calls   int64  `json:"calls"`
-	Refused int64  `json:"refused"` // that got no endpoint in time
-	Waiting int64  `json:"waiting"` // now
-}
-
 type projectSnapshot struct {
 	Name     string            `json:"name"`
 	Backend  string            `json:"backend"`
@@ -52,6 +44,8 @@ type endpointSnapshot struct {
 	Tokens   int64  `json:"tokens"` // in flight
 	Served   int64  `json:"served"`
 	Refused  int64  `json:"refused"` // calls that got no endpoint, this among those that could not serve them
+	// Attempts are those that ended since the start, by the class of their answer.
+	Attempts map[string]int64 `json:"attempts,omitempty"`
 	// What keeps a call from the endpoint now, in the words of the error that callers get; absent:
 	// nothing does.
 	reasonSnapshot
@@ -126,7 +120,7 @@ func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
 	s := snapshot{
 		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store),
-		Projects: []projectSnapshot{}, Models: []modelSnapshot{}, Endpoints: []endpointSnapshot{},
+		Projects: []projectSnapshot{}, Models: modelsOf(stat.Models), Endpoints: []endpointSnapshot{},
 	}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
@@ -134,9 +128,6 @@ func snapshotOf(r *router.Router) snapshot {
 			project.Keys = append(project.Keys, keySnapshot{k.Key.String(), cooldownOf(k.Cooldown)})
 		}
 		s.Projects = append(s.Projects, project)
-	}
-	for _, m := range stat.Models {
-		s.Models = append(s.Models, modelSnapshot{m.Model, m.Method, m.CallCount, m.RefusedCount, m.Waiting})
 	}
 	for _, e := range stat.Endpoints {
 		if e.Cooldown.Class == "" {
@@ -151,7 +142,7 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
-			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, reasonSnapshot: reasonOf(&e.Reason),
+			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
 			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
 		}
 		if endpoint.Cooldown != nil {
@@ -199,16 +190,13 @@ func (s snapshot) visible() snapshot {
 			show(p.Keys[j].Cooldown)
 		}
 	}
-	for i := range s.Models {
-		m := &s.Models[i]
-		m.Model, m.Method = visible(m.Model, ""), visible(m.Method, "")
-	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
 		showReason(&e.reasonSnapshot)
 		if e.Warning != nil {
 			showReason(e.Warning)
 		}
+		e.Attempts = visibleKeys(e.Attempts)
 		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")
 		show(e.Cooldown)
 		if e.Breaker != nil {
@@ -218,7 +206,25 @@ func (s snapshot) visible() snapshot {
 			e.Limits[j].Name = visible(e.Limits[j].Name, "")
 		}
 	}
+	for i := range s.Models {
+		m := &s.Models[i]
+		m.Model, m.Method, m.Waited = visible(m.Model, ""), visible(m.Method, ""), visible(m.Waited, "")
+	}
 	return s
+}
+
+// visibleKeys returns counts with the control characters of their names written out.
+func visibleKeys(counts map[string]int64) map[string]int64 {
+	for name := range counts {
+		if visible(name, "") != name {
+			shown := make(map[string]int64, len(counts))
+			for name, n := range counts {
+				shown[visible(name, "")] += n
+			}
+			return shown
+		}
+	}
+	return counts
 }
 
 // onlyFor returns what narrows a subject: "version=v1", "tool=google_search".

@@ -3,128 +3,189 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
-const statusHelp = `Usage: spillway status [URL]
+const statusHelp = `Usage: spillway status [URL] [--watch [2s]] [--json] [--quiet] [--model MODEL]
 
 Status shows the state of a running "spillway serve": projects and their keys (as
 short hashes), and the endpoints of every model called so far or restored, in the
-order of their tiers, with calls in flight, cooldowns, limits and orders, and how
-many calls it has served and could not serve. Below what refuses calls stand its
-subject, Google's own words, what to do, and Google's page for that; docs/429.md
-explains each cause. If replicas share a store, it shows whether that answers,
-how many they are, and how many calls of shared limits this one has in hand. The
-default URL is http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
+order of their tiers, with calls in flight, cooldowns, limits and orders. Below what
+refuses calls stand its subject, Google's own words, what to do, and Google's page
+for that; docs/429.md explains each cause. Then come the calls since the start: how
+many came, got no endpoint, or waited, and what became of the attempts at each
+endpoint. If replicas share a store, it shows whether that answers, how many they
+are, and how many calls of shared limits this one has in hand. The default URL is
+http://127.0.0.1:8080.
 
-Exit status: 1 if no sidecar responds there.
+Flags:
+
+  --watch  shows it again and again, every 2 s or as long as it says, until it is
+           interrupted. On a terminal the new state takes the place of the old;
+           elsewhere each follows the one before after a line of dashes.
+  --json   prints the state as JSON, on one line: what URL/spillway/status has.
+  --quiet  prints nothing. The exit status says whether something can serve: for
+           health checks.
+  --model  shows one model alone.
+
+Lines fit a terminal's width, and have colours there unless NO_COLOR is set.
+
+Exit status: 1 if no sidecar responds there, if no call for the MODEL was made
+yet, or with --quiet if every endpoint of the model, or of all models, refuses
+calls. Before the first call --quiet looks at projects and keys.
 `
 
-// statusTimeout is for one response from this machine or nearby.
-const statusTimeout = 5 * time.Second
+// statusFlags is what a user of the command "status" asks for.
+type statusFlags struct {
+	at          remote
+	watch       interval // 0: once
+	json, quiet bool
+	model       string
+}
 
 // status runs the command "status".
 func status(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("status", flag.ContinueOnError)
+	var f statusFlags
+	flags.Var(&f.watch, "watch", "")
+	flags.BoolVar(&f.json, "json", false, "")
+	flags.BoolVar(&f.quiet, "quiet", false, "")
+	flags.StringVar(&f.model, "model", "", "")
 	rest, code, ok := parse(flags, args, statusHelp, stdout, stderr)
 	if !ok {
 		return code
 	}
-	address := "http://" + defaultListen
-	switch len(rest) {
-	case 0:
-	case 1:
-		address = strings.TrimSuffix(rest[0], "/")
-	default:
+	// A duration may stand behind --watch as a word of its own: it is no URL.
+	if i := slices.IndexFunc(rest, isDuration); i >= 0 && f.watch > 0 {
+		if err := f.watch.Set(rest[i]); err != nil {
+			return misused("status", stderr, "--watch "+rest[i]+": "+err.Error())
+		}
+		rest = slices.Delete(rest, i, i+1)
+	}
+	f.model = bareModel(f.model)
+	if f.at, ok = remoteOf(rest); !ok {
 		return misused("status", stderr, "it takes one URL")
 	}
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
+	if f.quiet && (f.watch > 0 || f.json) {
+		return misused("status", stderr, "--quiet prints nothing, so it takes neither --watch nor --json")
 	}
-	s, err := fetchStatus(ctx, address)
-	if err != nil {
+	if f.watch > 0 {
+		return f.repeat(ctx, stdout, stderr)
+	}
+	text, err := f.once(ctx, stdout)
+	switch {
+	case err != nil && f.quiet:
+		return statusFailed
+	case err != nil:
 		writef(stderr, "spillway status: %s\n", err)
 		return statusFailed
 	}
-	s.visible().print(stdout, address)
+	_, _ = io.WriteString(shown(stdout), text) // an output that is lost is noticed by run
 	return statusOK
 }
 
-// fetchStatus fetches the snapshot of a sidecar.
-func fetchStatus(ctx context.Context, address string) (s snapshot, err error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address+statusPath, nil) //nolint:gosec // the user of the command gives the address
+// errNothingServes is what --quiet says by the exit status.
+var errNothingServes = errors.New("nothing can serve")
+
+// once fetches the state and returns it as a text that fits stdout.
+func (f *statusFlags) once(ctx context.Context, stdout io.Writer) (string, error) {
+	s, err := f.at.snapshot(ctx)
 	if err != nil {
-		return s, err
+		return "", err
 	}
-	resp, err := http.DefaultClient.Do(req) //nolint:gosec // as above
-	if err != nil {
-		return s, fmt.Errorf("no sidecar responds: %w", err)
+	if f.quiet {
+		if !s.serves(f.model) {
+			return "", errNothingServes
+		}
+		return "", nil
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("%s is not a sidecar: it responds with %s", address, resp.Status)
+	if f.model != "" {
+		if s, err = s.of(f.model); err != nil {
+			return "", err
+		}
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&s); err != nil {
-		return s, fmt.Errorf("%s is not a sidecar: %w", address, err)
+	var b strings.Builder
+	if f.json {
+		printJSON(&b, s)
+		return b.String(), nil
 	}
-	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
-		return s, fmt.Errorf("%s is not a sidecar: its response is another one", address)
+	var v view
+	if t, ok := terminalOf(stdout); ok {
+		v = t.view()
 	}
-	return s, nil
+	s.print(&b, string(f.at), v)
+	return b.String(), nil
 }
 
 // print prints a snapshot as tables.
-func (s snapshot) print(out io.Writer, address string) {
-	writef(out, "%s: %s, clients speak %s, at %s\n", address, plural(len(s.Projects), "project"),
-		s.Backend, instant(s.At))
+func (s snapshot) print(out io.Writer, address string, v view) {
+	v.linef(out, "%s: %s, clients speak %s, at %s", address, plural(len(s.Projects), "project"), s.Backend, instant(s.At))
 	if s.Store != nil {
-		writef(out, "store: %s\n", s.Store.words())
+		v.linef(out, "store: %s", s.Store.words())
 	}
-	writef(out, "\n")
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	writef(table, "PROJECT\tBACK END\tKEY\tSTATE\n")
+	var table strings.Builder
+	writef(&table, "PROJECT\tBACK END\tKEY\tSTATE\n")
 	told := told{}
 	for _, p := range s.Projects {
 		if len(p.Keys) == 0 || p.Cooldown != nil {
-			writef(table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown.words(s.At))
-			told.explain(table, "\t\t\t", p.Cooldown, reasonSnapshot{})
+			writef(&table, "%s\t%s\t\t%s\n", p.Name, p.Backend, p.Cooldown.words(s.At))
+			told.explain(&table, "\t\t\t", p.Cooldown, reasonSnapshot{})
 		}
 		for _, k := range p.Keys {
-			writef(table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown.words(s.At))
-			told.explain(table, "\t\t\t", k.Cooldown, reasonSnapshot{})
+			writef(&table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown.words(s.At))
+			told.explain(&table, "\t\t\t", k.Cooldown, reasonSnapshot{})
 		}
 	}
-	_ = table.Flush()
+	printText(out, "\n"+v.table(table.String(), tone))
 	if len(s.Endpoints) == 0 {
-		writef(out, "\nNo model was called yet.\n")
+		printText(out, "\nNo model was called yet.\n")
 		return
 	}
-	writef(out, "\n")
+	table.Reset()
 	for _, m := range s.Models {
 		if m.Refused > 0 {
-			writef(out, "%s: %s of %s refused\n", strings.TrimSpace(m.Model+" "+m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
+			v.linef(out, "%s", "") // a line of its own
+			break
 		}
 	}
-	table = tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	writef(table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
+	for _, m := range s.Models {
+		if m.Refused > 0 {
+			v.linef(out, "%s: %s of %s refused", title(m.Model, m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
+		}
+	}
+	writef(&table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
-		writef(table, "%s\t%d\t%s\t%d\t%s\t%s\n", strings.TrimSpace(e.Model+" "+e.Method), e.Tier, e.Endpoint, e.Calls,
+		writef(&table, "%s\t%d\t%s\t%d\t%s\t%s\n", title(e.Model, e.Method), e.Tier, e.Endpoint, e.Calls,
 			thousands(e.Tokens), strings.Join(e.notes(s.At), ", "))
-		told.explain(table, "\t\t\t\t\t", e.Cooldown, e.reasonSnapshot)
+		told.explain(&table, "\t\t\t\t\t", e.Cooldown, e.reasonSnapshot)
 		if e.Warning != nil {
-			told.explain(table, "\t\t\t\t\t", nil, *e.Warning)
+			told.explain(&table, "\t\t\t\t\t", nil, *e.Warning)
 		}
 	}
-	_ = table.Flush()
+	printText(out, "\n"+v.table(table.String(), tone)+"\n"+v.table(s.counts(), nil))
+}
+
+// title returns a model with the method that its calls have, if they do not generate.
+func title(model, method string) string { return strings.TrimSpace(model + " " + method) }
+
+// tone returns the colour of a state.
+func tone(state string) string {
+	switch {
+	case strings.HasPrefix(state, " "): // below one
+		return faint
+	case strings.HasPrefix(state, "ready"):
+		return green
+	case state == "":
+		return ""
+	default:
+		return yellow
+	}
 }
 
 // notes returns the state of an endpoint at a moment, in words.

@@ -89,7 +89,7 @@ rpm = 1_000
 			t.Fatal(err)
 		}
 		var printed strings.Builder
-		read.print(&printed, "http://127.0.0.1:8080")
+		read.print(&printed, "http://127.0.0.1:8080", view{})
 		got := regexp.MustCompile(`2000-01-01 00:0\d:\d\dZ`).ReplaceAllString(printed.String(), "(time)") // cooldowns end at random within bounds
 		golden := filepath.Join("testdata", "status.want")
 		if *update {

@@ -8,15 +8,16 @@ import (
 	"runtime/debug"
 )
 
-const versionHelp = `Usage: spillway version
+const versionHelp = `Usage: spillway version [--json]
 
 Version prints the version of this program, of the Go release that built it, and
-its platform.
+its platform; with --json as one object.
 `
 
 // printVersion runs the command "version".
 func printVersion(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("version", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
 	rest, status, ok := parse(flags, args, versionHelp, stdout, stderr)
 	if !ok {
 		return status
@@ -25,6 +26,13 @@ func printVersion(_ context.Context, args []string, stdout, stderr io.Writer) in
 		return misused("version", stderr, "it takes no arguments")
 	}
 	info, _ := debug.ReadBuildInfo()
+	if *asJSON {
+		return printJSON(stdout, struct {
+			Version  string `json:"version"`
+			Go       string `json:"go"`
+			Platform string `json:"platform"`
+		}{versionOf(info), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+	}
 	writef(stdout, "spillway %s, %s, %s/%s\n", versionOf(info), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	return statusOK
 }

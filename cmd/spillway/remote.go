@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/plain"
+)
+
+const (
+	// remoteTimeout is for one response from this machine or nearby.
+	remoteTimeout = 5 * time.Second
+	// maxRemote bounds a response. The snapshot of a hundred thousand endpoints fits.
+	maxRemote = 64 << 20
+	// maxShown bounds what is shown of a text that is not a sidecar's.
+	maxShown = 300
+)
+
+// remote is a running sidecar, as a command reaches it: its URL without a path.
+type remote string
+
+// remoteOf returns the sidecar that a command's arguments name: none is the default one. It is not
+// ok if they are more than one URL.
+func remoteOf(args []string) (at remote, ok bool) {
+	switch len(args) {
+	case 0:
+		return "http://" + defaultListen, true
+	case 1:
+		address := strings.TrimSuffix(args[0], "/")
+		if !strings.Contains(address, "://") {
+			address = "http://" + address
+		}
+		return remote(address), true
+	default:
+		return "", false
+	}
+}
+
+// open sends a GET for a path, and returns a good response. Its body is the caller's to close.
+func (at remote) open(ctx context.Context, path string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(at)+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(req.Header, header)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("no sidecar responds: %w", err)
+	}
+	if resp.StatusCode == http.StatusOK {
+		return resp, nil
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if said := refusalOf(resp.Body); said != "" {
+		return nil, refusedError(said)
+	}
+	return nil, fmt.Errorf("%s %w: it responds with %s", at, errOther, plain.Text(resp.Status, maxShown))
+}
+
+// errOther means that what responds is not a sidecar.
+var errOther = errors.New("is not a sidecar")
+
+// refusedError is what a sidecar says that refuses to respond.
+type refusedError string
+
+func (e refusedError) Error() string { return string(e) }
+
+// useless reports whether the same request would fail again, after an error of remote's.
+func useless(err error) bool {
+	var refused refusedError
+	return errors.Is(err, errOther) || errors.As(err, &refused)
+}
+
+// refusalOf returns what a sidecar says in an error of its own; "" if the response is another's.
+func refusalOf(body io.Reader) string {
+	var refused struct {
+		Error struct {
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	text, err := io.ReadAll(io.LimitReader(body, 1<<16))
+	if err != nil || json.Unmarshal(text, &refused) != nil {
+		return ""
+	}
+	said, ours := strings.CutPrefix(refused.Error.Message, "spillway: ")
+	if !ours {
+		return ""
+	}
+	return plain.Text(said, maxShown)
+}
+
+// get fetches a JSON document into v.
+func (at remote) get(ctx context.Context, path string, v any) error {
+	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
+	defer cancel()
+	resp, err := at.open(ctx, path, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body := &io.LimitedReader{R: resp.Body, N: maxRemote}
+	switch err := json.NewDecoder(body).Decode(v); {
+	case err == nil:
+		return nil
+	case body.N <= 0:
+		return fmt.Errorf("%s %w: its response is larger than any of a sidecar's", at, errOther)
+	case ctx.Err() != nil:
+		return fmt.Errorf("no sidecar responds: its response has not ended after %s", remoteTimeout)
+	default:
+		return fmt.Errorf("%s %w: %s", at, errOther, plain.Text(err.Error(), maxShown))
+	}
+}
+
+// snapshot fetches the sidecar's state.
+func (at remote) snapshot(ctx context.Context) (s snapshot, err error) {
+	if err := at.get(ctx, statusPath, &s); err != nil {
+		return s, err
+	}
+	if s.At.IsZero() && s.Backend == "" && s.Projects == nil && s.Endpoints == nil {
+		return s, fmt.Errorf("%s %w: its response is another one", at, errOther)
+	}
+	return s.visible(), nil
+}
