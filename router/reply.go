@@ -43,6 +43,11 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
+	wake := e.RetryAt
+	if x.fallback.any {
+		wake = x.fallback.soonest
+	}
+	x.trace.refuse(e, wake)
 	reasons := make(map[string]string)
 	for _, r := range e.Reasons {
 		reasons[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
@@ -61,10 +66,6 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		Message: "spillway: no endpoint can serve " + x.name() + " in time: " + why +
 			"; see the details for each",
 		Metadata: reasons,
-	}
-	wake := e.RetryAt
-	if x.fallback.any {
-		wake = x.fallback.soonest
 	}
 	if !wake.IsZero() {
 		answer.Retry = max(time.Until(wake), time.Millisecond)
