@@ -33,14 +33,14 @@ type room struct {
 // here.
 var house = []room{
 	{"cmd/...", []string{
-		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
-		"geminitest", "internal/plain", "internal/wire/request",
+		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
+		"geminitest", "internal/plain", "internal/wire/request", "internal/report",
 	}},
 	{"examples/...", []string{
-		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
 		"geminitest",
 	}},
-	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
+	{".", []string{"config", "router", "pool", "quota", "breaker", "store", "calls"}},
 	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential", "internal/spelling"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
@@ -54,6 +54,9 @@ var house = []room{
 	{"breaker", nil},
 	{"store", nil},
 
+	// Beside the router: what hears of its calls.
+	{"calls", []string{"router", "pool", "internal/plain"}},
+
 	// Beside the store and the router; only programs import these.
 	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
@@ -63,6 +66,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
+	{"internal/report", []string{"calls"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 
