@@ -123,9 +123,14 @@ func (w *file) finishLine() error {
 
 // rotate renames the file and those that were rotated before it.
 func (w *file) rotate() error {
-	for i := w.cfg.MaxFiles; i > 0; i-- {
-		from := w.rotated(i - 1)
-		if err := os.Rename(from, w.rotated(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	last := 1 // that is free, or is the last one to be kept
+	for ; last < w.cfg.MaxFiles; last++ {
+		if _, err := os.Lstat(w.rotated(last)); err != nil {
+			break
+		}
+	}
+	for i := last; i > 0; i-- {
+		if err := os.Rename(w.rotated(i-1), w.rotated(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
