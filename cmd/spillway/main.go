@@ -4,6 +4,7 @@
 //	spillway check spillway.toml
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
 //	spillway status http://127.0.0.1:8080
+//	spillway report calls.jsonl --since 24h
 //	spillway emulate --listen 127.0.0.1:9090
 //
 // # The sidecar
@@ -74,6 +75,7 @@ var commands = []command{
 	{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
 	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 	{"status", "show the state of a running sidecar", statusHelp, status},
+	{"report", "sum up call logs", reportHelp, runReport},
 	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 	{"version", "print the version of this program", versionHelp, printVersion},
 }
