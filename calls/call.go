@@ -3,6 +3,8 @@ package calls
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -86,7 +88,7 @@ func (c *call) attempt(a *router.AttemptEnd) {
 		r.FirstByteMS = since(r.Time.Time, a.FirstByte)
 	}
 	if o.Class == pool.ClassOK {
-		if r.ServedModel = o.Served; r.ServedModel == "" {
+		if r.ServedModel = plain.Text(o.Served, maxText); r.ServedModel == "" {
 			r.ServedModel = a.Model
 		}
 	}
@@ -116,9 +118,7 @@ func (c *call) end(e *router.CallEnd) *Record {
 	if r.Outcome != OutcomeServed {
 		r.ServedModel = ""
 	}
-	if e.Err != nil {
-		r.Error = plain.Text(e.Err.Error(), maxText)
-	}
+	r.Error = errorText(e.Err)
 	if refused != nil {
 		r.RetryAt = Time{refused.RetryAt}
 		c.passOver(refused.Reasons)
@@ -186,11 +186,11 @@ func traffic(said string, endpoint pool.Traffic) (traffic, tier string) {
 	}
 }
 
-// message says why an attempt failed. What Google says of a call that is wrong may quote it, and a
-// page of a proxy may quote anything: neither is shown.
+// message says why an attempt failed, where that is about a quota, a key or a project. What Google
+// says of a call may quote it, and a page of a proxy may quote anything: neither is shown.
 func message(o *pool.Outcome) string {
 	switch o.Class {
-	case pool.ClassOK, pool.ClassCallerFault, pool.ClassCancelled, pool.ClassOverloaded, pool.ClassServerFault:
+	case pool.ClassOK, pool.ClassCancelled, pool.ClassCallerFault, pool.ClassModelMissing, pool.ClassOverloaded, pool.ClassServerFault:
 		return ""
 	default:
 	}
@@ -199,7 +199,30 @@ func message(o *pool.Outcome) string {
 		return "the response is not Google's"
 	case o.Quota != "":
 		return plain.Text(o.Quota, maxText)
+	case o.Suspected: // it may be about the call after all
+		return ""
 	default:
 		return plain.Text(o.Message, maxText)
 	}
+}
+
+// errorText says why there was no response. An error of a transport may quote anything that came, so
+// only the kinds that cannot are shown.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	_, network := errors.AsType[*net.OpError](err)
+	_, name := errors.AsType[*net.DNSError](err)
+	if network || name {
+		return plain.Text(err.Error(), maxText)
+	}
+	for _, known := range []error{
+		context.Canceled, context.DeadlineExceeded, router.ErrClosed, io.EOF, io.ErrUnexpectedEOF,
+	} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return "the request failed"
 }

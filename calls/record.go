@@ -89,8 +89,8 @@ type Attempt struct {
 	// request to the end of the response.
 	WaitedMS   float64 `json:"waited_ms"`
 	DurationMS float64 `json:"duration_ms"`
-	// Message says why it failed: the quota, or what Google said of a key, project or model. Empty
-	// where that may quote the call. At most 200 bytes.
+	// Message says why it failed: the quota, or what Google said of a key or project. Empty where
+	// that may quote the call. At most 200 bytes.
 	Message string `json:"message,omitempty"`
 }
 
