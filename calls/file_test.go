@@ -20,6 +20,7 @@ import (
 // addOne adds a record and waits until it is written.
 func addOne(log *calls.Log, i int) {
 	log.Add(record(i))
+	time.Sleep(200 * time.Millisecond)
 	synctest.Wait()
 }
 

@@ -13,6 +13,9 @@ import (
 const (
 	// queued is how many records may wait to be written: more than a second's, at 5,000 a second.
 	queued = 8192
+	// gather is how long the first of them waits for more. To wake a goroutine and to write for each
+	// record would cost calls more than all else.
+	gather = 100 * time.Millisecond
 	// batch is how many bytes are written at once, where so much waits.
 	batch = 64 << 10
 	// closePatience is how long Close waits for a disk that hangs.
@@ -22,8 +25,8 @@ const (
 // errUnwritten means that Close has not waited until all was written.
 var errUnwritten = errors.New("calls: the call log does not accept its last lines; they are lost")
 
-// Log writes each record as a line of JSON. It never makes a call wait: one goroutine writes, and
-// when it does not keep up, records are dropped. A line of its own then says how many:
+// Log writes each record as a line of JSON, within about 100 ms. It never makes a call wait: one
+// goroutine writes, and when it does not keep up, records are dropped. A line of its own then says how many:
 //
 //	{"time":"2026-11-26T10:53:00.000Z","dropped":12}
 //
@@ -117,24 +120,29 @@ func (l *Log) run() {
 	for {
 		select {
 		case r := <-l.queue:
+			select {
+			case <-time.After(gather):
+			case <-l.closing:
+			}
 			l.write(r)
+			l.drain()
 		case <-l.closing:
-			l.rest()
+			l.drain()
+			if l.dropped.Load() > l.told {
+				l.write(nil)
+			}
 			return
 		}
 	}
 }
 
-// rest writes what is left when the log is closed.
-func (l *Log) rest() {
+// drain writes what waits.
+func (l *Log) drain() {
 	for {
 		select {
 		case r := <-l.queue:
 			l.write(r)
 		default:
-			if l.dropped.Load() > l.told {
-				l.write(nil)
-			}
 			return
 		}
 	}
