@@ -33,7 +33,7 @@ type call struct {
 	refused *pool.ExhaustedError // why a lookup was refused
 }
 
-func (c *call) wait(w router.WaitEnd) {
+func (c *call) wait(w router.WaitEnd, look *lookout) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.done {
@@ -42,7 +42,9 @@ func (c *call) wait(w router.WaitEnd) {
 	d := w.At.Sub(w.Began)
 	c.waited, c.total = c.waited+d, c.total+d
 	if w.Endpoint != nil && (w.Endpoint.Tier > 0 || len(c.record.Attempts) > 0) {
-		c.passOver(w.Others())
+		others, ok := look.others(w.At, w.Others)
+		c.record.Unlisted = !ok
+		c.passOver(others)
 	}
 }
 
@@ -120,7 +122,7 @@ func (c *call) end(e *router.CallEnd) *Record {
 	}
 	r.Error = errorText(e.Err)
 	if refused != nil {
-		r.RetryAt = Time{refused.RetryAt}
+		r.RetryAt, r.Unlisted = Time{refused.RetryAt}, false
 		c.passOver(refused.Reasons)
 	}
 	return r

@@ -28,7 +28,10 @@ func (r *Record) Explain() []string {
 	if len(r.PassedOver) == maxPassedOver {
 		lines = append(lines, "more endpoints are not listed")
 	}
-	if len(r.PassedOver) == 0 && r.Outcome == OutcomeServed && len(r.Attempts) == 1 {
+	if r.Unlisted {
+		lines = append(lines, "why not elsewhere was not looked at: too many calls ask that now")
+	}
+	if len(r.PassedOver) == 0 && !r.Unlisted && r.Outcome == OutcomeServed && len(r.Attempts) == 1 {
 		lines = append(lines, "nothing kept the call from the endpoint")
 	}
 	return lines

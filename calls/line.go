@@ -34,6 +34,10 @@ func (r *Record) appendLine(b []byte) []byte {
 	l.tokens(&r.Tokens)
 	each(&l, "attempts", r.Attempts, (*line).attempt)
 	each(&l, "passed_over", r.PassedOver, (*line).passedOver)
+	if r.Unlisted {
+		l.key("unlisted")
+		l.b = append(l.b, "true"...)
+	}
 	l.numberIf("lookups", int64(r.Lookups))
 	l.ms("waited_ms", r.WaitedMS)
 	if r.FirstByteMS != 0 {

@@ -39,6 +39,7 @@ func TestLinesAreWhatEncodingJSONMakes(t *testing.T) {
 			{Endpoint: "f"},
 		},
 		PassedOver: []calls.PassedOver{{Endpoint: "g", Why: "w"}, {}},
+		Unlisted:   true,
 		Lookups:    3,
 		Times:      calls.Times{WaitedMS: 1_000_000.5, FirstByteMS: 0.25, LatencyMS: 1234.567},
 	}

@@ -34,6 +34,9 @@ type Record struct {
 	// PassedOver says why other endpoints could not serve the call, the first 16 of them. It is
 	// there if no endpoint served, or one that was not the first choice.
 	PassedOver []PassedOver `json:"passed_over,omitempty"`
+	// Unlisted says that PassedOver is empty because calls had spent enough time on looking at other
+	// endpoints: at most 2 % of one processor.
+	Unlisted bool `json:"unlisted,omitempty"`
 	// Lookups are the requests to Google for pages of a list, or to find the owner of a resource.
 	Lookups int `json:"lookups,omitempty"`
 

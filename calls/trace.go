@@ -16,12 +16,15 @@ type Sink interface{ Add(*Record) }
 // [router.WithTrace]. Searches for resources and pages of lists are not calls of their own: they
 // count in Lookups of the call that needs them.
 func Trace(sinks ...Sink) *router.Trace {
-	r := &recorder{sinks}
+	r := &recorder{sinks: sinks}
 	return &router.Trace{CallStart: r.start, WaitEnd: r.waited, AttemptEnd: r.attempted, CallEnd: r.ended}
 }
 
 // recorder makes records.
-type recorder struct{ sinks []Sink }
+type recorder struct {
+	sinks []Sink
+	look  lookout
+}
 
 // callKey is the key of a call in its context: several recorders may hear of one call.
 type callKey struct{ *recorder }
@@ -58,7 +61,7 @@ func (r *recorder) of(ctx context.Context) *call {
 
 func (r *recorder) waited(ctx context.Context, w router.WaitEnd) {
 	if c := r.of(ctx); c != nil {
-		c.wait(w)
+		c.wait(w, &r.look)
 	}
 }
 
