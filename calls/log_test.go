@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,7 @@ func lines(t *testing.T, text string) []string {
 	return ids
 }
 
-func record(i int) *calls.Record { return &calls.Record{ID: fmt.Sprint(i)} }
+func record(i int) *calls.Record { return &calls.Record{ID: strconv.Itoa(i)} }
 
 func TestLogWritesEachCallInTheOrderOfTheirEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -8,8 +8,8 @@ type Ring struct {
 	added atomic.Uint64
 }
 
-// NewRing returns a ring for n records, at least one. A record takes about 1 kB, and up to 4 kB if
-// it tells of many endpoints.
+// NewRing returns a ring for n records, at least one. A record takes about 1 kB, and up to 4 kB if it
+// tells of many endpoints.
 func NewRing(n int) *Ring { return &Ring{slots: make([]atomic.Pointer[Record], max(n, 1))} }
 
 // Add adds a record in the place of the oldest one.

@@ -1,7 +1,7 @@
 package calls_test
 
 import (
-	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -13,11 +13,11 @@ import (
 func TestRingKeepsTheLastRecords(t *testing.T) {
 	ring := calls.NewRing(3)
 	ids := func(n int) string {
-		text := ""
+		var text strings.Builder
 		for _, r := range ring.Last(n) {
-			text += r.ID
+			text.WriteString(r.ID)
 		}
-		return text
+		return text.String()
 	}
 	if got := ids(10); got != "" || ring.Find("0") != nil {
 		t.Errorf("an empty ring has %q", got)
@@ -49,7 +49,7 @@ func TestRingMayBeUsedConcurrently(t *testing.T) {
 				if n := len(ring.Last(10)); n > 10 {
 					t.Errorf("%d records", n)
 				}
-				if found := ring.Find(fmt.Sprint(i)); found != nil && found.ID != fmt.Sprint(i) {
+				if found := ring.Find(r.ID); found != nil && found.ID != r.ID {
 					t.Errorf("found %s", found.ID)
 				}
 			}

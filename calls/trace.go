@@ -10,7 +10,7 @@ import (
 
 // Sink receives the record of each call when the call has ended, from the goroutine that ends it.
 // Add must return soon. It may be called concurrently.
-type Sink interface{ Add(*Record) }
+type Sink interface{ Add(r *Record) }
 
 // Trace returns the functions of a trace that gives the record of each call to the sinks, for
 // [router.WithTrace]. Searches for resources and pages of lists are not calls of their own: they

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -79,7 +80,7 @@ func TestReportIsWhatGoogleSaw(t *testing.T) {
 			} else if err == nil {
 				_, _ = io.Copy(io.Discard, resp.Body)
 				_ = resp.Body.Close()
-				what = fmt.Sprint(resp.StatusCode)
+				what = strconv.Itoa(resp.StatusCode)
 			}
 			mu.Lock()
 			got[what]++

@@ -106,7 +106,7 @@ func Files(path string, since time.Time) ([]string, error) {
 		}
 	}
 	switch {
-	case err == nil && !(info.Mode().IsRegular() && info.ModTime().Before(since)):
+	case err == nil && (!info.Mode().IsRegular() || !info.ModTime().Before(since)):
 		all = append(all, path)
 	case err != nil && len(all) == 0:
 		return nil, err
