@@ -66,7 +66,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
-	{"internal/report", []string{"calls", "pool"}},
+	{"internal/report", []string{"calls", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 

@@ -72,8 +72,12 @@ func (c *call) attempt(a *router.AttemptEnd) {
 		return
 	}
 	r, o := &c.record, &a.Outcome
+	model := r.Model
+	if a.Model != model { // it may be a part of a long text
+		model = strings.Clone(a.Model)
+	}
 	r.Attempts = append(r.Attempts, Attempt{
-		Endpoint: a.Endpoint.Name, Model: a.Model, Class: o.Class, Status: a.Status,
+		Endpoint: a.Endpoint.Name, Model: model, Class: o.Class, Status: a.Status,
 		WaitedMS: ms(c.waited), DurationMS: since(a.At, a.Ended), Message: message(o),
 	})
 	c.waited = 0
@@ -91,7 +95,7 @@ func (c *call) attempt(a *router.AttemptEnd) {
 	}
 	if o.Class == pool.ClassOK {
 		if r.ServedModel = plain.Text(o.Served, maxText); r.ServedModel == "" {
-			r.ServedModel = a.Model
+			r.ServedModel = model
 		}
 	}
 }

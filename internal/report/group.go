@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/spillway-go/spillway/calls"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -49,7 +50,7 @@ func (g *Group) add(c *calls.Record) {
 			g.TooMany++
 		}
 		if a.Class != pool.ClassOK && a.Class != pool.ClassCancelled {
-			g.failures[string(a.Class)]++
+			count(g.failures, string(a.Class))
 		}
 	}
 	g.waited.add(c.WaitedMS)
@@ -58,7 +59,7 @@ func (g *Group) add(c *calls.Record) {
 
 // serve adds what is of calls that were served alone. The length of a Live session is no latency.
 func (g *Group) serve(c *calls.Record) {
-	g.traffic[cmp.Or(c.Traffic, none)]++
+	count(g.traffic, c.Traffic)
 	if c.Live() {
 		return
 	}
@@ -82,6 +83,18 @@ func (g *Group) spend(t *calls.Tokens) {
 	} {
 		*x.sum += *x.one
 	}
+}
+
+// maxCounts bounds what is counted in a group. There are 20 classes; a file may have anything.
+const maxCounts = 100
+
+// count counts one more of a name.
+func count(counts map[string]int64, name string) {
+	name = cmp.Or(plain.Text(name, maxName), none)
+	if _, known := counts[name]; !known && len(counts) >= maxCounts {
+		name = others
+	}
+	counts[name]++
 }
 
 // share is a part of the calls or attempts of a group.

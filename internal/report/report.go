@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/calls"
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // By is what calls are grouped by.
@@ -29,6 +30,8 @@ const (
 	// maxGroups bounds the groups: callers may invent models. Further ones are in the group others.
 	maxGroups = 10_000
 	others    = "(others)"
+	// maxName bounds the names of groups, in bytes.
+	maxName = 200
 	// maxProblems bounds the broken lines that are named.
 	maxProblems = 5
 )
@@ -93,7 +96,7 @@ func (r *Report) group(c *calls.Record) *Group {
 	case ByTraffic:
 		name = c.Traffic
 	}
-	name = cmp.Or(name, none)
+	name = cmp.Or(plain.Text(name, maxName), none)
 	g := r.groups[name]
 	if g == nil && len(r.groups) >= maxGroups {
 		name = others

@@ -197,6 +197,22 @@ func TestCallersInventNoGroupsWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestLogsOfOthersForgeNoRows reads names with line ends, and more of them than there are.
+func TestLogsOfOthersForgeNoRows(t *testing.T) {
+	var b, text strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&b, `{"id":"1","time":"2026-11-26T12:00:00Z","label":"a\nall  9","outcome":"served","traffic":"t\n%d","attempts":[{"class":"c\n%d"}]}`+"\n", i, i)
+	}
+	r := reportOf(t, report.ByLabel, time.Time{}, b.String())
+	if err := r.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Count(text.String(), "\n"); lines != 13 || !strings.Contains(text.String(), "\na all  9") ||
+		!strings.Contains(text.String(), "(others) 900") {
+		t.Errorf("%d lines:\n%.2000s", lines, &text)
+	}
+}
+
 func TestFormulasAreTextInCSV(t *testing.T) {
 	var b strings.Builder
 	if err := reportOf(t, report.ByLabel, time.Time{}, jsonl(t, served("=cmd|' /C calc'!A0", "t", 1))).WriteCSV(&b); err != nil {
