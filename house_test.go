@@ -33,14 +33,14 @@ type room struct {
 // here.
 var house = []room{
 	{"cmd/...", []string{
-		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
-		"geminitest", "internal/plain", "internal/remedy", "internal/remedy", "internal/spelling", "internal/wire/request",
+		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
+		"geminitest", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 	}},
 	{"examples/...", []string{
-		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
 		"geminitest",
 	}},
-	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
+	{".", []string{"config", "router", "pool", "quota", "breaker", "store", "calls"}},
 	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential", "internal/spelling"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
@@ -55,6 +55,9 @@ var house = []room{
 	{"breaker", nil},
 	{"store", nil},
 
+	// Beside the router: what hears of its calls.
+	{"calls", []string{"router", "pool", "internal/plain"}},
+
 	// Beside the store and the router; only programs import these.
 	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
@@ -64,6 +67,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
+	{"internal/report", []string{"calls", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 

@@ -21,11 +21,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"google.golang.org/genai"
 
+	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
@@ -50,8 +52,9 @@ type Client struct {
 	log       *slog.Logger
 	reloading sync.Mutex
 	cfg       atomic.Pointer[config.Config] // in force
-	first     *config.Config                // whose store is in force
+	first     *config.Config                // whose store and call log are in force
 	unwatch   context.CancelFunc
+	calls     *calls.Log // nil: there is none
 }
 
 var errNoConfig = errors.New("spillway: no config; " +
@@ -93,6 +96,9 @@ func Open(ctx context.Context, path string, opts ...router.Option) (*Client, err
 
 // New makes a client over the pool that cfg describes. ctx is used while making the client only.
 // Close the client when it is no longer needed.
+//
+// If cfg has calls under [log], the client writes a line there for each call, see package calls. A
+// file that cannot be written fails no call, and not New: the logger gets a line.
 func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Client, error) {
 	if cfg == nil {
 		return nil, errNoConfig
@@ -100,11 +106,16 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 	if cfg.Store.Redis.Reveal() != "" && cfg.Pool.Store == nil && router.Store(opts...) == nil {
 		return nil, errNoStore
 	}
+	log := router.Logger(opts...)
+	c := &Client{log: log, unwatch: func() {}, first: cfg}
+	if l := cfg.Log; l.Calls != "" {
+		c.calls = calls.OpenLog(l.Calls, calls.FileConfig{MaxSize: l.MaxSize, MaxFiles: l.MaxFiles}, log)
+		opts = append(slices.Clip(opts), router.WithTrace(calls.Trace(c.calls)))
+	}
 	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, c.closeCalls())
 	}
-	log := router.Logger(opts...)
 	warn(log, cfg)
 	// The SDK looks up GOOGLE_API_KEY, GOOGLE_GENAI_USE_VERTEXAI and base URLs in the environment.
 	// They must not change where requests go, so all of them are set here.
@@ -121,10 +132,10 @@ func New(ctx context.Context, cfg *config.Config, opts ...router.Option) (*Clien
 		client.Live, err = noLive(ctx)
 	}
 	if err != nil {
-		_ = r.Close()
+		_, _ = r.Close(), c.closeCalls()
 		return nil, fmt.Errorf("spillway: making the SDK's client: %w", err)
 	}
-	c := &Client{Client: client, Router: r, log: log, unwatch: func() {}, first: cfg}
+	c.Client, c.Router = client, r
 	c.cfg.Store(cfg)
 	return c, nil
 }
@@ -153,7 +164,7 @@ func (c *Client) ClientConfig() genai.ClientConfig {
 // What is the same in both keeps its state: used quota, cooldowns, orders and calls under way.
 // Limits that Google's refusals named are forgotten: the new file may be about a raised quota. No
 // call fails or is sent twice because of a reload. After an error nothing has changed. The dialect
-// (Backend of [router.Config]) cannot change, and the store stays as it is. See
+// (Backend of [router.Config]) cannot change, and the store and the call log stay as they are. See
 // [router.Router.Reload].
 //
 // A client of [Open] watches the files of the new configuration from then on: none, if it is not of
@@ -172,6 +183,9 @@ func (c *Client) Reload(cfg *config.Config) error {
 	if !c.first.SameStore(cfg) {
 		c.log.Warn("spillway: [store] has changed; it stays as it was until the program starts again")
 	}
+	if !c.first.SameCallLog(cfg) {
+		c.log.Warn("spillway: the call log under [log] has changed; it stays as it was until the program starts again")
+	}
 	return nil
 }
 
@@ -184,8 +198,17 @@ func warn(log *slog.Logger, cfg *config.Config) {
 
 // Close closes the client. Calls that wait for an endpoint fail with [router.ErrClosed], as do later
 // ones, and calls under way run to their end. Close writes the state file a last time, if there is
-// one, and returns the error of that. It may be called more than once.
+// one, and ends the call log: calls that end later are not in it. It returns the errors of both. It
+// may be called more than once.
 func (c *Client) Close() error {
 	c.unwatch()
-	return c.Router.Close()
+	return errors.Join(c.Router.Close(), c.closeCalls())
+}
+
+// closeCalls ends the call log, if there is one.
+func (c *Client) closeCalls() error {
+	if c.calls == nil {
+		return nil
+	}
+	return c.calls.Close()
 }

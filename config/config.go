@@ -26,6 +26,8 @@ type Config struct {
 	Serve Serve
 	// Store says by which server replicas share their limits.
 	Store Store
+	// Log says what is logged, and where.
+	Log Log
 	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
 

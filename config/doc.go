@@ -79,6 +79,13 @@
 //	timeout = "50ms"                    # of one call to it
 //	share   = "1/8"                     # of each limit, without redis of orders too; see below
 //
+//	[log]
+//	calls     = "calls.jsonl"           # a line for each call, or "stdout"; default: none
+//	max_size  = "100MB"                 # of the file of calls, which is then rotated
+//	max_files = 5                       # rotated files that are kept beside it
+//	format    = "text"                  # of what spillway serve logs itself; or "json"
+//	level     = "info"                  # or "debug", "warn", "error"
+//
 //	[models]                            # aliases: name in the call = model that serves it
 //	fast = "gemini-3.5-flash"
 //

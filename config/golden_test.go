@@ -82,6 +82,7 @@ func TestValidFilesMeanWhatTheySay(t *testing.T) {
 			dump(&b, "Router", reflect.ValueOf(cfg.Router))
 			dump(&b, "Serve", reflect.ValueOf(cfg.Serve))
 			dump(&b, "Store", reflect.ValueOf(cfg.Store))
+			dump(&b, "Log", reflect.ValueOf(cfg.Log))
 			for _, w := range cfg.Warnings {
 				fmt.Fprintf(&b, "warning: %v\n", w)
 			}

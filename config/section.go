@@ -25,6 +25,9 @@ func (t *table) config(cfg *Config) {
 	if s, ok := t.table("store"); ok {
 		s.store(&cfg.Store, &cfg.Pool)
 	}
+	if l, ok := t.table("log"); ok {
+		l.log(&cfg.Log)
+	}
 	for _, f := range t.tables("fallback") {
 		cfg.Router.Fallbacks = append(cfg.Router.Fallbacks, f.fallback())
 	}

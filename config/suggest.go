@@ -35,6 +35,9 @@ var elsewhere = map[string]string{
 	"redis":             "it in [store]",
 	"prefix":            "it in [store]",
 	"share":             "it in [store]",
+	"calls":             "it in [log]",
+	"level":             "it in [log]",
+	"format":            "it in [log]",
 }
 
 // nearest returns the word of known that text most likely misspells.

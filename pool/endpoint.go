@@ -18,6 +18,8 @@ type Endpoint struct {
 	// Location is "global" for the Gemini back end.
 	Location string
 	Traffic  Traffic
+	// Tier is, in a [Plan] and of a [Lease], the endpoint's tier for the model: 0 is tried first.
+	Tier int
 	// Keyed says that calls carry an API key, rather than an access token.
 	Keyed bool
 	// Overflow says how calls beyond an order are routed. Empty on demand.

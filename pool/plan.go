@@ -218,9 +218,12 @@ func (b *planner) account(c *candidate) {
 func (b *planner) finish() *plan {
 	p := b.plan
 	slices.SortStableFunc(b.ranks, rank.compare)
-	for _, r := range b.ranks {
+	for i, r := range b.ranks {
 		p.tiers = append(p.tiers, b.tiers[r])
-		p.all = append(p.all, b.tiers[r].candidates...)
+		for _, c := range b.tiers[r].candidates {
+			c.Tier = i
+			p.all = append(p.all, c)
+		}
 	}
 	for _, c := range p.all {
 		if !slices.Contains(p.speaks, c.Backend) {

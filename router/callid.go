@@ -6,15 +6,11 @@ import (
 	"math/rand/v2"
 )
 
-// callID tells the calls of all replicas apart: it is drawn at random.
-type callID uint64
-
-func newCallID() callID { return callID(rand.Uint64()) }
-
-// String returns the id as 16 hex digits.
-func (id callID) String() string {
+// newCallID returns 16 hex digits that tell a call from those of all replicas: they are drawn at
+// random.
+func newCallID() string {
 	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(id))
+	binary.BigEndian.PutUint64(raw[:], rand.Uint64())
 	var text [16]byte
 	hex.Encode(text[:], raw[:])
 	return string(text[:])

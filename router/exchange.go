@@ -25,7 +25,7 @@ type incoming struct {
 // exchange is one call on its way: from the request, over its attempts, to the response.
 type exchange struct {
 	in        incoming
-	id        callID
+	id        string
 	model     string // as the caller named it; the request's differs for aliases and fallbacks
 	payload   payload
 	request   *pool.Request

@@ -161,7 +161,7 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	if traffic = trafficName(traffic); traffic == "" {
 		traffic = string(e.Traffic)
 	}
-	values := [4]string{e.Name, strconv.Itoa(x.attempts), traffic, x.id.String()}
+	values := [4]string{e.Name, strconv.Itoa(x.attempts), traffic, x.id}
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]

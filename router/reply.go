@@ -2,14 +2,15 @@ package router
 
 import (
 	"bytes"
-	"github.com/spillway-go/spillway/internal/wire/verdict"
-	"github.com/spillway-go/spillway/pool"
 	"io"
 	"math"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/wire/verdict"
+	"github.com/spillway-go/spillway/pool"
 )
 
 // giveUp returns the result of a call that no endpoint can serve.
@@ -68,6 +69,11 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
+	wake := e.RetryAt
+	if x.fallback.any {
+		wake = x.fallback.soonest
+	}
+	x.trace.refuse(e, wake)
 	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
@@ -86,10 +92,6 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 		Message: "spillway: no endpoint can serve " + x.name() + " in time: " + why +
 			"; see the details for each",
 		Metadata: reasons,
-	}
-	wake := e.RetryAt
-	if x.fallback.any {
-		wake = x.fallback.soonest
 	}
 	if !wake.IsZero() {
 		answer.Retry = max(time.Until(wake), time.Millisecond)
@@ -135,7 +137,7 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			headerAttempts: {strconv.Itoa(x.attempts)},
-			headerCall:     {x.id.String()},
+			headerCall:     {x.id},
 		},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,

@@ -140,6 +140,7 @@ func searched(b pool.Backend) string {
 // tooMany returns the response to a call that names what would have to be searched for, after too
 // many searches in vain.
 func (r resolver) tooMany(name string, after time.Duration) *http.Response {
+	r.x.trace.refuse(&pool.ExhaustedError{}, time.Now().Add(after))
 	return r.x.tooMany(verdict.Exhausted{
 		Message: "spillway: it is unknown which project has " + name + ", and it is not searched for now: " +
 			"too many searches were for what no project has",

@@ -96,6 +96,9 @@ type CallEnd struct {
 	Model  string
 	Status int
 	Err    error
+	// Refused says why no endpoint could serve the call, and when one could, if the response is the
+	// router's own because of that. Else it is nil.
+	Refused *pool.ExhaustedError
 }
 
 // callTrace reports one exchange to a [Trace]. Only this file calls its functions.
@@ -105,7 +108,9 @@ type callTrace struct {
 	ctx   context.Context //nolint:containedctx // what CallStart returned, for the functions of one call
 	began time.Time
 	start AttemptStart
-	once  sync.Once // of CallEnd
+	// refused is why the response is the router's own; nil if it is not.
+	refused *pool.ExhaustedError
+	once    sync.Once // of CallEnd
 }
 
 func (t *callTrace) begin(x *exchange) {
@@ -119,7 +124,7 @@ func (t *callTrace) begin(x *exchange) {
 	}
 	c := &x.payload.call
 	start := CallStart{
-		At: t.began, ID: x.id.String(), Model: x.model, Method: c.Method, Stream: c.Stream,
+		At: t.began, ID: x.id, Model: x.model, Method: c.Method, Stream: c.Stream,
 		Label: x.in.router.tracing.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
 	}
 	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {
@@ -178,6 +183,14 @@ func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
 	}
 }
 
+// refuse notes why no endpoint could serve the call, and when one could.
+func (t *callTrace) refuse(e *pool.ExhaustedError, retryAt time.Time) {
+	if t.trace != nil {
+		refused := *e
+		refused.RetryAt, t.refused = retryAt, &refused
+	}
+}
+
 // end reports the call's end, unless its response is being read.
 func (t *callTrace) end(res *result) {
 	if t.trace == nil || res.open {
@@ -195,7 +208,7 @@ func (t *callTrace) callEnd(status int, err error) {
 		if t.trace.CallEnd != nil {
 			t.trace.CallEnd(t.ctx, CallEnd{
 				Began: t.began, At: time.Now(), Attempts: t.x.attempts,
-				Model: t.x.request.Model, Status: status, Err: err,
+				Model: t.x.request.Model, Status: status, Err: err, Refused: t.refused,
 			})
 		}
 	})

@@ -60,7 +60,11 @@ func (r *hearing) trace() *router.Trace {
 				r.add(ctx, w, "wait %v: %T", waited, w.Err)
 				return
 			}
-			r.add(ctx, w, "wait %v: %s", waited, w.Endpoint.Name)
+			tier := ""
+			if w.Endpoint.Tier > 0 {
+				tier = fmt.Sprintf(" in tier %d", w.Endpoint.Tier)
+			}
+			r.add(ctx, w, "wait %v: %s%s", waited, w.Endpoint.Name, tier)
 		},
 		AttemptStart: func(ctx context.Context, a router.AttemptStart) {
 			r.add(ctx, a, "attempt %d %s %s", a.Number, a.Model, a.Endpoint.Name)
@@ -75,6 +79,9 @@ func (r *hearing) trace() *router.Trace {
 			failed := ""
 			if c.Err != nil {
 				failed = " failed"
+			}
+			if c.Refused != nil {
+				failed += fmt.Sprintf(" refused for %v", time.Until(c.Refused.RetryAt).Truncate(time.Second))
 			}
 			r.add(ctx, c, "end %d %s: %d%s", c.Attempts, c.Model, c.Status, failed)
 		},
@@ -263,10 +270,10 @@ func TestTraceTellsACallFromItsStartToItsEnd(t *testing.T) {
 			wait 0s: a/global/on_demand
 			attempt 1 gemini-2.5-flash a/global/on_demand
 			ended 1 gemini-2.5-flash a/global/on_demand: 429 minute_quota
-			wait 0s: b/global/on_demand
+			wait 0s: b/global/on_demand in tier 1
 			attempt 2 gemini-2.5-flash b/global/on_demand
 			ended 2 gemini-2.5-flash b/global/on_demand: 403 key_dead
-			wait 0s: c/global/on_demand
+			wait 0s: c/global/on_demand in tier 2
 			attempt 3 gemini-2.5-flash c/global/on_demand
 			ended 3 gemini-2.5-flash c/global/on_demand: 200 ok
 			end 3 gemini-2.5-flash: 200`,
@@ -302,7 +309,7 @@ func TestTraceTellsACallFromItsStartToItsEnd(t *testing.T) {
 			attempt 1 gemini-2.5-flash a/global/on_demand
 			ended 1 gemini-2.5-flash a/global/on_demand: 429 minute_quota
 			wait 0s: *pool.ExhaustedError
-			end 1 gemini-2.5-flash: 429`,
+			end 1 gemini-2.5-flash: 429 refused for 3s`,
 			setup:  setup{router: router.Config{MaxWait: -1}},
 			google: func(e *geminitest.Emulator) { e.Script(geminitest.Match{}, minute) }},
 		{name: "a caller who leaves during an attempt", projects: one, call: leaves(time.Second), want: `

@@ -6,6 +6,7 @@
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
 //	spillway status http://127.0.0.1:8080 --watch
 //	spillway events --follow
+//	spillway report calls.jsonl --since 24h
 //	spillway emulate --listen 127.0.0.1:9090
 //
 // # The sidecar
@@ -82,6 +83,7 @@ func commands() []command {
 		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 		{"status", "show the state of a running sidecar", statusHelp, status},
 		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},
+		{"report", "sum up call logs", reportHelp, runReport},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 		{"completion", "print a script with which a shell completes commands", completionHelp, completion},
 		{"version", "print the version of this program", versionHelp, printVersion},

@@ -14,8 +14,12 @@ func (s *sidecar) reload(cfg *config.Config) error {
 	}
 	s.configure(cfg.Serve)
 	warn(s.log, cfg)
+	s.level.Set(cfg.Log.Level)
 	if s.first != nil && !s.first.SameStore(cfg) {
 		s.log.Warn("[store] has changed; it stays as it was until the program starts again")
+	}
+	if s.first != nil && (!s.first.SameCallLog(cfg) || s.first.Log.Format != cfg.Log.Format) {
+		s.log.Warn("[log] has changed; all of it but the level stays as it was until the program starts again")
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/router"
 )
@@ -30,8 +31,8 @@ address to an official SDK as the base URL, with any API key:
 A client's own credentials are removed. A client may send Spillway-Affinity (any
 text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s"),
 Spillway-Priority ("interactive" or "batch") and Spillway-Label ("team-a": who
-calls, for counters). Other Spillway headers, and values that make no sense, get
-400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
+calls, for counters and the call log). Other Spillway headers, and values that
+make no sense, get 400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
 and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
 left the response is a 429 with Retry-After and the reason of each endpoint, and
 Spillway-Why: cause, what it is about, when it ends, what to do (docs/429.md).
@@ -60,7 +61,9 @@ It also serves GET /healthz (200 while it serves), GET /spillway/status, which
 "spillway status" shows, and GET /spillway/events: the last 1,000 events, a line
 of JSON each (?since=10m, ?kind=cooldown_started), or with ?follow=1 all that
 come, as server-sent events. A client that comes back with Last-Event-ID misses
-none of the 1,000. Both HTTP/1.1 and HTTP/2 without TLS are served;
+none of the 1,000. GET /spillway/calls?id=ID has the record of one of the last
+10,000 calls by its Spillway-Call; ?last=20 has the last ones. Both HTTP/1.1 and
+HTTP/2 without TLS are served;
 HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
@@ -74,6 +77,20 @@ them:
   hosts   = ["spillway.internal", "*.svc.cluster.local"]
 
 A client that accepts nothing of its response for a minute loses it.
+
+[log] names a file for a line of JSON a call, without its content, which
+"spillway report" sums up. The file is rotated by its size and opened again when
+it was moved away; if it cannot be written, calls go on. "stdout" is the standard
+output, which then has nothing else. format and level are of what serve logs on
+the standard error. A change of level takes effect with the reload, the rest with
+a restart:
+
+  [log]
+  calls     = "calls.jsonl"
+  max_size  = "100MB"       # default; then it becomes calls.jsonl.1
+  max_files = 5             # default; rotated files that are kept
+  format    = "json"        # default: text
+  level     = "warn"        # default: info
 
 If FILE has redis under [store], replicas of the sidecar keep to the limits of a
 project together. The server may be away, also at the start: each replica then
@@ -142,8 +159,8 @@ func serveFile(
 		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	warn(log, cfg)
+	log := newLogging(&cfg.Log, stderr)
+	warn(log.log, cfg)
 	err = serveConfig(ctx, cfg, file, hangups, listen, drain, stdout, log)
 	if err != nil {
 		writef(stderr, "spillway serve: %s\n", err)
@@ -155,25 +172,26 @@ func serveFile(
 // serveConfig serves over the pool of a configuration, and reloads it from its file.
 func serveConfig(
 	ctx context.Context, cfg *config.Config, file string, hangups <-chan os.Signal, listen string, drain time.Duration,
-	stdout io.Writer, log *slog.Logger,
+	stdout io.Writer, log logging,
 ) error {
 	opts, end, err := openStore(cfg)
 	if err != nil {
 		return err
 	}
-	events := newRing()
-	opts = append(opts, router.WithLogger(log), router.WithEvents(events.observe))
+	events, ring := newRing(), newCallRing()
+	sinks, endCalls := openCalls(&cfg.Log, stdout, log.log, ring)
+	opts = append(opts, router.WithLogger(log.log), router.WithEvents(events.observe), router.WithTrace(calls.Trace(sinks...)))
 	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
-		return errors.Join(err, end())
+		return errors.Join(err, endCalls(), end())
 	}
-	s := newSidecar(r, listen, cfg.Serve, log)
-	s.first, s.events.ring = cfg, events
+	s := newSidecar(r, listen, cfg.Serve, log.log)
+	s.first, s.events.ring, s.calls, s.level = cfg, events, ring, log.level
 	go s.reloadOn(hangups, file)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watch(watching, cfg)
-	return errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close(), end())
+	return errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close(), endCalls(), end())
 }
 
 // warn logs the warnings of a file.
@@ -193,9 +211,14 @@ func (s *sidecar) listenAndServe(ctx context.Context, drain time.Duration, stdou
 		s.log.Warn("everyone who can reach this address can spend the pool's quota",
 			slog.String("address", at.String()))
 	}
-	writef(stdout, "spillway: clients that speak %s are served at http://%s\n", s.router.Backend(),
-		listener.Addr())
-	defer context.AfterFunc(ctx, s.events.end)() // or they would take up the time to drain
+	defer context.AfterFunc(ctx, s.events.end)()             // or they would take up the time to drain
+	if s.first != nil && s.first.Log.Calls == calls.Stdout { // which has nothing but calls then
+		s.log.Info("clients are served", slog.String("backend", string(s.router.Backend())),
+			slog.String("address", "http://"+listener.Addr().String()))
+	} else {
+		writef(stdout, "spillway: clients that speak %s are served at http://%s\n", s.router.Backend(),
+			listener.Addr())
+	}
 	return serveUntil(ctx, listener, s, drain, s.log)
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/router"
 )
@@ -32,12 +33,17 @@ type sidecar struct {
 	log      *slog.Logger
 	proxyLog *log.Logger
 	buffers  buffers
-	first    *config.Config // whose store is in force; nil without one
+	first    *config.Config // whose store and logs are in force; nil without one
 	events   eventServer
+	calls    *calls.Ring
+	level    *slog.LevelVar // of log
 }
 
 func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Logger) *sidecar {
-	s := &sidecar{router: r, listen: listen, log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	s := &sidecar{
+		router: r, listen: listen, log: log, proxyLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		calls: newCallRing(), level: new(slog.LevelVar),
+	}
 	s.events.ring = newRing()
 	s.configure(cfg)
 	return s
@@ -79,6 +85,8 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeJSON(c, http.StatusOK, snapshotOf(s.router))
 	case reads && req.URL.Path == eventsPath:
 		s.events.serve(c, req)
+	case reads && req.URL.Path == callsPath:
+		s.tellCalls(c, req)
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")
