@@ -190,8 +190,8 @@ func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
 }
 
 // recalled tells what is known of an entry's subject, which is back.
-func (p *Pool) recalled(now time.Time, at int64, e *entry) {
-	p.wakesEarlier(e)
+func (e *entry) recalled(p *Pool, now time.Time, at int64) {
+	p.models.wakesEarlier(e)
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	if i := e.cool.Info(now, at); i.Class != "" {
@@ -201,7 +201,7 @@ func (p *Pool) recalled(now time.Time, at int64, e *entry) {
 }
 
 // forgotten tells that what is known of an entry's subject holds no more.
-func (p *Pool) forgotten(now time.Time, at int64, e *entry) {
+func (e *entry) forgotten(p *Pool, now time.Time, at int64) {
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	if i := e.cool.Info(now, at); i.Class != "" {

@@ -271,7 +271,7 @@ func (fs *facts) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
 			p.outbox.ended(now, e, ended)
 		}
 		if active {
-			p.wakesEarlier(e)
+			p.models.wakesEarlier(e)
 		}
 	default:
 		var c sharedCooldown
@@ -282,7 +282,7 @@ func (fs *facts) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
 		info, change := e.cool.Adopt(now.Round(0), at, p.seq.Load(), c.Saved, &Class(c.Class).rule().Rule)
 		p.cooldownStarted(now, e, info, change)
 		if change != cooldown.Unchanged {
-			p.wakesEarlier(e)
+			p.models.wakesEarlier(e)
 		}
 	}
 }

@@ -106,22 +106,3 @@ func (p *Pool) model(now time.Time, k modelKey) (m *model, ok bool) {
 	p.models.byKey.Store(k, m)
 	return m, true
 }
-
-// wakesEarlier tells the plans that an entry's cooldown is not what it was.
-func (p *Pool) wakesEarlier(e *entry) {
-	changed := func(m *model) {
-		if m == nil {
-			return
-		}
-		if plan := m.plan.Load(); plan != nil {
-			plan.changes.Add(1)
-		}
-	}
-	if e.subject.Model != "" && e.subject.Kind != kindOrder {
-		changed(p.models.find(e.subject.modelKey()))
-		return
-	}
-	for _, m := range p.models.all() {
-		changed(m)
-	}
-}

@@ -189,7 +189,7 @@ func (r *restorer) restore(e *entry, s *savedEntry) {
 	if e.limits != nil && s.Limits != nil {
 		e.limits.restore(r.now, r.at, *s.Limits)
 	}
-	r.p.recalled(r.now, r.at, e)
+	e.recalled(r.p, r.now, r.at)
 }
 
 // keeps reports whether a cooldown of the class may be kept at the subject.
