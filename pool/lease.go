@@ -217,7 +217,7 @@ func (r *lease) returnProbes(at int64, sent bool) {
 	for _, e := range r.probing {
 		e.cool.ReturnProbe(at, r.seq, sent)
 		r.candidate.plan.pool.fleet.probed(e)
-		r.candidate.plan.pool.wakesEarlier(e)
+		r.candidate.plan.pool.models.wakesEarlier(e)
 	}
 }
 
