@@ -70,6 +70,9 @@ const (
 	// correct its name, or add a location that has it. The project's model in the location is
 	// probed once an hour.
 	ClassModelMissing Class = "model_missing"
+	// ClassPaused is no answer: an operator has taken something out, see [Pool.Pause]. It lasts until
+	// the operator's end, or until it is resumed.
+	ClassPaused Class = "paused"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
 	// ClassCancelled means that the call ended on this side: the caller went away, or there was no
@@ -115,7 +118,7 @@ type rule struct {
 }
 
 // classes is the number of classes.
-const classes = 20
+const classes = 21
 
 // contentionCooldown is short: after it the endpoint is paced.
 const contentionCooldown = 400 * time.Millisecond
@@ -136,6 +139,7 @@ var rules = indexed(map[Class]*rule{
 	ClassOK:          {scope: scopeNone},
 	ClassCallerFault: {scope: scopeNone},
 	ClassCancelled:   {scope: scopeNone},
+	ClassPaused:      {scope: scopeNone},
 
 	ClassOverloaded:  {scope: scopeBreaker},
 	ClassServerFault: {scope: scopeBreaker},
@@ -220,6 +224,8 @@ func (c Class) remedy() string {
 		return "run where Google serves, or through another network"
 	case ClassModelForbidden:
 		return "allow the project the model, or leave it out of the project's models"
+	case ClassPaused:
+		return "resume it once it may serve again"
 	case ClassModelMissing:
 		return "correct the model's name, or add a location that has it"
 	default:

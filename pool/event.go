@@ -189,6 +189,11 @@ func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
 	})
 }
 
+// paused tells of something that an operator has taken out or brought back.
+func (o *outbox) paused(now time.Time, kind EventKind, s Subject, i cooldown.Info) {
+	o.post(Event{At: now, Kind: kind, Subject: s, Class: ClassPaused, Since: i.Since, Until: i.Until, Message: i.Message})
+}
+
 // recalled tells what is known of an entry's subject, which is back.
 func (e *entry) recalled(p *Pool, now time.Time, at int64) {
 	p.models.wakesEarlier(e)

@@ -197,6 +197,10 @@ func (fs *facts) hear(list []store.Fact) {
 	for i := range list {
 		fact := &list[i]
 		s, err := parseSubject(fact.Key.Name)
+		if err == nil && fact.Key.Kind == store.KindPause {
+			fs.heedPause(now, s, fact)
+			continue
+		}
 		if err != nil || !s.shares() || fact.Key.Kind != store.KindCooldown && fact.Key.Kind != store.KindLimits {
 			continue
 		}

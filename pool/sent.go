@@ -2,8 +2,13 @@ package pool
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/spillway-go/spillway/internal/credential"
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // sent remembers what has to be found in everything that comes back: the keys in force, and the
@@ -49,6 +54,27 @@ func (s *sent) list() []string {
 	}
 	return nil
 }
+
+// redact takes them out of an operator's text.
+func (s *sent) redact(text string) string {
+	if credential.Looks(text) {
+		return redacted
+	}
+	for _, secret := range s.list() {
+		text = strings.ReplaceAll(text, secret, redacted)
+	}
+	return text
+}
+
+// shown is an operator's text for a message, unless it may be a credential.
+func (s *sent) shown(text string) string {
+	if s.redact(text) != text {
+		return "that"
+	}
+	return strconv.Quote(plain.Text(text, maxWhy))
+}
+
+const redacted = "[redacted]"
 
 // configured notes the keys that are in force now.
 func (s *sent) configured(keys []string) {

@@ -41,6 +41,9 @@ func (c Cooldown) String() string {
 		return "ready"
 	}
 	s := string(c.Class)
+	if c.Class == ClassPaused {
+		return c.paused()
+	}
 	if c.Until.IsZero() {
 		s += " until a probe succeeds"
 	} else {
@@ -48,6 +51,20 @@ func (c Cooldown) String() string {
 	}
 	if c.Quota != "" {
 		s += " (" + c.Quota + ")"
+	}
+	return s
+}
+
+// paused says who took something out, until when, and why.
+func (c Cooldown) paused() string {
+	s := "paused by an operator until "
+	if c.Until.IsZero() {
+		s += "it is resumed"
+	} else {
+		s += stamp(c.Until)
+	}
+	if c.Message != "" {
+		s += ": " + c.Message
 	}
 	return s
 }
@@ -70,6 +87,8 @@ type Stat struct {
 	Endpoints []EndpointStat
 	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
+	// Pauses are what operators have taken out, see [Pool.Pause], each by its subject.
+	Pauses map[string]Cooldown `json:",omitempty"`
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
 	// Store is what is known of the store that replicas share; nil without one.
@@ -142,12 +161,18 @@ func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
+	for _, x := range p.pauses.active(at) {
+		if s.Pauses == nil {
+			s.Pauses = make(map[string]Cooldown)
+		}
+		s.Pauses[x.subject.String()] = newCooldown(x.info(p))
+	}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
-			Name: project.Name, Backend: project.Backend, Cooldown: newCooldown(project.entry.cool.Info(now, at)),
+			Name: project.Name, Backend: project.Backend, Cooldown: p.pauses.info(now, at, project.entry, project.backend),
 		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: newCooldown(k.entry.cool.Info(now, at))})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: p.pauses.info(now, at, k.entry)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
@@ -219,30 +244,45 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	return e
 }
 
-// info returns what keeps the endpoint from being asked: the longest of its cooldowns.
+// info returns what keeps the endpoint from being asked: the longest of its cooldowns and pauses.
 func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
+	p := c.plan.pool
+	held := p.pauses.held.Load()
 	var longest *entry
+	var pause *pause
 	wake := at
-	consider := func(e *entry, w int64) {
-		if w > wake {
+	var buf [maxGates]*entry
+	for _, e := range c.gates(buf[:0], n, nil) {
+		if w := e.cool.Wake(at); w > wake {
 			longest, wake = e, w
 		}
 	}
-	var buf [maxGates]*entry
-	for _, e := range c.gates(buf[:0], n, nil) {
-		consider(e, e.cool.Wake(at))
+	if e, by, w := c.keyOut(held, at, n); w > wake {
+		longest, pause, wake = e, by, w
 	}
-	if w := c.keys.wake(at); w > wake {
-		for _, k := range c.keys {
-			if k.entry.cool.Wake(at) == w {
-				consider(k.entry, w)
-			}
-		}
+	if by := held.longest(c, at, n); by != nil && by.until > wake {
+		pause = by
 	}
-	if longest == nil {
+	switch {
+	case pause != nil:
+		return pause.info(p)
+	case longest != nil:
+		return longest.cool.Info(now, at)
+	default:
 		return cooldown.Info{}
 	}
-	return longest.cool.Info(now, at)
+}
+
+// keyOut returns the key that may be asked first of all, when it may, and the pause that keeps it
+// until then, if it is one.
+func (c *candidate) keyOut(held *paused, at int64, n *need) (e *entry, by *pause, wake int64) {
+	for i := range c.keys {
+		k := &c.keys[i]
+		if w, pause := held.keyWake(c, k, at, n); e == nil || w < wake {
+			e, by, wake = k.entry, pause, w
+		}
+	}
+	return e, by, wake
 }
 
 // probeDue returns the endpoint's cooldown of which one call may be the probe now.
@@ -252,13 +292,17 @@ func probeDue(c *candidate, now time.Time, at int64) cooldown.Info {
 			return e.cool.Info(now, at)
 		}
 	}
-	for i, k := range c.keys {
-		if !k.entry.cool.Active(at) {
-			break
-		}
-		if i == len(c.keys)-1 {
-			return k.entry.cool.Info(now, at)
+	held := c.plan.pool.pauses.held.Load()
+	var due cooldown.Info
+	for i := range c.keys {
+		k := &c.keys[i]
+		switch wake, _ := held.keyWake(c, k, at, &need{}); {
+		case wake > at: // another one serves
+		case !k.entry.cool.Active(at):
+			return cooldown.Info{}
+		case due.Class == "":
+			due = k.entry.cool.Info(now, at)
 		}
 	}
-	return cooldown.Info{}
+	return due
 }
