@@ -210,6 +210,9 @@ func PickLeastLoaded(
 // ParseSubject reads a subject's text.
 func ParseSubject(text string) (Subject, error) { return parseSubject(text) }
 
+// String says a cooldown as callers are told it.
+func (c Cooldown) String() string { return c.words() }
+
 // Kinds are the kinds of subjects.
 func Kinds() []string {
 	return []string{kindKey, kindProject, kindModel, kindOrder, kindServer, kindHost, kindBackend}

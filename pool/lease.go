@@ -174,7 +174,7 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 			r.probing = append(r.probing, e)
 		}
 	}
-	k, probe, ok := c.admitKey(at, deadline, r.seq, &r.need)
+	k, probe, ok := c.plan.pool.pauses.held.Load().admitKey(c, at, deadline, r.seq, &r.need)
 	if !ok {
 		return false
 	}

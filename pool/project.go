@@ -171,25 +171,6 @@ func (p *Project) limits(model string) quota.Limits {
 // keys are the keys of one project.
 type keys []key
 
-// admitKey leases a key: the first that is not on cooldown, nor paused. probe says that it is on
-// cooldown, and only tried. nil, true means that the project uses tokens; nil, false that every key
-// is out.
-func (c *candidate) admitKey(at, deadline int64, seq uint64, n *need) (k *key, probe, ok bool) {
-	held := c.plan.pool.pauses.held.Load()
-	for i := range c.keys {
-		k := &c.keys[i]
-		if held != nil && held.keys {
-			if wake, by := held.keyWake(c, k, at, n); by != nil && wake > at {
-				continue
-			}
-		}
-		if probe, ok := k.entry.cool.Admit(at, deadline, seq); ok {
-			return k, probe, true
-		}
-	}
-	return nil, false, len(c.keys) == 0
-}
-
 // ended returns when the last time ended at which every key was on cooldown; zero if there was
 // none.
 func (ks keys) ended(at int64) int64 {

@@ -35,8 +35,8 @@ type Answer struct {
 	Body []byte
 }
 
-// String says the cooldown in a few words: class, end, quota.
-func (c Cooldown) String() string {
+// words says the cooldown in a few words: class, end, quota.
+func (c *Cooldown) words() string {
 	if c.Class == "" {
 		return "ready"
 	}
@@ -56,7 +56,7 @@ func (c Cooldown) String() string {
 }
 
 // paused says who took something out, until when, and why.
-func (c Cooldown) paused() string {
+func (c *Cooldown) paused() string {
 	s := "paused by an operator until "
 	if c.Until.IsZero() {
 		s += "it is resumed"
@@ -257,7 +257,7 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 			longest, wake = e, w
 		}
 	}
-	if e, by, w := c.keyOut(held, at, n); w > wake {
+	if e, by, w := held.keyOut(c, at, n); w > wake {
 		longest, pause, wake = e, by, w
 	}
 	if by := held.longest(c, at, n); by != nil && by.until > wake {
@@ -271,18 +271,6 @@ func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
 	default:
 		return cooldown.Info{}
 	}
-}
-
-// keyOut returns the key that may be asked first of all, when it may, and the pause that keeps it
-// until then, if it is one.
-func (c *candidate) keyOut(held *paused, at int64, n *need) (e *entry, by *pause, wake int64) {
-	for i := range c.keys {
-		k := &c.keys[i]
-		if w, pause := held.keyWake(c, k, at, n); e == nil || w < wake {
-			e, by, wake = k.entry, pause, w
-		}
-	}
-	return e, by, wake
 }
 
 // probeDue returns the endpoint's cooldown of which one call may be the probe now.

@@ -78,7 +78,7 @@ func (s *setup) has(p *Pool, x *Subject) bool {
 			if x.Kind == kindHost {
 				return e.Host == x.Host
 			}
-			if !slices.Contains(models, x.Model) || !e.takes(x.Model) {
+			if !slices.Contains(models, x.Model) || !takes(e, x.Model) {
 				return false
 			}
 			if x.Kind == kindServer {
@@ -95,8 +95,8 @@ func (s *setup) has(p *Pool, x *Subject) bool {
 // endpoints returns the endpoints that serve models.
 func (p *project) endpoints() []*endpoint { return slices.Concat(p.provisioned, p.onDemand) }
 
-// takes reports whether the endpoint may serve a model.
-func (e *endpoint) takes(model string) bool {
+// takes reports whether an endpoint may serve a model.
+func takes(e *endpoint, model string) bool {
 	return e.project.serves(model) && (e.order == nil || sameModel(e.order.Model, model))
 }
 
@@ -178,7 +178,7 @@ func (s *setup) subjects(p *Pool) []string {
 	for _, model := range s.models(p) {
 		for _, project := range s.projects {
 			for _, e := range project.endpoints() {
-				if k := (modelKey{name: model}); e.takes(model) {
+				if k := (modelKey{name: model}); takes(e, model) {
 					if e.order == nil {
 						add(project.sharedSubject(k))
 					}
