@@ -37,6 +37,11 @@ const (
 	OrderUnused EventKind = "order_unused"
 	// OrderUnconfirmed tells once that an order has never served a call.
 	OrderUnconfirmed EventKind = "order_unconfirmed"
+	// OrderBelowPurchase tells that an order answered Calls calls with HTTP status 5XX that were within
+	// what was bought, of Of answers with 5XX in all since the last event: at once, then at most once
+	// a minute. Share is how much of the order was used at the last of them. Google's service level
+	// agreement counts them: see [Pool.OrderFaults].
+	OrderBelowPurchase EventKind = "order_below_purchase"
 	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then
 	// at most every 10 s. Calls that another model may serve, that were sent and failed, or whose
 	// model is missing do not count.
@@ -75,8 +80,8 @@ type Event struct {
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
 	// Share is how much of a limit or an order is used, and of StoreLost the part of each limit that
-	// this replica may use. Calls is how many calls an order or the pool has refused, Of how many
-	// came, Traffic what served a call in place of an order.
+	// this replica may use. Calls is how many calls an order or the pool has refused, or an order has
+	// failed, Of how many came, Traffic what served a call in place of an order.
 	Share     float64
 	Calls, Of int64
 	Traffic   string
@@ -256,6 +261,12 @@ func (o *outbox) orderUnused(now time.Time, order *order, traffic string) {
 
 func (o *outbox) orderUnconfirmed(now time.Time, order *order) {
 	o.post(Event{At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Calls: order.evidence.calls.Load()})
+}
+
+func (o *outbox) orderBelowPurchase(now time.Time, order *order, below, all int64, use float64, message string) {
+	o.post(Event{
+		At: now, Kind: OrderBelowPurchase, Subject: order.entry.subject, Calls: below, Of: all, Share: use, Message: message,
+	})
 }
 
 func (o *outbox) callsRefused(now time.Time, m *model, calls, of int64, e *ExhaustedError) {

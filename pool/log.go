@@ -56,6 +56,9 @@ func (e *Event) line() (message string, level slog.Level) {
 	case OrderUnconfirmed:
 		return "a provisioned order has not served a single call yet; check that it is active, " +
 			"and is for this model version, project and location", slog.LevelWarn
+	case OrderBelowPurchase:
+		return "a provisioned order failed calls within its purchase, which count towards Google's SLA; keep what " +
+			"`spillway sla` shows, and claim it at " + claimsPage, slog.LevelWarn
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
 	case ModelRerouted:
@@ -127,6 +130,9 @@ func (e *Event) attrs() []slog.Attr {
 	}
 	if e.Calls > 0 {
 		attrs = append(attrs, slog.Int64("calls", e.Calls))
+	}
+	if e.Of > 0 {
+		attrs = append(attrs, slog.Int64("of", e.Of))
 	}
 	text("traffic", e.Traffic)
 	text("served", e.Served)

@@ -80,6 +80,7 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 		if known := memory.find(s); known != nil && known.order != nil && !known.order.same(&o.Order) {
 			memory.drop(func(e *entry) bool { return e == known })
 			replaced[o] = true
+			o.faults = known.order.faults
 		}
 		e := memory.entry(s, none)
 		if e.order == nil {

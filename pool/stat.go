@@ -33,6 +33,10 @@ type Answer struct {
 	Status int
 	// Body is Google's error body, without any key.
 	Body []byte
+	// IDs are what Google sent to find the call by, as "name=value", without any key. Inside says that
+	// a response had begun with status 200, in which the error came. Cooldowns keep neither.
+	IDs    []string
+	Inside bool
 }
 
 // words says the cooldown in a few words: class, end, quota.
@@ -151,6 +155,8 @@ type EndpointStat struct {
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
+	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
+	Faults quota.FaultStat `json:",omitzero"`
 	// Pacing is how on-demand calls to Vertex AI are paced; nil elsewhere.
 	Pacing *quota.PacerStat
 }
@@ -231,7 +237,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
-		e.Order = &l
+		e.Order, e.Faults = &l, c.order.faults.Stat()
 	}
 	if c.paced() {
 		pacer := c.pacer()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 // ErrClosed is returned for calls that begin, or still wait for an endpoint, after [Router.Close].
@@ -144,6 +145,12 @@ func (r *Router) Stat() Stat {
 	retries.Stat, retries.LookupCount = r.pool.Stat(time.Now()), r.lookups.made.Load()
 	return retries
 }
+
+// OrderFaults returns what Provisioned Throughput orders answered with HTTP status 5XX, by the order's
+// [pool.Subject], the earliest first: the last 1,000 of each since the router was made. Those below
+// the purchase count towards Google's service level agreement:
+// https://cloud.google.com/vertex-ai/generative-ai/sla.
+func (r *Router) OrderFaults() map[string][]quota.Fault { return r.pool.OrderFaults() }
 
 // Stat is a snapshot of a router. Counts are cumulative.
 type Stat struct {
