@@ -165,8 +165,11 @@ type Stat struct {
 	LookupCount int64
 }
 
-// Plan returns how calls for a model, or an alias, are served, tier by tier.
-func (r *Router) Plan(model string) pool.Plan { return r.pool.Plan(r.cfg.Load().alias(model)) }
+// Plan returns how calls for a model, or an alias, are served, tier by tier. [Router.Explain] takes a
+// call's bounds and fallbacks into account.
+func (r *Router) Plan(model string) pool.Plan {
+	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model)})
+}
 
 // Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.
 // Calls under way run to their end. Close writes [Config.State] a last time and returns the error
