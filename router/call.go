@@ -101,19 +101,24 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 			return c, wrong
 		}
 	}
+	return c, c.check(places)
+}
+
+// check says what is wrong with a call's values, and makes its locations the pool's.
+func (c *Call) check(places []string) (wrong string) {
 	if len(c.Affinity) > maxName {
-		return c, tooLong("the affinity", c.Affinity)
+		return tooLong("the affinity", c.Affinity)
 	}
 	if wrong = wrongLabel(c.Label); wrong != "" {
-		return c, wrong
+		return wrong
 	}
 	switch c.Priority {
 	case "", PriorityInteractive, PriorityBatch:
 	default:
-		return c, fmt.Sprintf("priority is %s; write %q or %q",
+		return fmt.Sprintf("priority is %s; write %q or %q",
 			quoted(string(c.Priority)), PriorityInteractive, PriorityBatch)
 	}
-	return c, c.bound(places)
+	return c.bound(places)
 }
 
 // isOurs reports whether a header is meant for the router, however it is spelled.
