@@ -58,6 +58,11 @@ type Call struct {
 	// the first 1,000 labels apart; later ones are counted as "other". Empty means none. Header:
 	// Spillway-Label.
 	Label string
+	// Explain adds the header Spillway-Explain to the response: one line that says where the call
+	// went, in which attempt, how the earlier ones ended, and which endpoints were passed over at the
+	// last choice and why. It has at most 1,000 bytes, printable ASCII without any key. Header:
+	// Spillway-Explain, "1" or "0".
+	Explain bool
 }
 
 type callKey struct{}
@@ -74,6 +79,7 @@ const (
 	headerMaxWait   = headerPrefix + "Max-Wait"
 	headerPriority  = headerPrefix + "Priority"
 	headerLabel     = headerPrefix + "Label"
+	headerExplain   = headerPrefix + "Explain" // of responses as well
 
 	headerCall     = headerPrefix + "Call"
 	headerEndpoint = headerPrefix + "Endpoint"
@@ -83,7 +89,7 @@ const (
 )
 
 // known are the headers that a call may set, as net/http spells them.
-var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel}
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel, headerExplain}
 
 // optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
 // locations of the pool, in lower case and in order. A header that is not understood is refused: a
@@ -134,7 +140,7 @@ func isOurs(name string) bool {
 // header reads one header into c, unless c says the same thing already.
 func (c *Call) header(name string, values []string) (wrong string) {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case headerAffinity, headerMaxWait, headerPriority, headerLabel:
+	case headerAffinity, headerMaxWait, headerPriority, headerLabel, headerExplain:
 		for _, v := range values {
 			if v != values[0] {
 				return "header " + name + " is there more than once, with different values; write it once"
@@ -149,6 +155,11 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		c.Priority = cmp.Or(c.Priority, Priority(value))
 	case headerLabel:
 		c.Label = cmp.Or(c.Label, value)
+	case headerExplain:
+		if value != "" && value != "0" && value != "1" {
+			return fmt.Sprintf("header %s is %s; write 1, or leave it out", name, quoted(value))
+		}
+		c.Explain = c.Explain || value == "1"
 	case headerMaxWait:
 		if c.MaxWait != 0 || value == "" {
 			return ""

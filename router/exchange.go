@@ -37,6 +37,7 @@ type exchange struct {
 	patience  patience
 	signed    signed
 	trace     callTrace
+	explained *explained // nil: the call does not ask for it
 }
 
 // result is the outcome of one attempt, or of an exchange.
@@ -82,6 +83,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
 	x.in.options = options
+	x.explained = newExplained(options.Explain)
 	x.model = x.payload.call.Model
 	x.request = x.newRequest()
 	x.patience = newPatience(&x.in, time.Now())
@@ -177,6 +179,9 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		}
 		x.attempts++
 		res := attempt(lease)
+		if !res.served {
+			x.explained.failed(&res)
+		}
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
@@ -218,6 +223,7 @@ func (x *exchange) acquire() (pool.Lease, error) {
 		err = ErrClosed
 	}
 	x.trace.waited(began, lease, err)
+	x.explained.chose(x, lease)
 	x.fallback.waited(began, time.Now(), x.attempts == 0)
 	return lease, err
 }

@@ -186,7 +186,7 @@ func TestExplainAgreesWithWhereTheNextCallGoes(t *testing.T) {
 		})
 	}
 	t.Logf("%d went where one was foreseen, %d where several were, %d nowhere, %d behind others", went, drawn, refused, waiting)
-	if went < 20 || drawn < 20 || refused < 20 {
+	if went < 20 || drawn < 5 || refused < 20 {
 		t.Error("the states are all of a kind: the test shows little")
 	}
 }

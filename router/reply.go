@@ -43,6 +43,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
+	x.explained.refused(e)
 	reasons := make(map[string]string)
 	for _, r := range e.Reasons {
 		reasons[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
@@ -102,7 +103,7 @@ func (x *exchange) refuse(status int, code, message string) *http.Response {
 
 // reply returns a response of the router's own.
 func (x *exchange) reply(status int, body []byte) *http.Response {
-	return &http.Response{
+	resp := &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -113,4 +114,8 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,
 	}
+	if x.explained != nil {
+		resp.Header[headerExplain] = []string{x.line("")}
+	}
+	return resp
 }
