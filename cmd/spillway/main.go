@@ -4,6 +4,9 @@
 //	spillway check spillway.toml
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
 //	spillway status http://127.0.0.1:8080
+//	spillway explain gemini-3.5-flash
+//	spillway pause project:prod --for 10m --why "the bill"
+//	spillway sla --csv
 //	spillway emulate --listen 127.0.0.1:9090
 //
 // # The sidecar
@@ -74,6 +77,10 @@ var commands = []command{
 	{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
 	{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 	{"status", "show the state of a running sidecar", statusHelp, status},
+	{"explain", "say where a call would go now, and why not elsewhere", explainHelp, explain},
+	{"pause", "take a project, key, order or model out for a while", pauseHelp, pause},
+	{"resume", "bring back what was paused", resumeHelp, resume},
+	{"sla", "show what orders failed to serve, to be claimed from Google", slaHelp, sla},
 	{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 	{"version", "print the version of this program", versionHelp, printVersion},
 }

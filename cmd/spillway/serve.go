@@ -29,12 +29,13 @@ address to an official SDK as the base URL, with any API key:
 
 A client's own credentials are removed. A client may send Spillway-Affinity (any
 text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s"),
-Spillway-Priority ("interactive" or "batch") and Spillway-Label ("team-a": who
-calls, for counters). Other Spillway headers, and values that make no sense, get
-400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
-and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
-left the response is a 429 with Retry-After and the reason of each endpoint. Live
-sessions are WebSockets, which are not served.
+Spillway-Priority ("interactive" or "batch"), Spillway-Label ("team-a": who calls,
+for counters) and Spillway-Explain ("1": say in a header of that name where the
+call went and what was passed over). Other Spillway headers, and values that make
+no sense, get 400. Responses carry Spillway-Call (an id), Spillway-Endpoint,
+Spillway-Attempts and Spillway-Traffic, and Spillway-Model if a fallback responded.
+When nothing is left the response is a 429 with Retry-After and the reason of each
+endpoint. Live sessions are WebSockets, which are not served.
 
 To try it without keys, run the emulator beside it:
 
@@ -56,7 +57,9 @@ Flags:
             calls are refused. A second signal ends the program at once.
 
 It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served;
+which "spillway status" shows, /spillway/explain?model=MODEL ("spillway explain")
+and /spillway/sla ("spillway sla"). POST /spillway/pause and /spillway/resume take
+JSON from this machine alone, see "spillway help pause". Both HTTP/1.1 and HTTP/2 without TLS are served;
 HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is

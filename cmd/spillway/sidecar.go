@@ -74,6 +74,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeJSON(c, http.StatusOK, health{"serving", string(s.router.Backend())})
 	case reads && req.URL.Path == statusPath:
 		writeJSON(c, http.StatusOK, snapshotOf(s.router))
+	case s.operate(c, req): // it was a path for operators, and is served
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")

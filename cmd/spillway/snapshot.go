@@ -18,6 +18,7 @@ type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
 	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
+	Paused    []pausedSnapshot   `json:"paused,omitempty"`
 	Projects  []projectSnapshot  `json:"projects"`
 	Endpoints []endpointSnapshot `json:"endpoints"` // of all models called or restored, in the order of tiers
 }
@@ -82,12 +83,16 @@ type orderSnapshot struct {
 	Capacity        float64 `json:"capacity"`
 	Served          int64   `json:"served"`
 	Refused         int64   `json:"refused"`
+	// FailedBelow are answers with 5XX within the purchase, FailedAbove the others.
+	FailedBelow int64     `json:"failed_below,omitempty"`
+	FailedLast  time.Time `json:"failed_last,omitzero"` // below the purchase
+	FailedAbove int64     `json:"failed_above,omitempty"`
 }
 
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
-	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store)}
+	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses)}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {
@@ -108,7 +113,7 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens, Why: e.Why,
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
+			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order, &e.Faults),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
@@ -134,6 +139,10 @@ func (s snapshot) visible() snapshot {
 		}
 	}
 	s.Backend = visible(s.Backend, "")
+	for i := range s.Paused {
+		p := &s.Paused[i]
+		p.Subject, p.Why = visible(p.Subject, ""), visible(p.Why, "")
+	}
 	if s.Store != nil {
 		s.Store.Member, s.Store.Lag, s.Store.Problem = visible(s.Store.Member, ""), visible(s.Store.Lag, ""), visible(s.Store.Problem, "")
 	}
@@ -192,6 +201,7 @@ var remedies = map[pool.Class]string{
 	pool.ClassSpendRate:            "spend more slowly, or raise the account's tier at https://aistudio.google.com/usage",
 	pool.ClassEgressBlocked:        "run Spillway where Google serves the API, or use Vertex AI",
 	pool.ClassModelForbidden:       "ask Google for access to the model, or leave it out of the project's models",
+	pool.ClassPaused:               "spillway resume, with the subject as it stands under PAUSED, once it may serve again",
 	pool.ClassModelMissing:         "correct the model's name, or leave it out of the project's models or locations",
 }
 
@@ -236,9 +246,12 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func orderOf(l *quota.LedgerStat) *orderSnapshot {
+func orderOf(l *quota.LedgerStat, f *quota.FaultStat) *orderSnapshot {
 	if l == nil {
 		return nil
 	}
-	return &orderSnapshot{l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount}
+	return &orderSnapshot{
+		l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount,
+		f.BelowCount, f.BelowLast.UTC(), f.AboveCount,
+	}
 }

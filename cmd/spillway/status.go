@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/spillway-go/spillway/pool"
 )
 
 const statusHelp = `Usage: spillway status [URL]
@@ -19,7 +21,8 @@ short hashes), and the endpoints of every model called so far or restored, in th
 order of their tiers, with calls in flight, cooldowns, limits and orders. Below a
 cooldown stand Google's own words and, unless time ends it, what to do. If
 replicas share a store, it shows whether that answers, how many they are, and how
-many calls of shared limits this one has in hand. The default URL is
+many calls of shared limits this one has in hand. What operators have paused stands
+apart, as does what orders failed to serve within their purchase. The default URL is
 http://127.0.0.1:8080. URL/spillway/status has the same as JSON.
 
 Exit status: 1 if no sidecar responds there.
@@ -102,6 +105,10 @@ func (s snapshot) print(out io.Writer, address string) {
 		}
 	}
 	_ = table.Flush()
+	if len(s.Paused) > 0 {
+		writef(out, "\n")
+		printPaused(out, s.Paused)
+	}
 	if len(s.Endpoints) == 0 {
 		writef(out, "\nNo model was called yet.\n")
 		return
@@ -139,6 +146,12 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
 		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, thousands(o.Served), thousands(o.Refused)))
+		if o.FailedBelow > 0 {
+			notes = append(notes, fmt.Sprintf("%s failed with 5XX within the purchase, the last at %s: see spillway sla", thousands(o.FailedBelow), instant(o.FailedLast)))
+		}
+		if o.FailedAbove > 0 {
+			notes = append(notes, thousands(o.FailedAbove)+" failed with 5XX beyond it")
+		}
 	}
 	for _, l := range e.Limits {
 		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, thousands(l.Used), thousands(l.Limit)))
@@ -207,7 +220,11 @@ func (c *cooldownSnapshot) explain(table io.Writer, column string, told map[cool
 	}
 	told[*c] = true
 	if c.Message != "" {
-		writef(table, "%s  Google says: %s\n", column, c.Message)
+		who := "Google"
+		if c.Class == string(pool.ClassPaused) {
+			who = "the operator"
+		}
+		writef(table, "%s  %s says: %s\n", column, who, c.Message)
 	}
 	if c.Remedy != "" {
 		writef(table, "%s  to do: %s\n", column, c.Remedy)
