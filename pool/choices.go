@@ -2,29 +2,34 @@ package pool
 
 import "slices"
 
+// preview looks where a call would go, without going there.
+type preview struct{ trial *trial }
+
 // choices returns the candidates to one of which the call would go now: what try would do, without
 // doing it. It has more than one where the policy draws.
-func (t *trial) choices() []*candidate {
+func (p preview) choices() []*candidate {
+	t := p.trial
 	plan := t.r.state.plan
 	if plan.closedUntil(&t.r.state.need, t.at) > 0 || t.pool.queue.busy(t.r) {
 		return nil
 	}
 	for _, tier := range plan.tiers {
-		if list := t.choicesOf(tier); len(list) > 0 {
+		if list := p.choicesOf(tier); len(list) > 0 {
 			return list
 		}
 		if t.awaitsCredit(tier) {
 			return nil
 		}
 	}
-	return t.leastBad()
+	return p.leastBad()
 }
 
 // choicesOf returns those of one tier.
-func (t *trial) choicesOf(tier *tier) []*candidate {
+func (p preview) choicesOf(tier *tier) []*candidate {
+	t := p.trial
 	var open []*candidate
 	for _, c := range tier.candidates {
-		if t.open(c) {
+		if p.open(c) {
 			open = append(open, c)
 		}
 	}
@@ -32,7 +37,7 @@ func (t *trial) choicesOf(tier *tier) []*candidate {
 	switch {
 	case len(open) < 2:
 	case t.r.Affinity != 0:
-		first = t.preferred(tier, open)
+		first = p.preferred(tier, open)
 	case t.r.Policy == PolicyFirst:
 		first = pickFirst(tier, t.ready)
 	case t.r.Policy == PolicyRoundRobin:
@@ -46,7 +51,8 @@ func (t *trial) choicesOf(tier *tier) []*candidate {
 }
 
 // open reports whether a candidate would take the call.
-func (t *trial) open(c *candidate) bool {
+func (p preview) open(c *candidate) bool {
+	t := p.trial
 	if !t.ready(c) {
 		return false
 	}
@@ -56,7 +62,8 @@ func (t *trial) open(c *candidate) bool {
 
 // preferred returns the open candidate that the call's affinity prefers; nil if it prefers none of
 // them.
-func (t *trial) preferred(tier *tier, open []*candidate) *candidate {
+func (p preview) preferred(tier *tier, open []*candidate) *candidate {
+	t := p.trial
 	var room [near]preference
 	list := t.nearest(tier, t.r.Affinity, room[:0])
 	tier.choosing.Lock()
@@ -74,7 +81,8 @@ func (t *trial) preferred(tier *tier, open []*candidate) *candidate {
 
 // leastBad returns the candidates that are asked past their open breakers, if these are all that is
 // left.
-func (t *trial) leastBad() []*candidate {
+func (p preview) leastBad() []*candidate {
+	t := p.trial
 	if t.r.StandIn || t.r.picky() {
 		return nil
 	}

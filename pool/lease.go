@@ -39,7 +39,6 @@ type lease struct {
 	held        held
 	reservation quota.Reservation // if it holds quota
 	hold        quota.Hold        // if it holds an order's
-	use         float64           // of that order, with this call
 }
 
 // permits are those of the breakers that a call has passed.

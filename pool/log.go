@@ -50,15 +50,8 @@ func (e *Event) line() (message string, level slog.Level) {
 			return "provisioned order nearly used", slog.LevelWarn
 		}
 		return "limit nearly used", slog.LevelWarn
-	case OrderUnused:
-		return "a call for a provisioned order was served on demand; check that the order is active, " +
-			"and is for this model version, project and location", slog.LevelWarn
-	case OrderUnconfirmed:
-		return "a provisioned order has not served a single call yet; check that it is active, " +
-			"and is for this model version, project and location", slog.LevelWarn
-	case OrderBelowPurchase:
-		return "a provisioned order failed calls within its purchase, which count towards Google's SLA; keep what " +
-			"`spillway sla` shows, and claim it at " + claimsPage, slog.LevelWarn
+	case OrderUnused, OrderUnconfirmed, OrderBelowPurchase:
+		return e.ofOrder(), slog.LevelWarn
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
 	case ModelRerouted:
@@ -75,6 +68,21 @@ func (e *Event) line() (message string, level slog.Level) {
 		return "configuration reloaded", slog.LevelInfo
 	default:
 		return string(e.Kind), slog.LevelInfo
+	}
+}
+
+// ofOrder is the message of an event about an order that does not do what was bought.
+func (e *Event) ofOrder() string {
+	switch e.Kind {
+	case OrderUnused:
+		return "a call for a provisioned order was served on demand; check that the order is active, " +
+			"and is for this model version, project and location"
+	case OrderUnconfirmed:
+		return "a provisioned order has not served a single call yet; check that it is active, " +
+			"and is for this model version, project and location"
+	default:
+		return "a provisioned order failed calls within its purchase, which count towards Google's SLA; keep what " +
+			"`spillway sla` shows, and claim it at " + claimsPage
 	}
 }
 
@@ -108,32 +116,28 @@ func (e *Event) attrs() []slog.Attr {
 		return append(attrs, e.refused()...)
 	case !e.Until.IsZero():
 		attrs = append(attrs, slog.Time("until", e.Until))
+	case e.Class == ClassPaused:
+		text("until", "it is resumed")
 	case e.Class != "":
 		text("until", "a probe succeeds")
 	}
 	text("quota", e.Quota)
-	if e.Kind == LimitLearned {
-		limit := func(name string, value int64) {
-			if value > 0 {
-				attrs = append(attrs, slog.Int64(name, value))
-			}
+	number := func(name string, value int64) {
+		if value > 0 {
+			attrs = append(attrs, slog.Int64(name, value))
 		}
-		limit("rpm", e.Limits.RPM)
-		limit("tpm", e.Limits.TPM)
-		limit("rpd", e.Limits.RPD)
 	}
+	number("rpm", e.Limits.RPM)
+	number("tpm", e.Limits.TPM)
+	number("rpd", e.Limits.RPD)
 	if e.Kind == StoreLost || e.Kind == StoreBack {
 		attrs = append(attrs, slog.Time("since", e.Since))
 	}
 	if e.Share > 0 {
 		attrs = append(attrs, slog.Float64("share", e.Share))
 	}
-	if e.Calls > 0 {
-		attrs = append(attrs, slog.Int64("calls", e.Calls))
-	}
-	if e.Of > 0 {
-		attrs = append(attrs, slog.Int64("of", e.Of))
-	}
+	number("calls", e.Calls)
+	number("of", e.Of)
 	text("traffic", e.Traffic)
 	text("served", e.Served)
 	if e.Quota != "" || e.Kind == LimitLearned || e.Kind == UsageHigh && e.Subject.Kind == kindModel {

@@ -36,14 +36,14 @@ func (p *Pool) OrderFaults() map[string][]quota.Fault {
 }
 
 // noteFault keeps the answer of an order that failed to serve a call that went out for it.
-func (r *lease) noteFault(now time.Time, at int64, o *Outcome) {
+func noteFault(r *lease, now time.Time, at int64, o *Outcome) {
 	if r.held&heldOrder == 0 || o.Foreign || o.Unsent || o.Answer == nil || o.Answer.Status < http.StatusInternalServerError {
 		return
 	}
 	c := r.candidate
 	f := quota.Fault{
 		At: now, Latency: time.Duration(at - r.at), Status: o.Answer.Status, Model: strings.Clone(c.plan.model.name),
-		Use: r.use, Inside: o.Answer.Inside, IDs: slices.Clone(o.Answer.IDs),
+		Use: r.hold.Use, Inside: o.Answer.Inside, IDs: slices.Clone(o.Answer.IDs),
 	}
 	c.order.faults.Add(f)
 	c.order.below.add(c.plan.pool, now, c.order, &f, o.Message)

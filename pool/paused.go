@@ -78,6 +78,7 @@ func (s *Subject) covers(c *candidate, n *need) bool {
 	if !s.asksFor(c, n) || s.Traffic != "" && s.Traffic != c.Traffic {
 		return false
 	}
+	model := c.plan.model.name
 	switch s.Kind {
 	case kindBackend:
 		return s.Backend == c.Backend
@@ -86,17 +87,27 @@ func (s *Subject) covers(c *candidate, n *need) bool {
 	case kindProject:
 		return s.Project == c.Project
 	case kindOrder:
-		return c.order != nil && s.Project == c.Project && s.Location == c.Location && s.Model == c.order.Model
+		return c.order != nil && s.names(&c.Endpoint) && s.Model == c.order.Model
 	case kindServer:
-		own := c.serverSubject(c.plan.model.modelKey)
-		return s.Backend == own.Backend && s.Location == own.Location && s.Model == own.Model && s.Host == own.Host
+		return s.broad() == c.serverSubject(modelKey{name: model})
 	case kindModel:
 		onDemand := s.Project == "" || s.Traffic != "" || c.order == nil
-		return onDemand && s.Model == c.plan.model.name && (s.Project == "" || s.Project == c.Project) &&
-			(s.Location == "" || s.Location == c.Location)
+		return onDemand && s.Model == model && s.names(&c.Endpoint)
 	default:
 		return false
 	}
+}
+
+// names reports whether the subject names no other project and location than an endpoint's.
+func (s *Subject) names(e *Endpoint) bool {
+	return (s.Project == "" || s.Project == e.Project) && (s.Location == "" || s.Location == e.Location)
+}
+
+// broad returns the subject for calls of every kind.
+func (s *Subject) broad() Subject {
+	b := s.whole()
+	b.Method, b.Traffic = "", ""
+	return b
 }
 
 // isKey reports whether the subject is a key of a candidate, for such calls.

@@ -36,7 +36,7 @@ func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
 	now := time.Now()
 	at := p.instant(now)
-	r.look(p, now)
+	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}
 	for _, t := range r.state.plan.tiers {
 		tier := make([]Endpoint, 0, len(t.candidates))
@@ -61,7 +61,7 @@ func (p *Pool) Plan(r *Request) Plan {
 	t := trial{pool: p, r: r, now: now, at: at, limit: now}
 	plan.Ahead = p.queue.ahead(r, now)
 	r.state.ahead = plan.Ahead
-	for _, c := range t.choices() {
+	for _, c := range (preview{&t}).choices() {
 		plan.Next = append(plan.Next, c.Name)
 	}
 	if plan.RetryAt = now; len(plan.Next) == 0 {
@@ -70,9 +70,9 @@ func (p *Pool) Plan(r *Request) Plan {
 	return plan
 }
 
-// look gives a request that only looks the plan and the need of a call. The pool does not remember
+// lookAt gives a request that only looks the plan and the need of a call. The pool does not remember
 // the model for it.
-func (r *Request) look(p *Pool, now time.Time) {
+func lookAt(p *Pool, r *Request, now time.Time) {
 	k := modelKey{r.Model, r.Asked.Method}
 	m := p.models.find(k)
 	if m == nil {

@@ -146,7 +146,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		tokens = &served.own.entry.Load().load.counts
 	}
 	r.charge(now, at, o, served)
-	r.noteFault(now, at, o)
+	noteFault(r, now, at, o)
 	if o.Class != ClassOK {
 		r.failTest(at, o.Class)
 		accused := r.accused(at, o, rule)
@@ -298,8 +298,8 @@ func (r *lease) checkUsage(now time.Time, at int64) {
 	}
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order
-		r.use = o.ledger.Utilisation(now)
-		if share := o.alert.passed(at, r.use); share > 0 {
+		r.hold.Use = o.ledger.Utilisation(now)
+		if share := o.alert.passed(at, r.hold.Use); share > 0 {
 			p.outbox.usageHigh(now, o.entry, share)
 		}
 	}

@@ -59,37 +59,31 @@ func (s *setup) has(p *Pool, x *Subject) bool {
 	if x.Traffic != "" && (x.Traffic != TrafficProvisioned && x.Traffic != TrafficOnDemand || x.Kind == kindOrder) {
 		return false
 	}
-	models := []string{x.Model}
-	if x.Kind == kindModel || x.Kind == kindServer {
-		models = s.models(p)
-	}
-	return slices.ContainsFunc(s.projects, func(project *project) bool {
+	known := x.Kind != kindModel && x.Kind != kindServer || slices.Contains(s.models(p), x.Model)
+	return known && slices.ContainsFunc(s.projects, func(project *project) bool {
 		switch x.Kind {
 		case kindProject:
 			return project.Name == x.Project
 		case kindBackend:
 			return project.Backend == x.Backend
-		case kindOrder:
-			return project.Name == x.Project && slices.ContainsFunc(project.orders, func(o *order) bool {
-				return o.Location == x.Location && o.Model == x.Model
-			})
+		default:
+			return slices.ContainsFunc(project.endpoints(), func(e *endpoint) bool { return isPartOf(e, x) })
 		}
-		return slices.ContainsFunc(project.endpoints(), func(e *endpoint) bool {
-			if x.Kind == kindHost {
-				return e.Host == x.Host
-			}
-			if !slices.Contains(models, x.Model) || !takes(e, x.Model) {
-				return false
-			}
-			if x.Kind == kindServer {
-				return e.serverSubject(modelKey{name: x.Model}) == Subject{
-					Kind: kindServer, Backend: x.Backend, Location: x.Location, Model: x.Model, Host: x.Host,
-				}
-			}
-			return (x.Project == "" || x.Project == e.Project) && (x.Location == "" || x.Location == e.Location) &&
-				(x.Traffic == "" || x.Traffic == e.Traffic)
-		})
 	})
+}
+
+// isPartOf reports whether a subject that endpoints have in common is about one of them.
+func isPartOf(e *endpoint, x *Subject) bool {
+	switch x.Kind {
+	case kindHost:
+		return e.Host == x.Host
+	case kindOrder:
+		return e.order != nil && x.names(&e.Endpoint) && e.order.Model == x.Model
+	case kindServer:
+		return takes(e, x.Model) && x.broad() == e.serverSubject(modelKey{name: x.Model})
+	default:
+		return takes(e, x.Model) && x.names(&e.Endpoint) && (x.Traffic == "" || x.Traffic == e.Traffic)
+	}
 }
 
 // endpoints returns the endpoints that serve models.

@@ -256,7 +256,7 @@ func (a *attempt) settle(o *pool.Outcome) {
 	}
 	a.watch.ended(o)
 	a.end()
-	a.identify(o)
+	identify(a, o)
 	a.exit.outcome(o)
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)

@@ -156,27 +156,39 @@ func (c *Call) header(name string, values []string) (wrong string) {
 	case headerLabel:
 		c.Label = cmp.Or(c.Label, value)
 	case headerExplain:
-		if value != "" && value != "0" && value != "1" {
-			return fmt.Sprintf("header %s is %s; write 1, or leave it out", name, quoted(value))
-		}
-		c.Explain = c.Explain || value == "1"
+		return c.explain(value)
 	case headerMaxWait:
-		if c.MaxWait != 0 || value == "" {
-			return ""
-		}
-		d, err := time.ParseDuration(value)
-		if err != nil || d < 0 {
-			return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"5s\"", name, quoted(value))
-		}
-		if c.MaxWait = d; d == 0 {
-			c.MaxWait = -1
-		}
+		return c.maxWait(value)
 	case headerLocations:
 		return c.locations(values)
 	case headerCall, headerEndpoint, headerAttempts, headerTraffic, headerModel:
 		return "header " + name + " is one of responses; a request cannot set it"
 	default:
 		return unknownHeader(name)
+	}
+	return ""
+}
+
+// explain reads whether the response is to say where the call went.
+func (c *Call) explain(value string) (wrong string) {
+	if value != "" && value != "0" && value != "1" {
+		return fmt.Sprintf("header %s is %s; write 1, or leave it out", headerExplain, quoted(value))
+	}
+	c.Explain = c.Explain || value == "1"
+	return ""
+}
+
+// maxWait reads how long the call may queue.
+func (c *Call) maxWait(value string) (wrong string) {
+	if c.MaxWait != 0 || value == "" {
+		return ""
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"5s\"", headerMaxWait, quoted(value))
+	}
+	if c.MaxWait = d; d == 0 {
+		c.MaxWait = -1
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package router
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -110,6 +109,6 @@ func (e Explanation) String() string {
 	case e.RetryAt.IsZero():
 		return "refused with 429"
 	default:
-		return fmt.Sprintf("refused with 429 until %s", at())
+		return "refused with 429 until " + at()
 	}
 }

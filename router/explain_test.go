@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -123,7 +124,7 @@ func randomCall(rng *rand.Rand) (model string, c router.Call) {
 func TestExplainAgreesWithWhereTheNextCallGoes(t *testing.T) {
 	var went, drawn, refused, waiting int
 	for seed := range uint64(amount(200, 2_000)) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 1))
 				p, cfg := moodyPool(rng)

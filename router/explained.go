@@ -54,8 +54,7 @@ func (e *explained) refused(x *pool.ExhaustedError) {
 
 // line returns one line of printable ASCII: where the call went and in which attempt, how earlier
 // ones ended, and what was passed over and why. to is empty for a call that went nowhere.
-func (x *exchange) line(to string) string {
-	e := x.explained
+func (e *explained) line(x *exchange, to string) string {
 	var b strings.Builder
 	if to == "" {
 		b.WriteString("refused by the router")

@@ -70,7 +70,7 @@ func TestACallIsExplainedInOneLine(t *testing.T) {
 		want = "refused by the router; passed over: " +
 			"a/global/on_demand (paused by an operator until 2000-01-01T01:00:00.000Z: the bill: ?ber [redacted]), " +
 			"b/global/on_demand (paused by an operator until it is resumed), c/global/on_demand (paused by an operator until it is resumed)"
-		if got := resp.Header.Get("Spillway-Explain"); resp.StatusCode != 429 || got != want {
+		if got := resp.Header.Get("Spillway-Explain"); resp.StatusCode != http.StatusTooManyRequests || got != want {
 			t.Errorf("with %d explained is\n%q, want\n%q", resp.StatusCode, got, want)
 		}
 	})
@@ -88,7 +88,7 @@ func TestTheExplanationAskedFromGoIsTheSame(t *testing.T) {
 
 func TestAnExplanationIsBounded(t *testing.T) {
 	var projects []pool.Project
-	for _, name := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+	for name := range strings.SplitSeq("abcdefghijklmnopqrstuvwxyz", "") {
 		projects = append(projects, keyed(strings.Repeat(name, 60), "k-"+name).pool)
 	}
 	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, okBody), nil }, router.Config{}, projects...)
@@ -109,7 +109,7 @@ func TestAnExplanationIsBounded(t *testing.T) {
 func TestAskingForAnExplanationInOtherWordsIsRefused(t *testing.T) {
 	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, okBody), nil }, router.Config{})
 	for header, value := range map[string]string{"Spillway-Explain": "yes", "Spillway-Explian": "1"} {
-		if resp := explainedCall(t, r, header, value); resp.StatusCode != 400 {
+		if resp := explainedCall(t, r, header, value); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s gets %d", header, value, resp.StatusCode)
 		}
 	}

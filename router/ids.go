@@ -18,7 +18,7 @@ const (
 
 // identify puts into the outcome what a server error can be found by at Google, and whether a response
 // had begun well: it may be evidence, see [Router.OrderFaults].
-func (a *attempt) identify(o *pool.Outcome) {
+func identify(a *attempt, o *pool.Outcome) {
 	if o.Answer == nil || o.Answer.Status < http.StatusInternalServerError {
 		return
 	}

@@ -175,7 +175,7 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 		h[headerModel] = []string{x.request.Model}
 	}
 	if x.explained != nil {
-		h[headerExplain] = []string{x.line(e.Name)}
+		h[headerExplain] = []string{x.explained.line(x, e.Name)}
 	}
 }
 

@@ -115,7 +115,7 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Request: x.in.req,
 	}
 	if x.explained != nil {
-		resp.Header[headerExplain] = []string{x.line("")}
+		resp.Header[headerExplain] = []string{x.explained.line(x, "")}
 	}
 	return resp
 }

@@ -80,7 +80,7 @@ func startOperated(t *testing.T) *operated {
 // call makes a call for a model, and returns the status and the endpoint.
 func (o *operated) call(t *testing.T, model string) (status int, endpoint string) {
 	t.Helper()
-	resp, err := http.Post(o.URL+"/v1beta1/projects/any/locations/global/publishers/google/models/"+model+":generateContent", "application/json", strings.NewReader(hello)) //nolint:noctx // the test ends with it
+	resp, err := http.Post(o.URL+"/v1beta1/projects/any/locations/global/publishers/google/models/"+model+":generateContent", "application/json", strings.NewReader(hello))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,7 +327,7 @@ to do: keep the answers (spillway sla --csv > sla.csv), and claim those below th
 		row[3] != "gemini-2.5-flash" || row[6] != "true" || row[7] != "false" {
 		t.Errorf("%v: %q", err, row)
 	}
-	resp, err := http.Get(o.URL + slaPath) //nolint:noctx // the test ends with it
+	resp, err := http.Get(o.URL + slaPath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -199,10 +199,10 @@ func handOf(flags *flag.FlagSet) hand {
 	return hand{flags, flags.String("url", "", ""), flags.Bool("json", false, "")}
 }
 
-// run asks the sidecar for what make says of the subject, and prints what is paused then.
+// run asks the sidecar for what of says of the subject, and prints what is paused then.
 func (h hand) run(
 	ctx context.Context, args []string, help string, stdout, stderr io.Writer,
-	make func(subject string) (path string, ask pauseAsk, problem string),
+	of func(subject string) (path string, ask pauseAsk, problem string),
 ) int {
 	name := h.flags.Name()
 	rest, code, ok := parse(h.flags, args, help, stdout, stderr)
@@ -212,7 +212,7 @@ func (h hand) run(
 	if len(rest) != 1 {
 		return misused(name, stderr, "it needs one SUBJECT, such as project:prod")
 	}
-	path, ask, problem := make(rest[0])
+	path, ask, problem := of(rest[0])
 	if problem != "" {
 		return misused(name, stderr, problem)
 	}

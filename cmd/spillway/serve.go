@@ -59,8 +59,8 @@ Flags:
 It also serves GET /healthz (200 while it serves) and GET /spillway/status,
 which "spillway status" shows, /spillway/explain?model=MODEL ("spillway explain")
 and /spillway/sla ("spillway sla"). POST /spillway/pause and /spillway/resume take
-JSON from this machine alone, see "spillway help pause". Both HTTP/1.1 and HTTP/2 without TLS are served;
-HTTP/2 to clients that begin with it, not by Upgrade: h2c.
+JSON from this machine alone, see "spillway help pause". Both HTTP/1.1 and HTTP/2
+without TLS are served; HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only

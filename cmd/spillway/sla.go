@@ -85,6 +85,18 @@ func csvOf(list []faultSnapshot) []byte {
 	return b.Bytes()
 }
 
+// failures says in words what an order failed to serve.
+func (o *orderSnapshot) failures() (notes []string) {
+	if o.FailedBelow > 0 {
+		notes = append(notes, thousands(o.FailedBelow)+" failed with 5XX within the purchase, the last at "+instant(o.FailedLast)+
+			": see spillway sla")
+	}
+	if o.FailedAbove > 0 {
+		notes = append(notes, thousands(o.FailedAbove)+" failed with 5XX beyond it")
+	}
+	return notes
+}
+
 // sla serves GET /spillway/sla.
 func (s *sidecar) sla(w http.ResponseWriter, req *http.Request) {
 	list := faultsOf(s.router.OrderFaults())

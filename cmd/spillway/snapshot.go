@@ -92,7 +92,10 @@ type orderSnapshot struct {
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
-	s := snapshot{At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{}, Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses)}
+	s := snapshot{
+		At: stat.At.UTC(), Backend: string(r.Backend()), Projects: []projectSnapshot{}, Endpoints: []endpointSnapshot{},
+		Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses),
+	}
 	for _, p := range stat.Projects {
 		project := projectSnapshot{Name: p.Name, Backend: string(p.Backend), Cooldown: cooldownOf(p.Cooldown)}
 		for _, k := range p.Keys {

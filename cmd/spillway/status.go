@@ -146,12 +146,7 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
 		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, thousands(o.Served), thousands(o.Refused)))
-		if o.FailedBelow > 0 {
-			notes = append(notes, fmt.Sprintf("%s failed with 5XX within the purchase, the last at %s: see spillway sla", thousands(o.FailedBelow), instant(o.FailedLast)))
-		}
-		if o.FailedAbove > 0 {
-			notes = append(notes, thousands(o.FailedAbove)+" failed with 5XX beyond it")
-		}
+		notes = append(notes, o.failures()...)
 	}
 	for _, l := range e.Limits {
 		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, thousands(l.Used), thousands(l.Limit)))
