@@ -15,7 +15,9 @@ import (
 type EventKind string
 
 const (
-	// CooldownStarted tells that a cooldown began, or replaced another.
+	// CooldownStarted tells that a cooldown began, or replaced another. A pause is told like a
+	// cooldown of ClassPaused, beside those of the same Subject; only [Pool.Resume] has a CooldownEnded
+	// for it.
 	CooldownStarted EventKind = "cooldown_started"
 	// CooldownExtended tells that the end of a cooldown has moved.
 	CooldownExtended EventKind = "cooldown_extended"

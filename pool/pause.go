@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
-	"github.com/spillway-go/spillway/internal/plain"
 )
 
 const (
@@ -60,7 +59,7 @@ func (p *Pool) Pause(now time.Time, subject string, d time.Duration, why string)
 	if d < 0 {
 		return fmt.Errorf("pool: a pause of %v is in the past; write a duration such as 10m, or 0 for until it is resumed", d)
 	}
-	x := pause{subject: s, since: now, until: cooldown.Forever, why: p.sent.redact(plain.Text(why, maxWhy)), said: now}
+	x := pause{subject: s, since: now, until: cooldown.Forever, why: p.sent.reason(why), said: now}
 	if d > 0 {
 		x.until = p.instant(now) + int64(d)
 	}

@@ -349,6 +349,26 @@ func TestAPauseTellsOfItself(t *testing.T) {
 	})
 }
 
+func TestTheLogSaysHowLongAPauseLasts(t *testing.T) {
+	inBubble(t, scene(), func(t *testing.T, b *bed) {
+		b.pause("project:a", 0, "the bill")
+		b.pause("project:c", time.Minute, "")
+		b.resume("project:a")
+		var got []string
+		for _, line := range b.lines() {
+			got = append(got, fmt.Sprint(line["level"], " ", line["msg"], " ", line["subject"], " ", line["class"], " ", line["until"], " ", line["message"]))
+		}
+		want := []string{
+			"INFO spillway: cooldown started project:a paused it is resumed the bill",
+			"INFO spillway: cooldown started project:c paused 2000-01-01T00:01:00Z <nil>",
+			"INFO spillway: cooldown ended project:a paused <nil> the bill",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("logged (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestAPauseOfWhatIsNotThereSaysWhatToWrite(t *testing.T) {
 	inBubble(t, scene(), func(t *testing.T, b *bed) {
 		b.resting(b.start)
@@ -366,6 +386,7 @@ func TestAPauseOfWhatIsNotThereSaysWhatToWrite(t *testing.T) {
 			{"key:a/12345678", "pool: no key of project \"a\" has that hash"},
 			{"key:" + secret + "/x", "pool: no key of project that has that hash"},
 			{secret, "pool: that is nothing that the pool has"},
+			{"project:%41IzaSyCANARY0123456789abcdefghijklmnopq", "pool: that is nothing that the pool has"},
 			{"project:a;tier=1", "pool: nothing is remembered by tier; leave ;tier= out"},
 			{"backend:azure", "is nothing that the pool has; it has backend:gemini, backend:vertex"},
 			{"project:" + strings.Repeat("x", 1000), "pool: the subject is too long; it has project:a"},
@@ -415,6 +436,7 @@ func TestTheReasonOfAPauseIsCleanAndCut(t *testing.T) {
 			"line\nand \x1b[31mred":                    "line and [31mred",
 			"the key a-first is out":                   "the key [redacted] is out",
 			"AIzaSyCANARY0123456789abcdefghijklmnopq!": "[redacted]",
+			strings.Repeat("x", 195) + " a-first":      strings.Repeat("x", 195) + " […",
 			strings.Repeat("x", 500):                   strings.Repeat("x", 197) + "…",
 		} {
 			b.pause("project:a", 0, why)

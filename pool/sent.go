@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,12 +67,29 @@ func (s *sent) redact(text string) string {
 	return text
 }
 
+// reason is an operator's reason as it is kept: without credentials, then cut, or a part of one might
+// be left.
+func (s *sent) reason(text string) string {
+	const sign = 3 // of what is cut
+	return plain.Text(s.redact(plain.Text(text, len(text)+sign)), maxWhy)
+}
+
 // shown is an operator's text for a message, unless it may be a credential.
 func (s *sent) shown(text string) string {
-	if s.redact(text) != text {
-		return "that"
+	for _, form := range []string{text, unescaped(text)} {
+		if s.redact(form) != form {
+			return "that"
+		}
 	}
 	return strconv.Quote(plain.Text(text, maxWhy))
+}
+
+// unescaped returns a text without percent-encoding, as far as it has any.
+func unescaped(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 const redacted = "[redacted]"

@@ -11,17 +11,17 @@ import (
 
 // Cooldown says why something is not asked, and until when. The zero value means that it is ready.
 type Cooldown struct {
-	// Class is the class of the answer that started it.
+	// Class is the class of the answer that started it, or ClassPaused.
 	Class Class
 	// Since is its start.
 	Since time.Time
-	// Until is its end. Zero means that only a successful probe ends it.
+	// Until is its end. Zero means that only a successful probe ends it or, of a pause, an operator.
 	Until time.Time
 	// Probe is when a caller's call may be tried all the same. Zero means not before Until.
 	Probe time.Time
 	// Quota is Google's name of the quota that is used up, if the answer gave one.
 	Quota string
-	// Message is the first line of what Google said, without any key.
+	// Message is the first line of what Google said, or an operator's reason, without any key.
 	Message string
 	// Answer is Google's whole answer, for classes that callers get to see again while everything
 	// is on cooldown; else nil.
@@ -35,8 +35,8 @@ type Answer struct {
 	Body []byte
 	// IDs are what Google sent to find the call by, as "name=value", without any key. Inside says that
 	// a response had begun with status 200, in which the error came. Cooldowns keep neither.
-	IDs    []string
-	Inside bool
+	IDs    []string `json:",omitempty"`
+	Inside bool     `json:",omitempty"`
 }
 
 // words says the cooldown in a few words: class, end, quota.
