@@ -199,9 +199,6 @@ var provenFull = cooldown.Rule{Ending: cooldown.Timed, Min: 25 * time.Millisecon
 // provenShare is that share, as a divisor.
 const provenShare = 64
 
-// Retryable reports whether another endpoint may do better with the same call.
-func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
-
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
 func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }
 

@@ -112,7 +112,7 @@ func (r *Request) missed(c *candidate) string {
 func (c *candidate) reason(now time.Time, n *need) string {
 	at := c.plan.pool.instant(now)
 	if k := newCooldown(c.info(now, at, n)); k.Class != "" {
-		return k.words()
+		return k.String()
 	}
 	o := c.opens(now, at, n)
 	if o.breaker > at {

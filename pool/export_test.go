@@ -210,8 +210,9 @@ func PickLeastLoaded(
 // ParseSubject reads a subject's text.
 func ParseSubject(text string) (Subject, error) { return parseSubject(text) }
 
-// String says a cooldown as callers are told it.
-func (c Cooldown) String() string { return c.words() }
+// Retryable reports whether an answer of the class puts something on cooldown, or counts in a
+// breaker.
+func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 
 // Kinds are the kinds of subjects.
 func Kinds() []string {

@@ -39,8 +39,8 @@ type Answer struct {
 	Inside bool     `json:",omitempty"`
 }
 
-// words says the cooldown in a few words: class, end, quota.
-func (c *Cooldown) words() string {
+// String says the cooldown in a few words: class, end, quota.
+func (c Cooldown) String() string {
 	if c.Class == "" {
 		return "ready"
 	}
@@ -60,7 +60,7 @@ func (c *Cooldown) words() string {
 }
 
 // paused says who took something out, until when, and why.
-func (c *Cooldown) paused() string {
+func (c Cooldown) paused() string {
 	s := "paused by an operator until "
 	if c.Until.IsZero() {
 		s += "it is resumed"

@@ -189,7 +189,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 			continue
 		case res.empty:
 			return askAnother(x, res, attempt)
-		case res.served, !res.class.Retryable():
+		case res.served, !mayDoBetter(res.class):
 			return res
 		}
 		if !x.fallback.any || res.class.Fault() {
@@ -206,6 +206,12 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 			return x.giveUp(e)
 		}
 	}
+}
+
+// mayDoBetter reports whether another endpoint may do better with a call that ended so: it was not
+// answered, is not wrong in itself, and did not end on this side.
+func mayDoBetter(c pool.Class) bool {
+	return c != pool.ClassOK && c != pool.ClassCallerFault && c != pool.ClassCancelled
 }
 
 // ended tells the trace of a call that ended without an attempt of its own.

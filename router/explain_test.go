@@ -203,3 +203,55 @@ func stateOf(r *router.Router) string {
 	fmt.Fprintf(&b, "%d queues, %+v\n", s.QueueCount, s.Models)
 	return b.String()
 }
+
+func TestExplainSaysWhatKeepsACallAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := keyed("a", "k-a").pool
+		a.Models, a.Limits = []string{flash, spare}, []pool.Limit{{Model: flash, RPM: 1}, {Model: spare, Concurrency: 1}}
+		google := transport(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return answerOf(200, okBody), nil
+		})
+		cfg := router.Config{Models: map[string]string{"fast": flash, "deep": spare}, MaxWait: time.Minute}
+		r := routerOver(t, google, cfg, a)
+		call := func(model string) {
+			resp, err := r.RoundTrip(gen(context.Background(), "models/"+model+":generateContent", `{}`))
+			if err == nil {
+				_ = resp.Body.Close()
+			}
+		}
+		want := func(model string, c router.Call, text string) router.Explanation {
+			t.Helper()
+			e := r.Explain(model, c)
+			if e.String() != text {
+				t.Errorf("%s is explained by %q, want %q", model, e, text)
+			}
+			return e
+		}
+		want("fast", router.Call{}, flash+" at a/global/on_demand")
+		call("fast") // its minute's limit is used up now
+		want("fast", router.Call{MaxWait: -1}, "refused with 429 until 2000-01-01T00:01:00Z")
+		want("fast", router.Call{MaxWait: time.Second}, "refused with 429 until 2000-01-01T00:01:00Z")
+		e := want("fast", router.Call{}, flash+", after a wait until 2000-01-01T00:01:00Z")
+		if len(e.Plans) != 1 || len(e.Plans[0].Tiers) != 1 || !strings.HasPrefix(e.Plans[0].Tiers[0][0].Why, "limit reached") {
+			t.Errorf("explained by %+v", e.Plans)
+		}
+		want("fast", router.Call{Locations: []string{"mars"}}, `refused with 400: location "mars" is none of the pool's; it has global`)
+		want("fast", router.Call{Priority: "soon"}, `refused with 400: priority is "soon"; write "interactive" or "batch"`)
+		want("none\n", router.Call{}, "refused with 400: the model's name is too long, or has control characters; write a name such as gemini-3.5-flash")
+		want("gemini-of-others", router.Call{}, "refused with 400: no endpoint may ever serve it")
+
+		var wg sync.WaitGroup
+		for range 3 { // one is under way, two wait
+			wg.Go(func() { call("deep") })
+		}
+		synctest.Wait()
+		if e := r.Explain("deep", router.Call{}); e.Plans[0].Ahead != 2 || len(e.Next) > 0 {
+			t.Errorf("%d are ahead, want 2; it goes to %v", e.Plans[0].Ahead, e.Next)
+		}
+		wg.Wait()
+		if e := r.Explain("deep", router.Call{}); e.Plans[0].Ahead != 0 || len(e.Next) != 1 {
+			t.Errorf("%d are ahead, want none; it goes to %v", e.Plans[0].Ahead, e.Next)
+		}
+	})
+}
