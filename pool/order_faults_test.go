@@ -2,6 +2,7 @@ package pool_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,12 +99,15 @@ func TestTheEvidenceOutlivesAReloadAndANewPurchase(t *testing.T) {
 func TestFaultsBelowAPurchaseAreToldAtOnceThenOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
+		var mu sync.Mutex // timers tell, too
 		var heard []string
 		cfg := bought()
 		cfg.Breaker.Failures = 1_000_000
 		cfg.Breaker.MinCalls = 1_000_000
 		p, err := pool.New(cfg, func(e pool.Event) {
 			if e.Kind == pool.OrderBelowPurchase {
+				mu.Lock()
+				defer mu.Unlock()
 				heard = append(heard, fmt.Sprintf("%v %s %d of %d %.2f %s", e.At.Sub(start), e.Subject, e.Calls, e.Of, e.Share, e.Message))
 			}
 		})
@@ -118,6 +122,9 @@ func TestFaultsBelowAPurchaseAreToldAtOnceThenOnceAMinute(t *testing.T) {
 			time.Sleep(7 * time.Second)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		const told = " " + boughtOrder + " %d of %d 0.02 Internal error encountered."
 		want := []string{
 			"0s" + fmt.Sprintf(told, 1, 1), "1m0s" + fmt.Sprintf(told, 8, 8), "2m0s" + fmt.Sprintf(told, 9, 9),
