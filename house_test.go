@@ -46,7 +46,7 @@ var house = []room{
 	{"pool", []string{
 		"quota", "breaker", "store",
 		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/plain",
-		"internal/remedy",
+		"internal/remedy", "internal/spelling",
 	}},
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are

@@ -158,7 +158,7 @@ func (s *Subject) concerns(a *Asked) bool {
 // toolsTogether joins the names of tools in a subject that is about all of them together.
 const toolsTogether = "+"
 
-// cooldownWake returns the instant at which no cooldown keeps the endpoint from a call.
+// cooldownWake returns the instant at which no cooldown and no pause keeps the endpoint from a call.
 func (c *candidate) cooldownWake(at int64, n *need) int64 {
 	wake := max(c.sharedWake(at), c.keys.wake(at))
 	own := c.own.entry.Load()
@@ -169,6 +169,9 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 		wake = max(wake, c.order.entry.cool.Wake(at))
 	} else if shared := c.shared.entry.Load(); shared != nil {
 		wake = max(wake, shared.partsWake(at, n))
+	}
+	if held := c.plan.pool.pauses.held.Load(); held != nil {
+		wake = max(wake, held.wake(c, at, n))
 	}
 	return wake
 }

@@ -159,6 +159,6 @@ func (cs *claims) answered(c *claim, step claimStep, until time.Time, mine bool)
 		if c.entry.limits != nil {
 			c.entry.limits.leaveTests(at, later)
 		}
-		p.wakesEarlier(c.entry)
+		p.models.wakesEarlier(c.entry)
 	}
 }

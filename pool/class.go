@@ -70,6 +70,9 @@ const (
 	// correct its name, or add a location that has it. The project's model in the location is
 	// probed once an hour.
 	ClassModelMissing Class = "model_missing"
+	// ClassPaused is no answer: an operator has taken something out, see [Pool.Pause]. It lasts until
+	// the operator's end, or until it is resumed.
+	ClassPaused Class = "paused"
 	// ClassCallerFault means that the request is wrong. It counts nowhere.
 	ClassCallerFault Class = "caller_fault"
 	// ClassCancelled means that the call ended on this side: the caller went away, or there was no
@@ -115,7 +118,7 @@ type rule struct {
 }
 
 // classes is the number of classes.
-const classes = 20
+const classes = 21
 
 // contentionCooldown is short: after it the endpoint is paced.
 const contentionCooldown = 400 * time.Millisecond
@@ -136,6 +139,7 @@ var rules = indexed(map[Class]*rule{
 	ClassOK:          {scope: scopeNone},
 	ClassCallerFault: {scope: scopeNone},
 	ClassCancelled:   {scope: scopeNone},
+	ClassPaused:      {scope: scopeNone},
 
 	ClassOverloaded:  {scope: scopeBreaker},
 	ClassServerFault: {scope: scopeBreaker},
@@ -194,9 +198,6 @@ var provenFull = cooldown.Rule{Ending: cooldown.Timed, Min: 25 * time.Millisecon
 
 // provenShare is that share, as a divisor.
 const provenShare = 64
-
-// Retryable reports whether another endpoint may do better with the same call.
-func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
 
 // Fault reports whether the class counts in a circuit breaker: Google or the way to it failed.
 func (c Class) Fault() bool { return c.rule().scope == scopeBreaker }

@@ -44,6 +44,7 @@ var lives = []life{
 	{class: pool.ClassOK, from: "v/global/on_demand"},
 	{class: pool.ClassCallerFault, from: "v/global/on_demand"},
 	{class: pool.ClassCancelled, from: "v/global/on_demand"},
+	{class: pool.ClassPaused, from: "v/global/on_demand"},
 	{class: pool.ClassOverloaded, from: "v/global/on_demand"},
 	{class: pool.ClassServerFault, from: "v/global/on_demand"},
 	{class: pool.ClassTransport, from: "v/global/on_demand"},

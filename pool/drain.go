@@ -96,7 +96,8 @@ func (c *candidate) drain(at int64, n *need) (*drain, time.Duration) {
 		return nil, 0
 	}
 	late := time.Duration(-1)
-	ended := max(c.backend.cool.Ended(at), c.whole.cool.Ended(at), e.cool.Ended(at), c.keys.ended(at))
+	ended := max(c.backend.cool.Ended(at), c.whole.cool.Ended(at), e.cool.Ended(at), c.keys.ended(at),
+		c.plan.pool.pauses.held.Load().ended(c, at, n))
 	if ended > 0 {
 		late = time.Duration(at - ended)
 	}

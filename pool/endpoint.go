@@ -30,11 +30,15 @@ type Endpoint struct {
 	BaseURL *url.URL
 	// Weight is the project's.
 	Weight float64
-	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand.
+	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand. In a [Plan]
+	// its TokensPerSecond are there in any case.
 	Order *Order
 	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The
 	// project's on-demand endpoints share them.
 	Limits quota.Limits
+	// Why says, in a [Plan], what keeps the plan's call from the endpoint now, as a [Reason] does.
+	// Empty means that nothing does.
+	Why string
 }
 
 // Home returns where the resources that the endpoint makes live.

@@ -45,7 +45,7 @@ func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldow
 		p.fleet.cooled(now, at, e)
 	}
 	if change != cooldown.Unchanged && change != cooldown.Renewed {
-		p.wakesEarlier(e)
+		p.models.wakesEarlier(e)
 	}
 }
 
@@ -60,7 +60,7 @@ func (e *entry) succeed(p *Pool, now time.Time, at, began int64, seq uint64) {
 	e.telling.Unlock()
 	if active { // it would have gone on
 		p.fleet.warmed(now, at, began, e)
-		p.wakesEarlier(e)
+		p.models.wakesEarlier(e)
 		p.queue.changed(now)
 	}
 }

@@ -16,7 +16,9 @@ import (
 type EventKind string
 
 const (
-	// CooldownStarted tells that a cooldown began, or replaced another.
+	// CooldownStarted tells that a cooldown began, or replaced another. A pause is told like a
+	// cooldown of ClassPaused, beside those of the same Subject; only [Pool.Resume] has a CooldownEnded
+	// for it.
 	CooldownStarted EventKind = "cooldown_started"
 	// CooldownExtended tells that the end of a cooldown has moved.
 	CooldownExtended EventKind = "cooldown_extended"
@@ -38,6 +40,11 @@ const (
 	OrderUnused EventKind = "order_unused"
 	// OrderUnconfirmed tells once that an order has never served a call.
 	OrderUnconfirmed EventKind = "order_unconfirmed"
+	// OrderBelowPurchase tells that an order answered Calls calls with HTTP status 5XX that were within
+	// what was bought, of Of answers with 5XX in all since the last event: at once, then at most once
+	// a minute. Share is how much of the order was used at the last of them. Google's service level
+	// agreement counts them: see [Pool.OrderFaults].
+	OrderBelowPurchase EventKind = "order_below_purchase"
 	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then
 	// at most every 10 s. Calls that another model may serve, that were sent and failed, or whose
 	// model is missing do not count.
@@ -82,8 +89,8 @@ type Event struct {
 	// Limits are the learned limits of the Subject, all of them.
 	Limits quota.Limits
 	// Share is how much of a limit or an order is used, and of StoreLost the part of each limit that
-	// this replica may use. Calls is how many calls an order or the pool has refused, Of how many
-	// came, Traffic what served a call in place of an order.
+	// this replica may use. Calls is how many calls an order or the pool has refused, or an order has
+	// failed, Of how many came, Traffic what served a call in place of an order.
 	Share     float64
 	Calls, Of int64
 	Traffic   string
@@ -196,9 +203,14 @@ func (o *outbox) ended(now time.Time, e *entry, i cooldown.Info) {
 	})
 }
 
+// paused tells of something that an operator has taken out or brought back.
+func (o *outbox) paused(now time.Time, kind EventKind, s Subject, i cooldown.Info) {
+	o.post(Event{At: now, Kind: kind, Subject: s, Class: ClassPaused, Since: i.Since, Until: i.Until, Message: i.Message})
+}
+
 // recalled tells what is known of an entry's subject, which is back.
-func (p *Pool) recalled(now time.Time, at int64, e *entry) {
-	p.wakesEarlier(e)
+func (e *entry) recalled(p *Pool, now time.Time, at int64) {
+	p.models.wakesEarlier(e)
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	if i := e.cool.Info(now, at); i.Class != "" {
@@ -208,7 +220,7 @@ func (p *Pool) recalled(now time.Time, at int64, e *entry) {
 }
 
 // forgotten tells that what is known of an entry's subject holds no more.
-func (p *Pool) forgotten(now time.Time, at int64, e *entry) {
+func (e *entry) forgotten(p *Pool, now time.Time, at int64) {
 	e.telling.Lock()
 	defer e.telling.Unlock()
 	if i := e.cool.Info(now, at); i.Class != "" {
@@ -260,6 +272,12 @@ func (o *outbox) orderUnconfirmed(now time.Time, order *order) {
 	o.post(Event{
 		At: now, Kind: OrderUnconfirmed, Subject: order.entry.subject, Cause: string(remedy.OrderBypassed),
 		Calls: order.evidence.calls.Load(),
+	})
+}
+
+func (o *outbox) orderBelowPurchase(now time.Time, order *order, below, all int64, use float64, message string) {
+	o.post(Event{
+		At: now, Kind: OrderBelowPurchase, Subject: order.entry.subject, Cause: string(remedy.OrderBelow), Calls: below, Of: all, Share: use, Message: message,
 	})
 }
 

@@ -56,7 +56,8 @@ func (r *replay) observe(e pool.Event) {
 		delete(r.limits, e.Subject)
 	case pool.Reloaded:
 		r.reloads++
-	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted,
+	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.OrderBelowPurchase,
+		pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted,
 		pool.StoreLost, pool.StoreBack:
 	}
 }

@@ -92,7 +92,7 @@ func (c *candidate) WeightAt(now time.Time) float64      { return c.weightAt(now
 func (c *candidate) Reason(now time.Time, n Need) string { return c.reason(now, &n).Why }
 func (c *candidate) Resting(now time.Time) Cooldown {
 	at := c.plan.pool.instant(now)
-	return longest(c, at, &need{}).cooldown(c.project, now, at)
+	return c.longest(now, at, &need{}).cooldown(c.project)
 }
 func (c *candidate) Expect(n int64)                       { c.expect(n) }
 func (c *candidate) SameServer(d *candidate) bool         { return c.server == d.server }
@@ -101,7 +101,7 @@ func (c *candidate) Carries(now time.Time) (int, float64) { return c.carries(c.p
 // Rests is Resting for a call that asks so.
 func (c *candidate) Rests(now time.Time, a Asked) Cooldown {
 	at := c.plan.pool.instant(now)
-	return longest(c, at, &need{asked: a}).cooldown(c.project, now, at)
+	return c.longest(now, at, &need{asked: a}).cooldown(c.project)
 }
 
 // ServersOpen returns whether the breaker of the servers keeps anyone from them.
@@ -212,6 +212,10 @@ func PickLeastLoaded(
 // ParseSubject reads a subject's text.
 func ParseSubject(text string) (Subject, error) { return parseSubject(text) }
 
+// Retryable reports whether an answer of the class puts something on cooldown, or counts in a
+// breaker.
+func (c Class) Retryable() bool { return c.rule().scope != scopeNone }
+
 // Kinds are the kinds of subjects.
 func Kinds() []string {
 	return []string{kindKey, kindProject, kindModel, kindOrder, kindServer, kindHost, kindBackend}
@@ -225,7 +229,7 @@ func (p *Pool) Cooldowns(now time.Time) map[Subject]Cooldown {
 	}
 	cooldowns := make(map[Subject]Cooldown)
 	for _, e := range all {
-		if c := e.cooldown(p.setup.Load().project(e.subject.Project), now, p.instant(now)); c.Class != "" {
+		if c := e.bar(now, p.instant(now)).cooldown(p.setup.Load().project(e.subject.Project)); c.Class != "" {
 			cooldowns[e.subject] = c
 		}
 	}

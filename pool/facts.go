@@ -197,6 +197,10 @@ func (fs *facts) hear(list []store.Fact) {
 	for i := range list {
 		fact := &list[i]
 		s, err := parseSubject(fact.Key.Name)
+		if err == nil && fact.Key.Kind == store.KindPause {
+			fs.heedPause(now, s, fact)
+			continue
+		}
 		if err != nil || !s.shares() || fact.Key.Kind != store.KindCooldown && fact.Key.Kind != store.KindLimits {
 			continue
 		}
@@ -271,7 +275,7 @@ func (fs *facts) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
 			p.outbox.ended(now, e, ended)
 		}
 		if active {
-			p.wakesEarlier(e)
+			p.models.wakesEarlier(e)
 		}
 	default:
 		var c sharedCooldown
@@ -282,7 +286,7 @@ func (fs *facts) heed(now time.Time, at int64, e *entry, fact *store.Fact) {
 		info, change := e.cool.Adopt(now.Round(0), at, p.seq.Load(), c.Saved, &Class(c.Class).rule().Rule)
 		p.cooldownStarted(now, e, info, change)
 		if change != cooldown.Unchanged {
-			p.wakesEarlier(e)
+			p.models.wakesEarlier(e)
 		}
 	}
 }

@@ -45,7 +45,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 		if !r.eligible(c) {
 			continue
 		}
-		i := c.info(now, at, &r.state.need)
+		i := c.longest(now, at, &r.state.need).Info
 		switch {
 		case i.Status > 0 && Class(i.Class).ofModel():
 			if ofModel.Status == 0 {

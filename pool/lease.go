@@ -174,7 +174,7 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 			r.probing = append(r.probing, e)
 		}
 	}
-	k, probe, ok := c.keys.admit(at, deadline, r.seq)
+	k, probe, ok := c.plan.pool.pauses.held.Load().admitKey(c, at, deadline, r.seq, &r.need)
 	if !ok {
 		return false
 	}
@@ -217,7 +217,7 @@ func (r *lease) returnProbes(at int64, sent bool) {
 	for _, e := range r.probing {
 		e.cool.ReturnProbe(at, r.seq, sent)
 		r.candidate.plan.pool.fleet.probed(e)
-		r.candidate.plan.pool.wakesEarlier(e)
+		r.candidate.plan.pool.models.wakesEarlier(e)
 	}
 }
 

@@ -47,10 +47,8 @@ func (e *Event) line() (message string, level slog.Level) {
 			return "provisioned order nearly used", slog.LevelWarn
 		}
 		return "limit nearly used", slog.LevelWarn
-	case OrderUnused:
-		return "a call for a provisioned order was served on demand", slog.LevelWarn
-	case OrderUnconfirmed:
-		return "a provisioned order has not served a single call yet", slog.LevelWarn
+	case OrderUnused, OrderUnconfirmed, OrderBelowPurchase:
+		return e.ofOrder(), slog.LevelWarn
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
 	case ModelRerouted:
@@ -67,6 +65,18 @@ func (e *Event) line() (message string, level slog.Level) {
 		return "configuration reloaded", slog.LevelInfo
 	default:
 		return string(e.Kind), slog.LevelInfo
+	}
+}
+
+// ofOrder is the message of an event about an order that does not do what was bought.
+func (e *Event) ofOrder() string {
+	switch e.Kind {
+	case OrderUnused:
+		return "a call for a provisioned order was served on demand"
+	case OrderUnconfirmed:
+		return "a provisioned order has not served a single call yet"
+	default:
+		return "a provisioned order failed calls within its purchase"
 	}
 }
 
@@ -103,29 +113,28 @@ func (e *Event) attrs() []slog.Attr {
 		attrs = append(attrs, slog.Time("until", e.Until))
 	case e.Kind == OrderUnused, e.Kind == OrderUnconfirmed:
 		text("until", "the order serves a call")
+	case e.Class == ClassPaused:
+		text("until", "it is resumed")
 	case e.Class != "":
 		text("until", "a probe succeeds")
 	}
 	text("quota", e.Quota)
-	if e.Kind == LimitLearned {
-		limit := func(name string, value int64) {
-			if value > 0 {
-				attrs = append(attrs, slog.Int64(name, value))
-			}
+	number := func(name string, value int64) {
+		if value > 0 {
+			attrs = append(attrs, slog.Int64(name, value))
 		}
-		limit("rpm", e.Limits.RPM)
-		limit("tpm", e.Limits.TPM)
-		limit("rpd", e.Limits.RPD)
 	}
+	number("rpm", e.Limits.RPM)
+	number("tpm", e.Limits.TPM)
+	number("rpd", e.Limits.RPD)
 	if e.Kind == StoreLost || e.Kind == StoreBack {
 		attrs = append(attrs, slog.Time("since", e.Since))
 	}
 	if e.Share > 0 {
 		attrs = append(attrs, slog.Float64("share", e.Share))
 	}
-	if e.Calls > 0 {
-		attrs = append(attrs, slog.Int64("calls", e.Calls))
-	}
+	number("calls", e.Calls)
+	number("of", e.Of)
 	text("traffic", e.Traffic)
 	text("served", e.Served)
 	if e.Kind != CooldownEnded {

@@ -163,6 +163,31 @@ func (ms *models) sorted() []*model {
 	return all
 }
 
+// wakesEarlier tells the plans that an entry's cooldown is not what it was.
+func (ms *models) wakesEarlier(e *entry) {
+	if e.subject.Model != "" && e.subject.Kind != kindOrder {
+		if m := ms.find(e.subject.modelKey()); m != nil {
+			m.wakesEarlier()
+		}
+		return
+	}
+	ms.wakeEarlier()
+}
+
+// wakeEarlier tells all plans that what keeps their endpoints is not what it was.
+func (ms *models) wakeEarlier() {
+	for _, m := range ms.all() {
+		m.wakesEarlier()
+	}
+}
+
+// wakesEarlier tells the model's plan that what keeps its endpoints is not what it was.
+func (m *model) wakesEarlier() {
+	if plan := m.plan.Load(); plan != nil {
+		plan.changes.Add(1)
+	}
+}
+
 // sweepAgain is the least time between two sweeps that found no room, in nanoseconds.
 const sweepAgain = int64(1e9)
 
@@ -194,7 +219,7 @@ func (ms *models) roomLocked(p *Pool, at int64) bool {
 		if m.clean(p, at, true) {
 			ms.byKey.Delete(m.modelKey)
 			for _, e := range m.all() {
-				p.forgotten(p.timeOf(at), at, e)
+				e.forgotten(p, p.timeOf(at), at)
 			}
 			ms.bytes -= sizes[i] + accounts.leave(m.method)
 		}

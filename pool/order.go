@@ -19,11 +19,13 @@ type order struct {
 	evidence orderEvidence
 	bypassed onceFlag // a call for it was served on demand, which was reported
 	alert    usageAlert
+	faults   *quota.Faults // those of an earlier purchase, too
+	below    belowNews
 }
 
 func newOrder(o Order) (*order, error) {
 	ledger, err := quota.NewLedger(o.quota())
-	return &order{Order: o, ledger: ledger, alone: ledger}, err
+	return &order{Order: o, ledger: ledger, alone: ledger, faults: &quota.Faults{}}, err
 }
 
 // quota returns the order in the words of package quota.

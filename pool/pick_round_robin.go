@@ -4,9 +4,14 @@ package pool
 // is passed over unless r×w crosses a whole number: over many rounds each gets its share, evenly
 // spread.
 func pickNext(t *tier, ready func(*candidate) bool) *candidate {
+	return pickTurn(t, func() uint64 { return t.turn.Add(1) - 1 }, ready)
+}
+
+// pickTurn is pickNext with turns from elsewhere.
+func pickTurn(t *tier, next func() uint64, ready func(*candidate) bool) *candidate {
 	n := uint64(len(t.candidates))
 	for tries := uint64(0); tries < n; {
-		turn := t.turn.Add(1) - 1
+		turn := next()
 		c := t.candidates[turn%n]
 		round := float64(turn / n)
 		w := c.Weight / t.heaviest

@@ -9,33 +9,84 @@ import (
 	"time"
 )
 
-// Plan is how calls for one model are served.
+// Plan is how calls for one model are served, and where a call would go now.
 type Plan struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
 	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of
 	// the configuration. Without a tier no project takes the model.
 	Tiers [][]Endpoint
+	// Next are the names of the endpoints to one of which the call would go at once, if nothing
+	// else happens: where there are several, the policy draws. Empty means that the call would wait
+	// or be refused.
+	Next []string
+	// RetryAt is the earliest moment at which an endpoint could serve the call, as far as is known.
+	// Zero means that none is known. Never says that no endpoint may serve it at any time.
+	RetryAt time.Time
+	Never   bool
+	// Ahead is how many calls wait for the same endpoints and go first.
+	Ahead int
 }
 
-// Plan returns how calls for a model are served. It shares nothing with the pool that changes.
-func (p *Pool) Plan(model string) Plan {
+// Plan returns how a call is served, and where it would go now. It reserves and changes nothing, and
+// the result shares nothing with the pool that changes. A request without an Estimate stands for
+// the last call that was refused, if that is at most 10 s ago, else for one of the model's usual
+// size. The pool need not have seen the model.
+func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
-	m, ok := p.model(time.Now(), modelKey{name: model})
-	plan := Plan{Model: model}
-	if !ok {
-		return plan
-	}
-	for _, t := range m.plan.Load().tiers {
+	now := time.Now()
+	at := p.instant(now)
+	lookAt(p, r, now)
+	plan := Plan{Model: r.Model, Never: true}
+	for _, t := range r.state.plan.tiers {
 		tier := make([]Endpoint, 0, len(t.candidates))
 		for _, c := range t.candidates {
 			e := c.Endpoint
 			e.Limits = c.limitsInForce()
+			if e.Order != nil {
+				o := *e.Order
+				o.TokensPerSecond = c.order.ledger.Stat(now).TokensPerSecond
+				e.Order = &o
+			}
+			barred := r.ineligible(&e)
+			plan.Never = plan.Never && barred != ""
+			e.Why = cmp.Or(barred, c.reason(now, &r.state.need).Why)
 			tier = append(tier, e)
 		}
 		plan.Tiers = append(plan.Tiers, tier)
 	}
+	if r.Model == "" || plan.Never {
+		return plan
+	}
+	t := trial{pool: p, r: r, now: now, at: at, limit: now}
+	plan.Ahead = p.queue.ahead(r, now)
+	r.state.ahead = plan.Ahead
+	for _, c := range (preview{&t}).choices() {
+		plan.Next = append(plan.Next, c.Name)
+	}
+	if plan.RetryAt = now; len(plan.Next) == 0 {
+		plan.RetryAt, _ = r.retryAt(now)
+	}
 	return plan
+}
+
+// lookAt gives a request that only looks the plan and the need of a call. The pool does not remember
+// the model for it.
+func lookAt(p *Pool, r *Request, now time.Time) {
+	k := modelKey{r.Model, r.Asked.Method}
+	m := p.models.find(k)
+	if m == nil {
+		m = &model{modelKey: k}
+	}
+	r.state = requestState{began: now, plan: m.plan.Load()}
+	if r.state.plan == nil {
+		r.state.plan = newPlan(p, m, p.setup.Load())
+	}
+	n := &r.state.need
+	if *n = r.state.plan.usual(p.instant(now)); r.Estimate != (Estimate{}) {
+		n.fill(m, &r.Estimate, r.Deadline)
+	}
+	n.Deadline, n.Unmetered, n.asked, n.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
 }
 
 // plan is how calls for one model are served: a view of the model's entries in the order of a

@@ -132,7 +132,7 @@ func TestPlanShowsWeightsLimitsAndOrders(t *testing.T) {
 	plain := keyless("plain")
 	plain.Provisioned = []pool.Order{{Model: flash, Location: "eu", GSUs: 2}}
 	inBubble(t, pool.Config{Projects: []pool.Project{plain, heavy}}, func(t *testing.T, b *bed) {
-		plan := b.pool.Plan(flash)
+		plan := b.pool.Plan(&pool.Request{Model: flash})
 		if len(plan.Tiers) != 2 || plan.Model != flash {
 			t.Fatalf("the plan is %+v", plan)
 		}

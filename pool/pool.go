@@ -38,6 +38,7 @@ type Pool struct {
 	memory entries // of what belongs to no model
 	models models
 	roster roster
+	pauses pauses
 }
 
 // New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which
@@ -45,6 +46,7 @@ type Pool struct {
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
 	s, err := newSetup(cfg, sync.OnceValues(detect), p.fleet)
 	if err != nil {
@@ -105,23 +107,4 @@ func (p *Pool) model(now time.Time, k modelKey) (m *model, ok bool) {
 	}
 	p.models.byKey.Store(k, m)
 	return m, true
-}
-
-// wakesEarlier tells the plans that an entry's cooldown is not what it was.
-func (p *Pool) wakesEarlier(e *entry) {
-	changed := func(m *model) {
-		if m == nil {
-			return
-		}
-		if plan := m.plan.Load(); plan != nil {
-			plan.changes.Add(1)
-		}
-	}
-	if e.subject.Model != "" && e.subject.Kind != kindOrder {
-		changed(p.models.find(e.subject.modelKey()))
-		return
-	}
-	for _, m := range p.models.all() {
-		changed(m)
-	}
 }

@@ -80,6 +80,7 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 		if known := memory.find(s); known != nil && known.order != nil && !known.order.same(&o.Order) {
 			memory.drop(func(e *entry) bool { return e == known })
 			replaced[o] = true
+			o.faults = known.order.faults
 		}
 		e := memory.entry(s, none)
 		if e.order == nil {
@@ -170,17 +171,6 @@ func (p *Project) limits(model string) quota.Limits {
 
 // keys are the keys of one project.
 type keys []key
-
-// admit leases a key: the first that is not on cooldown. probe says that it is, and only tried.
-// nil, true means that the project uses tokens; nil, false that every key is on cooldown.
-func (ks keys) admit(at, deadline int64, seq uint64) (k *key, probe, ok bool) {
-	for i := range ks {
-		if probe, ok := ks[i].entry.cool.Admit(at, deadline, seq); ok {
-			return &ks[i], probe, true
-		}
-	}
-	return nil, false, len(ks) == 0
-}
 
 // ended returns when the last time ended at which every key was on cooldown; zero if there was
 // none.

@@ -193,6 +193,21 @@ func (w *waiter) await(ctx context.Context, q *queue, limit <-chan time.Time) (l
 	}
 }
 
+// ahead returns how many calls wait that would go before r.
+func (q *queue) ahead(r *Request, now time.Time) int {
+	if q.waiting.Load() == 0 {
+		return 0
+	}
+	key := r.lineKey(now)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	ln := q.lines[key]
+	if ln == nil {
+		return 0
+	}
+	return ln.place(&waiter{batch: r.Batch, since: now, number: q.joined + 1})
+}
+
 // errHopeless says that a call cannot be served behind those that wait already.
 var errHopeless = errors.New("pool: too many calls wait")
 

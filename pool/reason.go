@@ -26,7 +26,7 @@ func (s *Subject) helpWith(owner *project, cause func(vertex bool) remedy.Cause)
 func (c *candidate) reason(now time.Time, n *need) Reason {
 	p := c.plan.pool
 	at := p.instant(now)
-	if k := longest(c, at, n).cooldown(c.project, now, at); k.Class != "" {
+	if k := c.longest(now, at, n).cooldown(c.project); k.Class != "" {
 		return Reason{
 			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until,
 			Remedy: k.Remedy, Page: k.Page,

@@ -154,8 +154,10 @@ func (e *ExhaustedError) leading() (leading Reason, what string) {
 // withoutMoment returns a reason without when it ends: "minute_quota (…)".
 func withoutMoment(why string) string {
 	what, when, _ := strings.Cut(why, " until ")
-	if i := strings.Index(when, " ("); i >= 0 {
-		what += when[i:]
+	for _, mark := range []string{": ", " ("} { // an operator's reason, or the quota
+		if i := strings.Index(when, mark); i >= 0 {
+			return what + when[i:]
+		}
 	}
 	return what
 }

@@ -44,7 +44,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	replaced := s.connect(&p.memory)
 	for _, e := range known {
 		if p.memory.find(e.subject) != e { // of an order in whose place there is another
-			p.forgotten(now, at, e)
+			e.forgotten(p, now, at)
 		}
 	}
 	p.owners.SetBound(ownerBytes(cfg.memory()))
@@ -79,7 +79,7 @@ func hasten(p *Pool, at int64, project string) {
 	for _, e := range all {
 		if e.subject.Project == project && Class(e.cool.Class(at)).needsOperator() {
 			e.cool.Hasten(at)
-			p.wakesEarlier(e)
+			p.models.wakesEarlier(e)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 				continue
 			}
 			if e := m.find(end.subject(m.modelKey)); e != nil { // what is known was said of another order
-				p.forgotten(now, at, e)
+				e.forgotten(p, now, at)
 				e.cool.Clear(at)
 			}
 		}
@@ -244,7 +244,7 @@ func (r *roster) take(name string) []*entry {
 	now := time.Now()
 	at := p.instant(now)
 	for _, e := range taken {
-		p.forgotten(now, at, e)
+		e.forgotten(p, now, at)
 	}
 	return taken
 }
@@ -265,6 +265,6 @@ func (r *roster) put(list []*entry) {
 			into = &m.entries
 		}
 		into.put(e)
-		p.recalled(now, at, e)
+		e.recalled(p, now, at)
 	}
 }

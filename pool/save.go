@@ -20,6 +20,7 @@ const savedFor = 7 * 24 * time.Hour
 type savedState struct {
 	Version  int          `json:"version"`
 	Subjects []savedEntry `json:"subjects,omitempty"`
+	Pauses   []savedPause `json:"pauses,omitempty"`
 }
 
 // savedEntry is what is kept of one subject.
@@ -31,7 +32,7 @@ type savedEntry struct {
 }
 
 // Save returns, as JSON, what the pool knows that should outlive the process: cooldowns that have
-// not ended, the requests counted since midnight in Los Angeles, and the limits that Google's
+// not ended, pauses, the requests counted since midnight in Los Angeles, and the limits that Google's
 // refusals named, each by its [Subject]. The same knowledge makes the same bytes. No key is in it,
 // only short hashes. Minute windows, ledgers and circuit breakers are not in it: they are over in
 // minutes.
@@ -56,6 +57,11 @@ func (p *Pool) Save(now time.Time) ([]byte, error) {
 			continue
 		}
 		state.Subjects = append(state.Subjects, *s)
+	}
+	for _, x := range p.pauses.active(at) {
+		s := x.save(p)
+		s.Subject = x.subject.String()
+		state.Pauses = append(state.Pauses, s)
 	}
 	slices.SortFunc(state.Subjects, func(a, b savedEntry) int { return cmp.Compare(a.Subject, b.Subject) })
 	return json.MarshalIndent(state, "", "  ")
@@ -105,6 +111,11 @@ func (p *Pool) Restore(now time.Time, data []byte) error {
 		}
 		if e := r.entry(subject); e != nil {
 			r.restore(e, s)
+		}
+	}
+	for _, s := range state.Pauses {
+		if subject, err := parseSubject(s.Subject); err == nil {
+			p.pauses.restore(now, subject, s)
 		}
 	}
 	for _, m := range p.models.all() { // plans look up what is there now, and show it in Stat
@@ -189,7 +200,7 @@ func (r *restorer) restore(e *entry, s *savedEntry) {
 	if e.limits != nil && s.Limits != nil {
 		e.limits.restore(r.now, r.at, *s.Limits)
 	}
-	r.p.recalled(r.now, r.at, e)
+	e.recalled(r.p, r.now, r.at)
 }
 
 // keeps reports whether a cooldown of the class may be kept at the subject.

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 )
 
 // Secret is a credential that does not show itself. In every fmt verb, slog, JSON and error, also
@@ -53,11 +52,5 @@ func (s Secret) hash() string {
 // Format writes [Secret.String] for every verb and flag.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// GoString returns [Secret.String].
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue returns [Secret.String] as a slog value.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
-
-// MarshalText returns [Secret.String]; JSON and TOML encoders use it.
+// MarshalText returns [Secret.String]; the encoders of JSON and TOML and the handlers of slog use it.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }

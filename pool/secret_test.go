@@ -64,7 +64,7 @@ func mustHide(t *testing.T, how, text string) {
 func TestSecretPrintsAsAShortHashThatTellsKeysApart(t *testing.T) {
 	s := pool.NewSecret(secretText)
 	const want = "key-891064df"
-	for _, got := range []string{s.String(), s.GoString(), fmt.Sprint(s), fmt.Sprintf("%q", s), s.LogValue().String()} {
+	for _, got := range []string{s.String(), fmt.Sprint(s), fmt.Sprintf("%q", s), fmt.Sprintf("%#v", s), slog.AnyValue(s).String()} {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -1,9 +1,15 @@
 package pool
 
 import (
+	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/spillway-go/spillway/internal/credential"
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // sent remembers what has to be found in everything that comes back: the keys in force, and the
@@ -49,6 +55,44 @@ func (s *sent) list() []string {
 	}
 	return nil
 }
+
+// redact takes them out of an operator's text.
+func (s *sent) redact(text string) string {
+	if credential.Looks(text) {
+		return redacted
+	}
+	for _, secret := range s.list() {
+		text = strings.ReplaceAll(text, secret, redacted)
+	}
+	return text
+}
+
+// reason is an operator's reason as it is kept: without credentials, then cut, or a part of one might
+// be left.
+func (s *sent) reason(text string) string {
+	const sign = 3 // of what is cut
+	return plain.Text(s.redact(plain.Text(text, len(text)+sign)), maxWhy)
+}
+
+// shown is an operator's text for a message, unless it may be a credential.
+func (s *sent) shown(text string) string {
+	for _, form := range []string{text, unescaped(text)} {
+		if s.redact(form) != form {
+			return "that"
+		}
+	}
+	return strconv.Quote(plain.Text(text, maxWhy))
+}
+
+// unescaped returns a text without percent-encoding, as far as it has any.
+func unescaped(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
+}
+
+const redacted = "[redacted]"
 
 // configured notes the keys that are in force now.
 func (s *sent) configured(keys []string) {

@@ -150,6 +150,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		tokens = &served.own.entry.Load().load.counts
 	}
 	r.charge(now, at, o, served)
+	noteFault(r, now, at, o)
 	if o.Class != ClassOK {
 		r.failTest(at, o.Class)
 		accused := r.accused(at, o, rule)
@@ -293,7 +294,8 @@ func (e *entry) checkLimits(p *Pool, now time.Time, at int64) {
 	}
 }
 
-// checkUsage reports a limit or an order that the lease has nearly used up.
+// checkUsage notes what is used of an order, and reports it or a limit that the lease has nearly
+// used up.
 func (r *lease) checkUsage(now time.Time, at int64) {
 	p := r.candidate.plan.pool
 	if r.held&heldQuota != 0 {
@@ -301,7 +303,8 @@ func (r *lease) checkUsage(now time.Time, at int64) {
 	}
 	if r.held&heldOrder != 0 {
 		o := r.candidate.order
-		if share := o.alert.passed(at, o.ledger.Utilisation(now)); share > 0 {
+		r.hold.Use = o.ledger.Utilisation(now)
+		if share := o.alert.passed(at, r.hold.Use); share > 0 {
 			p.outbox.usageHigh(now, o.entry, share, remedy.OrderFull)
 		}
 	}

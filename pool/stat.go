@@ -14,20 +14,20 @@ import (
 type Cooldown struct {
 	// Subject is what is not asked, as the text of a [Subject].
 	Subject string
-	// Class is the class of the answer that started it.
+	// Class is the class of the answer that started it, or ClassPaused.
 	Class Class
 	// Cause is a finer word for why, Remedy what to do about it, and Page the page of Google's for
 	// that; empty where there is none. All causes are in docs/429.md.
 	Cause, Remedy, Page string
 	// Since is its start.
 	Since time.Time
-	// Until is its end. Zero means that only a successful probe ends it.
+	// Until is its end. Zero means that only a successful probe ends it or, of a pause, an operator.
 	Until time.Time
 	// Probe is when a caller's call may be tried all the same. Zero means not before Until.
 	Probe time.Time
 	// Quota is Google's name of the quota that is used up, if the answer gave one.
 	Quota string
-	// Message is the first line of what Google said, without any key.
+	// Message is the first line of what Google said, or an operator's reason, without any key.
 	Message string
 	// Answer is Google's whole answer, for classes that callers get to see again while everything
 	// is on cooldown; else nil.
@@ -39,6 +39,10 @@ type Answer struct {
 	Status int
 	// Body is Google's error body, without any key.
 	Body []byte
+	// IDs are what Google sent to find the call by, as "name=value", without any key. Inside says that
+	// a response had begun with status 200, in which the error came. Cooldowns keep neither.
+	IDs    []string `json:",omitempty"`
+	Inside bool     `json:",omitempty"`
 }
 
 // String says the cooldown in a few words: class, end, quota.
@@ -47,6 +51,9 @@ func (c Cooldown) String() string {
 		return "ready"
 	}
 	s := string(c.Class)
+	if c.Class == ClassPaused {
+		return c.paused()
+	}
 	if c.Until.IsZero() {
 		s += " until a probe succeeds"
 	} else {
@@ -58,19 +65,45 @@ func (c Cooldown) String() string {
 	return s
 }
 
-// cooldown returns why the entry's subject is not asked; a nil entry is none. owner is as in helpWith.
-func (e *entry) cooldown(owner *project, now time.Time, at int64) Cooldown {
-	if e == nil {
-		return Cooldown{}
+// paused says who took something out, until when, and why.
+func (c Cooldown) paused() string {
+	s := "paused by an operator until "
+	if c.Until.IsZero() {
+		s += "it is resumed"
+	} else {
+		s += stamp(c.Until)
 	}
-	i := e.cool.Info(now, at)
+	if c.Message != "" {
+		s += ": " + c.Message
+	}
+	return s
+}
+
+// bar is what keeps calls from something: a cooldown of a subject, or the pause of one. The zero bar
+// is nothing.
+type bar struct {
+	subject Subject
+	cooldown.Info
+}
+
+// bar returns what keeps calls from the entry's subject, pauses apart; a nil entry is none.
+func (e *entry) bar(now time.Time, at int64) bar {
+	if e == nil {
+		return bar{}
+	}
+	return bar{e.subject, e.cool.Info(now, at)}
+}
+
+// cooldown describes the bar. owner is as in helpWith.
+func (b bar) cooldown(owner *project) Cooldown {
+	i := &b.Info
 	if i.Class == "" {
 		return Cooldown{}
 	}
 	c := Cooldown{
-		Subject: e.subject.String(), Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
+		Subject: b.subject.String(), Class: Class(i.Class), Since: i.Since, Until: i.Until, Probe: i.Probe, Quota: i.Quota, Message: i.Message,
 	}
-	h := e.subject.helpWith(owner, func(vertex bool) remedy.Cause { return remedy.For(i.Class, i.Cause, i.Quota, vertex) })
+	h := b.subject.helpWith(owner, func(vertex bool) remedy.Cause { return remedy.For(i.Class, i.Cause, i.Quota, vertex) })
 	c.Cause, c.Remedy, c.Page = h.cause, h.do, h.page
 	if i.Status > 0 {
 		c.Answer = &Answer{Status: i.Status, Body: i.Body}
@@ -86,6 +119,8 @@ type Stat struct {
 	Endpoints []EndpointStat
 	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
+	// Pauses are what operators have taken out, see [Pool.Pause], each by its subject.
+	Pauses map[string]Cooldown `json:",omitempty"`
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
 	// Store is what is known of the store that replicas share; nil without one.
@@ -153,6 +188,8 @@ type EndpointStat struct {
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
+	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
+	Faults quota.FaultStat `json:",omitzero"`
 	// Pacing is how on-demand calls to Vertex AI are paced; nil elsewhere.
 	Pacing *quota.PacerStat
 }
@@ -163,12 +200,19 @@ func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
+	for _, x := range p.pauses.active(at) {
+		if s.Pauses == nil {
+			s.Pauses = make(map[string]Cooldown)
+		}
+		s.Pauses[x.subject.String()] = x.bar(p).cooldown(p.setup.Load().project(x.subject.Project))
+	}
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
-			Name: project.Name, Backend: project.Backend, Cooldown: project.entry.cooldown(project, now, at),
+			Name: project.Name, Backend: project.Backend,
+			Cooldown: p.pauses.bar(now, at, project.entry, project.backend).cooldown(project),
 		}
 		for _, k := range project.keys {
-			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: k.entry.cooldown(project, now, at)})
+			ps.Keys = append(ps.Keys, KeyStat{Key: k.secret, Cooldown: p.pauses.bar(now, at, k.entry).cooldown(project)})
 		}
 		s.Projects = append(s.Projects, ps)
 	}
@@ -193,10 +237,10 @@ func (p *Pool) Stat(now time.Time) Stat {
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
-		Cooldown: longest(c, at, &need{}).cooldown(c.project, now, at), Warning: obstacles{c, now, at, &need{}}.bypassed(),
+		Cooldown: c.longest(now, at, &need{}).cooldown(c.project), Warning: obstacles{c, now, at, &need{}}.bypassed(),
 	}
 	if e.Cooldown.Class == "" {
-		e.ProbeDue = probeDue(c, at).cooldown(c.project, now, at)
+		e.ProbeDue = probeDue(c, at).bar(now, at).cooldown(c.project)
 	}
 	if own := c.own.entry.Load(); own != nil {
 		own.load.sweep(now, at)
@@ -206,7 +250,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	for _, slot := range [...]*slot{&c.own, c.shared} {
 		for _, part := range slot.entry.Load().parts() {
-			if cool := part.cooldown(c.project, now, at); cool.Class != "" {
+			if cool := part.bar(now, at).cooldown(c.project); cool.Class != "" {
 				if e.Parts == nil {
 					e.Parts = make(map[string]Cooldown)
 				}
@@ -231,7 +275,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
-		e.Order = &l
+		e.Order, e.Faults = &l, c.order.faults.Stat()
 	}
 	if c.paced() {
 		pacer := c.pacer()
@@ -244,35 +288,29 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	return e
 }
 
-// longest returns the entry whose cooldown keeps the endpoint from being asked the longest; nil if
-// none does.
-func longest(c *candidate, at int64, n *need) (e *entry) {
+// longest returns what keeps the endpoint from being asked: the longest of its cooldowns and pauses.
+func (c *candidate) longest(now time.Time, at int64, n *need) bar {
+	p := c.plan.pool
+	held := p.pauses.held.Load()
+	var longest *entry
+	var pause *pause
 	wake := at
-	consider := func(other *entry, w int64) {
-		if w > wake {
-			e, wake = other, w
-		}
-	}
 	var buf [maxGates]*entry
 	for _, e := range c.gates(buf[:0], n, nil) {
-		consider(e, e.cool.Wake(at))
-	}
-	if w := c.keys.wake(at); w > wake {
-		for _, k := range c.keys {
-			if k.entry.cool.Wake(at) == w {
-				consider(k.entry, w)
-			}
+		if w := e.cool.Wake(at); w > wake {
+			longest, wake = e, w
 		}
 	}
-	return e
-}
-
-// info returns what keeps the endpoint from being asked: the longest of its cooldowns.
-func (c *candidate) info(now time.Time, at int64, n *need) cooldown.Info {
-	if e := longest(c, at, n); e != nil {
-		return e.cool.Info(now, at)
+	if e, by, w := held.keyOut(c, at, n); w > wake {
+		longest, pause, wake = e, by, w
 	}
-	return cooldown.Info{}
+	if by := held.longest(c, at, n); by != nil && by.until > wake {
+		pause = by
+	}
+	if pause != nil {
+		return pause.bar(p)
+	}
+	return longest.bar(now, at)
 }
 
 // probeDue returns the entry whose cooldown one call may pass as its probe now; nil if there is none.
@@ -282,13 +320,17 @@ func probeDue(c *candidate, at int64) *entry {
 			return e
 		}
 	}
-	for i, k := range c.keys {
-		if !k.entry.cool.Active(at) {
-			break
-		}
-		if i == len(c.keys)-1 {
-			return k.entry
+	held := c.plan.pool.pauses.held.Load()
+	var due *entry
+	for i := range c.keys {
+		k := &c.keys[i]
+		switch wake, _ := held.keyWake(c, k, at, &need{}); {
+		case wake > at: // another one serves
+		case !k.entry.cool.Active(at):
+			return nil
+		case due == nil:
+			due = k.entry
 		}
 	}
-	return nil
+	return due
 }

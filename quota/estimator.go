@@ -63,7 +63,11 @@ func (o *outputs) charge(c Cost) charge {
 	}
 	answers := c.output() / usual
 	for e := range o.ways {
-		r.open[e] = thousandths(answers * o.ways[e].mean)
+		mean := o.ways[e].mean
+		if mean == 0 { // it was never offered a call: as offer would have it
+			mean = usual
+		}
+		r.open[e] = thousandths(answers * mean)
 	}
 	return r
 }

@@ -39,6 +39,7 @@ type Ledger struct {
 type Hold struct {
 	At   time.Time // when it was made
 	Cost Cost      // as it was estimated
+	Use  float64   // for whoever holds it: the share of the order that was used then, with the call
 
 	bucket int64
 	charge charge

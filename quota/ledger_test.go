@@ -299,3 +299,19 @@ func TestLedgerIsSafeForManyGoroutines(t *testing.T) {
 		t.Errorf("%v tokens used an hour later, want none", got)
 	}
 }
+
+// A ledger that has seen no call foresees the first one as it will judge it.
+func TestWaitAgreesWithReserveBeforeTheFirstCall(t *testing.T) {
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	for output := 10.0; output < 3_000; output *= 1.3 {
+		l, err := quota.NewLedger(quota.Order{Model: "m", TokensPerSecond: 100, Window: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cost := quota.Cost{Input: 100, Output: output, Usual: output}
+		wait := l.Wait(now, cost)
+		if _, ok := l.Reserve(now, cost); ok != (wait == 0) {
+			t.Errorf("a call with an output of %.0f: Wait says %v, Reserve %v", output, wait, ok)
+		}
+	}
+}

@@ -256,6 +256,7 @@ func (a *attempt) settle(o *pool.Outcome) {
 	}
 	a.watch.ended(o)
 	a.end()
+	identify(a, o)
 	a.exit.outcome(o)
 	a.lease.Settle(time.Now(), *o)
 	a.exchange.trace.attemptEnd(a, o)

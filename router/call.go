@@ -58,6 +58,11 @@ type Call struct {
 	// the first 1,000 labels apart; later ones are counted as "other". Empty means none. Header:
 	// Spillway-Label.
 	Label string
+	// Explain adds the header Spillway-Explain to the response: one line that says where the call
+	// went, in which attempt, how the earlier ones ended, and which endpoints were passed over at the
+	// last choice and why. It has at most 1,000 bytes, printable ASCII without any key. Header:
+	// Spillway-Explain, "1" or "0".
+	Explain bool
 }
 
 type callKey struct{}
@@ -74,6 +79,7 @@ const (
 	headerMaxWait   = headerPrefix + "Max-Wait"
 	headerPriority  = headerPrefix + "Priority"
 	headerLabel     = headerPrefix + "Label"
+	headerExplain   = headerPrefix + "Explain" // of responses as well
 
 	headerCall     = headerPrefix + "Call"
 	headerWhy      = headerPrefix + "Why"
@@ -84,7 +90,7 @@ const (
 )
 
 // known are the headers that a call may set, as net/http spells them.
-var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel}
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel, headerExplain}
 
 // optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
 // locations of the pool, in lower case and in order. A header that is not understood is refused: a
@@ -102,19 +108,24 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 			return c, wrong
 		}
 	}
+	return c, c.check(places)
+}
+
+// check says what is wrong with a call's values, and makes its locations the pool's.
+func (c *Call) check(places []string) (wrong string) {
 	if len(c.Affinity) > maxName {
-		return c, tooLong("the affinity", c.Affinity)
+		return tooLong("the affinity", c.Affinity)
 	}
 	if wrong = wrongLabel(c.Label); wrong != "" {
-		return c, wrong
+		return wrong
 	}
 	switch c.Priority {
 	case "", PriorityInteractive, PriorityBatch:
 	default:
-		return c, fmt.Sprintf("priority is %s; write %q or %q",
+		return fmt.Sprintf("priority is %s; write %q or %q",
 			quoted(string(c.Priority)), PriorityInteractive, PriorityBatch)
 	}
-	return c, c.bound(places)
+	return c.bound(places)
 }
 
 // isOurs reports whether a header is meant for the router, however it is spelled.
@@ -130,7 +141,7 @@ func isOurs(name string) bool {
 // header reads one header into c, unless c says the same thing already.
 func (c *Call) header(name string, values []string) (wrong string) {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case headerAffinity, headerMaxWait, headerPriority, headerLabel:
+	case headerAffinity, headerMaxWait, headerPriority, headerLabel, headerExplain:
 		for _, v := range values {
 			if v != values[0] {
 				return "header " + name + " is there more than once, with different values; write it once"
@@ -145,23 +156,40 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		c.Priority = cmp.Or(c.Priority, Priority(value))
 	case headerLabel:
 		c.Label = cmp.Or(c.Label, value)
+	case headerExplain:
+		return c.explain(value)
 	case headerMaxWait:
-		if c.MaxWait != 0 || value == "" {
-			return ""
-		}
-		d, err := time.ParseDuration(value)
-		if err != nil || d < 0 {
-			return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"5s\"", name, quoted(value))
-		}
-		if c.MaxWait = d; d == 0 {
-			c.MaxWait = -1
-		}
+		return c.maxWait(value)
 	case headerLocations:
 		return c.locations(values)
 	case headerCall, headerWhy, headerEndpoint, headerAttempts, headerTraffic, headerModel:
 		return "header " + name + " is one of responses; a request cannot set it"
 	default:
 		return unknownHeader(name)
+	}
+	return ""
+}
+
+// explain reads whether the response is to say where the call went.
+func (c *Call) explain(value string) (wrong string) {
+	if value != "" && value != "0" && value != "1" {
+		return fmt.Sprintf("header %s is %s; write 1, or leave it out", headerExplain, quoted(value))
+	}
+	c.Explain = c.Explain || value == "1"
+	return ""
+}
+
+// maxWait reads how long the call may queue.
+func (c *Call) maxWait(value string) (wrong string) {
+	if c.MaxWait != 0 || value == "" {
+		return ""
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 {
+		return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"5s\"", headerMaxWait, quoted(value))
+	}
+	if c.MaxWait = d; d == 0 {
+		c.MaxWait = -1
 	}
 	return ""
 }

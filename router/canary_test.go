@@ -325,7 +325,7 @@ func testCanary(t *testing.T, google *echo, newPool func() (pool.Backend, []pool
 	}, opts...)
 	for _, c := range canaryCalls {
 		for range 2 { // the second one may get what was remembered of the first
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(router.WithCall(t.Context(), router.Call{Explain: true}), 20*time.Second)
 			heard.call(ctx, r, dialect, c.method, c.path, c.body)
 			cancel()
 		}
@@ -336,6 +336,17 @@ func testCanary(t *testing.T, google *echo, newPool func() (pool.Backend, []pool
 	}
 	heard.shown("stat", r.Stat())
 	heard.shown("plan", r.Plan(flash))
+	heard.shown("explanation", r.Explain(flash, router.Call{}))
+	heard.shown("faults", r.OrderFaults())
+	project := projects[0].Name
+	for _, credential := range google.credentials { // an operator's slip
+		for _, subject := range []string{credential, "key:" + project + "/" + credential, "project:" + credential, "project:" + project} {
+			heard.shown("pause", r.Pause(subject, 0, "out with "+credential))
+			heard.shown("explanation", r.Explain(flash, router.Call{}))
+			heard.shown("paused", r.Stat().Pauses)
+			heard.shown("resume", r.Resume(credential))
+		}
+	}
 	heard.shown("router", r)
 	if err := r.Close(); err != nil {
 		t.Error(err)

@@ -37,7 +37,8 @@ type Config struct {
 	// leaves nothing out, but for thought signatures: a conversation stays on the back end that
 	// signed it, and where that is out, Google's placeholder takes their place.
 	Backend pool.Backend
-	// State is a file that carries used day quota, cooldowns and learned limits over a restart.
+	// State is a file that carries used day quota, cooldowns, pauses and learned limits over a
+	// restart.
 	// Each program needs a file of its own. The file holds no key. Empty means none.
 	//
 	// [New] reads the file once. The router writes it every 5 seconds while something changes, and

@@ -37,6 +37,7 @@ type exchange struct {
 	patience  patience
 	signed    signed
 	trace     callTrace
+	explained *explained // nil: the call does not ask for it
 }
 
 // result is the outcome of one attempt, or of an exchange.
@@ -82,6 +83,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
 	x.in.options = options
+	x.explained = newExplained(options.Explain)
 	x.model = x.payload.call.Model
 	x.request = x.newRequest()
 	x.patience = newPatience(&x.in, time.Now())
@@ -177,6 +179,9 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		}
 		x.attempts++
 		res := attempt(lease)
+		if !res.served {
+			x.explained.failed(&res)
+		}
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
@@ -184,7 +189,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 			continue
 		case res.empty:
 			return askAnother(x, res, attempt)
-		case res.served, !res.class.Retryable():
+		case res.served, !mayDoBetter(res.class):
 			return res
 		}
 		if !x.fallback.any || res.class.Fault() {
@@ -203,6 +208,12 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 	}
 }
 
+// mayDoBetter reports whether another endpoint may do better with a call that ended so: it was not
+// answered, is not wrong in itself, and did not end on this side.
+func mayDoBetter(c pool.Class) bool {
+	return c != pool.ClassOK && c != pool.ClassCallerFault && c != pool.ClassCancelled
+}
+
 // ended tells the trace of a call that ended without an attempt of its own.
 func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error) {
 	x.trace.end(&result{resp: resp, err: err})
@@ -218,6 +229,7 @@ func (x *exchange) acquire() (pool.Lease, error) {
 		err = ErrClosed
 	}
 	x.trace.waited(began, lease, err)
+	x.explained.chose(x, lease)
 	x.fallback.waited(began, time.Now(), x.attempts == 0)
 	return lease, err
 }

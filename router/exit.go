@@ -99,7 +99,12 @@ func (e *exit) outcome(o *pool.Outcome) {
 	o.Quota = plain.Text(s.ScrubText(o.Quota), maxMessage)
 	o.Traffic = plain.Text(s.ScrubText(o.Traffic), maxMessage)
 	if o.Answer != nil {
-		o.Answer = &pool.Answer{Status: o.Answer.Status, Body: s.Scrub(o.Answer.Body)}
+		clean := *o.Answer
+		clean.Body, clean.IDs = s.Scrub(clean.Body), slices.Clone(clean.IDs)
+		for i, id := range clean.IDs {
+			clean.IDs[i] = s.ScrubText(id)
+		}
+		o.Answer = &clean
 	}
 }
 

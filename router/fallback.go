@@ -91,10 +91,7 @@ func (f *fallback) doubts() bool {
 
 // maxWait returns the longest time that the call waits for endpoints in all.
 func (in *incoming) maxWait() time.Duration {
-	if w := in.options.MaxWait; w != 0 {
-		return max(w, 0)
-	}
-	return max(in.cfg.MaxWait, 0)
+	return in.cfg.patience(&in.options)
 }
 
 // mayFallBack reports whether another model may serve the call. A call keeps its model if it names

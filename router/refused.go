@@ -169,6 +169,9 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	if x.request.Model != x.in.cfg.alias(x.model) {
 		h[headerModel] = []string{x.request.Model}
 	}
+	if x.explained != nil {
+		h[headerExplain] = []string{x.explained.line(x, e.Name)}
+	}
 }
 
 // trafficName is our word for a trafficType of Google's; unknown ones are passed on in lower case.

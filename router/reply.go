@@ -73,6 +73,7 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	if x.fallback.any {
 		wake = x.fallback.soonest
 	}
+	x.explained.refused(e)
 	x.trace.refuse(e, wake)
 	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
@@ -131,7 +132,7 @@ func (x *exchange) refuse(status int, code, message string) *http.Response {
 
 // reply returns a response of the router's own.
 func (x *exchange) reply(status int, body []byte) *http.Response {
-	return &http.Response{
+	resp := &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: http.Header{
@@ -142,4 +143,8 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,
 	}
+	if x.explained != nil {
+		resp.Header[headerExplain] = []string{x.explained.line(x, "")}
+	}
+	return resp
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 // ErrClosed is returned for calls that begin, or still wait for an endpoint, after [Router.Close].
@@ -148,6 +149,12 @@ func (r *Router) Stat() Stat {
 	return retries
 }
 
+// OrderFaults returns what Provisioned Throughput orders answered with HTTP status 5XX, by the order's
+// [pool.Subject], the earliest first: the last 1,000 of each since the router was made. Those below
+// the purchase count towards Google's service level agreement:
+// https://cloud.google.com/vertex-ai/generative-ai/sla.
+func (r *Router) OrderFaults() map[string][]quota.Fault { return r.pool.OrderFaults() }
+
 // Stat is a snapshot of a router. Counts are cumulative.
 type Stat struct {
 	pool.Stat
@@ -161,8 +168,11 @@ type Stat struct {
 	LookupCount int64
 }
 
-// Plan returns how calls for a model, or an alias, are served, tier by tier.
-func (r *Router) Plan(model string) pool.Plan { return r.pool.Plan(r.cfg.Load().alias(model)) }
+// Plan returns how calls for a model, or an alias, are served, tier by tier. [Router.Explain] takes a
+// call's bounds and fallbacks into account.
+func (r *Router) Plan(model string) pool.Plan {
+	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model)})
+}
 
 // Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.
 // Calls under way run to their end. Close writes [Config.State] a last time and returns the error

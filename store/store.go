@@ -73,6 +73,7 @@ const (
 	KindWindow   Kind = "window"   // limits of a project for a model
 	KindCooldown Kind = "cooldown" // of a subject
 	KindLimits   Kind = "limits"   // that Google named
+	KindPause    Kind = "pause"    // of a subject, by an operator
 	KindOwner    Kind = "owner"    // the project that owns a resource
 	KindProbe    Kind = "probe"    // of a cooldown
 )

@@ -6,7 +6,10 @@
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
 //	spillway status http://127.0.0.1:8080 --watch
 //	spillway events --follow
+//	spillway explain gemini-3.5-flash
+//	spillway pause project:prod --for 10m --why "the bill"
 //	spillway report calls.jsonl --since 24h
+//	spillway sla --csv
 //	spillway emulate --listen 127.0.0.1:9090
 //
 // # The sidecar
@@ -83,7 +86,11 @@ func commands() []command {
 		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 		{"status", "show the state of a running sidecar", statusHelp, status},
 		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},
+		{"explain", "say where a call would go now, and why not elsewhere", explainHelp, explain},
+		{"pause", "take a project, key, order or model out for a while", pauseHelp, pause},
+		{"resume", "bring back what was paused", resumeHelp, resume},
 		{"report", "sum up call logs", reportHelp, runReport},
+		{"sla", "show what orders failed to serve, to be claimed from Google", slaHelp, sla},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 		{"completion", "print a script with which a shell completes commands", completionHelp, completion},
 		{"version", "print the version of this program", versionHelp, printVersion},

@@ -65,7 +65,7 @@ func (p *page) model(name string) {
 	for i, tier := range plan.Tiers {
 		label := fmt.Sprintf("tier %d", i+1)
 		for _, c := range tier {
-			line := fmt.Sprintf("  %-8s %-40s %s", label, c.Name, strings.Join(p.notes(plan.Model, c, tier), ", "))
+			line := fmt.Sprintf("  %-8s %-40s %s", label, c.Name, strings.Join(p.notes(c, tier), ", "))
 			writef(p.out, "%s\n", strings.TrimRight(line, " "))
 			label = ""
 		}
@@ -87,13 +87,13 @@ func heading(asked, model string, aliases []string) string {
 }
 
 // notes returns the properties of an endpoint.
-func (p *page) notes(model string, c pool.Endpoint, tier []pool.Endpoint) []string {
+func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 	var notes []string
 	if c.Backend != p.router.Backend() {
 		notes = append(notes, "translated for "+string(c.Backend))
 	}
 	if c.Order != nil {
-		notes = append(notes, p.order(model, c)...)
+		notes = append(notes, bought(c)...)
 	}
 	limits := c.Limits
 	for _, l := range []struct {
@@ -113,18 +113,14 @@ func (p *page) notes(model string, c pool.Endpoint, tier []pool.Endpoint) []stri
 	return notes
 }
 
-// order returns the properties of a provisioned order.
-func (p *page) order(model string, c pool.Endpoint) []string {
+// bought returns the properties of an endpoint's provisioned order.
+func bought(c pool.Endpoint) []string {
 	o := c.Order
 	var notes []string
 	if o.GSUs > 0 {
 		notes = append(notes, plural(o.GSUs, "GSU"))
 	}
-	for _, e := range p.router.Stat().Endpoints {
-		if e.Model == model && e.Endpoint == c.Name && e.Order != nil {
-			notes = append(notes, thousands(int64(e.Order.TokensPerSecond))+" tokens a second")
-		}
-	}
+	notes = append(notes, thousands(int64(o.TokensPerSecond))+" tokens a second")
 	if o.Window > 0 {
 		notes = append(notes, "window "+o.Window.String())
 	}

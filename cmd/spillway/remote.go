@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,12 @@ func remoteOf(args []string) (at remote, ok bool) {
 
 // open sends a GET for a path, and returns a good response. Its body is the caller's to close.
 func (at remote) open(ctx context.Context, path string, header http.Header) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, string(at)+path, nil)
+	return at.send(ctx, http.MethodGet, path, header, nil)
+}
+
+// send sends a request, and returns a good response. Its body is the caller's to close.
+func (at remote) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, string(at)+path, body)
 	if err != nil {
 		return nil, err
 	}
@@ -98,24 +104,43 @@ func refusalOf(body io.Reader) string {
 
 // get fetches a JSON document into v.
 func (at remote) get(ctx context.Context, path string, v any) error {
+	_, err := at.ask(ctx, http.MethodGet, path, nil, v)
+	return err
+}
+
+// ask sends a request, with a body as JSON unless it is nil, and reads the JSON of the response into
+// v. It returns that as it came, too.
+func (at remote) ask(ctx context.Context, method, path string, body, v any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
 	defer cancel()
-	resp, err := at.open(ctx, path, nil)
+	var content io.Reader
+	header := http.Header{}
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(text)
+		header.Set("Content-Type", "application/json")
+	}
+	resp, err := at.send(ctx, method, path, header, content)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body := &io.LimitedReader{R: resp.Body, N: maxRemote}
-	switch err := json.NewDecoder(body).Decode(v); {
-	case err == nil:
-		return nil
-	case body.N <= 0:
-		return fmt.Errorf("%s %w: its response is larger than any of a sidecar's", at, errOther)
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxRemote+1))
+	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("no sidecar responds: its response has not ended after %s", remoteTimeout)
-	default:
-		return fmt.Errorf("%s %w: %s", at, errOther, plain.Text(err.Error(), maxShown))
+		return nil, fmt.Errorf("no sidecar responds: its response has not ended after %s", remoteTimeout)
+	case err != nil:
+		return nil, fmt.Errorf("the response broke off: %w", err)
+	case len(text) > maxRemote:
+		return nil, fmt.Errorf("%s %w: its response is larger than any of a sidecar's", at, errOther)
 	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return nil, fmt.Errorf("%s %w: %s", at, errOther, plain.Text(err.Error(), maxShown))
+	}
+	return text, nil
 }
 
 // snapshot fetches the sidecar's state.

@@ -30,13 +30,14 @@ address to an official SDK as the base URL, with any API key:
 
 A client's own credentials are removed. A client may send Spillway-Affinity (any
 text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s"),
-Spillway-Priority ("interactive" or "batch") and Spillway-Label ("team-a": who
-calls, for counters and the call log). Other Spillway headers, and values that
-make no sense, get 400. Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts
-and Spillway-Traffic, and Spillway-Model if a fallback responded. When nothing is
-left the response is a 429 with Retry-After and the reason of each endpoint, and
-Spillway-Why: cause, what it is about, when it ends, what to do (docs/429.md).
-Live sessions are WebSockets, which are not served.
+Spillway-Priority ("interactive" or "batch"), Spillway-Label ("team-a": who calls,
+for counters and the call log) and Spillway-Explain ("1": say in a header of that
+name where the call went and what was passed over). Other Spillway headers, and
+values that make no sense, get 400. Responses carry Spillway-Call (an id),
+Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic, and Spillway-Model if a
+fallback responded. When nothing is left the response is a 429 with Retry-After and
+the reason of each endpoint, and Spillway-Why: cause, what it is about, when it
+ends, what to do (docs/429.md). Live sessions are WebSockets, which are not served.
 
 To try it without keys, run the emulator beside it:
 
@@ -62,9 +63,11 @@ It also serves GET /healthz (200 while it serves), GET /spillway/status, which
 of JSON each (?since=10m, ?kind=cooldown_started), or with ?follow=1 all that
 come, as server-sent events. A client that comes back with Last-Event-ID misses
 none of the 1,000. GET /spillway/calls?id=ID has the record of one of the last
-10,000 calls by its Spillway-Call; ?last=20 has the last ones. Both HTTP/1.1 and
-HTTP/2 without TLS are served;
-HTTP/2 to clients that begin with it, not by Upgrade: h2c.
+10,000 calls by its Spillway-Call; ?last=20 has the last ones. GET
+/spillway/explain?model=MODEL is for "spillway explain", and /spillway/sla for
+"spillway sla". POST /spillway/pause and /spillway/resume take JSON from this
+machine alone, see "spillway help pause". Both HTTP/1.1 and HTTP/2 without TLS are
+served; HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only

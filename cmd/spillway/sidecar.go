@@ -87,6 +87,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		s.events.serve(c, req)
 	case reads && req.URL.Path == callsPath:
 		s.tellCalls(c, req)
+	case s.operate(c, req): // it was a path for operators, and is served
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")

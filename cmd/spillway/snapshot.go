@@ -18,6 +18,7 @@ type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
 	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
+	Paused    []pausedSnapshot   `json:"paused,omitempty"`
 	Projects  []projectSnapshot  `json:"projects"`
 	Models    []modelSnapshot    `json:"models"`    // of all models called or restored
 	Endpoints []endpointSnapshot `json:"endpoints"` // the same, in the order of tiers
@@ -113,13 +114,17 @@ type orderSnapshot struct {
 	Capacity        float64 `json:"capacity"`
 	Served          int64   `json:"served"`
 	Refused         int64   `json:"refused"`
+	// FailedBelow are answers with 5XX within the purchase, FailedAbove the others.
+	FailedBelow int64     `json:"failed_below,omitempty"`
+	FailedLast  time.Time `json:"failed_last,omitzero"` // below the purchase
+	FailedAbove int64     `json:"failed_above,omitempty"`
 }
 
 // snapshotOf returns the state of a router.
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
 	s := snapshot{
-		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store),
+		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses),
 		Projects: []projectSnapshot{}, Models: modelsOf(stat.Models), Endpoints: []endpointSnapshot{},
 	}
 	for _, p := range stat.Projects {
@@ -143,7 +148,7 @@ func snapshotOf(r *router.Router) snapshot {
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
 			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order),
+			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order, &e.Faults),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
@@ -178,6 +183,10 @@ func (s snapshot) visible() snapshot {
 		}
 	}
 	s.Backend = visible(s.Backend, "")
+	for i := range s.Paused {
+		p := &s.Paused[i]
+		p.Subject, p.Why = visible(p.Subject, ""), visible(p.Why, "")
+	}
 	if s.Store != nil {
 		s.Store.Member, s.Store.Lag, s.Store.Problem = visible(s.Store.Member, ""), visible(s.Store.Lag, ""), visible(s.Store.Problem, "")
 	}
@@ -289,9 +298,12 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func orderOf(l *quota.LedgerStat) *orderSnapshot {
+func orderOf(l *quota.LedgerStat, f *quota.FaultStat) *orderSnapshot {
 	if l == nil {
 		return nil
 	}
-	return &orderSnapshot{l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount}
+	return &orderSnapshot{
+		l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount,
+		f.BelowCount, f.BelowLast.UTC(), f.AboveCount,
+	}
 }

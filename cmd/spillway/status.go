@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/pool"
 )
 
 const statusHelp = `Usage: spillway status [URL] [--watch [2s]] [--json] [--quiet] [--model MODEL]
@@ -18,11 +20,12 @@ Status shows the state of a running "spillway serve": projects and their keys (a
 short hashes), and the endpoints of every model called so far or restored, in the
 order of their tiers, with calls in flight, cooldowns, limits and orders. Below what
 refuses calls stand its subject, Google's own words, what to do, and Google's page
-for that; docs/429.md explains each cause. Then come the calls since the start: how
-many came, got no endpoint, or waited, and what became of the attempts at each
-endpoint. If replicas share a store, it shows whether that answers, how many they
-are, and how many calls of shared limits this one has in hand. The default URL is
-http://127.0.0.1:8080.
+for that; docs/429.md explains each cause. What operators have paused stands apart,
+as does what orders failed to serve within their purchase. Then come the calls since
+the start: how many came, got no endpoint, or waited, and what became of the
+attempts at each endpoint. If replicas share a store, it shows whether that answers,
+how many they are, and how many calls of shared limits this one has in hand. The
+default URL is http://127.0.0.1:8080.
 
 Flags:
 
@@ -143,6 +146,10 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 		}
 	}
 	printText(out, "\n"+v.table(table.String(), tone))
+	if len(s.Paused) > 0 {
+		printText(out, "\n")
+		printPaused(out, s.Paused)
+	}
 	if len(s.Endpoints) == 0 {
 		printText(out, "\nNo model was called yet.\n")
 		return
@@ -219,6 +226,7 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
 		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, thousands(o.Served), thousands(o.Refused)))
+		notes = append(notes, o.failures()...)
 	}
 	for _, l := range e.Limits {
 		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, thousands(l.Used), thousands(l.Limit)))
@@ -299,8 +307,12 @@ func (t told) explain(table io.Writer, column string, c *cooldownSnapshot, r rea
 		return
 	}
 	t[key] = true
+	who := "Google"
+	if r.Cause == string(pool.ClassPaused) {
+		who = "the operator"
+	}
 	for _, line := range [...]struct{ label, text string }{
-		{"about", r.Subject}, {"Google says", message}, {"to do", r.Remedy}, {"see", r.Page},
+		{"about", r.Subject}, {who + " says", message}, {"to do", r.Remedy}, {"see", r.Page},
 	} {
 		if line.text != "" {
 			writef(table, "%s  %s: %s\n", column, line.label, line.text)

@@ -32,6 +32,8 @@ const (
 	OrderFull     Cause = "provisioned_full" // the order has no room
 	OrderBypassed Cause = "order_bypassed"   // the order does not serve the calls that are sent to it
 	CallTooLarge  Cause = "call_too_large"   // the call is larger than the whole order
+	// OrderBelow is that the order failed calls that were within its purchase.
+	OrderBelow Cause = "order_below_purchase"
 )
 
 // Causes of accounts, keys and settings.
@@ -79,6 +81,7 @@ const (
 	LearnedLimit Cause = "learned_limit" // a limit that an earlier refusal named
 	StoreAway    Cause = "store_away"    // only a part of the limits is this replica's
 	Ramp         Cause = "ramp"          // the rate rises slowly
+	Paused       Cause = "paused"        // an operator has taken it out
 )
 
 // For returns the cause of a refusal of a class: what its body said, if that is a word for the

@@ -37,6 +37,8 @@ const (
 	// https://docs.cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput/purchase-provisioned-throughput
 	// links it.
 	consoleOrders page = "https://console.cloud.google.com/vertex-ai/provisioned-throughput?project="
+	// sla is where Google says what an order is guaranteed and how to claim what is not kept.
+	sla page = "https://cloud.google.com/vertex-ai/generative-ai/sla"
 	// The next three are in Google's messages about an order that is full, billing that has to be
 	// enabled, and an API that "has not been used in project … before or it is disabled".
 	vertex429      page = "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429"

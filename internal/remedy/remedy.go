@@ -105,6 +105,10 @@ var table = map[Cause]advice{
 		consoleOrders,
 	}},
 
+	OrderBelow: {step: step{
+		"Failures within the purchase count towards Google's SLA: save what `spillway sla` shows, and claim it.", sla,
+	}},
+
 	Billing: {
 		classes: classes("billing"),
 		step:    step{"Pay, or mend the billing account." + orWait, studioBilling},
@@ -212,6 +216,9 @@ var table = map[Cause]advice{
 	},
 	StoreAway: {step: step{
 		"The store that replicas share is away, so this one keeps to its part of the limit: bring the store back.", "",
+	}},
+	Paused: {classes: classes("paused"), step: step{
+		"An operator has taken it out: `spillway resume` it, by the subject, once it may serve again.", "",
 	}},
 	Ramp: {step: step{wait + "Spillway raises the rate slowly; set ramp = false under [router] to stop that.", ""}},
 }

@@ -84,7 +84,7 @@ func TestEveryCauseIsAWordForItsClass(t *testing.T) {
 		for _, status := range statuses {
 			for _, backend := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
 				v := verdict.Judge(verdict.Answer{Backend: backend, Status: status, Body: s.answer().Body})
-				refuses := v.Class.Retryable()
+				refuses := v.Class != pool.ClassOK && v.Class != pool.ClassCallerFault && v.Class != pool.ClassCancelled
 				if fits := slices.Contains(v.Cause.Classes(), string(v.Class)); fits != refuses || (v.Cause == "") == refuses {
 					t.Errorf("%s with %d %s on %s: cause %q of class %q", s.ID, status, http.StatusText(status), backend, v.Cause, v.Class)
 				}

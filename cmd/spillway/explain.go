@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"flag"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spillway-go/spillway/calls"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
+)
+
+const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--json]
+
+Explain asks a running "spillway serve" where a call for MODEL would go now, and why
+not elsewhere: the endpoints of the model in the order of their tiers, each with what
+keeps a call from it, then the models that stand in for it. MODEL may be an alias.
+Nothing is sent to Google, and nothing changes. The call is one like the last that
+was refused, if that is at most 10 s ago, else one of the usual size. The default URL
+is http://127.0.0.1:8080. URL/spillway/explain?model=MODEL has the same as JSON.
+
+With a CALL-ID, which every response has as Spillway-Call, it says why that call
+went where it went, if it is one of the last 10,000. A call with the header
+Spillway-Explain: 1 has a line in a header of that name of its response, too.
+
+Flags:
+
+  --json  prints JSON.
+
+Exit status: 1 if the call would be refused, is not known, or no sidecar responds.
+`
+
+// explanation is the body of /spillway/explain. Names stay, others may be added.
+type explanation struct {
+	At      time.Time       `json:"at"`
+	Asked   string          `json:"asked"`
+	Model   string          `json:"model,omitempty"`   // that would serve it; absent: none would
+	Next    []string        `json:"next,omitempty"`    // the endpoints to one of which it would go now
+	RetryAt time.Time       `json:"retry_at,omitzero"` // when it would go, or when to come back
+	Refused string          `json:"refused,omitempty"` // why it would be refused
+	Plans   []explainedPlan `json:"plans"`             // the model, then those that stand in for it
+}
+
+type explainedPlan struct {
+	Model string              `json:"model"`
+	Ahead int                 `json:"ahead,omitempty"` // calls that wait and go first
+	Tiers [][]explainedChoice `json:"tiers"`
+}
+
+type explainedChoice struct {
+	Endpoint string `json:"endpoint"`
+	Why      string `json:"why,omitempty"` // what keeps the call from it; absent: nothing does
+}
+
+// explain serves GET /spillway/explain.
+func (s *sidecar) explain(w http.ResponseWriter, req *http.Request) {
+	model := strings.TrimPrefix(req.URL.Query().Get("model"), "models/")
+	if model == "" {
+		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "name the model: "+explainPath+"?model=gemini-3.5-flash")
+		return
+	}
+	writeJSON(w, http.StatusOK, explanationOf(s.router.Explain(model, router.Call{})))
+}
+
+// explanationOf returns an explanation as it is served. Reasons may have Google's own words.
+func explanationOf(e router.Explanation) explanation {
+	x := explanation{
+		At: e.At.UTC(), Asked: visible(e.Asked, ""), Model: visible(e.Model, ""), Next: visibles(e.Next), RetryAt: e.RetryAt.UTC(),
+		Plans: []explainedPlan{},
+	}
+	if e.Model == "" {
+		x.Refused = visible(e.String(), "")
+	}
+	for _, p := range e.Plans {
+		x.Plans = append(x.Plans, planOf(p))
+	}
+	return x
+}
+
+func planOf(p pool.Plan) explainedPlan {
+	x := explainedPlan{Model: visible(p.Model, ""), Ahead: p.Ahead, Tiers: [][]explainedChoice{}}
+	for _, tier := range p.Tiers {
+		var choices []explainedChoice
+		for _, e := range tier {
+			choices = append(choices, explainedChoice{visible(e.Name, ""), visible(e.Why, "")})
+		}
+		x.Tiers = append(x.Tiers, choices)
+	}
+	return x
+}
+
+func visibles(list []string) []string {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i] = visible(list[i], "")
+	}
+	return list
+}
+
+// explain runs the command "explain".
+func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "")
+	rest, code, ok := parse(flags, args, explainHelp, stdout, stderr)
+	if !ok {
+		return code
+	}
+	if len(rest) == 0 || len(rest) > 2 {
+		return misused("explain", stderr, "it needs one MODEL or CALL-ID, and may have a URL")
+	}
+	at, _ := remoteOf(rest[1:])
+	if isCallID(rest[0]) {
+		return explainCall(ctx, rest[0], at, *asJSON, stdout, stderr)
+	}
+	return explainModel(ctx, rest[0], at, *asJSON, stdout, stderr)
+}
+
+// isCallID reports whether a word is the id of a call, which no model's name looks like.
+func isCallID(word string) bool {
+	raw, err := hex.DecodeString(word)
+	return err == nil && len(raw) == 8
+}
+
+// explainCall says why a call went where it went.
+func explainCall(ctx context.Context, id string, at remote, asJSON bool, stdout, stderr io.Writer) int {
+	var r calls.Record
+	text, err := at.ask(ctx, http.MethodGet, callsPath+"?id="+url.QueryEscape(strings.ToLower(id)), nil, &r)
+	switch {
+	case err != nil:
+		writef(stderr, "spillway explain: %s\n", err)
+		return statusFailed
+	case asJSON:
+		writef(stdout, "%s\n", strings.TrimSpace(string(text)))
+	default:
+		writef(stdout, "%s\n", strings.Join(r.Explain(), "\n"))
+	}
+	return statusOK
+}
+
+// explainModel shows where a call for a model would go.
+func explainModel(ctx context.Context, model string, at remote, asJSON bool, stdout, stderr io.Writer) int {
+	var x explanation
+	text, err := at.ask(ctx, http.MethodGet, explainPath+"?model="+url.QueryEscape(model), nil, &x)
+	switch {
+	case err != nil:
+		writef(stderr, "spillway explain: %s\n", err)
+		return statusFailed
+	case asJSON:
+		writef(stdout, "%s\n", strings.TrimSpace(string(text)))
+	default:
+		x.print(stdout)
+	}
+	if x.Model == "" {
+		return statusFailed
+	}
+	return statusOK
+}
+
+// print prints an explanation as a table.
+func (x explanation) print(out io.Writer) {
+	writef(out, "%s at %s: a call %s\n", x.Asked, instant(x.At), x.fate())
+	for _, p := range x.Plans {
+		writef(out, "\n%s\n", p.title(x.Asked))
+		if len(p.Tiers) == 0 {
+			writef(out, "  no project serves it\n")
+			continue
+		}
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for i, tier := range p.Tiers {
+			for _, c := range tier {
+				writef(table, "  tier %d\t%s\t%s\n", i+1, c.Endpoint, x.state(&p, &c))
+			}
+		}
+		_ = table.Flush()
+	}
+}
+
+// fate says what would become of the call.
+func (x explanation) fate() string {
+	switch {
+	case x.Model == "":
+		return "would be " + x.Refused
+	case len(x.Next) == 0:
+		return "for " + x.Model + " would wait until " + instant(x.RetryAt)
+	case len(x.Next) == 1:
+		return "would go to " + x.Next[0]
+	default:
+		return "would go to one of " + strings.Join(x.Next, ", ")
+	}
+}
+
+// title names a plan's model, and what waits before the call.
+func (p explainedPlan) title(asked string) string {
+	title := p.Model
+	if title != asked {
+		title += ", for " + asked
+	}
+	if p.Ahead > 0 {
+		title += ": " + plural(p.Ahead, "call") + " before it"
+	}
+	return title
+}
+
+// state says in a few words how an endpoint of a plan stands.
+func (x explanation) state(p *explainedPlan, c *explainedChoice) string {
+	switch {
+	case c.Why != "":
+		return endpointSnapshot{reasonSnapshot: reasonSnapshot{Why: c.Why}}.readiness()
+	case p.Model == x.Model && slices.Contains(x.Next, c.Endpoint):
+		return "next"
+	default:
+		return "ready"
+	}
+}
