@@ -70,6 +70,9 @@ type Stat struct {
 	Endpoints []EndpointStat
 	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
+	// Cooldowns are those of everything that is on cooldown, by subject: of keys, projects, models,
+	// orders, servers, hosts and back ends.
+	Cooldowns map[string]Cooldown `json:",omitzero"`
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
 	// Store is what is known of the store that replicas share; nil without one.
@@ -132,6 +135,11 @@ type EndpointStat struct {
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	Order *quota.LedgerStat
+	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
+	// SpilledTokenCount are the tokens, at the order's burndown rates, of calls that the order could
+	// have served, were it larger or not on cooldown, and that were served on demand. A call that
+	// several orders could have served counts for the first. All methods of a model share the counts.
+	BypassedCount, SpilledTokenCount int64 `json:",omitzero"`
 	// Pacing is how on-demand calls to Vertex AI are paced; nil elsewhere.
 	Pacing *quota.PacerStat
 }
@@ -142,6 +150,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
+	s.cooldowns(now, at, p.memory.all())
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
 			Name: project.Name, Backend: project.Backend, Cooldown: newCooldown(project.entry.cool.Info(now, at)),
@@ -157,6 +166,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 			continue
 		}
 		s.Models = append(s.Models, m.stat())
+		s.cooldowns(now, at, m.all())
 		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
@@ -167,6 +177,19 @@ func (p *Pool) Stat(now time.Time) Stat {
 		}
 	}
 	return s
+}
+
+// cooldowns adds those of some entries.
+func (s *Stat) cooldowns(now time.Time, at int64, all []*entry) {
+	for _, e := range all {
+		if !e.cool.Active(at) {
+			continue
+		}
+		if s.Cooldowns == nil {
+			s.Cooldowns = make(map[string]Cooldown)
+		}
+		s.Cooldowns[e.subject.String()] = newCooldown(e.cool.Info(now, at))
+	}
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
@@ -207,6 +230,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
 		e.Order = &l
+		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()
 	}
 	if c.paced() {
 		pacer := c.pacer()
