@@ -1,7 +1,6 @@
 package pool_test
 
 import (
-	"maps"
 	"testing"
 	"time"
 
@@ -84,7 +83,9 @@ func TestStatShowsEveryCooldownByItsSubject(t *testing.T) {
 		want := map[string]pool.Class{
 			"model:v/eu/" + pro: pool.ClassContention, "model:c/" + pro: pool.ClassMinuteQuota, "order:v/global/" + flash: pool.ClassProvisionedFull,
 		}
-		maps.Copy(want, lasting)
+		for subject, class := range lasting {
+			want[subject] = class
+		}
 		if diff := cmp.Diff(want, classes(now)); diff != "" {
 			t.Errorf("on cooldown (-want +got):\n%s", diff)
 		}
