@@ -33,11 +33,11 @@ type room struct {
 // here.
 var house = []room{
 	{"cmd/...", []string{
-		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel",
 		"geminitest", "internal/plain", "internal/wire/request",
 	}},
 	{"examples/...", []string{
-		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel",
+		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel",
 		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store"}},
@@ -57,6 +57,7 @@ var house = []room{
 	// Beside the store and the router; only programs import these.
 	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
+	{"metrics", []string{"router", "pool", "quota", "breaker"}},
 	{"otel", []string{"router", "pool"}},
 
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
@@ -132,7 +133,7 @@ func TestRootCompilesInNoStoreAndNoTelemetry(t *testing.T) {
 	for path, by := range importedBy {
 		for _, unwanted := range []string{
 			"redis", "rueidis", "valkey", "prometheus", "opentelemetry",
-			modulePath + "/otel", modulePath + "/geminitest",
+			modulePath + "/metrics", modulePath + "/otel", modulePath + "/geminitest",
 		} {
 			if strings.Contains(path, unwanted) {
 				t.Errorf("importing %s compiles in %s, which %s imports", modulePath, path, by)

@@ -134,7 +134,9 @@ type EndpointStat struct {
 	// was named last, until it is forgotten.
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
-	Order *quota.LedgerStat
+	// OrderModel is the model that the order names, which may be a version of Model.
+	Order      *quota.LedgerStat
+	OrderModel string `json:",omitzero"`
 	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
 	// SpilledTokenCount are the tokens, at the order's burndown rates, of calls that the order could
 	// have served, were it larger or not on cooldown, and that were served on demand. A call that
@@ -229,7 +231,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
-		e.Order = &l
+		e.Order, e.OrderModel = &l, c.order.Model
 		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()
 	}
 	if c.paced() {
