@@ -81,10 +81,8 @@ func TestStatShowsEveryCooldownByItsSubject(t *testing.T) {
 		}
 		lasting := map[string]pool.Class{"key:a/b46ea55b48367d16": pool.ClassKeyDead, "project:w": pool.ClassBilling}
 		want := map[string]pool.Class{
+			"key:a/b46ea55b48367d16": pool.ClassKeyDead, "project:w": pool.ClassBilling,
 			"model:v/eu/" + pro: pool.ClassContention, "model:c/" + pro: pool.ClassMinuteQuota, "order:v/global/" + flash: pool.ClassProvisionedFull,
-		}
-		for subject, class := range lasting {
-			want[subject] = class
 		}
 		if diff := cmp.Diff(want, classes(now)); diff != "" {
 			t.Errorf("on cooldown (-want +got):\n%s", diff)
