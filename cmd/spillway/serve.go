@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/metrics"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -55,8 +56,10 @@ Flags:
   --drain   how long calls under way may take after SIGINT or SIGTERM. New
             calls are refused. A second signal ends the program at once.
 
-It also serves GET /healthz (200 while it serves) and GET /spillway/status,
-which "spillway status" shows. Both HTTP/1.1 and HTTP/2 without TLS are served;
+It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
+(also at /spillway/metrics), and GET /spillway/status, which "spillway status"
+shows. A client's trace context (traceparent, baggage) does not go to Google.
+Both HTTP/1.1 and HTTP/2 without TLS are served;
 HTTP/2 to clients that begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
@@ -157,12 +160,16 @@ func serveConfig(
 	if err != nil {
 		return err
 	}
-	r, err := router.New(cfg.Pool, cfg.Router, append(opts, router.WithLogger(log))...)
+	counts := metrics.New()
+	r, err := router.New(cfg.Pool, cfg.Router, append(opts, router.WithLogger(log), router.WithTrace(counts.Trace()))...)
 	if err != nil {
 		return errors.Join(err, end())
 	}
 	s := newSidecar(r, listen, cfg.Serve, log)
 	s.first = cfg
+	if s.metrics, err = metricsHandler(counts, r, s.proxyLog); err != nil {
+		return errors.Join(err, r.Close(), end())
+	}
 	go s.reloadOn(hangups, file)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()

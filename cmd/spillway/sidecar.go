@@ -21,6 +21,9 @@ import (
 const (
 	healthPath = "/healthz"
 	statusPath = "/spillway/status"
+	// metricsPath is where a Prometheus looks; ownMetricsPath is the same.
+	metricsPath    = "/metrics"
+	ownMetricsPath = "/spillway/metrics"
 )
 
 // sidecar serves the Gemini API through a router.
@@ -31,6 +34,7 @@ type sidecar struct {
 	log      *slog.Logger
 	proxyLog *log.Logger
 	buffers  buffers
+	metrics  http.Handler   // nil: none are served
 	first    *config.Config // whose store is in force; nil without one
 }
 
@@ -74,6 +78,8 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeJSON(c, http.StatusOK, health{"serving", string(s.router.Backend())})
 	case reads && req.URL.Path == statusPath:
 		writeJSON(c, http.StatusOK, snapshotOf(s.router))
+	case reads && s.metrics != nil && (req.URL.Path == metricsPath || req.URL.Path == ownMetricsPath):
+		s.metrics.ServeHTTP(c, req)
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")
