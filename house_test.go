@@ -57,8 +57,9 @@ var house = []room{
 	// Beside the store and the router; only programs import these.
 	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
-	{"metrics", []string{"router", "pool", "quota", "breaker"}},
-	{"otel", []string{"router", "pool"}},
+	{"metrics", []string{"router", "pool", "quota", "breaker", "internal/observed"}},
+	{"otel", []string{"router", "pool", "quota", "internal/observed"}},
+	{"internal/observed", []string{"router", "pool"}},
 
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "pool"}},

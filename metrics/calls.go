@@ -2,30 +2,13 @@ package metrics
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/spillway-go/spillway/internal/observed"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
-)
-
-// What became of a call, for its caller.
-const (
-	outcomeOK          = "ok"
-	outcomeRefused     = "refused"
-	outcomeCallerFault = "caller_fault"
-	outcomeError       = "error"
-	outcomeCancelled   = "cancelled"
-)
-
-// Most names that have series of their own. Methods are those of Google's that callers write into
-// paths.
-const (
-	mostModels, mostDoubtfulModels   = 1000, 100
-	mostMethods, mostDoubtfulMethods = 100, 20
 )
 
 // Upper bounds of histograms, in seconds. A call takes from milliseconds, for one that is refused,
@@ -40,7 +23,7 @@ type calls struct {
 	outcomes, labelOutcomes, labelTokens *prometheus.CounterVec
 	duration, firstByte, waits           *prometheus.HistogramVec
 
-	models, methods *bounded
+	models, methods *observed.Names
 }
 
 func newCalls() calls {
@@ -57,8 +40,8 @@ func newCalls() calls {
 		duration:      histogram("call_duration_seconds", "Time from a call to the end of its response.", callBuckets),
 		firstByte:     histogram("first_byte_seconds", "Time from a call to the first content of its response.", callBuckets),
 		waits:         histogram("wait_seconds", "Time that a call waited for endpoints, all attempts together.", waitBuckets),
-		models:        &bounded{mostGood: mostModels, mostDoubtful: mostDoubtfulModels},
-		methods:       &bounded{mostGood: mostMethods, mostDoubtful: mostDoubtfulMethods},
+		models:        observed.Models(),
+		methods:       observed.Methods(),
 	}
 }
 
@@ -124,41 +107,21 @@ func (c *calls) countTokens(label string, a *router.AttemptEnd) {
 	}
 	for _, k := range kindsOf(t) {
 		if k.tokens > 0 {
-			c.labelTokens.WithLabelValues(value(label), string(a.Endpoint.Traffic), k.name).Add(float64(k.tokens))
+			c.labelTokens.WithLabelValues(observed.Text(label), string(a.Endpoint.Traffic), k.name).Add(float64(k.tokens))
 		}
 	}
 }
 
 // count counts a call that has ended.
 func (c *calls) count(one *call, e *router.CallEnd) {
-	outcome := outcomeOf(e, one.class)
-	ok := outcome == outcomeOK
-	model, method := c.models.of(value(e.Model), ok), c.methods.of(value(one.method), ok)
-	c.outcomes.WithLabelValues(model, method, outcome).Inc()
-	c.labelOutcomes.WithLabelValues(value(one.label), outcome).Inc()
+	outcome := observed.OutcomeOf(e, one.class)
+	ok := outcome == observed.OK
+	model, method := c.models.Of(observed.Text(e.Model), ok), c.methods.Of(observed.Text(one.method), ok)
+	c.outcomes.WithLabelValues(model, method, string(outcome)).Inc()
+	c.labelOutcomes.WithLabelValues(observed.Text(one.label), string(outcome)).Inc()
 	c.duration.WithLabelValues(model).Observe(e.At.Sub(one.began).Seconds())
 	c.waits.WithLabelValues(model).Observe(one.waited.Seconds())
 	if ok && !one.firstByte.IsZero() {
 		c.firstByte.WithLabelValues(model).Observe(one.firstByte.Sub(one.began).Seconds())
-	}
-}
-
-// outcomeOf returns what became of a call. last is the class of its last attempt.
-func outcomeOf(e *router.CallEnd, last pool.Class) string {
-	switch {
-	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded):
-		return outcomeCancelled
-	case e.Err != nil, e.Status >= http.StatusInternalServerError:
-		return outcomeError
-	case e.Status == http.StatusTooManyRequests:
-		return outcomeRefused
-	case e.Status >= http.StatusBadRequest:
-		return outcomeCallerFault
-	case last == pool.ClassCancelled:
-		return outcomeCancelled
-	case last != "" && last != pool.ClassOK: // its stream broke off
-		return outcomeError
-	default:
-		return outcomeOK
 	}
 }

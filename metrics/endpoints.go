@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"github.com/spillway-go/spillway/breaker"
+	"github.com/spillway-go/spillway/internal/observed"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -25,19 +26,19 @@ var states = map[breaker.State]float64{breaker.StateClosed: 0, breaker.StateHalf
 
 func (s snapshot) endpoints() {
 	type series struct {
-		place
+		observed.Place
 		model, method string
 	}
 	seen := make(map[series]bool, len(s.stat.Endpoints))
 	for i := range s.stat.Endpoints {
 		e := &s.stat.Endpoints[i]
-		of := series{placeOf(e.Endpoint), value(e.Model), method(e.Method)}
+		of := series{observed.PlaceOf(e.Endpoint), observed.Text(e.Model), observed.Account(e.Method)}
 		if seen[of] { // one name twice would fail the whole scrape
 			continue
 		}
 		seen[of] = true
 		send := func(m metric, v float64, more ...string) {
-			s.send(m, v, append([]string{of.project, of.location, of.traffic, of.model, of.method}, more...)...)
+			s.send(m, v, append([]string{of.Project, of.Location, of.Traffic, of.model, of.method}, more...)...)
 		}
 		for class, n := range e.AttemptCounts {
 			send(attempts, float64(n), string(class))

@@ -1,6 +1,9 @@
 package metrics
 
-import "github.com/spillway-go/spillway/quota"
+import (
+	"github.com/spillway-go/spillway/internal/observed"
+	"github.com/spillway-go/spillway/quota"
+)
 
 // The metrics of limits. The locations of a project share its limits.
 var (
@@ -19,7 +22,7 @@ func (s snapshot) limits() {
 		if e.Quota == nil {
 			continue
 		}
-		of := series{placeOf(e.Endpoint).project, value(e.Model), method(e.Method)}
+		of := series{observed.PlaceOf(e.Endpoint).Project, observed.Text(e.Model), observed.Account(e.Method)}
 		if seen[of] {
 			continue
 		}

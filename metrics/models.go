@@ -1,5 +1,7 @@
 package metrics
 
+import "github.com/spillway-go/spillway/internal/observed"
+
 // The metrics of models.
 var (
 	queued     = gauge("queued_calls", "Calls that wait for an endpoint now.", modelLabels...)
@@ -15,7 +17,7 @@ func (s snapshot) models() {
 	seen := make(map[series]bool, len(s.stat.Models))
 	for i := range s.stat.Models {
 		m := &s.stat.Models[i]
-		of := series{value(m.Model), method(m.Method)}
+		of := series{observed.Text(m.Model), observed.Account(m.Method)}
 		if seen[of] {
 			continue
 		}
@@ -24,7 +26,7 @@ func (s snapshot) models() {
 		s.send(exhausted, float64(m.ExhaustedCount), of.model, of.method)
 		s.send(rerouted, float64(m.ReroutedCount), of.model, of.method)
 		if m.Served != "" {
-			s.send(reroutedTo, 1, of.model, of.method, value(m.Served))
+			s.send(reroutedTo, 1, of.model, of.method, observed.Text(m.Served))
 		}
 	}
 }

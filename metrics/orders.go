@@ -1,5 +1,7 @@
 package metrics
 
+import "github.com/spillway-go/spillway/internal/observed"
+
 // The metrics of Provisioned Throughput orders. Tokens are at the order's burndown rates.
 var (
 	orderCapacity = gauge("order_capacity_tokens", "Tokens that the order has in its enforcement window.", orderLabels...)
@@ -21,8 +23,8 @@ func (s snapshot) orders() {
 		if e.Order == nil {
 			continue
 		}
-		at := placeOf(e.Endpoint)
-		of := series{at.project, at.location, value(e.OrderModel)}
+		at := observed.PlaceOf(e.Endpoint)
+		of := series{at.Project, at.Location, observed.Text(e.OrderModel)}
 		if seen[of] { // versions of a model, and methods, share the order
 			continue
 		}

@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"strings"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spillway-go/spillway/router"
@@ -56,30 +54,3 @@ func (s snapshot) send(m metric, v float64, labels ...string) {
 		s.to <- made
 	}
 }
-
-// place is an endpoint's project, location and traffic.
-type place struct{ project, location, traffic string }
-
-// placeOf takes an endpoint's name apart: "project/location/traffic".
-func placeOf(endpoint string) (p place) {
-	p.project = endpoint
-	if i := strings.LastIndexByte(p.project, '/'); i >= 0 {
-		p.project, p.traffic = p.project[:i], p.project[i+1:]
-	}
-	if i := strings.LastIndexByte(p.project, '/'); i >= 0 {
-		p.project, p.location = p.project[:i], p.project[i+1:]
-	}
-	p.project = value(p.project)
-	return p
-}
-
-// method names an account of methods. That of all which generates has no name of its own.
-func method(account string) string {
-	if account == "" {
-		return "generate"
-	}
-	return value(account)
-}
-
-// value returns a text as the value of a label, which has to be UTF-8.
-func value(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
