@@ -113,7 +113,7 @@ func (b *bed) shown(skip ...attribute.Key) []string {
 			var all []string
 			for _, a := range s.Attributes {
 				if !slices.Contains(skip, a.Key) {
-					all = append(all, string(a.Key)+"="+a.Value.Emit())
+					all = append(all, string(a.Key)+"="+a.Value.String())
 				}
 			}
 			sort.Strings(all)
@@ -232,7 +232,7 @@ func TestSpansOfCallsThatFail(t *testing.T) {
 				last := spans[len(spans)-1] // a call's span ends after those of its attempts
 				got := map[attribute.Key]string{}
 				for _, a := range last.Attributes {
-					got[a.Key] = a.Value.Emit()
+					got[a.Key] = a.Value.String()
 				}
 				if last.Status.Code != codes.Error || got["error.type"] != tt.want || got["spillway.outcome"] != tt.outcome {
 					t.Errorf("%s: %v, %v, want error.type %s and outcome %s", last.Name, last.Status, got, tt.want, tt.outcome)
