@@ -193,24 +193,8 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks, s.need.order = s.asks, r.order()
+	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r)
 	return true
-}
-
-// order returns the first order that the request may use, or nil.
-func (r *Request) order() *order {
-	if r.Estimate.Unmetered {
-		return nil
-	}
-	for _, c := range r.state.plan.all {
-		if c.order == nil { // orders come first
-			break
-		}
-		if r.eligible(c) {
-			return c.order
-		}
-	}
-	return nil
 }
 
 // limit returns how long the request may wait: never past its deadline.
