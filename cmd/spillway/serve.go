@@ -58,9 +58,9 @@ Flags:
 
 It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
 (also at /spillway/metrics), and GET /spillway/status, which "spillway status"
-shows. A client's trace context (traceparent, baggage) does not go to Google.
-Both HTTP/1.1 and HTTP/2 without TLS are served;
-HTTP/2 to clients that begin with it, not by Upgrade: h2c.
+shows. What a client sends of a trace (traceparent, baggage) does not go to
+Google. Both HTTP/1.1 and HTTP/2 without TLS are served; HTTP/2 to clients that
+begin with it, not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only
