@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
@@ -62,7 +63,7 @@ func (s *scrapes) scrape(t *testing.T, instance string, registry *prometheus.Reg
 // take takes one metric, as the text format would show it.
 func (s *scrapes) take(now int64, instance string, f *dto.MetricFamily, m *dto.Metric) {
 	put := func(name string, v float64, more ...string) {
-		b := labels.NewBuilder(labels.FromStrings(append([]string{labels.MetricName, name, "instance", instance}, more...)...))
+		b := labels.NewBuilder(labels.FromStrings(append([]string{model.MetricNameLabel, name, "instance", instance}, more...)...))
 		for _, l := range m.GetLabel() {
 			b.Set(l.GetName(), l.GetValue())
 		}
@@ -160,7 +161,7 @@ func (s *scrapes) query(t *testing.T, at time.Time, expression string) map[strin
 	}
 	got := make(map[string]float64)
 	for _, v := range values {
-		of := labels.NewBuilder(v.Metric).Del(labels.MetricName).Labels().String()
+		of := labels.NewBuilder(v.Metric).Del(model.MetricNameLabel).Labels().String()
 		if _, twice := got[of]; twice || math.IsNaN(v.F) {
 			t.Errorf("%s: %s twice, or not a number", expression, of)
 		}
