@@ -33,11 +33,11 @@ type room struct {
 // here.
 var house = []room{
 	{"cmd/...", []string{
-		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
+		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
 		"geminitest", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 	}},
 	{"examples/...", []string{
-		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "otel", "calls",
+		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
 		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store", "calls"}},
@@ -61,7 +61,9 @@ var house = []room{
 	// Beside the store and the router; only programs import these.
 	{"store/connect", []string{"store/redis", "config"}},
 	{"store/...", []string{"store/..."}},
-	{"otel", []string{"router", "pool"}},
+	{"metrics", []string{"router", "pool", "quota", "breaker", "internal/observed"}},
+	{"otel", []string{"router", "pool", "quota", "internal/observed"}},
+	{"internal/observed", []string{"router", "pool"}},
 
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
@@ -137,7 +139,7 @@ func TestRootCompilesInNoStoreAndNoTelemetry(t *testing.T) {
 	for path, by := range importedBy {
 		for _, unwanted := range []string{
 			"redis", "rueidis", "valkey", "prometheus", "opentelemetry",
-			modulePath + "/otel", modulePath + "/geminitest",
+			modulePath + "/metrics", modulePath + "/otel", modulePath + "/geminitest",
 		} {
 			if strings.Contains(path, unwanted) {
 				t.Errorf("importing %s compiles in %s, which %s imports", modulePath, path, by)

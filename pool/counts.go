@@ -48,8 +48,8 @@ func (c *counts) stat() (map[Class]int64, TokenCounts) {
 
 // modelCounts are what became of the calls for one model.
 type modelCounts struct {
-	calls, waited, exhausted, refused atomic.Int64
-	waitTime                          atomic.Int64 // nanoseconds
+	calls, waited, exhausted, refused, rerouted atomic.Int64
+	waitTime                                    atomic.Int64 // nanoseconds
 }
 
 // ModelStat is what became of the calls for one model. Counts are cumulative. They start anew if
@@ -71,12 +71,20 @@ type ModelStat struct {
 	RefusedCount int64
 	// Waiting is how many calls wait now.
 	Waiting int64
+	// Served is the model that answered last in place of this one; empty if none has. ReroutedCount
+	// counts the answers of other models.
+	Served        string `json:",omitzero"`
+	ReroutedCount int64  `json:",omitzero"`
 }
 
 func (m *model) stat() ModelStat {
-	c := &m.counts
+	c, served := &m.counts, ""
+	if last := m.reroute.Load(); last != nil {
+		served = last.other
+	}
 	return ModelStat{
 		Model: m.name, Method: m.method, CallCount: c.calls.Load(), WaitCount: c.waited.Load(),
 		WaitDuration: time.Duration(c.waitTime.Load()), ExhaustedCount: c.exhausted.Load(), RefusedCount: c.refused.Load(), Waiting: m.queued.Load(),
+		Served: served, ReroutedCount: c.rerouted.Load(),
 	}
 }

@@ -57,6 +57,7 @@ type need struct {
 	Unmetered bool
 
 	asked    Asked
+	order    *order         // that it would go to first; nil if there is none
 	asks     *asks          // nil where no store has to be asked
 	estimate tokens.Request // its source, compared with the response
 }

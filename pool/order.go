@@ -21,6 +21,9 @@ type order struct {
 	alert    usageAlert
 	faults   *quota.Faults // those of an earlier purchase, too
 	below    belowNews
+
+	bypassedCount atomic.Int64 // calls for it that were served on demand
+	spilledTokens atomic.Int64 // burned down, of calls that it could have served
 }
 
 func newOrder(o Order) (*order, error) {
@@ -42,6 +45,12 @@ func (o *order) cost(n *need) quota.Cost {
 		c.Usual = c.Output * float64(n.Usual) / float64(n.Output) // of the same modalities
 	}
 	return c
+}
+
+// spill counts a call that was served on demand for lack of room in the order.
+func (o *order) spill(u quota.Usage) {
+	cost := o.ledger.Cost(u)
+	o.spilledTokens.Add(int64(cost.Input + cost.Output))
 }
 
 // same reports whether nothing of an order has changed.

@@ -109,6 +109,22 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
 }
 
+// orderFor returns the first order that a request may use, or nil.
+func (p *plan) orderFor(r *Request) *order {
+	if r.Estimate.Unmetered {
+		return nil
+	}
+	for _, c := range p.all {
+		if c.order == nil { // orders come first
+			break
+		}
+		if r.eligible(c) {
+			return c.order
+		}
+	}
+	return nil
+}
+
 // asks reports whether the store that replicas share may have to be asked for single calls: for
 // orders, which come first, or for paces, which on-demand endpoints of Vertex AI have.
 func (p *plan) asks() bool {

@@ -193,7 +193,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks = s.asks
+	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r)
 	return true
 }
 

@@ -38,6 +38,7 @@ func (r *lease) rerouted(now time.Time, at int64, o *Outcome) *candidate {
 	if other == "" {
 		return nil
 	}
+	m.counts.rerouted.Add(1)
 	told := m.rerouteTold.Load() // instant of the last event, plus one
 	if (told == 0 || at+1-told >= int64(reroutedEvery)) && m.rerouteTold.CompareAndSwap(told, at+1) {
 		p.outbox.rerouted(now, m, other)

@@ -167,6 +167,10 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
+	if order := r.need.order; order != nil && o.Counted && served == nil &&
+		(c.order == nil || strings.HasPrefix(o.Traffic, trafficOnDemand)) {
+		order.spill(o.Usage)
+	}
 	r.own.load.counts.attempts[rule.index].Add(1)
 	tokens.add(o)
 }
@@ -253,6 +257,7 @@ func (r *lease) chargeOrder(now time.Time, at int64, o *Outcome, onDemand bool) 
 	case onDemand:
 		order.release(now, r.hold)
 		order.evidence.spill(at)
+		order.bypassedCount.Add(1)
 		if order.bypassed.first() {
 			c.plan.pool.outbox.orderUnused(now, order, o.Traffic)
 		}

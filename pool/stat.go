@@ -121,6 +121,9 @@ type Stat struct {
 	Models []ModelStat
 	// Pauses are what operators have taken out, see [Pool.Pause], each by its subject.
 	Pauses map[string]Cooldown `json:",omitempty"`
+	// Cooldowns are those of everything that is on cooldown, by subject: of keys, projects, models,
+	// orders, servers, hosts and back ends.
+	Cooldowns map[string]Cooldown `json:",omitzero"`
 	// QueueCount is how many queues there are: one for calls that the same endpoints can serve.
 	QueueCount int
 	// Store is what is known of the store that replicas share; nil without one.
@@ -187,9 +190,16 @@ type EndpointStat struct {
 	// was named last, until it is forgotten.
 	Learned quota.Limits
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
-	Order *quota.LedgerStat
+	// OrderModel is the model that the order names, which may be a version of Model.
+	Order      *quota.LedgerStat
+	OrderModel string `json:",omitzero"`
 	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
 	Faults quota.FaultStat `json:",omitzero"`
+	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
+	// SpilledTokenCount are the tokens, at the order's burndown rates, of calls that the order could
+	// have served, were it larger or not on cooldown, and that were served on demand. A call that
+	// several orders could have served counts for the first. All methods of a model share the counts.
+	BypassedCount, SpilledTokenCount int64 `json:",omitzero"`
 	// Pacing is how on-demand calls to Vertex AI are paced; nil elsewhere.
 	Pacing *quota.PacerStat
 }
@@ -200,12 +210,8 @@ func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
-	for _, x := range p.pauses.active(at) {
-		if s.Pauses == nil {
-			s.Pauses = make(map[string]Cooldown)
-		}
-		s.Pauses[x.subject.String()] = x.bar(p).cooldown(p.setup.Load().project(x.subject.Project))
-	}
+	s.pauses(p, at)
+	s.cooldowns(p, now, at, p.memory.all())
 	for _, project := range p.setup.Load().projects {
 		ps := ProjectStat{
 			Name: project.Name, Backend: project.Backend,
@@ -222,6 +228,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 			continue
 		}
 		s.Models = append(s.Models, m.stat())
+		s.cooldowns(p, now, at, m.all())
 		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
@@ -232,6 +239,29 @@ func (p *Pool) Stat(now time.Time) Stat {
 		}
 	}
 	return s
+}
+
+// pauses adds what operators have taken out.
+func (s *Stat) pauses(p *Pool, at int64) {
+	for _, x := range p.pauses.active(at) {
+		if s.Pauses == nil {
+			s.Pauses = make(map[string]Cooldown)
+		}
+		s.Pauses[x.subject.String()] = x.bar(p).cooldown(p.setup.Load().project(x.subject.Project))
+	}
+}
+
+// cooldowns adds those of some entries.
+func (s *Stat) cooldowns(p *Pool, now time.Time, at int64, all []*entry) {
+	for _, e := range all {
+		if !e.cool.Active(at) {
+			continue
+		}
+		if s.Cooldowns == nil {
+			s.Cooldowns = make(map[string]Cooldown)
+		}
+		s.Cooldowns[e.subject.String()] = e.bar(now, at).cooldown(p.setup.Load().project(e.subject.Project))
+	}
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
@@ -275,7 +305,8 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 	}
 	if c.order != nil {
 		l := c.order.ledger.Stat(now)
-		e.Order, e.Faults = &l, c.order.faults.Stat()
+		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
+		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()
 	}
 	if c.paced() {
 		pacer := c.pacer()

@@ -90,6 +90,10 @@ func steady(s *pool.Stat) {
 			cooldown(&s.Projects[i].Keys[k].Cooldown)
 		}
 	}
+	for subject, c := range s.Cooldowns {
+		cooldown(&c)
+		s.Cooldowns[subject] = c
+	}
 	for i := range s.Endpoints {
 		cooldown(&s.Endpoints[i].Cooldown)
 		if reason := &s.Endpoints[i].Reason; !reason.Until.IsZero() {

@@ -68,6 +68,9 @@ func (l *SharedLedger) Granted(now time.Time, h Hold, g store.OrderGrant) (Hold,
 	missing := unshared(g.Sum) // what others did that this replica does not know yet
 	missing.sub(l.beliefs[h.belief].charge)
 	l.holdLocked(&h, missing)
+	if g.Version > l.pulls.version { // else a pull was faster than the grant, and has the call
+		l.add(h.bucket, h.charge)
+	}
 	l.chargeLocked(h.bucket, h.charge, false)
 	return h, RoomHeld
 }
@@ -77,7 +80,6 @@ func (l *SharedLedger) holdLocked(h *Hold, missing charge) {
 	l.book.asked()
 	missing.add(h.charge)
 	l.note(&h.outlook, &missing)
-	l.add(h.bucket, h.charge)
 }
 
 // blindLocked holds a call without knowing all that other replicas use. What becomes of it teaches
@@ -115,6 +117,7 @@ func (l *SharedLedger) aloneLocked(h Hold) (Hold, Room) {
 	}
 	if l.share == 1 {
 		l.holdLocked(&h, charge{})
+		l.add(h.bucket, h.charge)
 	} else {
 		l.blindLocked(&h)
 	}

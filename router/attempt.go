@@ -203,6 +203,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 	if a.translation != nil {
 		a.translation.Header(h)
 	}
+	x.trace.header(h)
 	if err := a.lease.Authorize(a.ctx, h, refused); err != nil {
 		return nil, err
 	}
@@ -225,10 +226,12 @@ func (a *attempt) header(refused string) (http.Header, error) {
 }
 
 // travels reports whether a header of the caller's is sent on: all but what is meant for the
-// router, the caller's own credentials, what the router sets itself, and what belongs to the
-// caller's connection. Nor does another method than the request's, which is what was understood.
+// router, the caller's own credentials, what the router sets itself, what says which trace the call
+// belongs to, and what belongs to the caller's connection. Nor does another method than the
+// request's, which is what was understood.
 func travels(name string) bool {
-	switch http.CanonicalHeaderKey(name) {
+	name = http.CanonicalHeaderKey(name)
+	switch name {
 	case "X-Goog-Api-Key", "X-Api-Key", "Api-Key", "Authorization", "Proxy-Authorization", "Cookie",
 		"X-Goog-User-Project", "X-Goog-Iam-Authorization-Token", "X-Goog-Iam-Authority-Selector",
 		"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
@@ -236,7 +239,7 @@ func travels(name string) bool {
 		"Transfer-Encoding", "Upgrade", "Content-Length", "Host":
 		return false
 	}
-	return !isOurs(name)
+	return !isOurs(name) && !carriesContext(name)
 }
 
 // end lets go of the connection.

@@ -91,13 +91,14 @@ func scrubHeader(s *verdict.Scrubber, h map[string][]string) {
 
 // outcome takes credentials, and what moves a terminal's cursor, out of what the pool gets to know.
 func (e *exit) outcome(o *pool.Outcome) {
-	if o.Message == "" && o.Quota == "" && o.Traffic == "" && o.Answer == nil {
+	if o.Message == "" && o.Quota == "" && o.Traffic == "" && o.Served == "" && o.Answer == nil {
 		return
 	}
 	s := e.scrubber()
 	o.Message = plain.Text(s.ScrubText(o.Message), maxMessage)
 	o.Quota = plain.Text(s.ScrubText(o.Quota), maxMessage)
 	o.Traffic = plain.Text(s.ScrubText(o.Traffic), maxMessage)
+	o.Served = plain.Text(s.ScrubText(o.Served), maxMessage)
 	if o.Answer != nil {
 		clean := *o.Answer
 		clean.Body, clean.IDs = s.Scrub(clean.Body), slices.Clone(clean.IDs)

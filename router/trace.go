@@ -3,6 +3,7 @@ package router
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +27,12 @@ type Trace struct {
 	// has read or closed the response, or when the attempt has failed and another may follow. The
 	// attempt of a Live session lasts until it is released.
 	AttemptStart func(ctx context.Context, a AttemptStart)
-	AttemptEnd   func(ctx context.Context, a AttemptEnd)
+	// Header is called after AttemptStart, before each request to Google, and may set headers of it
+	// in h, which is empty. It is for the context of a trace, such as traceparent. Without Header none
+	// goes out: the router removes what the caller sent. Credentials and the headers of the router are
+	// not to be set. A Live session has no request here.
+	Header     func(ctx context.Context, h http.Header)
+	AttemptEnd func(ctx context.Context, a AttemptEnd)
 	// CallEnd is called once, when the response has been read or the call has failed.
 	CallEnd func(ctx context.Context, c CallEnd)
 }

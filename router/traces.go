@@ -20,6 +20,7 @@ func joinTraces(all []*Trace) *Trace {
 			CallStart:    joinStarts(joined.CallStart, t.CallStart),
 			WaitEnd:      join(joined.WaitEnd, t.WaitEnd),
 			AttemptStart: join(joined.AttemptStart, t.AttemptStart),
+			Header:       join(joined.Header, t.Header),
 			AttemptEnd:   join(joined.AttemptEnd, t.AttemptEnd),
 			CallEnd:      join(joined.CallEnd, t.CallEnd),
 		}

@@ -82,6 +82,8 @@ type OrderGrant struct {
 	Bucket int64  // that the call was charged in
 	Sum    Charge // of the Window asked for, without the call
 	Lesson int64  // see [OrderNews]
+	// Version is that of the order with the call: news of this version or a later one have it already.
+	Version int64
 }
 
 // OrderChange is added to a bucket. A bucket that has left the order's time is not changed, one

@@ -120,6 +120,7 @@ func (s *OrderState) Reserve(now time.Time, a *OrderAsk) OrderGrant {
 	}
 	g.OK = true
 	s.add(s.current, a.Charge)
+	g.Version = s.version
 	return g
 }
 

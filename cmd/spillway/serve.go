@@ -15,6 +15,7 @@ import (
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/metrics"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -58,16 +59,18 @@ Flags:
   --drain   how long calls under way may take after SIGINT or SIGTERM. New
             calls are refused. A second signal ends the program at once.
 
-It also serves GET /healthz (200 while it serves), GET /spillway/status, which
-"spillway status" shows, and GET /spillway/events: the last 1,000 events, a line
-of JSON each (?since=10m, ?kind=cooldown_started), or with ?follow=1 all that
-come, as server-sent events. A client that comes back with Last-Event-ID misses
-none of the 1,000. GET /spillway/calls?id=ID has the record of one of the last
-10,000 calls by its Spillway-Call; ?last=20 has the last ones. GET
-/spillway/explain?model=MODEL is for "spillway explain", and /spillway/sla for
-"spillway sla". POST /spillway/pause and /spillway/resume take JSON from this
-machine alone, see "spillway help pause". Both HTTP/1.1 and HTTP/2 without TLS are
-served; HTTP/2 to clients that begin with it, not by Upgrade: h2c.
+It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
+(also at /spillway/metrics), GET /spillway/status, which "spillway status" shows,
+and GET /spillway/events: the last 1,000 events, a line of JSON each (?since=10m,
+?kind=cooldown_started), or with ?follow=1 all that come, as server-sent events. A
+client that comes back with Last-Event-ID misses none of the 1,000. GET
+/spillway/calls?id=ID has the record of one of the last 10,000 calls by its
+Spillway-Call; ?last=20 has the last ones. GET /spillway/explain?model=MODEL is for
+"spillway explain", and /spillway/sla for "spillway sla". POST /spillway/pause and
+/spillway/resume take JSON from this machine alone, see "spillway help pause". What
+a client sends of a trace (traceparent, baggage) does not go to Google. Both
+HTTP/1.1 and HTTP/2 without TLS are served; HTTP/2 to clients that begin with it,
+not by Upgrade: h2c.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only
@@ -181,15 +184,19 @@ func serveConfig(
 	if err != nil {
 		return err
 	}
-	events, ring := newRing(), newCallRing()
+	events, ring, counts := newRing(), newCallRing(), metrics.New()
 	sinks, endCalls := openCalls(&cfg.Log, stdout, log.log, ring)
-	opts = append(opts, router.WithLogger(log.log), router.WithEvents(events.observe), router.WithTrace(calls.Trace(sinks...)))
+	opts = append(opts, router.WithLogger(log.log), router.WithEvents(events.observe),
+		router.WithTrace(calls.Trace(sinks...)), router.WithTrace(counts.Trace()))
 	r, err := router.New(cfg.Pool, cfg.Router, opts...)
 	if err != nil {
 		return errors.Join(err, endCalls(), end())
 	}
 	s := newSidecar(r, listen, cfg.Serve, log.log)
 	s.first, s.events.ring, s.calls, s.level = cfg, events, ring, log.level
+	if s.metrics, err = metricsHandler(counts, r, s.proxyLog); err != nil {
+		return errors.Join(err, r.Close(), endCalls(), end())
+	}
 	go s.reloadOn(hangups, file)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()

@@ -23,6 +23,9 @@ const (
 	healthPath = "/healthz"
 	statusPath = "/spillway/status"
 	eventsPath = "/spillway/events"
+	// metricsPath is where a Prometheus looks; ownMetricsPath is the same.
+	metricsPath    = "/metrics"
+	ownMetricsPath = "/spillway/metrics"
 )
 
 // sidecar serves the Gemini API through a router.
@@ -34,6 +37,7 @@ type sidecar struct {
 	proxyLog *log.Logger
 	buffers  buffers
 	first    *config.Config // whose store and logs are in force; nil without one
+	metrics  http.Handler   // nil: none are served
 	events   eventServer
 	calls    *calls.Ring
 	level    *slog.LevelVar // of log
@@ -87,6 +91,8 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		s.events.serve(c, req)
 	case reads && req.URL.Path == callsPath:
 		s.tellCalls(c, req)
+	case reads && s.metrics != nil && (req.URL.Path == metricsPath || req.URL.Path == ownMetricsPath):
+		s.metrics.ServeHTTP(c, req)
 	case s.operate(c, req): // it was a path for operators, and is served
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",

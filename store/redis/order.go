@@ -34,7 +34,7 @@ func (s *Store) ReserveOrder(
 	if err != nil {
 		return store.OrderGrant{}, err
 	}
-	g := store.OrderGrant{Now: r.time(), OK: r.number() == 1, Bucket: r.number(), Sum: r.charge(), Lesson: r.number()}
+	g := store.OrderGrant{Now: r.time(), OK: r.number() == 1, Bucket: r.number(), Sum: r.charge(), Lesson: r.number(), Version: r.number()}
 	return g, r.failure()
 }
 

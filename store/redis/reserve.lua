@@ -21,4 +21,4 @@ if ok then
   add(current, known, open[1], open[2], open[3])
 end
 save()
-return { clock, ok and 1 or 0, current, inside, open1, open2, open3, taught }
+return { clock, ok and 1 or 0, current, inside, open1, open2, open3, taught, ok and version or 0 }

@@ -9,6 +9,15 @@ import (
 )
 
 var orderNewsLaws = []law{
+	{"AGrantIsInTheNewsOfItsVersion", func(k *kit) {
+		o := k.order(100 * time.Millisecond)
+		before := o.pull(store.OrderPull{Member: anna})
+		g := o.reserve(call(300, 0))
+		after := o.pull(store.OrderPull{Member: anna, Number: 2, Epoch: before.Epoch, Version: before.Version})
+		if g.Version <= before.Version || g.Version > after.Version || known(after)[g.Bucket] != 300 {
+			k.Errorf("a grant has version %d between news of %d and %d, which hold %v", g.Version, before.Version, after.Version, known(after))
+		}
+	}},
 	{"ChangesCountInTheirBucket", func(k *kit) {
 		o := k.order(20 * time.Millisecond)
 		g := o.wantOK(call(900, 50), true)
