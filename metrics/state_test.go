@@ -144,30 +144,30 @@ func TestStateIsWhatHappened(t *testing.T) {
 		}
 		order := fmt.Sprintf(`{location="eu",model=%q,project="prod"}`, flash)
 		for series, want := range map[string]float64{
-			`spillway_cooldown_active{class="key_dead",kind="key",subject="key:studio/` + hash + `"}`:                                         1,
-			`spillway_rerouted_attempts_total{method="generate",model="gemini-2.5-flash"}`:                                                    3,
-			`spillway_rerouted_info{method="generate",model="gemini-2.5-flash",served="gemini-3.5-flash-lite"}`:                               1,
-			`spillway_exhausted_total{method="generate",model="gemini-none"}`:                                                                 1,
-			`spillway_queued_calls{method="generate",model="` + flash + `"}`:                                                                  0,
-			`spillway_breaker_state{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`:       2,
-			`spillway_breaker_opens_total{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`: 1,
-			`spillway_endpoint_ready{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`:      0,
-			`spillway_endpoint_ready{location="eu",method="generate",model="gemini-3.6-flash",project="prod",traffic="on_demand"}`:            1,
-			`spillway_limit{limit="rpm",method="generate",model="` + flash + `",project="studio"}`:                                            100,
-			`spillway_limit{limit="rpd",method="generate",model="` + flash + `",project="studio"}`:                                            1000,
-			"spillway_order_capacity_tokens" + order:                                                                                          500 * 30,
-			"spillway_order_bypassed_total" + order:                                                                                           0,
-			"spillway_store_up":                                                                                                               1,
-			"spillway_store_members":                                                                                                          1,
-			"spillway_store_lapsed_members":                                                                                                   0,
-			"spillway_lookups_total":                                                                                                          0,
-			"spillway_retries_refused_total":                                                                                                  0,
+			`spillway_cooldown_active{class="key_dead",kind="key",subject="key:studio/` + hash + `"}`:                                    1,
+			`spillway_rerouted_attempts_total{method="generate",model="gemini-2.5-flash"}`:                                               3,
+			`spillway_rerouted_info{method="generate",model="gemini-2.5-flash",served="gemini-3.5-flash-lite"}`:                          1,
+			`spillway_exhausted_total{method="generate",model="gemini-none"}`:                                                            1,
+			`spillway_queued_calls{method="generate",model="` + flash + `"}`:                                                             0,
+			`spillway_breaker_state{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`:  2,
+			`spillway_endpoint_ready{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`: 0,
+			`spillway_endpoint_ready{location="eu",method="generate",model="gemini-3.6-flash",project="prod",traffic="on_demand"}`:       1,
+			`spillway_limit{limit="rpm",method="generate",model="` + flash + `",project="studio"}`:                                       100,
+			`spillway_limit{limit="rpd",method="generate",model="` + flash + `",project="studio"}`:                                       1000,
+			"spillway_order_capacity_tokens" + order:                                                                                     500 * 30,
+			"spillway_order_bypassed_total" + order:                                                                                      0,
+			"spillway_store_up":                                                                                                          1,
+			"spillway_store_members":                                                                                                     1,
+			"spillway_store_lapsed_members":                                                                                              0,
+			"spillway_lookups_total":                                                                                                     0,
+			"spillway_retries_refused_total":                                                                                             0,
 		} {
 			if v, ok := got[series]; !ok || v != want {
 				t.Errorf("%s is %v (%v), want %v", series, v, ok, want)
 			}
 		}
 		for series, positive := range map[string]bool{
+			`spillway_breaker_opens_total{location="global",method="generate",model="gemini-3.6-flash",project="studio",traffic="on_demand"}`: true,
 			"spillway_order_used_tokens" + order: true, "spillway_order_served_total" + order: true,
 			"spillway_order_used_ratio" + order: true, "spillway_order_spilled_tokens_total" + order: true,
 			"spillway_retries_total": true, "spillway_retry_budget": true,

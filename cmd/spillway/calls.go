@@ -16,7 +16,7 @@ const (
 )
 
 // tellCalls writes the record of one call, or those of the last calls, in the order of their ends.
-func (s *sidecar) tellCalls(w http.ResponseWriter, req *http.Request) {
+func (s *sidecar) tellCalls(w *client, req *http.Request) {
 	query := req.URL.Query()
 	id, last := query.Get("id"), query.Get("last")
 	switch {

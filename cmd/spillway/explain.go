@@ -60,7 +60,7 @@ type explainedChoice struct {
 }
 
 // explain serves GET /spillway/explain.
-func (s *sidecar) explain(w http.ResponseWriter, req *http.Request) {
+func (s *sidecar) explain(w *client, req *http.Request) {
 	model := strings.TrimPrefix(req.URL.Query().Get("model"), "models/")
 	if model == "" {
 		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "name the model: "+explainPath+"?model=gemini-3.5-flash")

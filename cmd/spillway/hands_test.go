@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/router"
@@ -52,6 +53,7 @@ type operated struct {
 	google  *geminitest.Emulator
 	router  *router.Router
 	sidecar *sidecar
+	cfg     *config.Config
 }
 
 func startOperated(t *testing.T) *operated {
@@ -74,11 +76,18 @@ func startOperated(t *testing.T) *operated {
 		server.Close()
 		_ = r.Close()
 	})
-	return &operated{server, google, r, s}
+	return &operated{server, google, r, s, cfg}
 }
 
 // call makes a call for a model, and returns the status and the endpoint.
 func (o *operated) call(t *testing.T, model string) (status int, endpoint string) {
+	t.Helper()
+	resp := o.post(t, model)
+	return resp.StatusCode, resp.Header.Get("Spillway-Endpoint")
+}
+
+// post makes a call for a model, and returns the response, which has been read.
+func (o *operated) post(t *testing.T, model string) *http.Response {
 	t.Helper()
 	resp, err := http.Post(o.URL+"/v1beta1/projects/any/locations/global/publishers/google/models/"+model+":generateContent", "application/json", strings.NewReader(hello))
 	if err != nil {
@@ -86,7 +95,7 @@ func (o *operated) call(t *testing.T, model string) (status int, endpoint string
 	}
 	_, _ = io.Copy(io.Discard, resp.Body)
 	_ = resp.Body.Close()
-	return resp.StatusCode, resp.Header.Get("Spillway-Endpoint")
+	return resp
 }
 
 // typed runs a command, and returns its exit status and what it printed.
@@ -343,5 +352,31 @@ to do: keep the answers (spillway sla --csv > sla.csv), and claim those below th
 	}
 	if code, text = typed(t, "status", o.URL); code != statusOK || !strings.Contains(text, "2 failed with 5XX within the purchase, the last at ") {
 		t.Errorf("exit %d: %s", code, text)
+	}
+}
+
+func TestExplainSaysWhyOneCallWentWhereItWent(t *testing.T) {
+	o := startOperated(t)
+	o.google.Revoke("the-PROD_KEY")
+	r, err := router.New(o.cfg.Pool, o.cfg.Router, router.WithTransport(o.google), router.WithTrace(calls.Trace(o.sidecar.calls)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	o.sidecar.router = r
+	resp := o.post(t, "gemini-2.5-flash")
+	id := resp.Header.Get("Spillway-Call")
+	code, text := typed(t, "explain", strings.ToUpper(id), o.URL)
+	for _, want := range []string{"generateContent of gemini-2.5-flash", "attempt 1: prod/global/provisioned", "key_dead", "attempt 2: spare/global/on_demand"} {
+		if code != statusOK || !strings.Contains(text, want) {
+			t.Errorf("exit status %d, without %q:\n%s", code, want, text)
+		}
+	}
+	var record calls.Record
+	if code, text = typed(t, "explain", id, o.URL, "--json"); code != statusOK || json.Unmarshal([]byte(text), &record) != nil || record.ID != id {
+		t.Errorf("exit status %d: %s", code, text)
+	}
+	if code, text = typed(t, "explain", "0123456789abcdef", o.URL); code != statusFailed || !strings.Contains(text, "no call \"0123456789abcdef\" is among the last") {
+		t.Errorf("exit status %d: %s", code, text)
 	}
 }

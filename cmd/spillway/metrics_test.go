@@ -55,8 +55,8 @@ func TestServeShowsMetrics(t *testing.T) {
 			t.Error("a key shows")
 		}
 	}
-	if status, _ := do(http.MethodPost, "/metrics", ""); status != http.StatusNotFound {
-		t.Errorf("POST /metrics: %d, want 404", status)
+	if status, _ := do(http.MethodPost, "/metrics", ""); status != http.StatusMethodNotAllowed {
+		t.Errorf("POST /metrics: %d, want 405", status)
 	}
 	if status, _ := do(http.MethodGet, "/metrics", "", "Origin", "https://elsewhere.example"); status != http.StatusForbidden {
 		t.Errorf("a page of another origin gets %d, want 403", status)

@@ -95,7 +95,7 @@ func pausesOf(stat map[string]pool.Cooldown) []pausedSnapshot {
 const maxPauseAsk = 8 << 10
 
 // pause serves POST /spillway/pause.
-func (s *sidecar) pause(w http.ResponseWriter, req *http.Request) {
+func (s *sidecar) pause(w *client, req *http.Request) {
 	s.change(w, req, func(ask pauseAsk) error {
 		d := time.Duration(0)
 		if ask.For != "" {
@@ -109,7 +109,7 @@ func (s *sidecar) pause(w http.ResponseWriter, req *http.Request) {
 }
 
 // resume serves POST /spillway/resume.
-func (s *sidecar) resume(w http.ResponseWriter, req *http.Request) {
+func (s *sidecar) resume(w *client, req *http.Request) {
 	s.change(w, req, func(ask pauseAsk) error {
 		if ask.For != "" || ask.Why != "" {
 			return problem("resuming takes a subject alone")

@@ -19,15 +19,6 @@ import (
 )
 
 // The sidecar's own paths. No path of Google's begins like them.
-const (
-	healthPath = "/healthz"
-	statusPath = "/spillway/status"
-	eventsPath = "/spillway/events"
-	// metricsPath is where a Prometheus looks; ownMetricsPath is the same.
-	metricsPath    = "/metrics"
-	ownMetricsPath = "/spillway/metrics"
-)
-
 // sidecar serves the Gemini API through a router.
 type sidecar struct {
 	router   *router.Router
@@ -80,19 +71,9 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	c.page, c.options = page, req.Method == http.MethodOptions
-	switch reads := req.Method == http.MethodGet || req.Method == http.MethodHead; {
+	switch {
 	case c.options:
 		options(c, req, page)
-	case reads && req.URL.Path == healthPath:
-		writeJSON(c, http.StatusOK, health{"serving", string(s.router.Backend())})
-	case reads && req.URL.Path == statusPath:
-		writeJSON(c, http.StatusOK, snapshotOf(s.router))
-	case reads && req.URL.Path == eventsPath:
-		s.events.serve(c, req)
-	case reads && req.URL.Path == callsPath:
-		s.tellCalls(c, req)
-	case reads && s.metrics != nil && (req.URL.Path == metricsPath || req.URL.Path == ownMetricsPath):
-		s.metrics.ServeHTTP(c, req)
 	case s.operate(c, req): // it was a path for operators, and is served
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
@@ -117,12 +98,6 @@ func upgradesTo(h http.Header, protocol string) bool {
 		}
 	}
 	return false
-}
-
-// health is the body of /healthz.
-type health struct {
-	Status  string `json:"status"`
-	Backend string `json:"backend"`
 }
 
 // scheme returns the scheme of the address at which a client reached the sidecar, perhaps through a

@@ -272,7 +272,7 @@ func TestSidecarAnswersInGooglesShapeItself(t *testing.T) {
 	}{
 		{"no path of the API", http.MethodGet, "/favicon.ico", nil, http.StatusNotFound, "NOT_FOUND"},
 		{"a version alone", http.MethodGet, "/v1beta", nil, http.StatusNotFound, "NOT_FOUND"},
-		{"a path of ours in the wrong way", http.MethodPost, healthPath, nil, http.StatusNotFound, "NOT_FOUND"},
+		{"a path of ours in the wrong way", http.MethodPost, healthPath, nil, http.StatusMethodNotAllowed, "UNIMPLEMENTED"},
 		{
 			"a Live session", http.MethodGet, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
 			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusNotImplemented, "UNIMPLEMENTED",

@@ -99,7 +99,7 @@ func (o *orderSnapshot) failures() (notes []string) {
 }
 
 // sla serves GET /spillway/sla.
-func (s *sidecar) sla(w http.ResponseWriter, req *http.Request) {
+func (s *sidecar) sla(w *client, req *http.Request) {
 	list := faultsOf(s.router.OrderFaults())
 	switch format := req.URL.Query().Get("format"); format {
 	case "json":
