@@ -127,10 +127,11 @@ func BenchmarkCallLog(b *testing.B) {
 	}
 }
 
-// TestCallLogAllocatesLittle holds what the log allocates for a call.
+// TestCallLogAllocatesLittle holds what the log allocates for a call, and the header with its id,
+// which the SDK copies.
 func TestCallLogAllocatesLittle(t *testing.T) {
 	without, with := recorded(t, ""), recorded(t, filepath.Join(t.TempDir(), "calls.jsonl"))
-	if more := testing.AllocsPerRun(200, with) - testing.AllocsPerRun(200, without); more > 6 {
-		t.Errorf("a call with a log allocates %.0f times more, want at most 6", more)
+	if more := testing.AllocsPerRun(200, with) - testing.AllocsPerRun(200, without); more > 13 {
+		t.Errorf("a call with a log allocates %.0f times more, want at most 13", more)
 	}
 }

@@ -25,7 +25,7 @@ type incoming struct {
 // exchange is one call on its way: from the request, over its attempts, to the response.
 type exchange struct {
 	in        incoming
-	id        string
+	id        string // empty: nobody hears of it
 	model     string // as the caller named it; the request's differs for aliases and fallbacks
 	payload   payload
 	request   *pool.Request
@@ -61,7 +61,7 @@ type result struct {
 // newExchange reads the request. It refuses a request that it does not understand with a response
 // in Google's shape.
 func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Response, err error) {
-	x := &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}, id: newCallID()}
+	x := &exchange{in: incoming{router: r, cfg: r.cfg.Load(), ctx: req.Context(), req: req}, id: r.tracing.newCallID()}
 	x.payload.router = r
 	made := false
 	defer func() { // also if a body or a function of a Trace panics

@@ -80,7 +80,7 @@ func TestTraceIsToldWhoCallsAndTheIDOfTheCall(t *testing.T) {
 }
 
 func TestResponsesOfTheRoutersOwnHaveTheIDOfTheirCall(t *testing.T) {
-	b := setup{}.bed(t, vertexed("a", "global"))
+	b := setup{opts: []router.Option{router.WithTrace(&router.Trace{})}}.bed(t, vertexed("a", "global"))
 	resp := getOne(t, b.router, t.Context(), http.Header{"Spillway-Priority": {"none"}})
 	if id := resp.Header.Get("Spillway-Call"); resp.StatusCode != http.StatusBadRequest || len(id) != 16 {
 		t.Errorf("a refused call gets %d with the id %q", resp.StatusCode, id)

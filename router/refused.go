@@ -165,7 +165,9 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]
-	h[headerCall] = values[3:4:4]
+	if x.id != "" {
+		h[headerCall] = values[3:4:4]
+	}
 	if x.request.Model != x.in.cfg.alias(x.model) {
 		h[headerModel] = []string{x.request.Model}
 	}

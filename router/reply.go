@@ -138,10 +138,12 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 		Header: http.Header{
 			"Content-Type": {"application/json; charset=UTF-8"},
 			headerAttempts: {strconv.Itoa(x.attempts)},
-			headerCall:     {x.id},
 		},
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,
+	}
+	if x.id != "" {
+		resp.Header[headerCall] = []string{x.id}
 	}
 	if x.explained != nil {
 		resp.Header[headerExplain] = []string{x.explained.line(x, "")}

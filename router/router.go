@@ -101,10 +101,10 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // One that is wrong in itself gets 400 with INVALID_ARGUMENT.
 //
 // Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
-// Spillway-Traffic. Spillway-Call is the id of the call, for a [Trace] and the call log; responses of
-// the router's own have it too. Spillway-Model names the model if another one than the call's responded. The
-// router removes the request's own credential, its Spillway-… headers (see [Call]), and what says which
-// trace it belongs to (see [Trace]).
+// Spillway-Traffic. If the router has a [Trace], Spillway-Call is the id of the call; responses of the
+// router's own have it too. Spillway-Model names the model if another one than the call's responded.
+// The router removes the request's own credential, its Spillway-… headers (see [Call]), and what says
+// which trace it belongs to (see [Trace]).
 //
 // Google and proxies may echo credentials. RoundTrip replaces every key of the pool, and the access
 // tokens that went out lately, by "[redacted]", also where they are escaped: in the headers of every

@@ -585,7 +585,7 @@ func TestCallWithoutATraceCostsNothing(t *testing.T) {
 	if n := measure(router.WithTrace(nil)); n != without {
 		t.Errorf("a nil trace costs %v allocations, none at all %v", n, without)
 	}
-	if n := measure(router.WithTrace(&router.Trace{})); n != without {
+	if n := measure(router.WithTrace(&router.Trace{})); n > without+1 { // the id of the call
 		t.Errorf("a trace without functions costs %v allocations, none at all %v", n, without)
 	}
 	if n := measure(router.WithEvents(func(pool.Event) {})); n != without {
