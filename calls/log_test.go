@@ -24,7 +24,7 @@ import (
 
 // TestLinesAreWhatEncodingJSONMakes compares the lines of records that have every field, and none.
 func TestLinesAreWhatEncodingJSONMakes(t *testing.T) {
-	at := func(n int) calls.Time { return calls.Time{Time: time.UnixMilli(int64(1_000_000_000_000 + n))} }
+	at := func(n int) calls.Time { return calls.Time{Time: time.UnixMilli(1_000_000_000_000 + int64(n))} }
 	full := calls.Record{
 		ID: "0123456789abcdef", Time: at(7),
 		Request: calls.Request{Model: "a \"<model>\" & \\ \u2028 é", Method: "m", Stream: true, Label: "l\x7f", Priority: router.PriorityBatch},
