@@ -1,6 +1,10 @@
 package metrics
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/spillway-go/spillway/pool"
+)
 
 // The metrics of what is on cooldown.
 var (
@@ -11,7 +15,12 @@ var (
 )
 
 func (s snapshot) cooldowns() {
-	for subject, c := range s.stat.Cooldowns {
+	s.cooldownsOf(s.stat.Cooldowns)
+	s.cooldownsOf(s.stat.Pauses) // of class "paused"
+}
+
+func (s snapshot) cooldownsOf(all map[string]pool.Cooldown) {
+	for subject, c := range all {
 		kind, _, _ := strings.Cut(subject, ":")
 		s.send(cooldownActive, 1, kind, subject, string(c.Class))
 		if !c.Until.IsZero() {

@@ -1,6 +1,10 @@
 package metrics
 
-import "github.com/spillway-go/spillway/internal/observed"
+import (
+	"slices"
+
+	"github.com/spillway-go/spillway/internal/observed"
+)
 
 // The metrics of Provisioned Throughput orders. Tokens are at the order's burndown rates.
 var (
@@ -11,6 +15,10 @@ var (
 	orderRefused  = counter("order_refused_total", "Calls that the order refused.", orderLabels...)
 	orderBypassed = counter("order_bypassed_total", "Calls for the order that were served on demand.", orderLabels...)
 	orderSpilled  = counter("order_spilled_tokens_total", "Tokens served on demand that a larger order would have taken.", orderLabels...)
+
+	// Google's SLA counts the failures below the purchase.
+	orderFaults = counter("order_faults_total", "Answers 5XX of the order, to calls that were within its purchase (below) or not (above).",
+		append(slices.Clone(orderLabels), "purchase")...)
 
 	orderLabels = []string{"project", "location", "model"}
 )
@@ -39,5 +47,7 @@ func (s snapshot) orders() {
 		send(orderRefused, float64(e.Order.RefusedCount))
 		send(orderBypassed, float64(e.BypassedCount))
 		send(orderSpilled, float64(e.SpilledTokenCount))
+		s.send(orderFaults, float64(e.Faults.BelowCount), of.project, of.location, of.model, "below")
+		s.send(orderFaults, float64(e.Faults.AboveCount), of.project, of.location, of.model, "above")
 	}
 }

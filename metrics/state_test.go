@@ -241,3 +241,24 @@ func TestNoKeyShows(t *testing.T) {
 		}
 	})
 }
+
+// A pause is shown as what it is, and the answers of an order that Google owes are counted apart.
+func TestPausesAndFaultsOfOrdersAreShown(t *testing.T) {
+	inScene(t, func(t *testing.T, b *bed) {
+		if err := b.router.Pause("project:studio", 0, "a drill"); err != nil {
+			t.Fatal(err)
+		}
+		got := b.values(t, "spillway_")
+		for _, series := range []string{
+			`spillway_cooldown_active{class="paused",kind="project",subject="project:studio"}`,
+			fmt.Sprintf(`spillway_order_faults_total{location="eu",model=%q,project="prod",purchase="below"}`, flash),
+		} {
+			if _, ok := got[series]; !ok {
+				t.Errorf("%s is missing", series)
+			}
+		}
+		if _, left := got[`spillway_cooldown_remaining_seconds{class="paused",kind="project",subject="project:studio"}`]; left {
+			t.Error("a pause without an end has time left")
+		}
+	})
+}
