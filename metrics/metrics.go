@@ -51,6 +51,8 @@
 //	order_bypassed_total      calls that were sent for the order and served on demand
 //	order_spilled_tokens_total
 //	                          tokens served on demand that a larger order would have taken
+//	order_faults_total        answers 5XX to calls within the purchase, or not, by purchase (below,
+//	                          above): Google's SLA counts those below
 //
 // Those of the whole:
 //
