@@ -160,3 +160,32 @@ func TestAskingForAnExplanationInOtherWordsIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestACallThatNoStandInServesIsRefusedForItsOwnModel: nobody asked for the model that stood in.
+func TestACallThatNoStandInServesIsRefusedForItsOwnModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []pool.Event
+		google := transport(func(*http.Request) (*http.Response, error) {
+			return answerOf(429, `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Resource has been exhausted (e.g. check quota)."}}`), nil
+		})
+		cfg := router.Config{MaxWait: -1, Fallbacks: []router.Fallback{{Model: flash, To: []string{"gemini-3.1-pro-preview"}}}}
+		r := newRouter(t, pool.Config{Projects: []pool.Project{keyed("a", "k-a").pool}}, cfg, router.WithTransport(google),
+			router.WithEvents(func(e pool.Event) { told = append(told, e) }))
+		got := explainedCall(t, r, "Spillway-Explain", "1").Header.Get("Spillway-Explain")
+		if !strings.HasPrefix(got, "refused by the router; before: a/global/on_demand: quota_unknown, "+
+			"a/global/on_demand for gemini-3.1-pro-preview: quota_unknown; passed over: ") {
+			t.Errorf("explained is %q", got)
+		}
+		synctest.Wait()
+		for _, m := range r.Stat().Models {
+			if want := map[string]int64{flash: 1}[m.Model]; m.RefusedCount != want {
+				t.Errorf("%s has refused %d calls, want %d", m.Model, m.RefusedCount, want)
+			}
+		}
+		for _, e := range told {
+			if e.Kind == pool.CallsRefused && e.Subject.Model != flash {
+				t.Errorf("refused are calls for %s", e.Subject)
+			}
+		}
+	})
+}

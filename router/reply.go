@@ -49,7 +49,7 @@ func keptReply(x *exchange, e *pool.ExhaustedError) *http.Response {
 	x.explained.refused(e)
 	if !ofModel(e.Class) {
 		body = verdict.Explained(body, metadataOf(e.Reasons))
-		x.trace.refuse(e, x.wake(e))
+		x.trace.refuse(e, x.fallback.wake(e))
 	}
 	resp := x.reply(e.Answer.Status, body)
 	setWhy(resp.Header, leading)
@@ -68,18 +68,10 @@ func ofModel(c pool.Class) bool {
 	return c == pool.ClassModelMissing || c == pool.ClassModelForbidden
 }
 
-// wake returns when an endpoint may next be asked for the call, for its model or one that stands in.
-func (x *exchange) wake(e *pool.ExhaustedError) time.Time {
-	if x.fallback.any {
-		return x.fallback.soonest
-	}
-	return e.RetryAt
-}
-
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	wake := x.wake(e)
+	wake := x.fallback.wake(e)
 	x.explained.refused(e)
 	x.trace.refuse(e, wake)
 	reasons := metadataOf(e.Reasons)

@@ -222,10 +222,13 @@ func (p explainedPlan) title(asked string) string {
 
 // state says in a few words how an endpoint of a plan stands.
 func (x explanation) state(p *explainedPlan, c *explainedChoice) string {
-	switch {
+	next := p.Model == x.Model && slices.Contains(x.Next, c.Endpoint)
+	switch why := (endpointSnapshot{reasonSnapshot: c.reasonSnapshot}).readiness(); {
+	case c.Why != "" && next:
+		return why + "; asked all the same, for nothing else is left"
 	case c.Why != "":
-		return endpointSnapshot{reasonSnapshot: c.reasonSnapshot}.readiness()
-	case p.Model == x.Model && slices.Contains(x.Next, c.Endpoint):
+		return why
+	case next:
 		return "next"
 	default:
 		return "ready"

@@ -203,7 +203,7 @@ func (s snapshot) visible() snapshot {
 	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		e.reasonSnapshot.show()
+		e.show()
 		if e.Warning != nil {
 			e.Warning.show()
 		}
