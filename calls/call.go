@@ -41,6 +41,9 @@ func (c *call) wait(w router.WaitEnd, look *lookout) {
 	}
 	d := w.At.Sub(w.Began)
 	c.waited, c.total = c.waited+d, c.total+d
+	if none, ok := errors.AsType[*pool.ExhaustedError](w.Err); ok {
+		c.passOver(none.Reasons)
+	}
 	if w.Endpoint != nil && (w.Endpoint.Tier > 0 || len(c.record.Attempts) > 0) {
 		others, ok := look.others(w.At, w.Others)
 		c.record.Unlisted = !ok

@@ -117,7 +117,9 @@ type Outcome string
 const (
 	// OutcomeServed means that the caller had a whole response.
 	OutcomeServed Outcome = "served"
-	// OutcomeRefused means that no endpoint of the pool could serve the call in time.
+	// OutcomeRefused means that no endpoint of the pool could serve the call in time. The caller had
+	// the router's 429 or, while all endpoints are out for something that Google said of a key or a
+	// project, that answer.
 	OutcomeRefused Outcome = "refused"
 	// OutcomeFailed means that the caller had an error of Google's, a broken response, or none.
 	OutcomeFailed Outcome = "failed"

@@ -204,6 +204,32 @@ func TestRecordTellsACall(t *testing.T) {
 	}
 }
 
+// TestARecordOfAKeptAnswerSaysWhyGoogleWasNotAsked: the second call gets again what Google said to the first.
+func TestARecordOfAKeptAnswerSaysWhyGoogleWasNotAsked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer  geminitest.Answer
+		outcome calls.Outcome
+		why     string
+	}{
+		"of a key":     {geminitest.KeyInvalid(), calls.OutcomeRefused, "key_dead until a probe succeeds"},
+		"of the model": {geminitest.ModelMissing(flash, "generateContent"), calls.OutcomeFailed, "model_missing until a probe succeeds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBed(t, keyed(1), router.Config{}, geminitest.Config{})
+				b.Keep(geminitest.Match{}, tt.answer)
+				b.ask(t)
+				b.ask(t)
+				r := b.last(t, 2)
+				want := []calls.PassedOver{{Endpoint: "a/global/on_demand", Why: tt.why}}
+				if r.Outcome != tt.outcome || len(r.Attempts) > 0 || !cmp.Equal(r.PassedOver, want) {
+					t.Errorf("%s after %d attempts, passed over %v: %q", r.Outcome, len(r.Attempts), r.PassedOver, r.Explain())
+				}
+			})
+		})
+	}
+}
+
 func asksOnce(t *testing.T, b *bed) { b.ask(t) }
 
 func withOrder() []pool.Project {

@@ -14,8 +14,9 @@
 // All names begin with spillway_. Counters end in _total and count from the start of the router.
 // Those of calls:
 //
-//	calls_total               by model, method and outcome: ok, refused (429), caller_fault (another
-//	                          4xx), error (5xx, none, or cut off) or cancelled
+//	calls_total               by model, method and outcome: ok, refused (429, or Google's last answer
+//	                          about a key or a project while all are out), caller_fault (another 4xx),
+//	                          error (5xx, none, or cut off) or cancelled
 //	label_calls_total         by label and outcome
 //	label_tokens_total        by label, traffic and kind
 //	call_duration_seconds     until the response was read, by model

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"slices"
@@ -75,7 +76,7 @@ func (r *Request) exhausted() *ExhaustedError {
 	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
 		e.count(r.state.plan)
-		m.refused(p, &r.state.need, e)
+		cmp.Or(r.state.first, m).refused(p, &r.state.need, e)
 	}
 	return e
 }

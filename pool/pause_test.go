@@ -377,7 +377,8 @@ func TestAPauseOfWhatIsNotThereSaysWhatToWrite(t *testing.T) {
 			{"project:b", `pool: "project:b" is nothing that the pool has; did you mean project:a?`},
 			{"project:nothing-of-the-kind", `pool: "project:nothing-of-the-kind" is nothing that the pool has; ` +
 				"it has project:a, project:c, project:v, project:w"},
-			{"a", `pool: "a" is nothing that the pool has; it has project:a, project:c`},
+			{"a", `pool: "a" is nothing that the pool has; did you mean project:a?`},
+			{"b", `pool: "b" is nothing that the pool has; it has project:a, project:c`},
 			{"", `pool: "" is nothing that the pool has; it has project:a, project:c`},
 			{"model:v/" + flash + "x", "did you mean model:v/" + flash + "?"},
 			{"model:v/europe-west4/" + flash, "has; it has model:a/" + flash + ", model:a/global/" + flash},

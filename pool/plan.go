@@ -16,6 +16,9 @@ type Plan struct {
 	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of
 	// the configuration. Without a tier no project takes the model.
 	Tiers [][]Endpoint
+	// Reasons say of the endpoints that cannot be asked for the call now why, until when, and what to
+	// do, in the order of the tiers.
+	Reasons []Reason
 	// Next are the names of the endpoints to one of which the call would go at once, if nothing
 	// else happens: where there are several, the policy draws. Empty means that the call would wait
 	// or be refused.
@@ -50,7 +53,13 @@ func (p *Pool) Plan(r *Request) Plan {
 			}
 			barred := r.ineligible(&e)
 			plan.Never = plan.Never && barred != ""
-			e.Why = cmp.Or(barred, c.reason(now, &r.state.need).Why)
+			reason := Reason{Endpoint: c.Name, Why: barred}
+			if barred == "" {
+				reason = c.reason(now, &r.state.need)
+			}
+			if e.Why = reason.Why; e.Why != "" {
+				plan.Reasons = append(plan.Reasons, reason)
+			}
 			tier = append(tier, e)
 		}
 		plan.Tiers = append(plan.Tiers, tier)

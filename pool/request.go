@@ -63,6 +63,7 @@ type Asked struct {
 // requestState is what the pool remembers of a request between its attempts.
 type requestState struct {
 	plan    *plan
+	first   *model // that the caller asked for, if another one stands in for it; else nil
 	need    need
 	counted bool          // the request is counted in its model's calls
 	lost    bool          // and in those that were refused
@@ -168,10 +169,15 @@ func (r *Request) hasFailed(c *candidate) bool {
 	return false
 }
 
-// Forget makes the request one for another model, which no server has failed yet.
+// Forget makes the request one for another model, which no server has failed yet. If that cannot serve
+// it either, it counts as refused at the model that it was for at first.
 func (r *Request) Forget(model string) {
+	first := r.state.first
+	if first == nil && r.state.plan != nil {
+		first = r.state.plan.model
+	}
 	r.Model = model
-	r.state = requestState{began: r.state.began, waited: r.state.waited}
+	r.state = requestState{first: first, began: r.state.began, waited: r.state.waited}
 }
 
 // refresh updates the plan and what the call needs. Call it after anything that takes time. It

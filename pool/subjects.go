@@ -122,7 +122,10 @@ func (s *setup) known(p *Pool, text string) string {
 // listed says which subject a text most likely means, or which there are: those of its kind, if
 // there are some, and the first of many.
 func listed(text, verb string, all []string) string {
-	kind, _, _ := strings.Cut(text, ":")
+	kind, _, kinded := strings.Cut(text, ":")
+	if i := slices.IndexFunc(all, func(x string) bool { return isNameOf(text, x) }); i >= 0 && !kinded {
+		return "did you mean " + all[i] + "?"
+	}
 	of := slices.DeleteFunc(slices.Clone(all), func(x string) bool { return !strings.HasPrefix(x, kind+":") })
 	for _, some := range [][]string{of, all} {
 		if near, ok := spelling.Nearest(text, some); ok {
@@ -137,6 +140,18 @@ func listed(text, verb string, all []string) string {
 		list += ", …"
 	}
 	return verb + list
+}
+
+// isNameOf reports whether a text names a subject without its kind: a project, a model, or a key as it
+// prints.
+func isNameOf(text, subject string) bool {
+	kind, name, _ := strings.Cut(subject, ":")
+	digits, key := strings.CutPrefix(text, "key-")
+	if kind == kindKey && key && len(digits) >= fewestDigits {
+		_, hash, _ := strings.Cut(name, "/")
+		return strings.HasPrefix(hash, strings.ToLower(digits))
+	}
+	return text != "" && text == name
 }
 
 // mostSubjects bounds the subjects that an operator's text is compared with.

@@ -180,7 +180,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		x.attempts++
 		res := attempt(lease)
 		if !res.served {
-			x.explained.failed(&res)
+			x.explained.failed(x, &res)
 		}
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:

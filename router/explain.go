@@ -107,8 +107,8 @@ func (e Explanation) String() string {
 	case !slices.ContainsFunc(e.Plans, func(p pool.Plan) bool { return !p.Never }):
 		return "refused with 400: no endpoint may ever serve it"
 	case e.RetryAt.IsZero():
-		return "refused with 429"
+		return "refused"
 	default:
-		return "refused with 429 until " + at()
+		return "refused; an endpoint may be asked again at " + at()
 	}
 }

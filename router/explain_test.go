@@ -230,8 +230,8 @@ func TestExplainSaysWhatKeepsACallAway(t *testing.T) {
 		}
 		want("fast", router.Call{}, flash+" at a/global/on_demand")
 		call("fast") // its minute's limit is used up now
-		want("fast", router.Call{MaxWait: -1}, "refused with 429 until 2000-01-01T00:01:00Z")
-		want("fast", router.Call{MaxWait: time.Second}, "refused with 429 until 2000-01-01T00:01:00Z")
+		want("fast", router.Call{MaxWait: -1}, "refused; an endpoint may be asked again at 2000-01-01T00:01:00Z")
+		want("fast", router.Call{MaxWait: time.Second}, "refused; an endpoint may be asked again at 2000-01-01T00:01:00Z")
 		e := want("fast", router.Call{}, flash+", after a wait until 2000-01-01T00:01:00Z")
 		if len(e.Plans) != 1 || len(e.Plans[0].Tiers) != 1 || !strings.HasPrefix(e.Plans[0].Tiers[0][0].Why, "limit reached") {
 			t.Errorf("explained by %+v", e.Plans)

@@ -38,11 +38,15 @@ func (e *explained) chose(x *exchange, l pool.Lease) {
 }
 
 // failed notes an attempt that another one follows, or nothing.
-func (e *explained) failed(res *result) {
+func (e *explained) failed(x *exchange, res *result) {
 	if e == nil || res.lease.Endpoint() == nil {
 		return
 	}
-	e.ended = append(e.ended, res.lease.Endpoint().Name+": "+string(res.class))
+	how := res.lease.Endpoint().Name
+	if x.request.Model != x.in.cfg.alias(x.model) {
+		how += " for " + x.request.Model
+	}
+	e.ended = append(e.ended, how+": "+string(res.class))
 }
 
 // refused notes why no endpoint can serve the call.

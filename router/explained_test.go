@@ -76,6 +76,52 @@ func TestACallIsExplainedInOneLine(t *testing.T) {
 	})
 }
 
+// TestAKeptAnswerIsExplained: while every endpoint is out for what Google said of a key or the model, callers
+// get that again, which was not asked for them.
+func TestAKeptAnswerIsExplained(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status  int
+		body    string
+		why     string
+		refused bool
+	}{
+		"of a key": {400, `{"error":{"code":400,"status":"INVALID_ARGUMENT","message":"API key not valid. Please pass a valid API key.",` +
+			`"details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}`, "key_dead", true},
+		"of the model": {404, `{"error":{"code":404,"status":"NOT_FOUND","message":"models/gemini-3.5-flash is not found for API version v1beta, ` +
+			`or is not supported for generateContent."}}`, "model_missing", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ends []router.CallEnd
+				google := transport(func(*http.Request) (*http.Response, error) { return answerOf(tt.status, tt.body), nil })
+				r := newRouter(t, pool.Config{Projects: []pool.Project{keyed("a", "k-a").pool}}, router.Config{},
+					router.WithTransport(google), router.WithTrace(&router.Trace{CallEnd: func(_ context.Context, e router.CallEnd) { ends = append(ends, e) }}))
+				_ = explainedCall(t, r)
+				resp := explainedCall(t, r, "Spillway-Explain", "1")
+				want := "refused by the router; passed over: a/global/on_demand (" + tt.why + " until a probe succeeds)"
+				if got := resp.Header.Get("Spillway-Explain"); resp.StatusCode != tt.status || got != want {
+					t.Errorf("with %d explained is %q, want %q", resp.StatusCode, got, want)
+				}
+				for i, e := range ends {
+					if len(ends) != 2 || (e.Refused != nil) != tt.refused || e.Status != tt.status {
+						t.Errorf("call %d of %d ends with %d, refused %+v", i, len(ends), e.Status, e.Refused)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestAPauseWithoutEndIsNotSaidToEndByAProbe(t *testing.T) {
+	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, okBody), nil }, router.Config{})
+	if err := r.Pause("project:a", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	if why := explainedCall(t, r).Header.Get("Spillway-Why"); !strings.HasPrefix(why, "paused of project:a until it is resumed: ") {
+		t.Errorf("callers are told %q", why)
+	}
+}
+
 func TestTheExplanationAskedFromGoIsTheSame(t *testing.T) {
 	r := routerOver(t, func(*http.Request) (*http.Response, error) { return answerOf(200, okBody), nil }, router.Config{})
 	ctx := router.WithCall(context.Background(), router.Call{Explain: true})
@@ -113,4 +159,33 @@ func TestAskingForAnExplanationInOtherWordsIsRefused(t *testing.T) {
 			t.Errorf("%s: %s gets %d", header, value, resp.StatusCode)
 		}
 	}
+}
+
+// TestACallThatNoStandInServesIsRefusedForItsOwnModel: nobody asked for the model that stood in.
+func TestACallThatNoStandInServesIsRefusedForItsOwnModel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []pool.Event
+		google := transport(func(*http.Request) (*http.Response, error) {
+			return answerOf(429, `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED","message":"Resource has been exhausted (e.g. check quota)."}}`), nil
+		})
+		cfg := router.Config{MaxWait: -1, Fallbacks: []router.Fallback{{Model: flash, To: []string{"gemini-3.1-pro-preview"}}}}
+		r := newRouter(t, pool.Config{Projects: []pool.Project{keyed("a", "k-a").pool}}, cfg, router.WithTransport(google),
+			router.WithEvents(func(e pool.Event) { told = append(told, e) }))
+		got := explainedCall(t, r, "Spillway-Explain", "1").Header.Get("Spillway-Explain")
+		if !strings.HasPrefix(got, "refused by the router; before: a/global/on_demand: quota_unknown, "+
+			"a/global/on_demand for gemini-3.1-pro-preview: quota_unknown; passed over: ") {
+			t.Errorf("explained is %q", got)
+		}
+		synctest.Wait()
+		for _, m := range r.Stat().Models {
+			if want := map[string]int64{flash: 1}[m.Model]; m.RefusedCount != want {
+				t.Errorf("%s has refused %d calls, want %d", m.Model, m.RefusedCount, want)
+			}
+		}
+		for _, e := range told {
+			if e.Kind == pool.CallsRefused && e.Subject.Model != flash {
+				t.Errorf("refused are calls for %s", e.Subject)
+			}
+		}
+	})
 }

@@ -30,6 +30,15 @@ func (f *fallback) add(e *pool.ExhaustedError) {
 	f.hope = f.hope || !e.Never && e.Answer == nil
 }
 
+// wake returns when an endpoint may next be asked for a call that was refused, for its model or one
+// that stands in.
+func (f *fallback) wake(e *pool.ExhaustedError) time.Time {
+	if f.any {
+		return f.soonest
+	}
+	return e.RetryAt
+}
+
 // begin sets what the model of the call is given, before the first attempt at it.
 func (f *fallback) begin(x *exchange, now time.Time) {
 	f.next, f.after, f.doubt = "", time.Time{}, 0

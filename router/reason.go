@@ -33,7 +33,7 @@ func metadataOf(reasons []Reason) map[string]string {
 		case !r.Until.IsZero():
 			until = r.Until.UTC().Format(time.RFC3339Nano)
 		case r.Cause != "":
-			until = "a probe succeeds"
+			until = untilWhat(&r)
 		}
 		for _, field := range [...]struct{ mark, value string }{
 			{markCause, r.Cause}, {markSubject, r.Subject}, {markUntil, until}, {markRemedy, r.Remedy}, {markPage, r.Page},
@@ -86,6 +86,14 @@ func reasonsOf(metadata map[string]any) []Reason {
 	return reasons
 }
 
+// untilWhat says what ends a reason that ends at no known time.
+func untilWhat(r *Reason) string {
+	if r.Cause == string(pool.ClassPaused) {
+		return "it is resumed"
+	}
+	return "a probe succeeds"
+}
+
 // sentence says a reason in one: what refuses, until when, and what to do.
 func sentence(r *Reason) string {
 	if r.Cause == "" {
@@ -93,7 +101,7 @@ func sentence(r *Reason) string {
 	}
 	text := r.Cause + " of " + plain.Text(r.Subject, maxMessage)
 	if r.Until.IsZero() {
-		text += " until a probe succeeds"
+		text += " until " + untilWhat(r)
 	} else {
 		text += " until " + r.Until.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}

@@ -46,8 +46,10 @@ func keptReply(x *exchange, e *pool.ExhaustedError) *http.Response {
 			break
 		}
 	}
+	x.explained.refused(e)
 	if !ofModel(e.Class) {
 		body = verdict.Explained(body, metadataOf(e.Reasons))
+		x.trace.refuse(e, x.fallback.wake(e))
 	}
 	resp := x.reply(e.Answer.Status, body)
 	setWhy(resp.Header, leading)
@@ -69,10 +71,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	wake := e.RetryAt
-	if x.fallback.any {
-		wake = x.fallback.soonest
-	}
+	wake := x.fallback.wake(e)
 	x.explained.refused(e)
 	x.trace.refuse(e, wake)
 	reasons := metadataOf(e.Reasons)

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spillway-go/spillway/calls"
@@ -21,10 +20,11 @@ const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--json]
 
 Explain asks a running "spillway serve" where a call for MODEL would go now, and why
 not elsewhere: the endpoints of the model in the order of their tiers, each with what
-keeps a call from it, then the models that stand in for it. MODEL may be an alias.
-Nothing is sent to Google, and nothing changes. The call is one like the last that
-was refused, if that is at most 10 s ago, else one of the usual size. The default URL
-is http://127.0.0.1:8080. URL/spillway/explain?model=MODEL has the same as JSON.
+keeps a call from it, until when, and what to do; then the models that stand in for
+it. MODEL may be an alias. Nothing is sent to Google, and nothing changes. The call
+is one like the last that was refused, if that is at most 10 s ago, else one of the
+usual size. The default URL is http://127.0.0.1:8080. URL/spillway/explain?model=MODEL
+has the same as JSON.
 
 With a CALL-ID, which every response has as Spillway-Call, it says why that call
 went where it went, if it is one of the last 10,000. A call with the header
@@ -55,8 +55,8 @@ type explainedPlan struct {
 }
 
 type explainedChoice struct {
-	Endpoint string `json:"endpoint"`
-	Why      string `json:"why,omitempty"` // what keeps the call from it; absent: nothing does
+	Endpoint       string `json:"endpoint"`
+	reasonSnapshot        // what keeps the call from it; absent: nothing does
 }
 
 // explain serves GET /spillway/explain.
@@ -89,7 +89,12 @@ func planOf(p pool.Plan) explainedPlan {
 	for _, tier := range p.Tiers {
 		var choices []explainedChoice
 		for _, e := range tier {
-			choices = append(choices, explainedChoice{visible(e.Name, ""), visible(e.Why, "")})
+			choice := explainedChoice{Endpoint: visible(e.Name, "")}
+			if i := slices.IndexFunc(p.Reasons, func(r pool.Reason) bool { return r.Endpoint == e.Name }); i >= 0 {
+				choice.reasonSnapshot = reasonOf(&p.Reasons[i])
+				choice.show()
+			}
+			choices = append(choices, choice)
 		}
 		x.Tiers = append(x.Tiers, choices)
 	}
@@ -165,20 +170,27 @@ func explainModel(ctx context.Context, model string, at remote, asJSON bool, std
 
 // print prints an explanation as a table.
 func (x explanation) print(out io.Writer) {
-	writef(out, "%s at %s: a call %s\n", x.Asked, instant(x.At), x.fate())
+	var v view
+	if t, ok := terminalOf(out); ok {
+		v = t.view()
+		v.colour = false
+	}
+	v.linef(out, "%s at %s: a call %s", x.Asked, instant(x.At), x.fate())
+	told := told{}
 	for _, p := range x.Plans {
 		writef(out, "\n%s\n", p.title(x.Asked))
 		if len(p.Tiers) == 0 {
 			writef(out, "  no project serves it\n")
 			continue
 		}
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		var table strings.Builder
 		for i, tier := range p.Tiers {
 			for _, c := range tier {
-				writef(table, "  tier %d\t%s\t%s\n", i+1, c.Endpoint, x.state(&p, &c))
+				writef(&table, "  tier %d\t%s\t%s\n", i+1, c.Endpoint, x.state(&p, &c))
+				told.explain(&table, "\t\t", nil, c.reasonSnapshot)
 			}
 		}
-		_ = table.Flush()
+		printText(out, v.table(table.String(), nil))
 	}
 }
 
@@ -210,10 +222,13 @@ func (p explainedPlan) title(asked string) string {
 
 // state says in a few words how an endpoint of a plan stands.
 func (x explanation) state(p *explainedPlan, c *explainedChoice) string {
-	switch {
+	next := p.Model == x.Model && slices.Contains(x.Next, c.Endpoint)
+	switch why := (endpointSnapshot{reasonSnapshot: c.reasonSnapshot}).readiness(); {
+	case c.Why != "" && next:
+		return why + "; asked all the same, for nothing else is left"
 	case c.Why != "":
-		return endpointSnapshot{reasonSnapshot: reasonSnapshot{Why: c.Why}}.readiness()
-	case p.Model == x.Model && slices.Contains(x.Next, c.Endpoint):
+		return why
+	case next:
 		return "next"
 	default:
 		return "ready"

@@ -51,6 +51,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/spelling"
@@ -207,7 +208,7 @@ func parse(
 func wrongFlag(flags *flag.FlagSet, err error) string {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
-		return err.Error()
+		return wrongValue(flags, err)
 	}
 	var known []string
 	flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
@@ -220,6 +221,22 @@ func wrongFlag(flags *flag.FlagSet, err error) string {
 	default:
 		return text + "; it takes --" + strings.Join(known, ", --")
 	}
+}
+
+// wrongValue says what is wrong with a flag's value, in the words of package flag but for durations,
+// of which that says no more than "parse error".
+func wrongValue(flags *flag.FlagSet, err error) string {
+	text := strings.Replace(err.Error(), "flag -", "flag --", 1)
+	flags.VisitAll(func(f *flag.Flag) {
+		getter, ok := f.Value.(flag.Getter)
+		if !ok {
+			return
+		}
+		if _, ok = getter.Get().(time.Duration); ok && strings.HasSuffix(text, "flag --"+f.Name+": parse error") {
+			text = strings.TrimSuffix(text, "parse error") + "write a duration with its unit, such as 10m"
+		}
+	})
+	return strings.Replace(text, "flag needs an argument: -", "flag needs an argument: --", 1)
 }
 
 // misused reports wrong use.

@@ -222,7 +222,7 @@ func (h hand) run(
 		return code
 	}
 	if len(rest) != 1 {
-		return misused(name, stderr, "it needs one SUBJECT, such as project:prod")
+		return misused(name, stderr, "it needs one SUBJECT, such as project:prod; --url names the sidecar")
 	}
 	path, ask, problem := of(rest[0])
 	if problem != "" {

@@ -164,9 +164,9 @@ func TestMomentsThatHavePassedAreNotAnnounced(t *testing.T) {
 		{endpointSnapshot{Cooldown: &cooldownSnapshot{Class: "billing", Probe: next}}, "billing, tried again at 2026-11-25 23:34:00Z"},
 		{endpointSnapshot{Cooldown: &cooldownSnapshot{Class: "contention", Until: past}}, "contention, tried again with the next call"},
 		{endpointSnapshot{Cooldown: &cooldownSnapshot{Class: "contention", Until: next}}, "contention until 2026-11-25 23:34:00Z"},
-		{endpointSnapshot{Breaker: &breakerSnapshot{"open", next}}, "breaker open until 2026-11-25 23:34:00Z"},
-		{endpointSnapshot{Breaker: &breakerSnapshot{"open", past}}, "breaker open, tried again with the next call"},
-		{endpointSnapshot{Breaker: &breakerSnapshot{"half_open", time.Time{}}}, "breaker half-open"},
+		{endpointSnapshot{Breaker: &breakerSnapshot{"open", next}}, "breaker_open until 2026-11-25 23:34:00Z"},
+		{endpointSnapshot{Breaker: &breakerSnapshot{"open", past}}, "breaker_open, tried again with the next call"},
+		{endpointSnapshot{Breaker: &breakerSnapshot{"half_open", time.Time{}}}, "breaker_half_open"},
 	} {
 		if got := strings.Join(tt.endpoint.notes(now), ", "); got != tt.want {
 			t.Errorf("it says %q, want %q", got, tt.want)

@@ -16,6 +16,7 @@ import (
 type view struct {
 	width, height int // of the terminal; zero: no bound
 	colour        bool
+	drawn         bool // again and again, in the place of what was there: no line may be longer than the width
 }
 
 // terminal is what a command prints to if that is one. Only through it do control characters get
@@ -45,7 +46,7 @@ func (t terminal) view() view {
 	if err != nil || width <= 0 || height <= 0 {
 		width, height = 80, 24
 	}
-	return view{width, height, os.Getenv("NO_COLOR") == ""}
+	return view{width: width, height: height, colour: os.Getenv("NO_COLOR") == ""}
 }
 
 // Write writes a text with its control characters. The caller has made them.
@@ -107,7 +108,7 @@ func (v view) linef(out io.Writer, format string, values ...any) {
 
 // minColumn is the least width of a last column in which a text is wrapped beside the others. Where
 // there is less, what does not fit stands below them.
-const minColumn = 30
+const minColumn = 50
 
 // table lays out rows, one a line, whose cells are separated by tabs. The last column is wrapped at
 // the width of the view. tone gives the colour of a last cell; nil, or "", is none.
@@ -145,8 +146,12 @@ func (v view) table(text string, tone func(cell string) string) string {
 
 // row writes one row: what stands before the last column, and that.
 func (v view) row(b *strings.Builder, head, last, paint string) {
+	if v.width == 0 && strings.HasPrefix(last, " ") && strings.TrimSpace(head) == "" {
+		head = "    " // a file has no column that keeps it apart
+	}
 	start := utf8.RuneCountInString(head)
-	if room := v.width - start; v.width > 0 && room < minColumn && utf8.RuneCountInString(last) > room {
+	if room := v.width - start; v.width > 0 && room < minColumn &&
+		(utf8.RuneCountInString(last) > room || strings.HasPrefix(last, " ")) { // those below one stand together
 		if strings.TrimSpace(head) != "" {
 			b.WriteString(cut(strings.TrimRight(head, " "), v.width) + "\n")
 		}
@@ -165,7 +170,8 @@ func (v view) row(b *strings.Builder, head, last, paint string) {
 }
 
 // wrap breaks a text at spaces into lines that fit beside what takes up start columns. What it
-// begins with is kept in front of each line.
+// begins with is kept in front of each line. An address stays whole, so that it can be copied, unless
+// the text is drawn.
 func (v view) wrap(text string, start int) (lines []string) {
 	room := v.width - start
 	words := strings.TrimLeft(text, " ")
@@ -179,6 +185,11 @@ func (v view) wrap(text string, start int) (lines []string) {
 		if at < len(words) {
 			if space := strings.LastIndexByte(words[:at+1], ' '); space > 0 {
 				at = space
+			} else if !v.drawn && strings.HasPrefix(words, "http") {
+				at = len(words)
+				if space := strings.IndexByte(words, ' '); space > 0 {
+					at = space
+				}
 			}
 		}
 		lines = append(lines, indent+strings.TrimRight(words[:at], " "))

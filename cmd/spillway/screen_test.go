@@ -26,17 +26,29 @@ func TestTablesFitTheWidthOfTheTerminal(t *testing.T) {
 		}
 	}
 	const want = `MODEL             ENDPOINT                  STATE
-gemini-3.5-flash  project/global/on_demand  ready, rpm 3 of 1,000, paced to 0.7
-                                            a second
-gemini-3.5-flash  spare/global/on_demand    day_quota until 2026-11-27 08:00:00Z
-                                            (GenerateRequestsPerDayPerProjectPer
-                                            Model)
-                                              Google says: You exceeded your
-                                              current quota, please check your
-                                              plan and billing details.
+gemini-3.5-flash  project/global/on_demand
+    ready, rpm 3 of 1,000, paced to 0.7 a second
+gemini-3.5-flash  spare/global/on_demand
+    day_quota until 2026-11-27 08:00:00Z
+    (GenerateRequestsPerDayPerProjectPerModel)
+      Google says: You exceeded your current quota, please check your plan and
+      billing details.
 `
 	if got := (view{width: 80}).table(wide, tone); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestAnAddressStaysWholeUnlessTheScreenIsDrawn(t *testing.T) {
+	const page = "https://console.cloud.google.com/vertex-ai/provisioned-throughput?project=acme-prod"
+	row := "order\tready\n\t  see: " + page + " for more\n"
+	if got, want := (view{width: 40}).table(row, nil), "order  ready\n      see:\n      "+page+"\n      for more\n"; got != want {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
+	}
+	for line := range strings.Lines(view{width: 40, drawn: true}.table(row, nil)) {
+		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > 40 {
+			t.Errorf("drawn is %q", line)
+		}
 	}
 }
 

@@ -73,6 +73,13 @@ func reasonOf(r *pool.Reason) reasonSnapshot {
 	return reasonSnapshot{r.Why, r.Cause, r.Subject, utc(r.Until), r.Remedy, r.Page}
 }
 
+// show takes control characters out of a reason.
+func (r *reasonSnapshot) show() {
+	for _, text := range []*string{&r.Why, &r.Cause, &r.Subject, &r.Remedy, &r.Page} {
+		*text = visible(*text, "")
+	}
+}
+
 // utc returns a moment in UTC; the zero time stays zero.
 func utc(t time.Time) time.Time {
 	if t.IsZero() {
@@ -177,11 +184,6 @@ func (s snapshot) visible() snapshot {
 			}
 		}
 	}
-	showReason := func(r *reasonSnapshot) {
-		for _, text := range []*string{&r.Why, &r.Cause, &r.Subject, &r.Remedy, &r.Page} {
-			*text = visible(*text, "")
-		}
-	}
 	s.Backend = visible(s.Backend, "")
 	for i := range s.Paused {
 		p := &s.Paused[i]
@@ -201,9 +203,9 @@ func (s snapshot) visible() snapshot {
 	}
 	for i := range s.Endpoints {
 		e := &s.Endpoints[i]
-		showReason(&e.reasonSnapshot)
+		e.show()
 		if e.Warning != nil {
-			showReason(e.Warning)
+			e.Warning.show()
 		}
 		e.Attempts = visibleKeys(e.Attempts)
 		e.Model, e.Method, e.Endpoint = visible(e.Model, ""), visible(e.Method, ""), visible(e.Endpoint, "")

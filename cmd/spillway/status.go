@@ -18,14 +18,14 @@ const statusHelp = `Usage: spillway status [URL] [--watch [2s]] [--json] [--quie
 
 Status shows the state of a running "spillway serve": projects and their keys (as
 short hashes), and the endpoints of every model called so far or restored, in the
-order of their tiers, with calls in flight, cooldowns, limits and orders. Below what
-refuses calls stand its subject, Google's own words, what to do, and Google's page
-for that; docs/429.md explains each cause. What operators have paused stands apart,
-as does what orders failed to serve within their purchase. Then come the calls since
-the start: how many came, got no endpoint, or waited, and what became of the
-attempts at each endpoint. If replicas share a store, it shows whether that answers,
-how many they are, and how many calls of shared limits this one has in hand. The
-default URL is http://127.0.0.1:8080.
+order of their tiers, with calls in flight (ACTIVE) and their tokens, cooldowns,
+limits and orders. Below what refuses calls stand its subject, Google's own words,
+what to do, and Google's page for that; docs/429.md explains each cause. What
+operators have paused stands apart, as does what orders failed to serve within their
+purchase. Then come the calls since the start: how many came, got no endpoint, or
+waited, and what became of the attempts at each endpoint. If replicas share a store,
+it shows whether that answers, how many they are, and how many calls of shared
+limits this one has in hand. Times are UTC. The default URL is http://127.0.0.1:8080.
 
 Flags:
 
@@ -121,6 +121,7 @@ func (f *statusFlags) once(ctx context.Context, stdout io.Writer) (string, error
 	var v view
 	if t, ok := terminalOf(stdout); ok {
 		v = t.view()
+		v.drawn = f.watch > 0
 	}
 	s.print(&b, string(f.at), v)
 	return b.String(), nil
@@ -163,10 +164,10 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 	}
 	for _, m := range s.Models {
 		if m.Refused > 0 {
-			v.linef(out, "%s: %s of %s refused", title(m.Model, m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
+			v.linef(out, "%s: %s of %s refused since the start", title(m.Model, m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
 		}
 	}
-	writef(&table, "MODEL\tTIER\tENDPOINT\tCALLS\tTOKENS\tSTATE\n")
+	writef(&table, "MODEL\tTIER\tENDPOINT\tACTIVE\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
 		writef(&table, "%s\t%d\t%s\t%d\t%s\t%s\n", title(e.Model, e.Method), e.Tier, e.Endpoint, e.Calls,
 			thousands(e.Tokens), strings.Join(e.notes(s.At), ", "))
@@ -205,7 +206,7 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 		notes = append(notes, e.readiness())
 	}
 	if e.Breaker != nil {
-		note := "breaker " + strings.ReplaceAll(e.Breaker.State, "_", "-")
+		note := "breaker_" + e.Breaker.State // open is a cause of docs/429.md
 		switch {
 		case e.Breaker.Until.After(at):
 			note += " until " + instant(e.Breaker.Until)
@@ -243,13 +244,10 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 // readiness says whether an endpoint without a cooldown has room for a call: what callers are told
 // who get none.
 func (e endpointSnapshot) readiness() string {
-	why := e.Why
-	if what, when, ok := strings.Cut(e.Why, " until "); ok {
-		if t, err := time.Parse(time.RFC3339, when); err == nil {
-			why = what + " until " + instant(t)
-		}
-	}
+	why := readable(e.Why)
 	switch {
+	case e.Cause != "" && strings.HasPrefix(why, e.Cause):
+		return why
 	case why != "" && e.Cause != "":
 		return e.Cause + ", " + why
 	case why != "":
@@ -264,6 +262,18 @@ func (e endpointSnapshot) readiness() string {
 		return "order full"
 	}
 	return "ready"
+}
+
+// readable writes the moment in a reason, which may have words behind it, as all others.
+func readable(why string) string {
+	what, rest, ok := strings.Cut(why, " until ")
+	moment, _, _ := strings.Cut(rest, " ")
+	moment = strings.TrimSuffix(moment, ":")
+	t, err := time.Parse(time.RFC3339, moment)
+	if !ok || err != nil {
+		return why
+	}
+	return what + " until " + instant(t) + rest[len(moment):]
 }
 
 // words says why and until when something is not asked, as it stands at a moment; of nil "ready".

@@ -218,7 +218,7 @@ var table = map[Cause]advice{
 		"The store that replicas share is away, so this one keeps to its part of the limit: bring the store back.", "",
 	}},
 	Paused: {classes: classes("paused"), step: step{
-		"An operator has taken it out: `spillway resume` it, by the subject, once it may serve again.", "",
+		"An operator has taken it out. To bring it back: `spillway resume` with the subject.", "",
 	}},
 	Ramp: {step: step{wait + "Spillway raises the rate slowly; set ramp = false under [router] to stop that.", ""}},
 }
