@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -28,12 +29,9 @@ func metadataOf(reasons []Reason) map[string]string {
 	metadata := make(map[string]string, 6*len(reasons))
 	for _, r := range reasons {
 		metadata[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
-		until := ""
-		switch {
-		case !r.Until.IsZero():
+		until := endOf(&r)
+		if !r.Until.IsZero() {
 			until = r.Until.UTC().Format(time.RFC3339Nano)
-		case r.Cause != "":
-			until = "a probe succeeds"
 		}
 		for _, field := range [...]struct{ mark, value string }{
 			{markCause, r.Cause}, {markSubject, r.Subject}, {markUntil, until}, {markRemedy, r.Remedy}, {markPage, r.Page},
@@ -92,10 +90,24 @@ func sentence(r *Reason) string {
 		return r.Why
 	}
 	text := r.Cause + " of " + plain.Text(r.Subject, maxMessage)
-	if r.Until.IsZero() {
-		text += " until a probe succeeds"
-	} else {
+	if !r.Until.IsZero() {
 		text += " until " + r.Until.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	} else if end := endOf(r); end != "" {
+		text += " until " + end
 	}
 	return strings.TrimSpace(text + ": " + r.Remedy + " " + r.Page)
+}
+
+// endOf says what ends a reason that has no time to end at; "" if nothing does.
+func endOf(r *Reason) string {
+	switch remedy.Cause(r.Cause) {
+	case "", remedy.CallTooLarge:
+		return ""
+	case remedy.Paused:
+		return "it is resumed"
+	case remedy.OrderBypassed:
+		return "the order serves a call"
+	default:
+		return "a probe succeeds"
+	}
 }

@@ -160,6 +160,9 @@ func serveFile(
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer close(hangups)
 	defer signal.Stop(hangups)
+	// Who reads its output may end. That would end a program that does not expect it, and calls with it.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	cfg, err := load(ctx, file)
 	if err != nil {
 		writef(stderr, "%s\n", err) // each line names the file

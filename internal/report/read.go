@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -94,6 +95,11 @@ func Files(path string, since time.Time) ([]string, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder; name the call log in it", path)
+	}
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			path = to // what was rotated is beside it
+		}
 	}
 	folder, base := filepath.Split(path)
 	entries, _ := os.ReadDir(filepath.Clean(folder + "."))
