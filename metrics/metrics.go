@@ -14,7 +14,8 @@
 // All names begin with spillway_. Counters end in _total and count from the start of the router.
 // Those of calls:
 //
-//	calls_total               by model, method and outcome: ok, refused (429), caller_fault (another
+//	calls_total               by model, method and outcome: ok, refused (429, or another answer of
+//	                          Google's while all keys and projects are out), caller_fault (another
 //	                          4xx), error (5xx, none, or cut off) or cancelled
 //	label_calls_total         by label and outcome
 //	label_tokens_total        by label, traffic and kind

@@ -24,6 +24,9 @@ func (x *exchange) giveUp(e *pool.ExhaustedError) result {
 		if last != nil && ofModel(last.class) {
 			return *last // the same response, to this very call
 		}
+		if !ofModel(e.Class) { // that is a mistake of the caller's, as when Google says it
+			x.noteRefused(e)
+		}
 		return result{resp: keptReply(x, e)}
 	}
 	if last != nil && ofModel(last.class) && (last.resp != nil || last.err != nil) && !x.fallback.hope &&
@@ -69,12 +72,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	wake := e.RetryAt
-	if x.fallback.any {
-		wake = x.fallback.soonest
-	}
-	x.explained.refused(e)
-	x.trace.refuse(e, wake)
+	wake := x.noteRefused(e)
 	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
@@ -101,6 +99,18 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	resp := x.tooMany(answer)
 	setWhy(resp.Header, &e.Leading)
 	return resp
+}
+
+// noteRefused tells those who ask and listen why no endpoint can serve the call. It returns when one
+// could.
+func (x *exchange) noteRefused(e *pool.ExhaustedError) (wake time.Time) {
+	wake = e.RetryAt
+	if x.fallback.any {
+		wake = x.fallback.soonest
+	}
+	x.explained.refused(e)
+	x.trace.refuse(e, wake)
+	return wake
 }
 
 // tooMany returns a 429 of the router's own. Its header says as well when to come back, if that is

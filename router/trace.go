@@ -103,7 +103,8 @@ type CallEnd struct {
 	Status int
 	Err    error
 	// Refused says why no endpoint could serve the call, and when one could, if the response is the
-	// router's own because of that. Else it is nil.
+	// router's own because of that, or what Google says of the keys and projects that are all out.
+	// Else it is nil.
 	Refused *pool.ExhaustedError
 }
 

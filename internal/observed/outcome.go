@@ -14,7 +14,7 @@ type Outcome string
 
 const (
 	OK          Outcome = "ok"
-	Refused     Outcome = "refused"      // 429
+	Refused     Outcome = "refused"      // 429, or what Google says while all keys and projects are out
 	CallerFault Outcome = "caller_fault" // another 4xx
 	Error       Outcome = "error"        // 5xx, no response, or one that broke off
 	Cancelled   Outcome = "cancelled"    // the caller left, or the deadline passed
@@ -28,7 +28,7 @@ func OutcomeOf(e *router.CallEnd, last pool.Class) Outcome {
 		return Cancelled
 	case e.Err != nil, e.Status >= http.StatusInternalServerError:
 		return Error
-	case e.Status == http.StatusTooManyRequests:
+	case e.Status == http.StatusTooManyRequests, e.Refused != nil && !e.Refused.Never:
 		return Refused
 	case e.Status >= http.StatusBadRequest:
 		return CallerFault
