@@ -16,7 +16,7 @@ import (
 // different calls; they must return soon. The functions of one call get the context that CallStart
 // returned. The requests that search for the owner of a resource, or read a page of a list, are
 // calls of their own, nested: their CallStart gets the context of the outer call, which counts no
-// attempts for them.
+// attempts for them. If a function panics, the panic is logged to [slog.Default], and the call goes on.
 type Trace struct {
 	// CallStart is called when a request has been read. The other functions get the context that it
 	// returns; nil means ctx.
