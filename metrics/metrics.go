@@ -50,6 +50,7 @@
 //	order_served_total        calls
 //	order_refused_total       calls that the order refused
 //	order_bypassed_total      calls that were sent for the order and served on demand
+//	order_failed_total        answers with 5XX, by purchase: below or above what was bought
 //	order_spilled_tokens_total
 //	                          tokens served on demand that a larger order would have taken
 //

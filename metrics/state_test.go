@@ -241,3 +241,24 @@ func TestNoKeyShows(t *testing.T) {
 		}
 	})
 }
+
+// TestFailuresWithinAPurchaseCountApart: an order that was full at another moment hides none of them.
+func TestFailuresWithinAPurchaseCountApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{{
+			ID: "prod", Keys: []string{"k-prod"}, Orders: []geminitest.Order{{Model: flash, Location: "eu", GSUs: 1}},
+		}}}, pool.Config{Projects: []pool.Project{{
+			Name: "prod", Backend: pool.BackendVertex, Locations: []string{"eu"}, Keys: []pool.Secret{pool.NewSecret("k-prod")},
+			Provisioned: []pool.Order{{Model: flash, Location: "eu", GSUs: 1}},
+		}}})
+		b.Script(geminitest.Match{Traffic: "dedicated"}, geminitest.Unavailable())
+		b.call(t, flash)
+		want := map[string]float64{}
+		for purchase, n := range map[string]float64{"below": 1, "above": 0} {
+			want[fmt.Sprintf("spillway_order_failed_total{location=\"eu\",model=%q,project=\"prod\",purchase=%q}", flash, purchase)] = n
+		}
+		if diff := cmp.Diff(want, b.values(t, "spillway_order_failed_total")); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
