@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -254,4 +255,28 @@ func TestExplainSaysWhatKeepsACallAway(t *testing.T) {
 			t.Errorf("%d are ahead, want none; it goes to %v", e.Plans[0].Ahead, e.Next)
 		}
 	})
+}
+
+// TestExplainHasTheStatusThatCallersGet while all that could serve a call is out for good.
+func TestExplainHasTheStatusThatCallersGet(t *testing.T) {
+	for name, answer := range map[string]geminitest.Answer{
+		"a dead key": geminitest.KeyExpired(), "no credits": geminitest.PrepayDepleted(402), "the API is off": geminitest.ServiceDisabled("a"),
+		"a day's quota": geminitest.DayQuota(flash, 20, time.Second), "no such model": geminitest.ModelMissing(flash, "generateContent"),
+		"a rate": geminitest.SpendRate(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup{router: router.Config{MaxWait: -1}}.bed(t, keyed("a", "k-a"))
+				b.Keep(geminitest.Match{}, answer)
+				status := 0
+				for range 2 {
+					_, err := ask(t.Context(), b.client(t), flash)
+					status = apiError(t, err).Code
+				}
+				if e := b.router.Explain(flash, router.Call{}); !strings.HasPrefix(e.String(), fmt.Sprintf("refused with %d", status)) {
+					t.Errorf("it says %q, and the caller gets %d", e, status)
+				}
+			})
+		})
+	}
 }
