@@ -168,9 +168,11 @@ func serveFile(
 		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed
 	}
-	log := newLogging(&cfg.Log, stderr)
+	lines := newLossy(stderr)
+	log := newLogging(&cfg.Log, lines)
 	warn(log.log, cfg)
 	err = serveConfig(ctx, cfg, file, hangups, listen, drain, stdout, log)
+	lines.end()
 	if err != nil {
 		writef(stderr, "spillway serve: %s\n", err)
 		return statusFailed
