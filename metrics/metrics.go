@@ -67,8 +67,8 @@
 //	                          with a store that replicas share
 //	build_info                1, by version and goversion
 //
-// Labels are bounded. Model names are those that the pool remembers; for calls they are at most
-// 1,000 models that have answered and 100 that have not, then "other". A key shows as a hash, and
+// Labels are bounded. Model names are at most 1,000 models that have answered, or have limits or an
+// order, and 100 others. Calls for further ones count as "other"; their endpoints show nothing. A key shows as a hash, and
 // no other text of callers' shows but their labels, of which the router tells 1,000 apart.
 package metrics
 
@@ -117,5 +117,6 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		vec.Collect(to)
 	}
 	stat := c.stat()
+	bound(&stat, c.calls.models)
 	snapshot{&stat, to}.collect()
 }

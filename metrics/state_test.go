@@ -262,3 +262,25 @@ func TestFailuresWithinAPurchaseCountApart(t *testing.T) {
 		}
 	})
 }
+
+// TestModelsThatCallersMakeUpFillNoPrometheus: each would be a series of every metric of an endpoint.
+func TestModelsThatCallersMakeUpFillNoPrometheus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		google, p := studio()
+		b := newBed(t, google, p)
+		b.Keep(geminitest.Match{Model: "made-up-*"}, geminitest.ModelMissing("made-up", "generateContent"))
+		for i := range 300 {
+			b.call(t, fmt.Sprintf("made-up-%d", i))
+		}
+		b.call(t, flash)
+		for _, f := range b.families(t) {
+			if n := len(f.GetMetric()); n > 102 {
+				t.Errorf("%s has %d series", f.GetName(), n)
+			}
+		}
+		served := fmt.Sprintf("spillway_attempts_total{class=\"ok\",location=\"global\",method=\"generate\",model=%q,project=\"studio\",traffic=\"on_demand\"}", flash)
+		if got := b.values(t, "spillway_attempts_total"); got[served] != 1 {
+			t.Errorf("a model that answers does not count: %v", got)
+		}
+	})
+}
