@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -66,7 +68,7 @@ func (w *file) ready(n int64) error {
 	if err := w.open(); err != nil {
 		return err
 	}
-	if w.size == 0 || w.size+n <= w.cfg.MaxSize || !w.info.Mode().IsRegular() {
+	if w.size == 0 || w.size+n <= w.cfg.MaxSize || !w.info.Mode().IsRegular() || given(w.path) {
 		return nil
 	}
 	moved := w.moved() // another process may have rotated it
@@ -77,6 +79,12 @@ func (w *file) ready(n int64) error {
 		}
 	}
 	return w.open()
+}
+
+// given reports whether a path is one of the system's for what a program was started with, such as
+// /dev/stdout. That is not the log's to rename, also where it leads to a file.
+func given(path string) bool {
+	return strings.HasPrefix(path, "/dev/") || strings.HasPrefix(path, "/proc/")
 }
 
 // moved reports whether the path leads to another file than the one that is open, or to none.
@@ -121,16 +129,21 @@ func (w *file) finishLine() error {
 	return err
 }
 
-// rotate renames the file and those that were rotated before it.
+// rotate renames the file and those that were rotated before it. A symbolic link stays where it is:
+// what it leads to is renamed, on the disk that was chosen for it.
 func (w *file) rotate() error {
+	path := w.path
+	if to, err := filepath.EvalSymlinks(path); err == nil {
+		path = to
+	}
 	last := 1 // that is free, or is the last one to be kept
 	for ; last < w.cfg.MaxFiles; last++ {
-		if _, err := os.Lstat(w.rotated(last)); err != nil {
+		if _, err := os.Lstat(rotated(path, last)); err != nil {
 			break
 		}
 	}
 	for i := last; i > 0; i-- {
-		if err := os.Rename(w.rotated(i-1), w.rotated(i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(rotated(path, i-1), rotated(path, i)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -138,11 +151,11 @@ func (w *file) rotate() error {
 }
 
 // rotated returns the path of the i-th rotated file; of the 0th the file's own.
-func (w *file) rotated(i int) string {
+func rotated(path string, i int) string {
 	if i == 0 {
-		return w.path
+		return path
 	}
-	return w.path + "." + strconv.Itoa(i)
+	return path + "." + strconv.Itoa(i)
 }
 
 func (w *file) close() {

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spillway-go/spillway/calls"
+	"github.com/spillway-go/spillway/internal/report"
 )
 
 // addOne adds a record and waits until it is written.
@@ -57,6 +58,33 @@ func TestFilesAreRotatedBySize(t *testing.T) {
 			if info, err := os.Stat(name); err != nil || info.Mode() != 0o600 {
 				t.Errorf("%s has mode %v, want 0600 (error %v)", name, info.Mode(), err)
 			}
+		}
+	})
+}
+
+// The disk that an operator has chosen by a symbolic link stays chosen.
+func TestALinkStaysAndTheFileBehindItIsRotated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := t.TempDir()
+		link, file := filepath.Join(t.TempDir(), "calls.jsonl"), filepath.Join(disk, "data.jsonl")
+		if err := os.Symlink(file, link); err != nil {
+			t.Skip(err)
+		}
+		log := calls.OpenLog(link, calls.FileConfig{MaxSize: 1, MaxFiles: 2}, nil)
+		for i := range 4 {
+			addOne(log, i)
+		}
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([][]string{{"3"}, {"2"}, {"1"}}, [][]string{read(t, file), read(t, file+".1"), read(t, file+".2")}); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if to, err := os.Readlink(link); err != nil || to != file {
+			t.Errorf("the link leads to %q, %v", to, err)
+		}
+		if files, err := report.Files(link, time.Time{}); err != nil || len(files) != 3 {
+			t.Errorf("the report reads %v, %v", files, err)
 		}
 	})
 }

@@ -18,6 +18,8 @@ const (
 	gather = 100 * time.Millisecond
 	// batch is how many bytes are written at once, where so much waits.
 	batch = 64 << 10
+	// fullEvery is the least time between two warnings that records are dropped for lack of room.
+	fullEvery = time.Minute
 	// closePatience is how long Close waits for a disk that hangs.
 	closePatience = 5 * time.Second
 )
@@ -30,13 +32,14 @@ var errUnwritten = errors.New("calls: the call log does not accept its last line
 //
 //	{"time":"2026-11-26T10:53:00.000Z","dropped":12}
 //
-// An error of the disk is logged once, until the log can be written again. What could not be written
-// counts as dropped. A Log is safe for concurrent use.
+// An error of the disk is logged once, until the log can be written again, and that records are dropped
+// because it does not keep up, once a minute. What could not be written counts as dropped. A Log is safe for concurrent use.
 type Log struct {
 	to      io.Writer
 	log     *slog.Logger
 	queue   chan *Record
 	dropped atomic.Uint64
+	full    atomic.Int64 // when it was last said that there is no room, Unix time in nanoseconds
 	closing chan struct{}
 	done    chan struct{}
 	close   func() error
@@ -87,6 +90,16 @@ func (l *Log) Add(r *Record) {
 	case l.queue <- r:
 	default:
 		l.dropped.Add(1)
+		l.overflows()
+	}
+}
+
+// overflows says that there is no room: a disk that hangs reports no error. It keeps no call waiting.
+func (l *Log) overflows() {
+	now, said := time.Now().UnixNano(), l.full.Load()
+	if now-said >= int64(fullEvery) && l.full.CompareAndSwap(said, now) {
+		go l.log.Warn("the call log does not keep up, or its disk hangs; calls go on, their records are dropped",
+			slog.Uint64("dropped", l.dropped.Load()))
 	}
 }
 

@@ -177,7 +177,8 @@ func TestDiskThatHangsKeepsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, hang := disk{}, make(chan struct{})
 		d.set(nil, hang)
-		log := calls.NewLog(&d, nil)
+		var warned bytes.Buffer
+		log := calls.NewLog(&d, slog.New(slog.NewTextHandler(&warned, nil)))
 		b := newBed(t, keyed(1), router.Config{}, geminitest.Config{}, log)
 		addOne(log, -1) // the disk hangs with it
 		began := time.Now()
@@ -193,6 +194,10 @@ func TestDiskThatHangsKeepsNoCall(t *testing.T) {
 		dropped := log.Dropped()
 		if dropped == 0 || dropped > 3000 {
 			t.Errorf("%d of 10,004 were dropped, want what the queue has no room for", dropped)
+		}
+		synctest.Wait()
+		if n := strings.Count(warned.String(), "level=WARN"); n != 1 || !strings.Contains(warned.String(), "hangs") {
+			t.Errorf("want one warning that the disk hangs, have %q", &warned)
 		}
 		d.set(nil, nil)
 		close(hang)

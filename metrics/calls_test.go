@@ -32,6 +32,16 @@ func TestCallsCountByTheirOutcome(t *testing.T) {
 			b.Script(geminitest.Match{}, geminitest.MinuteQuota(flash, 10, 30*time.Second))
 			b.call(t, flash, "Spillway-Max-Wait", "0s")
 		}},
+		{"a call while the only key is dead", "refused", func(t *testing.T, b *bed) {
+			b.Script(geminitest.Match{}, geminitest.KeyExpired())
+			if status := b.call(t, flash, "Spillway-Max-Wait", "0s"); status != 400 {
+				t.Errorf("the caller got %d, want Google's 400", status)
+			}
+		}},
+		{"a model that does not exist", "caller_fault", func(t *testing.T, b *bed) {
+			b.Script(geminitest.Match{}, geminitest.ModelMissing(flash, "generateContent"))
+			b.call(t, flash)
+		}},
 		{"a wrong request", "caller_fault", func(t *testing.T, b *bed) {
 			b.Script(geminitest.Match{}, geminitest.InvalidArgument("no"))
 			b.call(t, flash)

@@ -14,9 +14,9 @@
 // All names begin with spillway_. Counters end in _total and count from the start of the router.
 // Those of calls:
 //
-//	calls_total               by model, method and outcome: ok, refused (429, or Google's last answer
-//	                          about a key or a project while all are out), caller_fault (another 4xx),
-//	                          error (5xx, none, or cut off) or cancelled
+//	calls_total               by model, method and outcome: ok, refused (429, or another answer of
+//	                          Google's while all keys and projects are out), caller_fault (another
+//	                          4xx), error (5xx, none, or cut off) or cancelled
 //	label_calls_total         by label and outcome
 //	label_tokens_total        by label, traffic and kind
 //	call_duration_seconds     until the response was read, by model
@@ -50,10 +50,9 @@
 //	order_served_total        calls
 //	order_refused_total       calls that the order refused
 //	order_bypassed_total      calls that were sent for the order and served on demand
+//	order_failed_total        answers with 5XX, by purchase: below or above what was bought
 //	order_spilled_tokens_total
 //	                          tokens served on demand that a larger order would have taken
-//	order_faults_total        answers 5XX to calls within the purchase, or not, by purchase (below,
-//	                          above): Google's SLA counts those below
 //
 // Those of the whole:
 //
@@ -68,8 +67,8 @@
 //	                          with a store that replicas share
 //	build_info                1, by version and goversion
 //
-// Labels are bounded. Model names are those that the pool remembers; for calls they are at most
-// 1,000 models that have answered and 100 that have not, then "other". A key shows as a hash, and
+// Labels are bounded. Model names are at most 1,000 models that have answered, or have limits or an
+// order, and 100 others. Calls for further ones count as "other"; their endpoints show nothing. A key shows as a hash, and
 // no other text of callers' shows but their labels, of which the router tells 1,000 apart.
 package metrics
 
@@ -118,5 +117,6 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		vec.Collect(to)
 	}
 	stat := c.stat()
+	bound(&stat, c.calls.models)
 	snapshot{&stat, to}.collect()
 }

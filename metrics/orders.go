@@ -1,8 +1,6 @@
 package metrics
 
 import (
-	"slices"
-
 	"github.com/spillway-go/spillway/internal/observed"
 )
 
@@ -14,11 +12,8 @@ var (
 	orderServed   = counter("order_served_total", "Calls that the order served.", orderLabels...)
 	orderRefused  = counter("order_refused_total", "Calls that the order refused.", orderLabels...)
 	orderBypassed = counter("order_bypassed_total", "Calls for the order that were served on demand.", orderLabels...)
+	orderFailed   = counter("order_failed_total", "Answers of the order with 5XX, below the purchase or above it.", append(orderLabels, "purchase")...)
 	orderSpilled  = counter("order_spilled_tokens_total", "Tokens served on demand that a larger order would have taken.", orderLabels...)
-
-	// Google's SLA counts the failures below the purchase.
-	orderFaults = counter("order_faults_total", "Answers 5XX of the order, to calls that were within its purchase (below) or not (above).",
-		append(slices.Clone(orderLabels), "purchase")...)
 
 	orderLabels = []string{"project", "location", "model"}
 )
@@ -46,8 +41,8 @@ func (s snapshot) orders() {
 		send(orderServed, float64(e.Order.ServedCount))
 		send(orderRefused, float64(e.Order.RefusedCount))
 		send(orderBypassed, float64(e.BypassedCount))
+		s.send(orderFailed, float64(e.Faults.BelowCount), of.project, of.location, of.model, "below")
+		s.send(orderFailed, float64(e.Faults.AboveCount), of.project, of.location, of.model, "above")
 		send(orderSpilled, float64(e.SpilledTokenCount))
-		s.send(orderFaults, float64(e.Faults.BelowCount), of.project, of.location, of.model, "below")
-		s.send(orderFaults, float64(e.Faults.AboveCount), of.project, of.location, of.model, "above")
 	}
 }

@@ -26,7 +26,7 @@ func counter(name, help string, labels ...string) metric {
 var described = []metric{
 	attempts, tokens, inFlight, ready, breakerState, breakerOpens, pace,
 	limit, limitUsed, limitRatio,
-	orderCapacity, orderUsed, orderRatio, orderServed, orderRefused, orderBypassed, orderSpilled, orderFaults, orderFaults, orderFaults,
+	orderCapacity, orderUsed, orderRatio, orderServed, orderRefused, orderBypassed, orderFailed, orderSpilled,
 	queued, exhausted, rerouted, reroutedTo,
 	cooldownActive, cooldownLeft,
 	retries, retriesRefused, retryBudget, lookups,

@@ -242,23 +242,45 @@ func TestNoKeyShows(t *testing.T) {
 	})
 }
 
-// A pause is shown as what it is, and the answers of an order that Google owes are counted apart.
-func TestPausesAndFaultsOfOrdersAreShown(t *testing.T) {
-	inScene(t, func(t *testing.T, b *bed) {
-		if err := b.router.Pause("project:studio", 0, "a drill"); err != nil {
-			t.Fatal(err)
+// TestFailuresWithinAPurchaseCountApart: an order that was full at another moment hides none of them.
+func TestFailuresWithinAPurchaseCountApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{{
+			ID: "prod", Keys: []string{"k-prod"}, Orders: []geminitest.Order{{Model: flash, Location: "eu", GSUs: 1}},
+		}}}, pool.Config{Projects: []pool.Project{{
+			Name: "prod", Backend: pool.BackendVertex, Locations: []string{"eu"}, Keys: []pool.Secret{pool.NewSecret("k-prod")},
+			Provisioned: []pool.Order{{Model: flash, Location: "eu", GSUs: 1}},
+		}}})
+		b.Script(geminitest.Match{Traffic: "dedicated"}, geminitest.Unavailable())
+		b.call(t, flash)
+		want := map[string]float64{}
+		for purchase, n := range map[string]float64{"below": 1, "above": 0} {
+			want[fmt.Sprintf("spillway_order_failed_total{location=\"eu\",model=%q,project=\"prod\",purchase=%q}", flash, purchase)] = n
 		}
-		got := b.values(t, "spillway_")
-		for _, series := range []string{
-			`spillway_cooldown_active{class="paused",kind="project",subject="project:studio"}`,
-			fmt.Sprintf(`spillway_order_faults_total{location="eu",model=%q,project="prod",purchase="below"}`, flash),
-		} {
-			if _, ok := got[series]; !ok {
-				t.Errorf("%s is missing", series)
+		if diff := cmp.Diff(want, b.values(t, "spillway_order_failed_total")); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
+}
+
+// TestModelsThatCallersMakeUpFillNoPrometheus: each would be a series of every metric of an endpoint.
+func TestModelsThatCallersMakeUpFillNoPrometheus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		google, p := studio()
+		b := newBed(t, google, p)
+		b.Keep(geminitest.Match{Model: "made-up-*"}, geminitest.ModelMissing("made-up", "generateContent"))
+		for i := range 300 {
+			b.call(t, fmt.Sprintf("made-up-%d", i))
+		}
+		b.call(t, flash)
+		for _, f := range b.families(t) {
+			if n := len(f.GetMetric()); n > 102 {
+				t.Errorf("%s has %d series", f.GetName(), n)
 			}
 		}
-		if _, left := got[`spillway_cooldown_remaining_seconds{class="paused",kind="project",subject="project:studio"}`]; left {
-			t.Error("a pause without an end has time left")
+		served := fmt.Sprintf("spillway_attempts_total{class=\"ok\",location=\"global\",method=\"generate\",model=%q,project=\"studio\",traffic=\"on_demand\"}", flash)
+		if got := b.values(t, "spillway_attempts_total"); got[served] != 1 {
+			t.Errorf("a model that answers does not count: %v", got)
 		}
 	})
 }

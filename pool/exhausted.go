@@ -51,7 +51,8 @@ type Reason struct {
 	// Subject is what the cause is about, as the text of a [Subject].
 	Subject string
 	// Until is when it ends. Zero means that a successful probe ends it, or that nothing is known to.
-	Until time.Time
+	// Probe is when a call may be tried all the same; zero means not before Until.
+	Until, Probe time.Time
 	// Remedy is what an operator can do, Page the page of Google's where that is done; empty where
 	// there is none.
 	Remedy, Page string

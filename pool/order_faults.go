@@ -37,6 +37,9 @@ func noteFault(r *lease, now time.Time, at int64, o *Outcome) {
 	if r.held&heldOrder == 0 || o.Foreign || o.Unsent || o.Answer == nil || o.Answer.Status < http.StatusInternalServerError {
 		return
 	}
+	if o.Class == ClassCallerFault || o.Class == ClassCancelled {
+		return // such as a 504 when the time was over that the caller gave to Google
+	}
 	c := r.candidate
 	f := quota.Fault{
 		At: now, Latency: time.Duration(at - r.at), Status: o.Answer.Status, Model: strings.Clone(c.plan.model.name),

@@ -64,8 +64,10 @@ func TestWhatSaysNothingOfAPurchaseIsNoEvidence(t *testing.T) {
 		order := b.candidate(flash, "v/global/provisioned")
 		foreign := failed(502)
 		foreign.Foreign = true
+		late := failed(504) // within the time that the caller gave to Google, which was too short
+		late.Class = pool.ClassCallerFault
 		for _, o := range []pool.Outcome{
-			{Class: pool.ClassOK}, failed(429), failed(400), foreign,
+			{Class: pool.ClassOK}, failed(429), failed(400), foreign, late,
 			{Class: pool.ClassTransport}, // no answer came
 			{Class: pool.ClassTransport, Evidence: pool.Evidence{Unsent: true}},
 		} {

@@ -59,9 +59,9 @@ func (p *Pool) Pause(now time.Time, subject string, d time.Duration, why string)
 	if d < 0 {
 		return fmt.Errorf("pool: a pause of %v is in the past; write a duration such as 10m, or 0 for until it is resumed", d)
 	}
-	x := pause{subject: s, since: now, until: cooldown.Forever, why: p.sent.reason(why), said: now}
+	x := pause{subject: s, since: now, until: cooldown.Forever, why: p.sent.reason(why), said: p.pauses.word(s, now)}
 	if d > 0 {
-		x.until = p.instant(now) + int64(d)
+		x.until = endOf(p.instant(now), d)
 	}
 	if err := p.pauses.put(now, x); err != nil {
 		return err
@@ -78,13 +78,27 @@ func (p *Pool) Resume(now time.Time, subject string) error {
 	if err != nil {
 		return err
 	}
-	x := pause{subject: s, until: p.instant(now), said: now}
+	x := pause{subject: s, until: p.instant(now), said: p.pauses.word(s, now)}
 	if err := p.pauses.put(now, x); err != nil {
 		return err
 	}
 	p.fleet.paused(now, &x)
 	p.queue.changed(now)
 	return nil
+}
+
+// endOf returns the instant at which a pause of that length ends. Centuries are no overflow, and not for ever.
+func endOf(at int64, d time.Duration) int64 { return at + min(int64(d), cooldown.Forever-1-max(at, 0)) }
+
+// word returns when an operator says something of a subject: now, or after what was said of it by a
+// clock that was ahead, such as this machine's own before it was set back.
+func (ps *pauses) word(s Subject, now time.Time) time.Time {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if said := ps.all[s].said; !said.Before(now) {
+		return said.Add(1)
+	}
+	return now
 }
 
 // find returns the subject of the pause that an operator's text names. It may be of something that is

@@ -37,7 +37,7 @@ func (ps *pauses) restore(now time.Time, subject Subject, s savedPause) {
 	case s.Over:
 		x.until = at
 	case !s.Until.IsZero():
-		x.until = at + int64(s.Until.Sub(now.Round(0)))
+		x.until = endOf(at, s.Until.Sub(now.Round(0)))
 	}
 	ps.mu.Lock()
 	known, ok := ps.all[subject]

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -444,6 +445,48 @@ func TestTheReasonOfAPauseIsCleanAndCut(t *testing.T) {
 			if got := b.pool.Stat(b.start).Pauses["project:a"].Message; got != want {
 				t.Errorf("of %q it keeps %q, want %q", why, got, want)
 			}
+		}
+	})
+}
+
+// The longest that a duration can say is no overflow: 292 years.
+func TestAPauseMayBeForCenturies(t *testing.T) {
+	inBubble(t, scene(), func(t *testing.T, b *bed) {
+		time.Sleep(time.Hour)
+		b.pause("project:a", math.MaxInt64, "")
+		if x, ok := b.pool.Stat(time.Now()).Pauses["project:a"]; !ok || x.Until.Sub(b.start) < 200*365*24*time.Hour {
+			t.Errorf("the pause is %+v, %v", x, ok)
+		}
+		b.resume("project:a")
+		data := `{"version":2,"pauses":[{"subject":"project:a","since":"2000-01-01T00:00:00Z","until":"9999-01-01T00:00:00Z"}]}`
+		if err := b.pool.Restore(time.Now(), []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+		if x := b.pool.Stat(time.Now()).Pauses; len(x) != 0 {
+			t.Errorf("what was said before the operator resumed is in force: %+v", x)
+		}
+		other := newBed(t, scene())
+		if err := other.pool.Restore(time.Now(), []byte(data)); err != nil || len(other.pool.Stat(time.Now()).Pauses) != 1 {
+			t.Errorf("of a pause until 9999 it keeps %+v, %v", other.pool.Stat(time.Now()).Pauses, err)
+		}
+	})
+}
+
+// The operator of a machine whose clock was set back is heeded all the same.
+func TestAnOperatorIsHeededWhenTheClockWasAhead(t *testing.T) {
+	inBubble(t, scene(), func(t *testing.T, b *bed) {
+		ahead := time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)
+		data := fmt.Sprintf(`{"version":2,"pauses":[{"subject":"project:a","since":%q,"said":%q,"why":"old"}]}`, ahead, ahead)
+		if err := b.pool.Restore(time.Now(), []byte(data)); err != nil {
+			t.Fatal(err)
+		}
+		b.pause("project:a", 0, "new")
+		if x := b.pool.Stat(time.Now()).Pauses["project:a"]; x.Message != "new" {
+			t.Errorf("paused again, it is %+v", x)
+		}
+		b.resume("project:a")
+		if x := b.pool.Stat(time.Now()).Pauses; len(x) > 0 {
+			t.Errorf("resumed, paused are %+v", x)
 		}
 	})
 }

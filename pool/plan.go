@@ -27,6 +27,9 @@ type Plan struct {
 	// Zero means that none is known. Never says that no endpoint may serve it at any time.
 	RetryAt time.Time
 	Never   bool
+	// Status is that of the answer of Google's that the caller would get if the call were refused now;
+	// zero if that would be the pool's own word.
+	Status int
 	// Ahead is how many calls wait for the same endpoints and go first.
 	Ahead int
 }
@@ -75,6 +78,7 @@ func (p *Pool) Plan(r *Request) Plan {
 	}
 	if plan.RetryAt = now; len(plan.Next) == 0 {
 		plan.RetryAt, _ = r.retryAt(now)
+		plan.Status = r.findKept(now, at).Status
 	}
 	return plan
 }

@@ -28,7 +28,7 @@ func (c *candidate) reason(now time.Time, n *need) Reason {
 	at := p.instant(now)
 	if k := c.longest(now, at, n).cooldown(c.project); k.Class != "" {
 		return Reason{
-			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until,
+			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until, Probe: k.Probe,
 			Remedy: k.Remedy, Page: k.Page,
 		}
 	}

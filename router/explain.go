@@ -2,7 +2,9 @@ package router
 
 import (
 	"cmp"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,8 +109,17 @@ func (e Explanation) String() string {
 	case !slices.ContainsFunc(e.Plans, func(p pool.Plan) bool { return !p.Never }):
 		return "refused with 400: no endpoint may ever serve it"
 	case e.RetryAt.IsZero():
-		return "refused"
+		return "refused with " + e.status()
 	default:
-		return "refused; an endpoint may be asked again at " + at()
+		return "refused with " + e.status() + "; an endpoint may be asked again at " + at()
 	}
+}
+
+// status is that of the response to a call that would be refused: Google's own, where no other model
+// stands in and Google has said why for good.
+func (e Explanation) status() string {
+	if len(e.Plans) == 1 && e.Plans[0].Status > 0 {
+		return strconv.Itoa(e.Plans[0].Status)
+	}
+	return strconv.Itoa(http.StatusTooManyRequests)
 }

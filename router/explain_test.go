@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -230,8 +231,8 @@ func TestExplainSaysWhatKeepsACallAway(t *testing.T) {
 		}
 		want("fast", router.Call{}, flash+" at a/global/on_demand")
 		call("fast") // its minute's limit is used up now
-		want("fast", router.Call{MaxWait: -1}, "refused; an endpoint may be asked again at 2000-01-01T00:01:00Z")
-		want("fast", router.Call{MaxWait: time.Second}, "refused; an endpoint may be asked again at 2000-01-01T00:01:00Z")
+		want("fast", router.Call{MaxWait: -1}, "refused with 429; an endpoint may be asked again at 2000-01-01T00:01:00Z")
+		want("fast", router.Call{MaxWait: time.Second}, "refused with 429; an endpoint may be asked again at 2000-01-01T00:01:00Z")
 		e := want("fast", router.Call{}, flash+", after a wait until 2000-01-01T00:01:00Z")
 		if len(e.Plans) != 1 || len(e.Plans[0].Tiers) != 1 || !strings.HasPrefix(e.Plans[0].Tiers[0][0].Why, "limit reached") {
 			t.Errorf("explained by %+v", e.Plans)
@@ -254,4 +255,28 @@ func TestExplainSaysWhatKeepsACallAway(t *testing.T) {
 			t.Errorf("%d are ahead, want none; it goes to %v", e.Plans[0].Ahead, e.Next)
 		}
 	})
+}
+
+// TestExplainHasTheStatusThatCallersGet while all that could serve a call is out for good.
+func TestExplainHasTheStatusThatCallersGet(t *testing.T) {
+	for name, answer := range map[string]geminitest.Answer{
+		"a dead key": geminitest.KeyExpired(), "no credits": geminitest.PrepayDepleted(402), "the API is off": geminitest.ServiceDisabled("a"),
+		"a day's quota": geminitest.DayQuota(flash, 20, time.Second), "no such model": geminitest.ModelMissing(flash, "generateContent"),
+		"a rate": geminitest.SpendRate(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := setup{router: router.Config{MaxWait: -1}}.bed(t, keyed("a", "k-a"))
+				b.Keep(geminitest.Match{}, answer)
+				status := 0
+				for range 2 {
+					_, err := ask(t.Context(), b.client(t), flash)
+					status = apiError(t, err).Code
+				}
+				if e := b.router.Explain(flash, router.Call{}); !strings.HasPrefix(e.String(), fmt.Sprintf("refused with %d", status)) {
+					t.Errorf("it says %q, and the caller gets %d", e, status)
+				}
+			})
+		})
+	}
 }

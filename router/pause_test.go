@@ -3,6 +3,7 @@ package router_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -41,6 +42,9 @@ func TestPauseTakesCallsElsewhereAndTheLastOneIsRefused(t *testing.T) {
 		e, ok := router.Exhausted(err)
 		if !ok || len(e.Reasons) != 4 || len(b.Requests()) != sent {
 			t.Fatalf("with all paused: %v", err)
+		}
+		if strings.Contains(fmt.Sprint(err), "probe") { // no probe ends a pause
+			t.Errorf("the caller is told %v", err)
 		}
 		for _, r := range e.Reasons {
 			if !strings.HasPrefix(r.Why, "paused by an operator until ") || !strings.HasSuffix(r.Why, ": a drill") {

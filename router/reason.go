@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -28,12 +29,9 @@ func metadataOf(reasons []Reason) map[string]string {
 	metadata := make(map[string]string, 6*len(reasons))
 	for _, r := range reasons {
 		metadata[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
-		until := ""
-		switch {
-		case !r.Until.IsZero():
+		until := endOf(&r)
+		if !r.Until.IsZero() {
 			until = r.Until.UTC().Format(time.RFC3339Nano)
-		case r.Cause != "":
-			until = untilWhat(&r)
 		}
 		for _, field := range [...]struct{ mark, value string }{
 			{markCause, r.Cause}, {markSubject, r.Subject}, {markUntil, until}, {markRemedy, r.Remedy}, {markPage, r.Page},
@@ -86,24 +84,35 @@ func reasonsOf(metadata map[string]any) []Reason {
 	return reasons
 }
 
-// untilWhat says what ends a reason that ends at no known time.
-func untilWhat(r *Reason) string {
-	if r.Cause == string(pool.ClassPaused) {
-		return "it is resumed"
-	}
-	return "a probe succeeds"
-}
-
 // sentence says a reason in one: what refuses, until when, and what to do.
 func sentence(r *Reason) string {
 	if r.Cause == "" {
 		return r.Why
 	}
 	text := r.Cause + " of " + plain.Text(r.Subject, maxMessage)
-	if r.Until.IsZero() {
-		text += " until " + untilWhat(r)
-	} else {
-		text += " until " + r.Until.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	if !r.Until.IsZero() {
+		text += " until " + moment(r.Until)
+	} else if end := endOf(r); end != "" {
+		text += " until " + end
+	}
+	if !r.Probe.IsZero() && r.Probe.Before(r.Until) {
+		text += ", tried again at " + moment(r.Probe)
 	}
 	return strings.TrimSpace(text + ": " + r.Remedy + " " + r.Page)
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
+
+// endOf says what ends a reason that has no time to end at; "" if nothing does.
+func endOf(r *Reason) string {
+	switch remedy.Cause(r.Cause) {
+	case "", remedy.CallTooLarge:
+		return ""
+	case remedy.Paused:
+		return "it is resumed"
+	case remedy.OrderBypassed:
+		return "the order serves a call"
+	default:
+		return "a probe succeeds"
+	}
 }

@@ -46,10 +46,11 @@ func keptReply(x *exchange, e *pool.ExhaustedError) *http.Response {
 			break
 		}
 	}
-	x.explained.refused(e)
-	if !ofModel(e.Class) {
+	if ofModel(e.Class) { // a mistake of the caller's, as when Google says it
+		x.explained.refused(e)
+	} else {
+		noteRefused(x, e)
 		body = verdict.Explained(body, metadataOf(e.Reasons))
-		x.trace.refuse(e, x.fallback.wake(e))
 	}
 	resp := x.reply(e.Answer.Status, body)
 	setWhy(resp.Header, leading)
@@ -71,9 +72,7 @@ func ofModel(c pool.Class) bool {
 // exhausted returns the response to a call that cannot be served in time. It has Google's own
 // shape, so that code that handles Google's 429 handles it too.
 func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
-	wake := x.fallback.wake(e)
-	x.explained.refused(e)
-	x.trace.refuse(e, wake)
+	wake := noteRefused(x, e)
 	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
 		return x.nowhere(reasons)
@@ -100,6 +99,15 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	resp := x.tooMany(answer)
 	setWhy(resp.Header, &e.Leading)
 	return resp
+}
+
+// noteRefused tells those who ask and listen why no endpoint can serve the call. It returns when one
+// could.
+func noteRefused(x *exchange, e *pool.ExhaustedError) (wake time.Time) {
+	wake = x.fallback.wake(e)
+	x.explained.refused(e)
+	x.trace.refuse(e, wake)
+	return wake
 }
 
 // tooMany returns a 429 of the router's own. Its header says as well when to come back, if that is

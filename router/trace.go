@@ -16,7 +16,7 @@ import (
 // different calls; they must return soon. The functions of one call get the context that CallStart
 // returned. The requests that search for the owner of a resource, or read a page of a list, are
 // calls of their own, nested: their CallStart gets the context of the outer call, which counts no
-// attempts for them.
+// attempts for them. If a function panics, the panic is logged to [slog.Default], and the call goes on.
 type Trace struct {
 	// CallStart is called when a request has been read. The other functions get the context that it
 	// returns; nil means ctx.
@@ -103,7 +103,8 @@ type CallEnd struct {
 	Status int
 	Err    error
 	// Refused says why no endpoint could serve the call, and when one could, if the response is the
-	// router's own because of that, or Google's last one about a key or a project. Else it is nil.
+	// router's own because of that, or what Google says of the keys and projects that are all out.
+	// Else it is nil.
 	Refused *pool.ExhaustedError
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -641,6 +642,36 @@ func TestTracesAndEventsShowNoCredential(t *testing.T) {
 					if strings.Contains(line, canary) {
 						t.Fatalf("the credential is shown: %s", line)
 					}
+				}
+			})
+		})
+	}
+}
+
+// TestATraceThatPanicsFailsNoCall: neither the call nor its lease is lost.
+func TestATraceThatPanicsFailsNoCall(t *testing.T) {
+	log := slog.Default()
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	t.Cleanup(func() { slog.SetDefault(log) })
+	for name, trace := range map[string]*router.Trace{
+		"CallStart":    {CallStart: func(context.Context, router.CallStart) context.Context { panic("a fault of another's") }},
+		"WaitEnd":      {WaitEnd: func(context.Context, router.WaitEnd) { panic("a fault of another's") }},
+		"AttemptStart": {AttemptStart: func(context.Context, router.AttemptStart) { panic("a fault of another's") }},
+		"Header":       {Header: func(context.Context, http.Header) { panic("a fault of another's") }},
+		"AttemptEnd":   {AttemptEnd: func(context.Context, router.AttemptEnd) { panic("a fault of another's") }},
+		"CallEnd":      {CallEnd: func(context.Context, router.CallEnd) { panic("a fault of another's") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, ended := keyed("a", "k-a"), 0
+				count := &router.Trace{CallEnd: func(context.Context, router.CallEnd) { ended++ }}
+				r := newRouter(t, poolOf(p), router.Config{}, router.WithTransport(googleOf(setup{}.google, p)),
+					router.WithTrace(trace), router.WithTrace(count))
+				if _, err := ask(context.Background(), clientOver(t, pool.BackendGemini, r), flash); err != nil {
+					t.Error(err)
+				}
+				if e := r.Stat().Endpoints[0]; e.Calls != 0 || e.AttemptCounts[pool.ClassOK] != 1 || ended != 1 {
+					t.Errorf("%d calls are in flight, %v ended; another trace heard of %d", e.Calls, e.AttemptCounts, ended)
 				}
 			})
 		})

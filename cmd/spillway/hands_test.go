@@ -301,7 +301,7 @@ gemini-2.5-pro, for gemini-2.5-flash
 	code, text = typed(t, "explain", "gemini-2.5-flash", o.URL, "--json")
 	var x explanation
 	if err := json.Unmarshal([]byte(text), &x); err != nil || code != statusFailed || len(x.Plans) != 2 ||
-		!strings.HasPrefix(x.Refused, "refused; an endpoint may be asked again at ") || x.RetryAt.IsZero() {
+		!strings.HasPrefix(x.Refused, "refused with 429; an endpoint may be asked again at ") || x.RetryAt.IsZero() {
 		t.Errorf("exit %d, %v: %s", code, err, text)
 	}
 	if code, text = typed(t, "explain", "gemini\x1b[31m", o.URL); code != statusFailed || !strings.Contains(text, "would be refused with 400") || strings.Contains(text, "\x1b") {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -22,7 +23,8 @@ median and the 95th and 99th percentiles, to 1 %), tokens, and what served them.
 
 Files that were rotated are read too (FILE.1, FILE-20261126, also with .gz).
 FILE may be compressed itself. "-" is the standard input. Files may be of any
-size. Lines that are broken are counted and passed over.
+size. Lines that are broken are counted and passed over. What a damaged file has
+before its damage counts.
 
   CALLS       served + refused + failed + cancelled
   SERVED      the caller had a whole response
@@ -42,7 +44,7 @@ Flags:
   --csv    as CSV, with a line of names first; durations in milliseconds
   --json   as JSON, with the same names
 
-Exit status: 1 if a file cannot be read.
+Exit status: 1 if a file cannot be read, or not to its end.
 `
 
 // runReport runs the command "report".
@@ -71,9 +73,12 @@ func runReport(ctx context.Context, args []string, stdout, stderr io.Writer) int
 		from = time.Now().Add(-*since)
 	}
 	r := report.New(report.By(*by), from)
-	if err := readLogs(ctx, r, files, from, os.Stdin); err != nil {
-		writef(stderr, "spillway report: %s\n", err)
-		return statusFailed
+	unread := readLogs(ctx, r, files, from, os.Stdin)
+	if unread != nil {
+		writef(stderr, "spillway report: %s\n", strings.ReplaceAll(unread.Error(), "\n", "; "))
+		if ctx.Err() != nil || r.All.Calls == 0 {
+			return statusFailed
+		}
 	}
 	if r.Broken > 0 {
 		writef(stderr, "spillway report: %s passed over: %s\n", plural(int(r.Broken), "broken line"), strings.Join(r.Problems, ", "))
@@ -86,6 +91,9 @@ func runReport(ctx context.Context, args []string, stdout, stderr io.Writer) int
 		write = r.WriteJSON
 	}
 	_ = write(stdout) // run looks whether the output was lost
+	if unread != nil {
+		return statusFailed
+	}
 	return statusOK
 }
 
@@ -122,10 +130,15 @@ func readLogs(ctx context.Context, r *report.Report, files []string, since time.
 			opened = append(opened, f)
 		}
 	}
+	var unread []error
 	for _, f := range opened {
+		// One that is damaged, or is being compressed now, does not keep the others from the report.
 		if err := r.Read(ctx, f.Name(), f); err != nil {
-			return err
+			unread = append(unread, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
-	return nil
+	return errors.Join(unread...)
 }

@@ -53,3 +53,18 @@ func TestReportShowsNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// A rotated file that is damaged, or is being compressed now, keeps nobody from the rest.
+func TestReportHasWhatAnUnreadableFileHasNot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "calls.jsonl")
+	const line = `{"id":"1","time":"2026-11-26T10:53:00.000Z","outcome":"served"}` + "\n"
+	for name, text := range map[string]string{path: line, path + ".2.gz": "\x1f\x8b\x08"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status, text := transcript(t.Context(), "report", path)
+	if status != statusFailed || !strings.Contains(text, "calls.jsonl.2.gz: unexpected EOF") || !strings.Contains(text, "\n1 call from ") {
+		t.Errorf("%d %s", status, text)
+	}
+}

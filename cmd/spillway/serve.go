@@ -160,14 +160,19 @@ func serveFile(
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer close(hangups)
 	defer signal.Stop(hangups)
+	// Who reads its output may end. That would end a program that does not expect it, and calls with it.
+	signal.Ignore(syscall.SIGPIPE)
+	defer signal.Reset(syscall.SIGPIPE)
 	cfg, err := load(ctx, file)
 	if err != nil {
 		writef(stderr, "%s\n", err) // each line names the file
 		return statusFailed
 	}
-	log := newLogging(&cfg.Log, stderr)
+	lines := newLossy(stderr)
+	log := newLogging(&cfg.Log, lines)
 	warn(log.log, cfg)
 	err = serveConfig(ctx, cfg, file, hangups, listen, drain, stdout, log)
+	lines.end()
 	if err != nil {
 		writef(stderr, "spillway serve: %s\n", err)
 		return statusFailed

@@ -142,7 +142,11 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 			told.explain(&table, "\t\t\t", p.Cooldown, reasonSnapshot{})
 		}
 		for _, k := range p.Keys {
-			writef(&table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, k.Cooldown.words(s.At))
+			state := k.Cooldown.words(s.At)
+			if k.Cooldown == nil && p.Cooldown != nil {
+				state = "out with its project"
+			}
+			writef(&table, "%s\t%s\t%s\t%s\n", p.Name, p.Backend, k.Key, state)
 			told.explain(&table, "\t\t\t", k.Cooldown, reasonSnapshot{})
 		}
 	}

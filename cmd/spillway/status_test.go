@@ -198,3 +198,13 @@ gsus     = 1
 		}
 	})
 }
+
+// TestStatusShowsNoKeyAsReadyWhileItsProjectIsOut: no call goes out with it.
+func TestStatusShowsNoKeyAsReadyWhileItsProjectIsOut(t *testing.T) {
+	s := snapshot{Projects: []projectSnapshot{{Name: "p", Cooldown: &cooldownSnapshot{Class: "billing"}, Keys: []keySnapshot{{Key: "key-1"}}}}}
+	var printed strings.Builder
+	s.print(&printed, "", view{})
+	if text := printed.String(); strings.Contains(text, "ready") || !strings.Contains(text, "key-1  out with its project") {
+		t.Error(text)
+	}
+}

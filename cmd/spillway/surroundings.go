@@ -62,9 +62,9 @@ func (s *surroundings) notef(format string, values ...any) {
 func (s *surroundings) findKeys() {
 	seen := map[string]string{}
 	for _, name := range []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"} {
-		switch key := os.Getenv(name); {
+		switch key := strings.TrimSpace(os.Getenv(name)); {
 		case key == "":
-		case strings.ContainsAny(strings.TrimSpace(key), ", \t\r\n;"):
+		case strings.ContainsAny(key, ", \t\r\n;"):
 			s.notef("%s is not used: it does not hold one key; put each key into a variable of its own", name)
 		case seen[key] != "":
 			s.notef("%s is not used: it holds the key of %s", name, seen[key])

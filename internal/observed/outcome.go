@@ -14,7 +14,7 @@ type Outcome string
 
 const (
 	OK          Outcome = "ok"
-	Refused     Outcome = "refused"      // 429, or no endpoint could serve the call in time
+	Refused     Outcome = "refused"      // 429, or what Google says while all keys and projects are out
 	CallerFault Outcome = "caller_fault" // another 4xx
 	Error       Outcome = "error"        // 5xx, no response, or one that broke off
 	Cancelled   Outcome = "cancelled"    // the caller left, or the deadline passed

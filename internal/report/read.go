@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -71,17 +72,38 @@ func (r *Report) line(name string, number int, line []byte) {
 	var e entry
 	err := json.Unmarshal(line, &e)
 	switch {
-	case err == nil && e.Dropped > 0:
+	case err == nil && e.Dropped > 0 && e.Dropped <= maxSum:
 		if !e.Time.Before(r.since) {
 			r.Dropped += e.Dropped
 		}
-	case err == nil && e.ID != "" && !e.Time.IsZero():
+	case err == nil && e.ID != "" && !e.Time.IsZero() && sound(&e.Record):
 		r.add(&e.Record)
 	default:
 		if r.Broken++; len(r.Problems) < maxProblems {
 			r.Problems = append(r.Problems, fmt.Sprintf("%s:%d: not a line of a call log", name, number))
 		}
 	}
+}
+
+// maxSum bounds each number of a record, so that no file of them makes a sum overflow.
+const maxSum = 1 << 40
+
+// sound reports whether a record has what a call may have.
+func sound(c *calls.Record) bool {
+	switch c.Outcome {
+	case calls.OutcomeServed, calls.OutcomeRefused, calls.OutcomeFailed, calls.OutcomeCancelled:
+	default:
+		return false
+	}
+	t := &c.Tokens
+	for _, n := range []int64{
+		t.Input, t.Cached, t.ToolUse, t.InputAudio, t.InputImage, t.Output, t.Thoughts, t.OutputAudio, t.OutputImage, int64(c.Lookups),
+	} {
+		if n < 0 || n > maxSum {
+			return false
+		}
+	}
+	return c.WaitedMS >= 0 && c.FirstByteMS >= 0 && c.LatencyMS >= 0
 }
 
 // rotated matches what stands behind the name of a file that was rotated, by a call log or by
@@ -94,6 +116,11 @@ func Files(path string, since time.Time) ([]string, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder; name the call log in it", path)
+	}
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		if to, err := filepath.EvalSymlinks(path); err == nil {
+			path = to // what was rotated is beside it
+		}
 	}
 	folder, base := filepath.Split(path)
 	entries, _ := os.ReadDir(filepath.Clean(folder + "."))

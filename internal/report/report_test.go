@@ -241,6 +241,17 @@ func TestBrokenLinesAreCountedAndPassedOver(t *testing.T) {
 	}
 }
 
+// TestNumbersThatNoCallHasAreBroken: they would make sums negative, or overflow.
+func TestNumbersThatNoCallHasAreBroken(t *testing.T) {
+	const line = `{"id":"1","time":"2026-11-26T12:00:00Z","outcome":"served",`
+	text := line + `"tokens":{"input":-5}}` + "\n" + line + `"tokens":{"output":9223372036854775807}}` + "\n" + line + `"lookups":-1}` + "\n" +
+		line + `"latency_ms":-1}` + "\n" + strings.Replace(line, "served", "odd", 1) + `"x":1}` + "\n" +
+		`{"time":"2026-11-26T12:00:00Z","dropped":9223372036854775807}` + "\n"
+	if r := reportOf(t, report.ByModel, time.Time{}, text); r.All.Calls != 0 || r.Broken != 6 || r.Dropped != 0 || r.All.Tokens != (calls.Tokens{}) {
+		t.Errorf("%+v: %d broken lines, %d dropped", r.All, r.Broken, r.Dropped)
+	}
+}
+
 func TestCompressedLogsAreRead(t *testing.T) {
 	var zipped bytes.Buffer
 	z := gzip.NewWriter(&zipped)

@@ -32,7 +32,7 @@ var (
 var closers = []closer{
 	{ofKeys, message, has, []string{"leaked"}, remedy.KeyLeaked},
 	{ofKeys, message, has, []string{"expired"}, remedy.KeyExpired},
-	{ofKeys, reason, equals, suspended, remedy.KeySuspended},
+	{ofKeys, reason, equals, []string{"CONSUMER_SUSPENDED"}, remedy.KeySuspended},
 	{ofKeys, message, has, suspension, remedy.KeySuspended},
 	{ofKeys, reason, ends, []string{"_BLOCKED"}, remedy.KeyRestricted},
 	{ofKeys, message, has, []string{"blocked", "violate", "restriction"}, remedy.KeyRestricted},
@@ -48,7 +48,7 @@ var closers = []closer{
 
 	{ofProjects, reason, equals, []string{"SERVICE_DISABLED"}, remedy.APIOff},
 	{ofProjects, message, has, []string{"has not been used in project", "it is disabled"}, remedy.APIOff},
-	{ofProjects, reason, equals, suspended, remedy.ProjectSuspended},
+	{ofProjects, reason, equals, []string{"CONSUMER_SUSPENDED"}, remedy.ProjectSuspended},
 	{ofProjects, reason, equals, []string{"GCP_SUSPENDED"}, remedy.ProjectSuspended},
 	{ofProjects, message, has, suspension, remedy.ProjectSuspended},
 	{ofProjects, reason, begins, []string{"IAM_"}, remedy.PermissionMissing},

@@ -92,3 +92,19 @@ func TestEveryCauseIsAWordForItsClass(t *testing.T) {
 		}
 	}
 }
+
+// TestAProjectThatDoesNotExistIsNotSuspended: CONSUMER_INVALID is what Google says of an id that is misspelt, and of a
+// project that the credential may not use.
+func TestAProjectThatDoesNotExistIsNotSuspended(t *testing.T) {
+	for message, want := range map[string]remedy.Cause{
+		"Permission denied on resource project no-such-project.": remedy.PermissionMissing,
+		"Project 'no-such-project' not found or deleted.":        remedy.Misconfigured,
+	} {
+		v := verdict.Judge(verdict.Answer{Backend: pool.BackendVertex, Status: 403, Body: []byte(`{"error":{"code":403,"message":"` + message +
+			`","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONSUMER_INVALID",` +
+			`"domain":"googleapis.com","metadata":{"service":"aiplatform.googleapis.com","consumer":"projects/no-such-project"}}]}}`)})
+		if v.Class != pool.ClassProjectMisconfigured || v.Cause != want {
+			t.Errorf("%s: cause %q of class %s, want %q", message, v.Cause, v.Class, want)
+		}
+	}
+}
