@@ -79,5 +79,13 @@ func (s *service) post(ctx context.Context, path string) (*http.Response, error)
 	return s.client.Do(req)
 }
 
+// serveUntil serves on a listener until ctx ends.
+func serveUntil(ctx context.Context, l net.Listener, s *sidecar, drain time.Duration, _ *slog.Logger) error {
+	return s.serveOn(ctx, []door{{Listener: l}}, drain)
+}
+
 // testServe names the sidecar of the tests.
 var testServe = config.Serve{Hosts: []string{"sidecar", "example.com", "llm.example"}}
+
+// testWrite is how long a client may take by default to accept a piece of its response.
+const testWrite = time.Minute
