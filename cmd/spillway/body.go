@@ -52,7 +52,8 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	if err == nil {
 		return n, nil
 	}
-	if !b.done.Swap(true) {
+	late := errors.Is(err, os.ErrDeadlineExceeded) // then nothing more is waited for
+	if !b.done.Swap(true) && !late {
 		_ = b.control.SetReadDeadline(time.Time{}) // what is read now is to see whether the client is there
 	}
 	if !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) {
@@ -64,7 +65,8 @@ func (b *clientBody) Read(p []byte) (int, error) {
 // end ends what is read for the call. The server reads a little of what is left; the client has to
 // send it in time.
 func (b *clientBody) end() {
-	if !b.done.Swap(true) || b.broken.Load() != nil {
+	broken := b.broken.Load()
+	if !b.done.Swap(true) || broken != nil && errors.Is(*broken, errTooLong) {
 		_ = b.control.SetReadDeadline(time.Now().Add(b.silence))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -89,3 +90,12 @@ var testServe = config.Serve{Hosts: []string{"sidecar", "example.com", "llm.exam
 
 // testWrite is how long a client may take by default to accept a piece of its response.
 const testWrite = time.Minute
+
+// amount returns how much of something a test does: all of it if SPILLWAY_LONG is 1, and little
+// otherwise.
+func amount(little, all int) int {
+	if os.Getenv("SPILLWAY_LONG") == "1" {
+		return all
+	}
+	return little
+}

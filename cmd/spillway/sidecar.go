@@ -76,9 +76,9 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), patience: rules.bounds.WriteTimeout}
 	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
 	defer func() { c.end(recover()) }()
-	if req.ProtoMajor == 1 && len(req.TransferEncoding) > 0 {
-		// It may have come with a Content-Length, which a proxy before may have believed. Then what
-		// follows is no request of its own (RFC 9112, section 6.1).
+	if req.ProtoMajor == 1 && (req.ProtoMinor == 0 || len(req.TransferEncoding) > 0) {
+		// A proxy before may take another end of the request for the true one. Then what follows is no
+		// request of its own (RFC 9112, section 6.1).
 		c.Header().Set("Connection", "close")
 	}
 	tooLong := c.receive(req, rules.bounds.Body, rules.bounds.BodyTimeout)
