@@ -97,7 +97,7 @@ func (t *table) serve(cfg *Serve) {
 	for _, one := range t.tables("token") {
 		cfg.Tokens = append(cfg.Tokens, one.token(cfg.Tokens))
 	}
-	cfg.Open, _ = t.flag("open")
+	cfg.Open = t.flag("open")
 	cfg.Origins = t.normal("origins", normalOrigin, " is not the origin of a web page",
 		`write scheme and host, such as "https://app.example.com" or "http://localhost:3000"`)
 	cfg.Hosts = t.normal("hosts", normalHost, " is not the name of a host",
@@ -143,7 +143,7 @@ func (t *table) admin(a *Admin) {
 		t.wrong(at, "admin is an address that other machines can reach, and there is no admin_token",
 			`write admin_token = "env:NAME", or an address of this machine, such as "127.0.0.1:8081"`)
 	}
-	a.Profiles, _ = t.flag("pprof")
+	a.Profiles = t.flag("pprof")
 }
 
 // normal reads an array of strings in the form that they are compared in.

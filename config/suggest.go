@@ -8,7 +8,7 @@ import (
 )
 
 // elsewhere holds fixes for words that are no misspellings: synonyms, and keys of other tables.
-var elsewhere = map[string]string{
+var elsewhere = map[string]string{ //nolint:gosec // names of keys, no credentials
 	"key":               `keys = ["env:NAME"]`,
 	"api_key":           `keys = ["env:NAME"]`,
 	"api_keys":          `keys = ["env:NAME"]`,

@@ -84,7 +84,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	}
 	if x.payload.err == nil {
 		model := x.in.cfg.alias(x.payload.call.Model)
-		if beyond := options.beyond(model, x.payload.nameless(), x.in.cfg.places); beyond != "" {
+		if beyond := options.beyond(model, nameless(req.Method, &x.payload.call), x.in.cfg.places); beyond != "" {
 			return nil, x.refuse(http.StatusForbidden, "PERMISSION_DENIED", "spillway: "+beyond), nil
 		}
 	}

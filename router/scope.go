@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
 // Scope is what a caller may use. A server that knows its callers sets it with [Call.Scope]; no
@@ -33,9 +35,9 @@ func matches(globs []string, name string) bool {
 
 // nameless reports whether a call makes something of Google's models without naming one. What only
 // keeps data, or is about a thing that is there already, does not.
-func (p *payload) nameless() bool {
-	resource := p.call.Resource
-	return p.method == http.MethodPost && p.call.Model == "" && !strings.Contains(resource, "/") &&
+func nameless(method string, c *request.Call) bool {
+	resource := c.Resource
+	return method == http.MethodPost && c.Model == "" && !strings.Contains(resource, "/") &&
 		!slices.Contains(keepers, resource)
 }
 

@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,9 +19,7 @@ func sendWithin(t *testing.T, b *bed, scope router.Scope, method, url, body stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := b.http.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -132,8 +133,8 @@ func TestNoRequestIsSmuggledInAnother(t *testing.T) {
 	post := "POST " + generatePath + " HTTP/1.1\r\nHost: localhost\r\n"
 	for name, text := range map[string]string{
 		"both lengths":          post + "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
-		"both, the other way":   post + "Transfer-Encoding: chunked\r\nContent-Length: " + fmt.Sprint(5+len(hidden)) + "\r\n\r\n0\r\n\r\n" + hidden,
-		"two lengths":           post + "Content-Length: 0\r\nContent-Length: " + fmt.Sprint(len(hidden)) + "\r\n\r\n" + hidden,
+		"both, the other way":   post + "Transfer-Encoding: chunked\r\nContent-Length: " + strconv.Itoa(5+len(hidden)) + "\r\n\r\n0\r\n\r\n" + hidden,
+		"two lengths":           post + "Content-Length: 0\r\nContent-Length: " + strconv.Itoa(len(hidden)) + "\r\n\r\n" + hidden,
 		"a list of lengths":     post + "Content-Length: 0, 6\r\n\r\n" + hidden,
 		"a signed length":       post + "Content-Length: +0\r\n\r\n" + hidden,
 		"a negative length":     post + "Content-Length: -1\r\n\r\n" + hidden,

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,9 +37,7 @@ func twoGuests() config.Serve {
 func knock(t *testing.T, google http.RoundTripper, cfg config.Serve, target string, header http.Header) *httptest.ResponseRecorder {
 	t.Helper()
 	req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+target, strings.NewReader(hello))
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	return ask(t, google, defaultListen, cfg, req)
 }
 
@@ -80,7 +79,7 @@ func TestATokenIsTakenWhereSDKsPutAKeyAndGoesNoFurther(t *testing.T) {
 				t.Errorf("Google gets %q", &seen)
 			}
 			if tt.want == http.StatusUnauthorized && (!strings.Contains(w.Body.String(), `"status":"UNAUTHENTICATED"`) ||
-				!strings.Contains(w.Body.String(), "x-goog-api-key") || w.Header().Get("Www-Authenticate") == "" || strings.Contains(w.Body.String(), "team-a")) {
+				!strings.Contains(w.Body.String(), "x-goog-api-key") || w.Header().Get("WWW-Authenticate") == "" || strings.Contains(w.Body.String(), "team-a")) {
 				t.Errorf("the refusal is %v %s", w.Header(), w.Body)
 			}
 		})
@@ -122,9 +121,7 @@ func TestATokenBoundsItsCalls(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			header := http.Header{keyHeader: {tt.token}}
-			for name, values := range tt.header {
-				header[name] = values
-			}
+			maps.Copy(header, tt.header)
 			w := knock(t, newGoogle(geminitest.Latency{}), twoGuests(), tt.path, header)
 			if w.Code != tt.want || !strings.Contains(w.Body.String(), tt.text) {
 				t.Errorf("it gets %d %s, want %d", w.Code, w.Body, tt.want)

@@ -234,7 +234,7 @@ func TestOldTLSIsRefused(t *testing.T) {
 	for version, want := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
 		roots := x509.NewCertPool()
 		roots.AddCert(ca.cert)
-		dialer := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version}} //nolint:gosec // that is tried
+		dialer := tls.Dialer{Config: &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version}}
 		c, err := dialer.DialContext(t.Context(), "tcp", address)
 		if (err == nil) != want {
 			t.Errorf("%s: %v", tls.VersionName(version), err)
