@@ -76,6 +76,9 @@
 //	open     = false                    # clients need no token, although others reach the address
 //	origins  = []                       # web pages that may call it: "https://app.example.com"
 //	hosts    = []                       # globs of its names, beside localhost and its address
+//	admin    = "127.0.0.1:8081"         # for operators; or "unix:…", "off"
+//	admin_token = "env:ADMIN_TOKEN"     # needed if others reach that address; default: none
+//	pprof       = false                 # /debug/pprof/ on it
 //	drain_delay = "5s"                  # not ready and still serving, before the end; default: 0
 //	max_header      = "64KiB"           # of a request
 //	max_body        = "2GiB"

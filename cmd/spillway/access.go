@@ -66,10 +66,17 @@ func (a *access) named(req *http.Request) bool {
 
 // localHost returns the address of this machine's that the client has connected to.
 func localHost(req *http.Request) string {
-	if at, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+	if at := connectedTo(req); at != nil {
 		return hostname(at.String())
 	}
 	return ""
+}
+
+// connectedTo returns the address of this machine's that the client has connected to; nil if there is
+// no connection.
+func connectedTo(req *http.Request) net.Addr {
+	at, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return at
 }
 
 // page returns the origin of the web page that sends the request, if [serve] origins names it. It

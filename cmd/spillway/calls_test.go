@@ -119,7 +119,7 @@ func TestStandardOutputHasNothingButCalls(t *testing.T) {
 	s.first = &config.Config{Log: cfg}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.listenAndServe(ended, &config.Serve{}, 0, &out); err != nil {
+	if err := s.listenAndServe(ended, &config.Serve{Admin: config.Admin{Off: true}}, 0, &out); err != nil {
 		t.Error(err)
 	}
 	sinks[0].Add(&calls.Record{ID: "1"})

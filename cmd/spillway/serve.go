@@ -84,18 +84,34 @@ A request that is larger than the bounds gets 431 or 413. A client that is silen
 its header for 10 seconds or in its body for a minute loses its connection, as does
 one that accepts nothing of its response for a minute.
 
-It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
-(also at /spillway/metrics), GET /spillway/status, which "spillway status" shows,
-and GET /spillway/events: the last 1,000 events, a line of JSON each (?since=10m,
-?kind=cooldown_started), or with ?follow=1 all that come, as server-sent events. A
-client that comes back with Last-Event-ID misses none of the 1,000. GET
-/spillway/calls?id=ID has the record of one of the last 10,000 calls by its
-Spillway-Call; ?last=20 has the last ones. GET /spillway/explain?model=MODEL is for
-"spillway explain", and /spillway/sla for "spillway sla". POST /spillway/pause and
-/spillway/resume take JSON from this machine alone, see "spillway help pause". What
-a client sends of a trace (traceparent, baggage) does not go to Google. Both
+What a client sends of a trace (traceparent, baggage) does not go to Google. Both
 HTTP/1.1 and HTTP/2 are served, with TLS and without; HTTP/2 without TLS to clients
 that begin with it, not by Upgrade: h2c.
+
+Operators have an address of their own, 127.0.0.1:8081. A default that is taken, by
+another sidecar on this machine, is a warning:
+
+  [serve]
+  admin       = "0.0.0.0:8081"     # or "unix:/run/spillway-admin.sock", "off"
+  admin_token = "env:ADMIN_TOKEN"  # needed if others reach it: Authorization: Bearer
+  pprof       = true               # /debug/pprof/; default: false
+  drain_delay = "5s"               # not ready and still serving, after SIGTERM
+
+  GET  /healthz  200 while it serves
+  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls
+  GET  /metrics  for Prometheus
+  GET  /status   what "spillway status" shows
+  GET  /events   the last 1,000, a line of JSON each (?since=10m, ?kind=cooldown_started);
+                 with ?follow=1 all that come, as server-sent events. A client that
+                 comes back with Last-Event-ID misses none of the 1,000
+  GET  /calls    ?id=ID has one of the last 10,000 calls by its Spillway-Call, ?last=20
+                 the last ones
+  GET  /explain  ?model=MODEL is for "spillway explain"; /sla for "spillway sla"
+  POST /pause    and /resume take JSON, see "spillway help pause"
+
+The addresses for clients have /healthz and /readyz too, without a token, and to
+requests from this machine all else below /spillway, and /metrics. In a Kubernetes
+Service write drain_delay = "5s": the pod gets calls for a moment after its SIGTERM.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only
@@ -214,6 +230,11 @@ func warn(log *slog.Logger, cfg *config.Config) {
 
 // listenAndServe serves until ctx ends.
 func (s *sidecar) listenAndServe(ctx context.Context, cfg *config.Serve, drain time.Duration, stdout io.Writer) error {
+	end, err := s.openAdmin(ctx, cfg) // before the clients', and until after: it says that they are to wait
+	if err != nil {
+		return err
+	}
+	defer end()
 	doors, err := s.openDoors(ctx, cfg)
 	if err != nil {
 		return err

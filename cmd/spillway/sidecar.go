@@ -19,7 +19,6 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// The sidecar's own paths. No path of Google's begins like them.
 // sidecar serves the Gemini API through a router.
 type sidecar struct {
 	router   *router.Router
@@ -55,6 +54,7 @@ type rules struct {
 	bounds      config.Bounds
 	certificate *tls.Certificate
 	drainDelay  time.Duration
+	admin       adminRules
 }
 
 // configure sets what [serve] says, for the requests that follow.
@@ -65,7 +65,7 @@ func (s *sidecar) configure(cfg config.Serve) {
 	}
 	s.rules.Store(&rules{
 		newAccess(addressesOf(s.listen, &cfg), cfg), newGuests(&cfg, before), cfg.Bounds.WithDefaults(),
-		cfg.Certificate.TLS(), cfg.DrainDelay,
+		cfg.Certificate.TLS(), cfg.DrainDelay, newAdminRules(&cfg),
 	})
 }
 
@@ -73,8 +73,7 @@ func (s *sidecar) configure(cfg config.Serve) {
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rules := s.rules.Load()
-	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), patience: rules.bounds.WriteTimeout}
-	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	c := s.newClient(w, rules)
 	defer func() { c.end(recover()) }()
 	if req.ProtoMajor == 1 && (req.ProtoMinor == 0 || len(req.TransferEncoding) > 0) {
 		// A proxy before may take another end of the request for the true one. Then what follows is no
