@@ -182,7 +182,7 @@ func TestTheEndUnderLoad(t *testing.T) {
 		time.Sleep(2500*time.Millisecond + time.Millisecond)
 		signal()
 		synctest.Wait()
-		resp, err := (&http.Client{Transport: &http.Transport{DialContext: l.dial}}).Get("http://sidecar" + readyPath) //nolint:noctx // in a bubble
+		resp, err := (&http.Client{Transport: &http.Transport{DialContext: l.dial}}).Get("http://sidecar" + readyPath)
 		if err != nil || resp.StatusCode != http.StatusServiceUnavailable || !resp.Close {
 			t.Fatalf("after the signal it is ready, or keeps the connection: %v %v", resp, err)
 		}

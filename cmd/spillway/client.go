@@ -53,7 +53,7 @@ func (c *client) Write(p []byte) (n int, err error) {
 	if !c.begun {
 		c.WriteHeader(http.StatusOK)
 	}
-	c.patiently(func() { n, err = c.ResponseWriter.Write(p) })
+	c.patiently(func() { n, err = c.ResponseWriter.Write(p) }) //nolint:gosec // JSON, what Google responds, or a profile
 	return n, err
 }
 
@@ -130,7 +130,7 @@ func (c *client) forward(req *http.Request) {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.RawQuery = scheme(p.In), p.In.URL.RawQuery
 		},
-		ModifyResponse: rewriteUploadURLs,
+		ModifyResponse: c.rewriteUploadURLs,
 		ErrorHandler:   c.failed,
 		ErrorLog:       c.sidecar.proxyLog,
 		BufferPool:     &c.sidecar.buffers,

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -63,14 +65,19 @@ func (g *guests) running(name string) *atomic.Int64 {
 	return new(atomic.Int64)
 }
 
-// of returns the guest that a request is from, by the first of its credentials that is a token; nil if
-// none is. It compares with all, so that the time that it takes says nothing.
+// of returns the guest that a request is from, by the first of its credentials that is a token, or the
+// ticket of its upload; nil if none is. It compares with all, so that the time that it takes says
+// nothing.
 func (g *guests) of(req *http.Request) *guest {
-	found := -1
+	found, upload := -1, chunkOf(req)
 	for _, text := range credentials(req) {
 		sum, which := sha256.Sum256([]byte(text)), -1
 		for i := range g.list {
-			which = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], g.list[i].token[:]), i, which)
+			same := subtle.ConstantTimeCompare(sum[:], g.list[i].token[:])
+			if upload != "" {
+				same |= subtle.ConstantTimeCompare([]byte(text), []byte(g.list[i].ticket(upload)))
+			}
+			which = subtle.ConstantTimeSelect(same, i, which)
 		}
 		if found < 0 {
 			found = which
@@ -80,6 +87,29 @@ func (g *guests) of(req *http.Request) *guest {
 		return nil
 	}
 	return &g.list[found]
+}
+
+// chunkOf returns the upload that a request is a chunk of; "" if it is none.
+func chunkOf(req *http.Request) string {
+	upload := request.Parameter(req.URL.RawQuery, uploadID)
+	if upload == "" {
+		return ""
+	}
+	if call := request.Parse(req.Method, req.URL, nil); call.Resource != "uploads/"+upload {
+		return "" // a ticket is for nothing else
+	}
+	return upload
+}
+
+// uploadID is the parameter by which Google knows the upload that a chunk is of.
+const uploadID = "upload_id"
+
+// ticket stands for the token of a guest in the chunks of an upload: SDKs send these without a
+// credential, to the address that the first response gave. Every sidecar with the same token knows it.
+func (g *guest) ticket(upload string) string {
+	mac := hmac.New(sha256.New, g.token[:])
+	_, _ = mac.Write([]byte("upload " + upload))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // keyHeader is where SDKs put an API key.

@@ -255,3 +255,48 @@ func TestNoTokenIsShown(t *testing.T) {
 		t.Errorf("a token is shown: %s", &said)
 	}
 }
+
+// SDKs send the chunks of an upload without a credential, to the address that they were given.
+func TestChunksOfAnUploadNeedNoMoreThanTheirAddress(t *testing.T) {
+	const start = "/upload/v1beta/files?upload_protocol=resumable"
+	var asked []string
+	google := transport(func(req *http.Request) (*http.Response, error) {
+		asked = append(asked, req.URL.String())
+		h := http.Header{"X-Goog-Upload-Url": {"https://generativelanguage.googleapis.com/upload/v1beta/files?upload_id=A_b-1&upload_protocol=resumable"}}
+		return &http.Response{StatusCode: http.StatusOK, Header: h, Body: http.NoBody}, nil
+	})
+	s := newSidecar(newRouter(t, google), defaultListen, twoGuests(), slog.New(slog.DiscardHandler))
+	send := func(target string, header http.Header) *httptest.ResponseRecorder {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+target, strings.NewReader(hello))
+		req.Header = header
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		return w
+	}
+	address := send(start, http.Header{keyHeader: {tokenA}}).Header()["X-Goog-Upload-URL"][0]
+	if strings.Contains(address, tokenA) {
+		t.Errorf("the address shows the token: %s", address)
+	}
+	target := strings.TrimPrefix(address, "http://sidecar")
+	for name, tt := range map[string]struct {
+		target string
+		want   int
+	}{
+		"a chunk":          {target, http.StatusOK},
+		"another's":        {strings.Replace(target, "A_b-1", "A_b-2", 1), http.StatusUnauthorized},
+		"without a ticket": {strings.Replace(target, "key=", "kex=", 1), http.StatusUnauthorized},
+		"of nothing":       {strings.Replace(target, "upload_id=", "upload=", 1), http.StatusUnauthorized},
+		"a call":           {generatePath + target[strings.IndexByte(target, '?'):], http.StatusUnauthorized},
+	} {
+		asked = nil
+		w := send(tt.target, http.Header{})
+		if w.Code != tt.want || (len(asked) == 1) != (tt.want == http.StatusOK) {
+			t.Errorf("%s gets %d %s, Google was asked for %q", name, w.Code, w.Body, asked)
+		}
+		for _, url := range asked {
+			if strings.Contains(url, "key=") {
+				t.Errorf("%s: Google gets the ticket: %s", name, url)
+			}
+		}
+	}
+}

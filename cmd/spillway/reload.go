@@ -9,7 +9,7 @@ import (
 
 // reload puts another configuration in force, or none of it.
 func (s *sidecar) reload(cfg *config.Config) error {
-	if err := guard(s.exposed, &cfg.Serve); err != nil {
+	if err := guard(s.exposed.Load(), &cfg.Serve); err != nil {
 		return err
 	}
 	if err := s.router.Reload(cfg.Pool, cfg.Router); err != nil {

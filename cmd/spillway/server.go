@@ -71,7 +71,7 @@ func (s *sidecar) openDoors(ctx context.Context, cfg *config.Serve) (doors []doo
 		if isLocal(l.Addr()) {
 			continue
 		}
-		s.exposed = true
+		s.exposed.Store(true)
 		if err := guard(true, cfg); err != nil {
 			return doors, fmt.Errorf("%s: %w", a, err)
 		}

@@ -16,14 +16,15 @@ import (
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/router"
 )
 
 // sidecar serves the Gemini API through a router.
 type sidecar struct {
 	router   *router.Router
-	listen   string // the address of --listen; empty: the file's
-	exposed  bool   // other machines can reach one of its addresses
+	listen   string      // the address of --listen; empty: the file's
+	exposed  atomic.Bool // other machines can reach one of its addresses
 	phase    atomic.Int32
 	rules    atomic.Pointer[rules]
 	log      *slog.Logger
@@ -149,8 +150,9 @@ func scheme(req *http.Request) string {
 var uploadURLs = []string{"X-Goog-Upload-URL", "X-Goog-Upload-Control-URL"}
 
 // rewriteUploadURLs makes the address that Google gives for the chunks of an upload the sidecar's
-// own. Google would refuse chunks with the client's credential instead of the upload owner's.
-func rewriteUploadURLs(resp *http.Response) error {
+// own. Google would refuse chunks with the client's credential instead of the upload owner's. A client
+// with a token gets a ticket in its place.
+func (c *client) rewriteUploadURLs(resp *http.Response) error {
 	for name, values := range resp.Header {
 		if !slices.ContainsFunc(uploadURLs, func(one string) bool { return strings.EqualFold(one, name) }) {
 			continue
@@ -162,6 +164,9 @@ func rewriteUploadURLs(resp *http.Response) error {
 				continue
 			}
 			address.Scheme, address.User, address.Host = resp.Request.URL.Scheme, nil, resp.Request.Host
+			if upload := request.Parameter(address.RawQuery, uploadID); c.guest != nil && upload != "" {
+				address.RawQuery = request.WithParameter(address.RawQuery, "key", c.guest.ticket(upload))
+			}
 			own[i] = address.String()
 		}
 		resp.Header[name] = own

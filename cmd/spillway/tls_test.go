@@ -297,7 +297,7 @@ func TestASocketIsServedAndItsRemainsAreTakenAway(t *testing.T) {
 
 func TestAReloadDoesNotOpenTheHouse(t *testing.T) {
 	s := newSidecar(newRouter(t, newGoogle(geminitest.Latency{})), "", twoGuests(), slog.New(slog.DiscardHandler))
-	s.exposed = true
+	s.exposed.Store(true)
 	env := config.WithEnv(func(name string) (string, bool) { return strings.ToLower(name), true })
 	for serve, want := range map[string]bool{"": false, "open = true": true, "[[serve.token]]\nname = \"a\"\ntoken = \"" + tokenA + "\"": true} {
 		cfg, err := config.Parse("test", fmt.Appendf(nil, "[serve]\n%s\n%s", serve, twoProjects), env)
