@@ -23,7 +23,8 @@ func (a *adviser) serve() {
 		}
 		for j, glob := range s.Tokens[i].Locations {
 			if !a.has(glob) {
-				a.warn(at.to("locations").element(j), element("locations", j)+" matches no location of the pool", "write one of a project's locations, or a glob of them")
+				a.warn(at.to("locations").element(j), element("locations", j)+" matches no location of the pool",
+					"write one of a project's locations, or a glob of them")
 			}
 		}
 	}

@@ -270,3 +270,83 @@ func TestNoCallFailsWhileTheFileChanges(t *testing.T) {
 		}
 	})
 }
+
+// A client may fall silent anywhere. Its connection ends, and so does its hold on a seat.
+func TestASilentClientLosesItsConnectionInEveryPhase(t *testing.T) {
+	const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00" // with empty settings
+	for name, tt := range map[string]struct {
+		text string
+		tls  bool
+		most time.Duration
+	}{
+		"before it says anything": {"", false, 10 * time.Second},
+		"in the request line":     {"POST /v1be", false, 10 * time.Second},
+		"in the header":           {"POST /v1beta/models HTTP/1.1\r\nHost: localho", false, 10 * time.Second},
+		"in the second header":    {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /heal", false, 10 * time.Second},
+		"between requests":        {"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", false, 3 * time.Minute},
+		"in the body":             {head(generatePath, 1000) + "{", false, time.Minute},
+		"in a chunk":              {"POST " + generatePath + " HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{", false, time.Minute},
+		"before TLS":              {"", true, 10 * time.Second},
+		"in TLS":                  {"\x16\x03\x01\x02\x00\x01\x00", true, 10 * time.Second},
+		"in HTTP/2's preface":     {preface[:10], false, 10 * time.Second},
+		"behind HTTP/2's preface": {preface, false, 3 * time.Minute},
+		"in a frame of HTTP/2":    {preface + "\x00\x00\xff\x01\x04\x00", false, 3 * time.Minute},
+		"in a header of HTTP/2":   {preface + "\x00\x00\x01\x01\x00\x00\x00\x00\x01\x82", false, 3 * time.Minute},
+		"in a body of no call":    {head("/no/path", 1000), false, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, log := newMemory(), slog.New(slog.DiscardHandler)
+				ctx, stop := context.WithCancel(t.Context())
+				ended := make(chan error, 1)
+				s := newSidecar(newRouter(t, newGoogle(geminitest.Latency{})), defaultListen, config.Serve{}, log)
+				go func() { ended <- s.serveOn(ctx, []door{{Listener: l, tls: tt.tls}}, time.Second) }()
+				c, err := l.dial(ctx, "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				go func() { _, _ = io.WriteString(c, tt.text) }()
+				_, _ = io.Copy(io.Discard, c)
+				if took := time.Since(began); took > tt.most+10*time.Second || took < time.Second {
+					t.Errorf("its connection ends after %v, want %v", took, tt.most)
+				}
+				_ = c.Close()
+				stop()
+				<-ended
+			})
+		})
+	}
+}
+
+func TestASilentStreamLosesItsCallAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		google := newGoogle(geminitest.Latency{})
+		s := startDoor(t, google, config.Serve{})
+		client := http2Client(t, s, 64<<10)
+		body, writer := io.Pipe()
+		go func() { _, _ = io.WriteString(writer, hello[:10]) }()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost"+generatePath, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if took := time.Since(began); resp.StatusCode != http.StatusRequestTimeout || took != time.Minute {
+			t.Errorf("it gets %s after %v", resp.Status, took)
+		}
+		_ = writer.Close()
+		other, err := client.Post("http://localhost"+generatePath, "application/json", strings.NewReader(hello))
+		if err != nil || other.StatusCode != http.StatusOK {
+			t.Fatalf("another call on the connection: %v, %v", other, err)
+		}
+		_ = other.Body.Close()
+		if n := len(google.Requests()); n != 1 {
+			t.Errorf("Google was asked %d times", n)
+		}
+	})
+}

@@ -273,7 +273,7 @@ func TestChunksOfAnUploadNeedNoMoreThanTheirAddress(t *testing.T) {
 		s.ServeHTTP(w, req)
 		return w
 	}
-	address := send(start, http.Header{keyHeader: {tokenA}}).Header()["X-Goog-Upload-URL"][0]
+	address := send(start, http.Header{keyHeader: {tokenA}}).Header()[uploadURLs[0]][0]
 	if strings.Contains(address, tokenA) {
 		t.Errorf("the address shows the token: %s", address)
 	}

@@ -43,7 +43,7 @@ priority = 1
 `
 
 // token is what the clients send in place of an API key.
-const token = "a-token-of-this-example" //nolint:gosec // of nobody else
+const token = "a-token-of-this-example"
 
 // patience bounds one client's run, which takes seconds.
 const patience = 2 * time.Minute
