@@ -145,11 +145,11 @@
 // # Secrets
 //
 // A key is written as "env:NAME" or "file:PATH", which are read together with the file. So is the
-// URL of redis if it has a password. A PATH is relative to the folder of the file, as are state and
-// the files of credentials. [Watch] reads all of it again when one of the files changes, also those
-// of TLS, for instance a secret that Kubernetes rotates; it does not watch variables. A key written out works,
-// with a warning. No error, warning or printed config shows a key: keys print as a short hash, and
-// messages do not quote the file.
+// URL of redis if it has a password, and a token. A PATH is relative to the folder of the file, as are
+// state and the files of credentials and of TLS. [Watch] reads all of it again when one of the files
+// changes, for instance a secret that Kubernetes rotates; it does not watch variables. A key written
+// out works, with a warning. No error, warning or printed config shows a key: keys print as a short
+// hash, and messages do not quote the file.
 //
 // There is a warning for a base_url that is http:// and leads off this machine, for a password of
 // redis that does so without TLS, and for a file with a key or credentials that every user of the

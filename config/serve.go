@@ -59,8 +59,9 @@ type Bounds struct {
 	IdleTimeout time.Duration
 }
 
-// SameDoors reports whether other says the same as c of what a reload does not change: addresses, whether
-// there is TLS, the bounds of headers, connections and idleness, and the listener for operators.
+// SameDoors reports whether other says the same as c of what a reload does not change: addresses,
+// whether there is TLS, the bounds of headers, connections and idleness, and the listener for
+// operators.
 func (c *Config) SameDoors(other *Config) bool {
 	a, b := &c.Serve, &other.Serve
 	x, y := a.Bounds.WithDefaults(), b.Bounds.WithDefaults()
