@@ -53,7 +53,7 @@ func (c *client) Write(p []byte) (n int, err error) {
 	if !c.begun {
 		c.WriteHeader(http.StatusOK)
 	}
-	c.patiently(func() { n, err = c.ResponseWriter.Write(p) }) //nolint:gosec // JSON, what Google responds, or a profile
+	c.patiently(func() { n, err = c.ResponseWriter.Write(p) }) //nolint:gosec,nolintlint // it cannot always tell that this is JSON, a response or a profile
 	return n, err
 }
 
