@@ -22,6 +22,7 @@ func (r *reading) advise(cfg *Config) {
 	}
 	a.standIns()
 	a.shares()
+	a.serve()
 	if len(cfg.Pool.Locations) == 0 {
 		a.overflow()
 	}

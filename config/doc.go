@@ -70,8 +70,32 @@
 //	max_open = "5m"
 //
 //	[serve]                             # of spillway serve
-//	origins = []                        # web pages that may call it: "https://app.example.com"
-//	hosts   = []                        # globs of its names, beside localhost and its address
+//	listen   = "127.0.0.1:8080"         # or "unix:/run/spillway.sock", or ["…", "…"]
+//	tls_cert = "tls.crt"                # files in PEM, of TCP addresses; default: no TLS
+//	tls_key  = "tls.key"
+//	open     = false                    # clients need no token, although others reach the address
+//	origins  = []                       # web pages that may call it: "https://app.example.com"
+//	hosts    = []                       # globs of its names, beside localhost and its address
+//	admin    = "127.0.0.1:8081"         # for operators; or "unix:…", "off"
+//	admin_token = "env:ADMIN_TOKEN"     # needed if others reach that address; default: none
+//	pprof       = false                 # /debug/pprof/ on it
+//	drain_delay = "5s"                  # not ready and still serving, before the end; default: 0
+//	max_header      = "64KiB"           # of a request
+//	max_body        = "2GiB"
+//	max_connections = 20_000
+//	header_timeout  = "10s"             # for a whole header
+//	body_timeout    = "1m"              # longest silence of a client that sends a body
+//	write_timeout   = "1m"              # and of one that receives a response
+//	idle_timeout    = "3m"              # of a connection without a call
+//
+//	[[serve.token]]                     # what a client sends as its API key; default: none
+//	name        = "team-a"
+//	token       = "env:TEAM_A_TOKEN"    # or "file:PATH"
+//	models      = ["gemini-*"]          # globs; default: all
+//	locations   = ["eu", "europe-*"]    # globs; default: all
+//	priority    = "interactive"         # or "batch", which no call of it can change
+//	concurrency = 64                    # calls at once; default: any number
+//	label       = "team-a"              # for counters and the call log; default: name
 //
 //	[store]                             # for replicas of a service; package store/connect connects
 //	redis   = ""                        # "rediss://…", "env:NAME", "file:PATH"; default: none
@@ -121,11 +145,11 @@
 // # Secrets
 //
 // A key is written as "env:NAME" or "file:PATH", which are read together with the file. So is the
-// URL of redis if it has a password. A PATH is relative to the folder of the file, as are state and
-// the files of credentials. [Watch] reads all of it again when one of the files changes, for
-// instance a secret that Kubernetes rotates; it does not watch variables. A key written out works,
-// with a warning. No error, warning or printed config shows a key: keys print as a short hash, and
-// messages do not quote the file.
+// URL of redis if it has a password, and a token. A PATH is relative to the folder of the file, as are
+// state and the files of credentials and of TLS. [Watch] reads all of it again when one of the files
+// changes, for instance a secret that Kubernetes rotates; it does not watch variables. A key written
+// out works, with a warning. No error, warning or printed config shows a key: keys print as a short
+// hash, and messages do not quote the file.
 //
 // There is a warning for a base_url that is http:// and leads off this machine, for a password of
 // redis that does so without TLS, and for a file with a key or credentials that every user of the

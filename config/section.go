@@ -65,7 +65,7 @@ func (t *table) router(cfg *router.Config, shared *pool.Config) {
 	t.size("body_memory", &cfg.BodyMemory)
 	t.size("memory", &shared.Memory)
 	shared.Locations = t.texts("locations")
-	shared.Ramp, _ = t.flag("ramp")
+	shared.Ramp = t.flag("ramp")
 	if r, ok := t.table("retry"); ok {
 		r.duration("initial", &cfg.Retry.Initial)
 		r.duration("max", &cfg.Retry.Max)

@@ -8,7 +8,7 @@ import (
 )
 
 // elsewhere holds fixes for words that are no misspellings: synonyms, and keys of other tables.
-var elsewhere = map[string]string{
+var elsewhere = map[string]string{ //nolint:gosec // names of keys, no credentials
 	"key":               `keys = ["env:NAME"]`,
 	"api_key":           `keys = ["env:NAME"]`,
 	"api_keys":          `keys = ["env:NAME"]`,
@@ -32,6 +32,10 @@ var elsewhere = map[string]string{
 	"max_wait":          "it in [router]",
 	"origins":           "it in [serve]",
 	"hosts":             "it in [serve]",
+	"listen":            "it in [serve]",
+	"admin":             "it in [serve]",
+	"token":             "it in [[serve.token]]",
+	"tokens":            "[[serve.token]]",
 	"redis":             "it in [store]",
 	"prefix":            "it in [store]",
 	"share":             "it in [store]",

@@ -101,16 +101,17 @@ func (t *table) array(key string) ([]any, bool) {
 	return values, ok
 }
 
-// flag reads true or false.
-func (t *table) flag(key string) (value, ok bool) {
+// flag reads true or false; false if it is absent.
+func (t *table) flag(key string) bool {
 	v, ok := t.value(key)
 	if !ok {
-		return false, false
+		return false
 	}
-	if value, ok = v.(bool); !ok {
+	value, ok := v.(bool)
+	if !ok {
 		t.mistyped(t.path.to(key), key, v, "true or false", "write true or false without quotes")
 	}
-	return value, ok
+	return value
 }
 
 // integer reads a whole number that fits T.

@@ -63,6 +63,8 @@ type Call struct {
 	// last choice and why. It has at most 1,000 bytes, printable ASCII without any key. Header:
 	// Spillway-Explain, "1" or "0".
 	Explain bool
+	// Scope is what the caller may use, whatever the call asks for. There is no header for it.
+	Scope Scope
 }
 
 type callKey struct{}

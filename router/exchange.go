@@ -82,6 +82,12 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	if wrong != "" {
 		return nil, x.refuse(http.StatusBadRequest, "INVALID_ARGUMENT", "spillway: "+wrong), nil
 	}
+	if x.payload.err == nil {
+		model := x.in.cfg.alias(x.payload.call.Model)
+		if beyond := options.beyond(model, nameless(req.Method, &x.payload.call), x.in.cfg.places); beyond != "" {
+			return nil, x.refuse(http.StatusForbidden, "PERMISSION_DENIED", "spillway: "+beyond), nil
+		}
+	}
 	x.in.options = options
 	x.explained = newExplained(options.Explain)
 	x.model = x.payload.call.Model

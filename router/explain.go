@@ -26,7 +26,8 @@ type Explanation struct {
 	// RetryAt is when it would go: At if Next has one now, later if it would wait. For a call that
 	// would be refused it is when to come back. Zero means that no such time is known.
 	RetryAt time.Time
-	// Wrong says why the call would be refused with 400; empty if it would not.
+	// Wrong says why the call would be refused with 400, or with 403 for its scope; empty if it would
+	// not.
 	Wrong string
 }
 
@@ -41,13 +42,16 @@ func (r *Router) Explain(model string, c Call) Explanation {
 	if e.Wrong == "" && (len(model) > maxName || unprintable(model)) {
 		e.Wrong = "the model's name is too long, or has control characters; write a name such as gemini-3.5-flash"
 	}
+	first := cfg.alias(model)
+	if e.Wrong == "" {
+		e.Wrong = c.beyond(first, false, cfg.places)
+	}
 	if e.Wrong != "" {
 		return e
 	}
-	first := cfg.alias(model)
 	most := cfg.patience(&c)
 	for next := first; next != ""; {
-		standIn := cfg.standIn(first, next)
+		standIn := cfg.standIn(first, next, &c.Scope)
 		request := pool.Request{
 			Model: next, Asked: pool.Asked{Version: usualVersion(cfg.Backend)}, StandIn: standIn != "",
 			Estimate:  pool.Estimate{Input: max(c.InputTokens, 0), Output: max(c.OutputTokens, 0)},

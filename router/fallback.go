@@ -44,7 +44,7 @@ func (f *fallback) begin(x *exchange, now time.Time) {
 	f.next, f.after, f.doubt = "", time.Time{}, 0
 	f.period = x.in.cfg.FallbackAfter
 	if x.payload.mayFallBack() {
-		f.next = x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model)
+		f.next = x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model, &x.in.options.Scope)
 	}
 	if deadline, ok := x.in.ctx.Deadline(); ok {
 		f.half = now.Add(deadline.Sub(now) / 2)
@@ -131,8 +131,9 @@ func (x *exchange) goBack(e *pool.ExhaustedError) *pool.ExhaustedError {
 	return x.in.router.pool.Explain(x.request)
 }
 
-// standIn returns the fallback of the model first that follows the model last; "" if there is none.
-func (c *Config) standIn(first, last string) string {
+// standIn returns the fallback of the model first that follows the model last and is within a scope;
+// "" if there is none.
+func (c *Config) standIn(first, last string, within *Scope) string {
 	for _, f := range c.Fallbacks {
 		if c.alias(f.Model) != first {
 			continue
@@ -143,8 +144,10 @@ func (c *Config) standIn(first, last string) string {
 				next = f.To[i+1:]
 			}
 		}
-		if len(next) > 0 {
-			return c.alias(next[0])
+		for _, to := range next {
+			if to = c.alias(to); within.model(to) {
+				return to
+			}
 		}
 		return ""
 	}

@@ -12,21 +12,23 @@ import (
 	"github.com/spillway-go/spillway/config"
 )
 
-// access says who may call the sidecar. There is no password, so a web page in a browser on this
-// machine must not get in: neither by asking across origins, nor under a name of its own that it
-// has pointed here (DNS rebinding).
+// access says from where the sidecar may be called. It may need no token, so a web page in a browser
+// on this machine must not get in: neither by asking across origins, nor under a name of its own that
+// it has pointed here (DNS rebinding).
 type access struct {
-	listen  string // host of the listen address, as it was written
+	listen  []string // hosts of the listen addresses, as they were written
 	hosts   []string
 	origins []string
 }
 
-func newAccess(listen string, cfg config.Serve) *access {
-	host, _, err := net.SplitHostPort(listen)
-	if err != nil {
-		host = listen
+func newAccess(listen []config.Address, cfg config.Serve) *access {
+	a := &access{hosts: cfg.Hosts, origins: cfg.Origins}
+	for _, l := range listen {
+		if host := l.Host(); host != "" {
+			a.listen = append(a.listen, hostname(host))
+		}
 	}
-	return &access{hostname(host), cfg.Hosts, cfg.Origins}
+	return a
 }
 
 // hostname returns the host of a Host header, in the form that [config.Serve] has.
@@ -47,12 +49,12 @@ func hostname(header string) string {
 // all addresses are its own. A request without Host is no browser's.
 func (a *access) named(req *http.Request) bool {
 	host := hostname(req.Host)
-	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == a.listen {
+	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(a.listen, host) {
 		return true
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
-		listen, err := netip.ParseAddr(a.listen)
-		if ip.IsLoopback() || err == nil && listen.IsUnspecified() || host == localHost(req) {
+		everywhere := func(listen string) bool { at, err := netip.ParseAddr(listen); return err == nil && at.IsUnspecified() }
+		if ip.IsLoopback() || slices.ContainsFunc(a.listen, everywhere) || host == localHost(req) {
 			return true
 		}
 	}
@@ -64,10 +66,17 @@ func (a *access) named(req *http.Request) bool {
 
 // localHost returns the address of this machine's that the client has connected to.
 func localHost(req *http.Request) string {
-	if at, ok := req.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+	if at := connectedTo(req); at != nil {
 		return hostname(at.String())
 	}
 	return ""
+}
+
+// connectedTo returns the address of this machine's that the client has connected to; nil if there is
+// no connection.
+func connectedTo(req *http.Request) net.Addr {
+	at, _ := req.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return at
 }
 
 // page returns the origin of the web page that sends the request, if [serve] origins names it. It

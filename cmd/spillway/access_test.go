@@ -55,7 +55,7 @@ func TestTheSidecarAnswersToItsOwnNamesOnly(t *testing.T) {
 		{"0.0.0.0:8080", "spillway.prod.svc.cluster.local", true},
 		{"0.0.0.0:8080", "svc.cluster.local.evil.example", false},
 	} {
-		for _, path := range []string{healthPath, statusPath, "/v1beta/models"} {
+		for _, path := range []string{healthPath, readyPath, "/v1beta/models"} {
 			google := newGoogle(geminitest.Latency{})
 			at, err := net.ResolveTCPAddr("tcp", local)
 			if err != nil {

@@ -82,7 +82,7 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 		{"serve_drain", []string{"serve", "testdata/orders.toml", "--drain", "-1s"}, 2},
 		{"serve_unit", []string{"serve", "testdata/orders.toml", "--drain", "30"}, 2},
 		{"serve_broken", []string{"serve", "testdata/broken.toml"}, 1},
-		{"serve_address", []string{"serve", "testdata/any.toml", "--listen", "127.0.0.1:no-port"}, 1},
+		{"serve_address", []string{"serve", "testdata/any.toml", "--listen", "127.0.0.1:no-port"}, 2},
 		{"status_two", []string{"status", "http://a", "http://b"}, 2},
 		{"emulate_address", []string{"emulate", "--listen", "127.0.0.1:no-port"}, 1},
 	} {

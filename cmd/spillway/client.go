@@ -9,13 +9,8 @@ import (
 	"net/http/httputil"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
 	"time"
 )
-
-// writeTimeout is how long a client may take to accept a piece of its response. One that does not
-// read would hold its endpoint's concurrency for ever.
-const writeTimeout = time.Minute
 
 // client is one call of a client: the response as it is written, and what the router gave for it.
 type client struct {
@@ -23,11 +18,21 @@ type client struct {
 
 	sidecar  *sidecar
 	control  *http.ResponseController
-	page     string // the origin of the web page that may read the response
-	options  bool   // the call asks what the page may do
-	begun    bool   // the response's header is written
+	patience time.Duration // how long the client may take to accept a piece of its response
+	guest    *guest        // whose token it has sent; nil: nobody's
+	trusted  bool          // it has shown the operators' token
+	page     string        // the origin of the web page that may read the response
+	options  bool          // the call asks what the page may do
+	begun    bool          // the response's header is written
 	body     clientBody
 	response io.Closer // the router's response; its end is the end of the lease
+}
+
+// newClient begins a call.
+func (s *sidecar) newClient(w http.ResponseWriter, rules *rules) *client {
+	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), patience: rules.bounds.WriteTimeout}
+	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	return c
 }
 
 // WriteHeader writes the response's header with the names that clients look for.
@@ -35,6 +40,9 @@ func (c *client) WriteHeader(code int) {
 	if code >= http.StatusOK {
 		c.begun = true
 		h := c.Header()
+		if c.sidecar.phase.Load() == int32(phaseDraining) {
+			h.Set("Connection", "close") // the next call goes to another sidecar
+		}
 		share(h, c.page, c.options)
 		spell(h)
 	}
@@ -45,7 +53,7 @@ func (c *client) Write(p []byte) (n int, err error) {
 	if !c.begun {
 		c.WriteHeader(http.StatusOK)
 	}
-	c.patiently(func() { n, err = c.ResponseWriter.Write(p) })
+	c.patiently(func() { n, err = c.ResponseWriter.Write(p) }) //nolint:gosec,nolintlint // it cannot always tell that this is JSON, a response or a profile
 	return n, err
 }
 
@@ -58,7 +66,7 @@ func (c *client) FlushError() (err error) {
 // patiently does one write, which the client may not hold up for long. In HTTP/2 a deadline that
 // passes between two writes would end the response, so it is taken back.
 func (c *client) patiently(write func()) {
-	_ = c.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // not supported by a test's recorder
+	_ = c.control.SetWriteDeadline(time.Now().Add(c.patience)) // not supported by a test's recorder
 	write()
 	_ = c.control.SetWriteDeadline(time.Time{})
 }
@@ -69,8 +77,12 @@ func (c *client) end(problem any) {
 	if c.response != nil {
 		_ = c.response.Close()
 	}
+	if c.guest != nil {
+		c.guest.running.Add(-1)
+	}
+	c.body.end()
 	// The server writes what is left to write after the handler.
-	_ = c.control.SetWriteDeadline(time.Now().Add(writeTimeout))
+	_ = c.control.SetWriteDeadline(time.Now().Add(c.patience))
 	if problem == nil {
 		return
 	}
@@ -108,10 +120,6 @@ func (c *client) forward(req *http.Request) {
 	// An offer of HTTP/2 for the rest of the connection is declined by not answering it.
 	req.Header.Del("Upgrade")
 	req.Header.Del("HTTP2-Settings")
-	if req.Body != nil && req.Body != http.NoBody {
-		c.body.ReadCloser = req.Body
-		req.Body = &c.body
-	}
 	// ReverseProxy removes the headers of one connection and ties the call to the client's
 	// connection. It sends every piece of a stream on at once, and breaks the client's connection
 	// when a response breaks off.
@@ -122,7 +130,7 @@ func (c *client) forward(req *http.Request) {
 		Rewrite: func(p *httputil.ProxyRequest) {
 			p.Out.URL.Scheme, p.Out.URL.RawQuery = scheme(p.In), p.In.URL.RawQuery
 		},
-		ModifyResponse: rewriteUploadURLs,
+		ModifyResponse: c.rewriteUploadURLs,
 		ErrorHandler:   c.failed,
 		ErrorLog:       c.sidecar.proxyLog,
 		BufferPool:     &c.sidecar.buffers,
@@ -137,7 +145,7 @@ const statusClientGone = 499
 // failed writes the response to a call that no endpoint responded to.
 func (c *client) failed(w http.ResponseWriter, req *http.Request, err error) {
 	if broken := c.body.broken.Load(); broken != nil {
-		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "the request's body cannot be read: "+(*broken).Error())
+		refuseBody(w, *broken)
 		return
 	}
 	if req.Context().Err() != nil {
@@ -145,20 +153,4 @@ func (c *client) failed(w http.ResponseWriter, req *http.Request, err error) {
 		return
 	}
 	refuse(w, http.StatusBadGateway, "UNAVAILABLE", err.Error())
-}
-
-// clientBody is the body of a client's request. It notes what is wrong with it, to tell the
-// client's mistakes from Google's.
-type clientBody struct {
-	io.ReadCloser
-
-	broken atomic.Pointer[error]
-}
-
-func (b *clientBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, http.ErrBodyReadAfterClose) {
-		b.broken.Store(&err)
-	}
-	return n, err
 }

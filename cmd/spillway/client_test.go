@@ -311,11 +311,11 @@ func TestAClientThatDoesNotReadLosesItsEndpoint(t *testing.T) {
 						got += string(piece[:n])
 					}
 				}
-				time.Sleep(writeTimeout / 2)
+				time.Sleep(testWrite / 2)
 				if n := leased(r); n != 1 {
 					t.Errorf("%d calls hold an endpoint, want the one", n)
 				}
-				time.Sleep(writeTimeout)
+				time.Sleep(testWrite)
 				if n := leased(r); n != 0 {
 					t.Errorf("%d calls hold an endpoint for a client that does not read", n)
 				}

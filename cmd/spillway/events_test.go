@@ -307,7 +307,7 @@ func TestAClientThatDoesNotReadItsEventsIsDropped(t *testing.T) {
 		if n := s.events.followers.Load(); n != 1 {
 			t.Errorf("%d clients follow, want 1", n)
 		}
-		time.Sleep(writeTimeout + time.Second)
+		time.Sleep(testWrite + time.Second)
 		synctest.Wait()
 		if n := s.events.followers.Load(); n != 0 {
 			t.Errorf("%d clients follow, want none", n)

@@ -152,6 +152,7 @@ func (s *eventServer) follow(c *client, req *http.Request, q eventQuery) {
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	text := []byte(":\n\n") // a comment: the response has begun
+	ended := false
 	for first := true; ; first = false {
 		events, last, whole, more := s.after(q.last)
 		if !whole && !first {
@@ -168,7 +169,9 @@ func (s *eventServer) follow(c *client, req *http.Request, q eventQuery) {
 				return
 			}
 		}
-		text = nil
+		if text = nil; ended {
+			return // and what came before the end is told
+		}
 		select {
 		case <-more:
 		case <-beat.C:
@@ -176,7 +179,7 @@ func (s *eventServer) follow(c *client, req *http.Request, q eventQuery) {
 		case <-req.Context().Done():
 			return
 		case <-s.ended:
-			return
+			ended = true
 		}
 	}
 }

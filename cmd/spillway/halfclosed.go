@@ -99,6 +99,9 @@ func (c *halfClosable) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite is [seated.CloseWrite].
+func (c *halfClosable) CloseWrite() error { return closeWrite(c.Conn) }
+
 func (c *halfClosable) change(what func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,11 +24,12 @@
 //	const client = new GoogleGenAI({apiKey: "any", httpOptions: {baseUrl: "http://127.0.0.1:8080"}})
 //
 // It passes streams on event by event, and errors are Google's. When a client disconnects, its call
-// to Google ends. There is no password: everyone who can reach the address can spend the pool's
-// quota. By default only this machine can reach it; see --listen. Web pages in a browser may not
-// call it, and requests under a name that is not the sidecar's are refused; see [serve] in package
-// config. It serves the paths of the Gemini API alone, over HTTP/1.1 and HTTP/2 without TLS. SIGTERM
-// lets calls under way end (--drain), SIGHUP reloads the file. To try it without keys:
+// to Google ends. By default only this machine can reach it, and clients need no token. [serve] in the
+// file names other addresses, TLS, and tokens that clients send in place of an API key; see package
+// config. An address that other machines can reach needs tokens, or open = true. Web pages in a
+// browser may not call it, and requests under a name that is not the sidecar's are refused. It serves
+// the paths of the Gemini API alone, over HTTP/1.1 and HTTP/2. SIGTERM lets calls under way end
+// (--drain), SIGHUP reloads the file. To try it without keys:
 //
 //	spillway emulate > spillway.toml &
 //	sleep 1 # until the file is there

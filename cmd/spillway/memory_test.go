@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,22 @@ func (s *service) post(ctx context.Context, path string) (*http.Response, error)
 	return s.client.Do(req)
 }
 
+// serveUntil serves on a listener until ctx ends.
+func serveUntil(ctx context.Context, l net.Listener, s *sidecar, drain time.Duration, _ *slog.Logger) error {
+	return s.serveOn(ctx, []door{{Listener: l}}, drain)
+}
+
 // testServe names the sidecar of the tests.
 var testServe = config.Serve{Hosts: []string{"sidecar", "example.com", "llm.example"}}
+
+// testWrite is how long a client may take by default to accept a piece of its response.
+const testWrite = time.Minute
+
+// amount returns how much of something a test does: all of it if SPILLWAY_LONG is 1, and little
+// otherwise.
+func amount(little, all int) int {
+	if os.Getenv("SPILLWAY_LONG") == "1" {
+		return all
+	}
+	return little
+}

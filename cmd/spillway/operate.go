@@ -5,6 +5,9 @@ import "net/http"
 // The sidecar's paths for operators.
 const (
 	healthPath = "/healthz"
+	readyPath  = "/readyz"
+	// ownPrefix begins the paths that only a sidecar has.
+	ownPrefix  = "/spillway"
 	statusPath = "/spillway/status"
 	eventsPath = "/spillway/events"
 	// metricsPath is where a Prometheus looks; ownMetricsPath is the same.
@@ -22,36 +25,52 @@ type health struct {
 	Backend string `json:"backend"`
 }
 
-// operators are what the sidecar does for operators, by path.
-var operators = map[string]struct {
+// operator is what the sidecar does for operators on one path.
+type operator struct {
 	method string
 	serve  func(s *sidecar, c *client, req *http.Request)
-}{
-	healthPath:     {http.MethodGet, (*sidecar).health},
-	statusPath:     {http.MethodGet, (*sidecar).status},
-	eventsPath:     {http.MethodGet, (*sidecar).tellEvents},
-	callsPath:      {http.MethodGet, (*sidecar).tellCalls},
-	metricsPath:    {http.MethodGet, (*sidecar).measure},
-	ownMetricsPath: {http.MethodGet, (*sidecar).measure},
-	slaPath:        {http.MethodGet, (*sidecar).sla},
-	explainPath:    {http.MethodGet, (*sidecar).explain},
-	pausePath:      {http.MethodPost, (*sidecar).pause},
-	resumePath:     {http.MethodPost, (*sidecar).resume},
+	public bool // for everyone who reaches an address: it says a word and no more
 }
 
-// operate serves a path for operators, and reports whether it is one.
+// operators are what the sidecar does for operators, by path.
+var operators = map[string]operator{
+	healthPath:     {http.MethodGet, (*sidecar).health, true},
+	readyPath:      {http.MethodGet, (*sidecar).ready, true},
+	statusPath:     {http.MethodGet, (*sidecar).status, false},
+	eventsPath:     {http.MethodGet, (*sidecar).tellEvents, false},
+	callsPath:      {http.MethodGet, (*sidecar).tellCalls, false},
+	metricsPath:    {http.MethodGet, (*sidecar).measure, false},
+	ownMetricsPath: {http.MethodGet, (*sidecar).measure, false},
+	slaPath:        {http.MethodGet, (*sidecar).sla, false},
+	explainPath:    {http.MethodGet, (*sidecar).explain, false},
+	pausePath:      {http.MethodPost, (*sidecar).pause, false},
+	resumePath:     {http.MethodPost, (*sidecar).resume, false},
+}
+
+// operate serves a path for operators on an address for clients, and reports whether it is one. An
+// address that other machines can reach has these paths for requests to this machine alone.
 func (s *sidecar) operate(c *client, req *http.Request) bool {
 	o, ok := operators[req.URL.Path]
 	if !ok {
 		return false
 	}
+	if at := connectedTo(req); !o.public && at != nil && !isLocal(at) {
+		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", req.URL.Path+" is for operators; ask at 127.0.0.1 on the "+
+			"machine itself, or at the address that [serve] admin names")
+		return true
+	}
+	s.run(o, c, req)
+	return true
+}
+
+// run does what an operator asks.
+func (s *sidecar) run(o operator, c *client, req *http.Request) {
 	if req.Method != o.method && (req.Method != http.MethodHead || o.method != http.MethodGet) {
 		c.Header().Set("Allow", o.method)
 		refuse(c, http.StatusMethodNotAllowed, "UNIMPLEMENTED", req.URL.Path+" takes "+o.method)
-		return true
+		return
 	}
 	o.serve(s, c, req)
-	return true
 }
 
 func (s *sidecar) health(c *client, _ *http.Request) {

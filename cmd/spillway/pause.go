@@ -43,7 +43,8 @@ Flags:
   --why   a reason for others to read: in the status, in logs, and in what callers
           are told whom nothing can serve.
   --url   the sidecar, http://127.0.0.1:8080 by default. It takes this from its own
-          machine alone, and not by way of a proxy.
+          machine alone, and not by way of a proxy, unless SPILLWAY_ADMIN_TOKEN in the
+          environment is its admin_token.
   --json  prints what is paused as JSON.
 
 Exit status: 1 if there is no such thing, or no sidecar responds.
@@ -124,8 +125,8 @@ type problem string
 func (p problem) Error() string { return string(p) }
 
 // change does what an operator asks, and responds with what is paused then.
-func (s *sidecar) change(w http.ResponseWriter, req *http.Request, do func(pauseAsk) error) {
-	if why := foreigner(req); why != "" {
+func (s *sidecar) change(w *client, req *http.Request, do func(pauseAsk) error) {
+	if why := foreigner(req); why != "" && !w.trusted {
 		refuse(w, http.StatusForbidden, "PERMISSION_DENIED", why)
 		return
 	}
@@ -146,11 +147,12 @@ func (s *sidecar) change(w http.ResponseWriter, req *http.Request, do func(pause
 // foreigner says why a request is not an operator's on this machine; "" if it may be. A proxy on this
 // machine passes on what comes from elsewhere.
 func foreigner(req *http.Request) string {
-	host, _, err := net.SplitHostPort(req.RemoteAddr)
+	host, _, _ := net.SplitHostPort(req.RemoteAddr)
 	ip := net.ParseIP(host)
+	_, socket := connectedTo(req).(*net.UnixAddr)
 	switch {
-	case err != nil || ip == nil || !ip.IsLoopback():
-		return "only this machine may pause and resume; run the command beside the sidecar"
+	case !socket && (ip == nil || !ip.IsLoopback()):
+		return "only this machine may pause and resume without admin_token; run the command beside the sidecar"
 	case req.Header.Get("Origin") != "":
 		return "a web page may not pause and resume"
 	}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -27,15 +29,18 @@ const (
 // remote is a running sidecar, as a command reaches it: its URL without a path.
 type remote string
 
+// defaultRemote is the sidecar of a command that names none.
+const defaultRemote remote = "http://" + defaultListen
+
 // remoteOf returns the sidecar that a command's arguments name: none is the default one. It is not
 // ok if they are more than one URL.
 func remoteOf(args []string) (at remote, ok bool) {
 	switch len(args) {
 	case 0:
-		return "http://" + defaultListen, true
+		return defaultRemote, true
 	case 1:
 		address := strings.TrimSuffix(args[0], "/")
-		if !strings.Contains(address, "://") {
+		if !strings.Contains(address, "://") && !strings.HasPrefix(address, socketScheme) {
 			address = "http://" + address
 		}
 		return remote(address), true
@@ -49,14 +54,39 @@ func (at remote) open(ctx context.Context, path string, header http.Header) (*ht
 	return at.send(ctx, http.MethodGet, path, header, nil)
 }
 
-// send sends a request, and returns a good response. Its body is the caller's to close.
-func (at remote) send(ctx context.Context, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, string(at)+path, body) //nolint:gosec // the user of the command gives the address
+// send sends a request, and returns a good response. Its body is the caller's to close. The default
+// sidecar is asked at its address for clients first, and then at that for operators.
+func (at remote) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	resp, err := at.try(ctx, method, path, header, body)
+	var dial *net.OpError
+	if at != defaultRemote || !errors.As(err, &dial) || dial.Op != "dial" {
+		return resp, err
+	}
+	other, otherErr := remote("http://"+defaultAdmin).try(ctx, method, path, header, body)
+	if otherErr == nil || errors.As(otherErr, new(refusedError)) {
+		return other, otherErr
+	}
+	return nil, err
+}
+
+// adminTokenVariable is where commands find the token of operators.
+const adminTokenVariable = "SPILLWAY_ADMIN_TOKEN" //nolint:gosec // a name
+
+// try sends a request to one address.
+func (at remote) try(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	client, url := http.DefaultClient, string(at)
+	if socket, ok := strings.CutPrefix(url, socketScheme); ok {
+		client, url = socketClient(socket), "http://localhost"
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body)) //nolint:gosec // the user of the command gives the address
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(req.Header, header)
-	resp, err := http.DefaultClient.Do(req) //nolint:gosec // as above
+	if token := os.Getenv(adminTokenVariable); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := client.Do(req) //nolint:gosec // as above
 	if err != nil {
 		return nil, fmt.Errorf("no sidecar responds: %w", err)
 	}
@@ -68,6 +98,16 @@ func (at remote) send(ctx context.Context, method, path string, header http.Head
 		return nil, refusedError(said)
 	}
 	return nil, fmt.Errorf("%s %w: it responds with %s", at, errOther, plain.Text(resp.Status, maxShown))
+}
+
+// socketScheme begins the address of a sidecar on a unix socket.
+const socketScheme = "unix:"
+
+// socketClient returns a client of a socket, for one request.
+func socketClient(socket string) *http.Client {
+	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
 }
 
 // errOther means that what responds is not a sidecar.
@@ -113,14 +153,13 @@ func (at remote) get(ctx context.Context, path string, v any) error {
 func (at remote) ask(ctx context.Context, method, path string, body, v any) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, remoteTimeout)
 	defer cancel()
-	var content io.Reader
+	var content []byte
 	header := http.Header{}
 	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
 			return nil, err
 		}
-		content = bytes.NewReader(text)
 		header.Set("Content-Type", "application/json")
 	}
 	resp, err := at.send(ctx, method, path, header, content)

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -133,4 +136,27 @@ func TestRemoteOf(t *testing.T) {
 // served answers with a snapshot.
 func respondWith(s snapshot) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(s) }
+}
+
+// A sidecar whose clients come by another address is found at that for operators.
+func TestTheDefaultSidecarIsFoundByItsOperatorsAddress(t *testing.T) {
+	server := httptest.NewServer(respondWith(snapshot{Backend: "gemini"}))
+	defer server.Close()
+	asked := []string{}
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	http.DefaultTransport = &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		asked = append(asked, address)
+		if address == defaultListen {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("connection refused")}
+		}
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}}
+	if code, said := transcript(t.Context(), "status"); code != statusOK || !slices.Equal(asked, []string{defaultListen, defaultAdmin}) {
+		t.Errorf("status asks %v and ends with %d: %s", asked, code, said)
+	}
+	asked = nil
+	if code, said := transcript(t.Context(), "status", "http://127.0.0.1:9"); code != statusOK || !slices.Equal(asked, []string{"127.0.0.1:9"}) {
+		t.Errorf("status of a sidecar that is named asks %v and ends with %d: %s", asked, code, said)
+	}
 }

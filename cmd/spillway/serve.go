@@ -6,8 +6,6 @@ import (
 	"flag"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -46,31 +44,74 @@ To try it without keys, run the emulator beside it:
   sleep 1    # until the file is there
   spillway serve spillway.toml
 
-FILE is reloaded within 10 seconds when it changes, or when a file of keys or
-credentials that it names does; SIGHUP reloads it at once. What is the same in
+FILE is reloaded within 10 seconds when it changes, or when a file of keys, tokens,
+credentials or TLS that it names does; SIGHUP reloads it at once. What is the same in
 both keeps its state, and calls under way continue. A file with mistakes changes
 nothing.
 
 Flags:
 
-  --listen  the address to serve on. Everyone who can reach it can spend the
-            pool's quota. An address that other machines can reach must be
-            written out, such as 0.0.0.0:8080, and logs a warning.
+  --listen  the address to serve on, in place of the file's. An address that other
+            machines can reach must be written out, such as 0.0.0.0:8080.
   --drain   how long calls under way may take after SIGINT or SIGTERM. New
             calls are refused. A second signal ends the program at once.
 
-It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
-(also at /spillway/metrics), GET /spillway/status, which "spillway status" shows,
-and GET /spillway/events: the last 1,000 events, a line of JSON each (?since=10m,
-?kind=cooldown_started), or with ?follow=1 all that come, as server-sent events. A
-client that comes back with Last-Event-ID misses none of the 1,000. GET
-/spillway/calls?id=ID has the record of one of the last 10,000 calls by its
-Spillway-Call; ?last=20 has the last ones. GET /spillway/explain?model=MODEL is for
-"spillway explain", and /spillway/sla for "spillway sla". POST /spillway/pause and
-/spillway/resume take JSON from this machine alone, see "spillway help pause". What
-a client sends of a trace (traceparent, baggage) does not go to Google. Both
-HTTP/1.1 and HTTP/2 without TLS are served; HTTP/2 to clients that begin with it,
-not by Upgrade: h2c.
+[serve] in FILE says where and whom it serves. Addresses, TLS or not, and the bounds
+of headers, connections and idleness take a restart; all else a reload:
+
+  [serve]
+  listen   = ["0.0.0.0:8443", "unix:/run/spillway.sock"]
+  tls_cert = "tls.crt"          # of TCP addresses, TLS 1.2 or newer
+  tls_key  = "tls.key"
+  max_body = "2GiB"             # default; more bounds are in package config
+
+  [[serve.token]]
+  name        = "team-a"        # its label, too, in counters and the call log
+  token       = "env:TEAM_A_TOKEN"
+  models      = ["gemini-*"]    # globs; default: all
+  locations   = ["eu"]          # globs; default: all
+  priority    = "batch"
+  concurrency = 64
+
+If there are tokens, each client sends one where its SDK has the API key: as
+x-goog-api-key, "Authorization: Bearer" or ?key=. It goes no further. A client
+without one gets 401; with one 403 for a model or location that its token may not
+use, and 429 beyond its concurrency. An address that other machines can reach needs
+tokens, or open = true: then everyone who can reach it can spend the pool's quota.
+With open = true and tokens, clients without one are served too.
+
+A request that is larger than the bounds gets 431 or 413. A client that is silent in
+its header for 10 seconds or in its body for a minute loses its connection, as does
+one that accepts nothing of its response for a minute.
+
+What a client sends of a trace (traceparent, baggage) does not go to Google. Both
+HTTP/1.1 and HTTP/2 are served, with TLS and without; HTTP/2 without TLS to clients
+that begin with it, not by Upgrade: h2c.
+
+Operators have an address of their own, 127.0.0.1:8081. A default that is taken, by
+another sidecar on this machine, is a warning:
+
+  [serve]
+  admin       = "0.0.0.0:8081"     # or "unix:/run/spillway-admin.sock", "off"
+  admin_token = "env:ADMIN_TOKEN"  # needed if others reach it: Authorization: Bearer
+  pprof       = true               # /debug/pprof/; default: false
+  drain_delay = "5s"               # not ready and still serving, after SIGTERM
+
+  GET  /healthz  200 while it serves
+  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls
+  GET  /metrics  for Prometheus
+  GET  /status   what "spillway status" shows
+  GET  /events   the last 1,000, a line of JSON each (?since=10m, ?kind=cooldown_started);
+                 with ?follow=1 all that come, as server-sent events. A client that
+                 comes back with Last-Event-ID misses none of the 1,000
+  GET  /calls    ?id=ID has one of the last 10,000 calls by its Spillway-Call, ?last=20
+                 the last ones
+  GET  /explain  ?model=MODEL is for "spillway explain"; /sla for "spillway sla"
+  POST /pause    and /resume take JSON, see "spillway help pause"
+
+The addresses for clients have /healthz and /readyz too, without a token, and to
+requests from this machine all else below /spillway, and /metrics. In a Kubernetes
+Service write drain_delay = "5s": the pod gets calls for a moment after its SIGTERM.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, for projects of the Developer API. The sidecar answers only
@@ -81,8 +122,6 @@ them:
   [serve]
   origins = ["https://app.example.com"]
   hosts   = ["spillway.internal", "*.svc.cluster.local"]
-
-A client that accepts nothing of its response for a minute loses it.
 
 [log] names a file for a line of JSON a call, without its content, which
 "spillway report" sums up. The file is rotated by its size and opened again when
@@ -109,43 +148,21 @@ Exit status: 1 if the file is wrong, the address cannot be used, or calls were
 cut off at the end.
 `
 
-const (
-	defaultListen = "127.0.0.1:8080"
-	// headerTimeout is the time for a request's header. Bodies and responses have no timeout:
-	// uploads and streams take long.
-	headerTimeout = 10 * time.Second
-	// idleTimeout is how long an unused connection is kept. It is longer than the timeout of
-	// clients, so that they close first.
-	idleTimeout = 3 * time.Minute
-	// maxStreams is how many calls an HTTP/2 client may have under way on one connection. The
-	// pool's limits bound calls; the connection need not.
-	maxStreams = 1000
-	// pingAfter is how long an HTTP/2 connection may be silent before the client is asked whether
-	// it is there.
-	pingAfter = time.Minute
-)
-
-// errBrokenOff means that calls were cut off at the end.
-var errBrokenOff = errors.New("calls were still under way and were cut off; see --drain")
-
 // serve runs the command "serve".
 func serve(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	listen := flags.String("listen", defaultListen, "")
+	listen := flags.String("listen", "", "")
 	drain := flags.Duration("drain", 30*time.Second, "")
 	rest, status, ok := parse(flags, args, serveHelp, stdout, stderr)
 	if !ok {
 		return status
 	}
-	switch host, _, err := net.SplitHostPort(*listen); {
+	_, problem, fix := config.ParseAddress(*listen)
+	switch {
 	case len(rest) != 1:
 		return misused("serve", stderr, "it needs one FILE")
-	case err != nil:
-		return misused("serve", stderr,
-			"--listen "+*listen+" is not an address; write host:port, such as "+defaultListen)
-	case host == "": // net.Listen would use every interface, which is rarely meant
-		return misused("serve", stderr, "--listen "+*listen+" names no host; write 127.0.0.1"+*listen+
-			", or 0.0.0.0"+*listen+" to serve everyone who can reach this machine")
+	case *listen != "" && problem != "":
+		return misused("serve", stderr, "--listen "+*listen+" "+problem+"; "+fix)
 	case *drain < 0:
 		return misused("serve", stderr, "--drain is negative")
 	}
@@ -206,7 +223,7 @@ func serveConfig(
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watch(watching, cfg)
-	return errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close(), endCalls(), end())
+	return errors.Join(s.listenAndServe(ctx, &cfg.Serve, drain, stdout), r.Close(), endCalls(), end())
 }
 
 // warn logs the warnings of a file.
@@ -217,51 +234,20 @@ func warn(log *slog.Logger, cfg *config.Config) {
 }
 
 // listenAndServe serves until ctx ends.
-func (s *sidecar) listenAndServe(ctx context.Context, drain time.Duration, stdout io.Writer) error {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.listen)
+func (s *sidecar) listenAndServe(ctx context.Context, cfg *config.Serve, drain time.Duration, stdout io.Writer) error {
+	end, err := s.openAdmin(ctx, cfg) // before the clients', and until after: it says that they are to wait
 	if err != nil {
 		return err
 	}
-	if at, ok := listener.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		s.log.Warn("everyone who can reach this address can spend the pool's quota",
-			slog.String("address", at.String()))
-	}
-	defer context.AfterFunc(ctx, s.events.end)()             // or they would take up the time to drain
-	if s.first != nil && s.first.Log.Calls == calls.Stdout { // which has nothing but calls then
-		s.log.Info("clients are served", slog.String("backend", string(s.router.Backend())),
-			slog.String("address", "http://"+listener.Addr().String()))
-	} else {
-		writef(stdout, "spillway: clients that speak %s are served at http://%s\n", s.router.Backend(),
-			listener.Addr())
-	}
-	return serveUntil(ctx, listener, s, drain, s.log)
-}
-
-// serveUntil serves on l until ctx ends. Then it accepts no more calls, and waits up to drain for
-// the calls under way.
-func serveUntil(
-	ctx context.Context, l net.Listener, h http.Handler, drain time.Duration, log *slog.Logger,
-) error {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, Protocols: &protocols,
-		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(halfClosing{l}) }()
-	select {
-	case err := <-failed:
+	defer end()
+	doors, err := s.openDoors(ctx, cfg)
+	if err != nil {
 		return err
-	case <-ctx.Done():
 	}
-	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
-	defer cancel()
-	if err := server.Shutdown(patience); err != nil {
-		_ = server.Close()
-		return errBrokenOff
+	defer context.AfterFunc(ctx, s.events.end)() // or they would take up the time to drain
+	s.log.Info("clients are served", slog.String("backend", string(s.router.Backend())), slog.String("address", urls(doors)))
+	if s.first == nil || s.first.Log.Calls != calls.Stdout { // which has nothing but calls then
+		writef(stdout, "spillway: clients that speak %s are served at %s\n", s.router.Backend(), urls(doors))
 	}
-	return nil
+	return s.serveOn(ctx, doors, drain)
 }

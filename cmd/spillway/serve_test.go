@@ -132,10 +132,24 @@ func TestServeIsABaseURLForAnSDK(t *testing.T) {
 func TestServeWarnsOfAnAddressThatOthersCanReach(t *testing.T) {
 	t.Setenv("MAIN_KEY", "main-key")
 	t.Setenv("SPARE_KEY", "spare-key")
+	const open = "[serve]\nopen = true\n"
 	for listen, want := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
-		_, stderr, end := startServe(t, twoProjects, "--listen", listen)
+		_, stderr, end := startServe(t, open+twoProjects, "--listen", listen)
 		if code := end(); code != 0 || strings.Contains(stderr.String(), "everyone who can reach this address") != want {
 			t.Errorf("--listen %s ended with %d: %s", listen, code, stderr)
 		}
+	}
+}
+
+func TestServeNeedsATokenWhereOthersCanReachIt(t *testing.T) {
+	t.Setenv("MAIN_KEY", "main-key")
+	t.Setenv("SPARE_KEY", "spare-key")
+	path := filepath.Join(t.TempDir(), "spillway.toml")
+	if err := os.WriteFile(path, []byte(twoProjects), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, said := transcript(t.Context(), "serve", path, "--listen", "0.0.0.0:0")
+	if code != statusFailed || !strings.Contains(said, "0.0.0.0:0: other machines can reach the address, and clients need no token; write [[serve.token]]") {
+		t.Errorf("it ended with %d: %s", code, said)
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -15,15 +16,17 @@ import (
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/router"
 )
 
-// The sidecar's own paths. No path of Google's begins like them.
 // sidecar serves the Gemini API through a router.
 type sidecar struct {
 	router   *router.Router
-	listen   string // the address that it serves on, as it was written
-	access   atomic.Pointer[access]
+	listen   string      // the address of --listen; empty: the file's
+	exposed  atomic.Bool // other machines can reach one of its addresses
+	phase    atomic.Int32
+	rules    atomic.Pointer[rules]
 	log      *slog.Logger
 	proxyLog *log.Logger
 	buffers  buffers
@@ -44,37 +47,71 @@ func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Log
 	return s
 }
 
+// rules are what [serve] says of requests. A reload replaces them as a whole.
+type rules struct {
+	*access
+
+	guests      *guests // nil: clients need no token
+	bounds      config.Bounds
+	certificate *tls.Certificate
+	drainDelay  time.Duration
+	admin       adminRules
+}
+
 // configure sets what [serve] says, for the requests that follow.
-func (s *sidecar) configure(cfg config.Serve) { s.access.Store(newAccess(s.listen, cfg)) }
+func (s *sidecar) configure(cfg config.Serve) {
+	var before *guests
+	if r := s.rules.Load(); r != nil {
+		before = r.guests
+	}
+	s.rules.Store(&rules{
+		newAccess(addressesOf(s.listen, &cfg), cfg), newGuests(&cfg, before), cfg.Bounds.WithDefaults(),
+		cfg.Certificate.TLS(), cfg.DrainDelay, newAdminRules(&cfg),
+	})
+}
 
 // ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w)}
-	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
+	rules := s.rules.Load()
+	c := s.newClient(w, rules)
 	defer func() { c.end(recover()) }()
+	if req.ProtoMajor == 1 && (req.ProtoMinor == 0 || len(req.TransferEncoding) > 0) {
+		// A proxy before may take another end of the request for the true one. Then what follows is no
+		// request of its own (RFC 9112, section 6.1).
+		c.Header().Set("Connection", "close")
+	}
+	tooLong := c.receive(req, rules.bounds.Body, rules.bounds.BodyTimeout)
 	if !slices.Contains(methods, req.Method) {
 		c.Header().Set("Allow", strings.Join(methods, ", "))
 		refuse(c, http.StatusMethodNotAllowed, "UNIMPLEMENTED", fmt.Sprintf("the Gemini API has no method %.20q", req.Method))
 		return
 	}
-	access := s.access.Load()
-	if !access.named(req) {
+	if !rules.named(req) {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED",
 			fmt.Sprintf("%.100q is no name of this sidecar's; where it is, write it into hosts in [serve]", req.Host))
 		return
 	}
-	page, ok := access.page(req)
+	page, ok := rules.page(req)
 	if !ok {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED",
 			"web pages of other origins may not call the sidecar, unless origins in [serve] names them")
 		return
 	}
 	c.page, c.options = page, req.Method == http.MethodOptions
-	switch {
-	case c.options:
+	if c.options {
 		options(c, req, page)
-	case s.operate(c, req): // it was a path for operators, and is served
+		return
+	}
+	if s.operate(c, req) { // it was a path for operators, and is served
+		return
+	}
+	if req = c.enter(rules.guests, req); req == nil {
+		return
+	}
+	switch {
+	case tooLong:
+		refuseBody(c, errTooLong)
 	case upgradesTo(req.Header, "websocket"):
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
 			"Live sessions are WebSockets, which the sidecar does not serve")
@@ -113,8 +150,9 @@ func scheme(req *http.Request) string {
 var uploadURLs = []string{"X-Goog-Upload-URL", "X-Goog-Upload-Control-URL"}
 
 // rewriteUploadURLs makes the address that Google gives for the chunks of an upload the sidecar's
-// own. Google would refuse chunks with the client's credential instead of the upload owner's.
-func rewriteUploadURLs(resp *http.Response) error {
+// own. Google would refuse chunks with the client's credential instead of the upload owner's. A client
+// with a token gets a ticket in its place.
+func (c *client) rewriteUploadURLs(resp *http.Response) error {
 	for name, values := range resp.Header {
 		if !slices.ContainsFunc(uploadURLs, func(one string) bool { return strings.EqualFold(one, name) }) {
 			continue
@@ -126,6 +164,9 @@ func rewriteUploadURLs(resp *http.Response) error {
 				continue
 			}
 			address.Scheme, address.User, address.Host = resp.Request.URL.Scheme, nil, resp.Request.Host
+			if upload := request.Parameter(address.RawQuery, uploadID); c.guest != nil && upload != "" {
+				address.RawQuery = request.WithParameter(address.RawQuery, "key", c.guest.ticket(upload))
+			}
 			own[i] = address.String()
 		}
 		resp.Header[name] = own

@@ -194,8 +194,8 @@ func TestSidecarCutsSlowHeadersButNotSlowBodies(t *testing.T) {
 		began := time.Now()
 		_, _ = io.WriteString(slow, "POST "+generatePath+" HTTP/1.1\r\n")
 		_, _ = io.Copy(io.Discard, slow)
-		if took := time.Since(began); took != headerTimeout {
-			t.Errorf("half a header was waited for %v, want %v", took, headerTimeout)
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("half a header was waited for %v, want 10 s", took)
 		}
 
 		patient, _ := l.dial(ctx, "", "")

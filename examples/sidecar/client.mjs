@@ -1,8 +1,8 @@
-// What a JavaScript service does with the official SDK through the sidecar. It knows only the address.
+// What a JavaScript service does with the official SDK through the sidecar. It knows only the address, and its token.
 import { ApiError, createPartFromUri, GoogleGenAI } from '@google/genai';
 
 const model = 'gemini-3.5-flash';
-const ai = new GoogleGenAI({ apiKey: 'any', httpOptions: { baseUrl: process.env.SPILLWAY_URL } });
+const ai = new GoogleGenAI({ apiKey: process.env.SPILLWAY_TOKEN, httpOptions: { baseUrl: process.env.SPILLWAY_URL } });
 
 function check(what, good, got) {
   if (!good) throw new Error(`${what}: wrong: ${got}`);

@@ -1,4 +1,4 @@
-"""What a Python service does with the official SDK through the sidecar. It knows only the address."""
+"""What a Python service does with the official SDK through the sidecar. It knows only the address, and its token."""
 
 import asyncio
 import io
@@ -9,7 +9,7 @@ from google import genai
 from google.genai import errors
 
 MODEL = "gemini-3.5-flash"
-client = genai.Client(api_key="any", http_options={"base_url": os.environ["SPILLWAY_URL"]})
+client = genai.Client(api_key=os.environ["SPILLWAY_TOKEN"], http_options={"base_url": os.environ["SPILLWAY_URL"]})
 
 
 def check(what, good, got):

@@ -20,6 +20,14 @@ import (
 
 // file is the sidecar's configuration; %[1]s is the emulator's address.
 const file = `
+[serve]
+admin = "off"
+
+[[serve.token]]
+name   = "example"
+token  = "env:CLIENT_TOKEN"
+models = ["gemini-*", "no-such-model"]
+
 [[project]]
 name     = "main"
 backend  = "gemini"
@@ -33,6 +41,9 @@ keys     = ["env:SPARE_KEY"]
 base_url = "%[1]s"
 priority = 1
 `
+
+// token is what the clients send in place of an API key.
+const token = "a-token-of-this-example"
 
 // patience bounds one client's run, which takes seconds.
 const patience = 2 * time.Minute
@@ -64,7 +75,7 @@ func (c client) drive(ctx context.Context, out io.Writer, binary, work, dir stri
 		return err
 	}
 	program := c.command(ctx, dir, c.run)
-	program.Env = append(os.Environ(), "SPILLWAY_URL="+address, "REVOKE_URL="+revoke,
+	program.Env = append(os.Environ(), "SPILLWAY_URL="+address, "SPILLWAY_TOKEN="+token, "REVOKE_URL="+revoke,
 		"NO_PROXY=127.0.0.1", "GOOGLE_GENAI_USE_VERTEXAI=false", "PYTHONUNBUFFERED=1")
 	lines := &indented{out: out, margin: c.name + "  "}
 	program.Stdout, program.Stderr = lines, lines
@@ -101,7 +112,7 @@ func inspect(google *geminitest.Server) error {
 // and returns its error.
 func serve(ctx context.Context, binary, file string) (address string, stop func() error, err error) {
 	cmd := exec.CommandContext(ctx, binary, "serve", file, "--listen", "127.0.0.1:0", "--drain", "5s") //nolint:gosec // built by run
-	cmd.Env = append(os.Environ(), "MAIN_KEY=main-key", "SPARE_KEY=spare-key")
+	cmd.Env = append(os.Environ(), "MAIN_KEY=main-key", "SPARE_KEY=spare-key", "CLIENT_TOKEN="+token)
 	var log bytes.Buffer
 	cmd.Stderr = &log
 	output, err := cmd.StdoutPipe()
