@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +19,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/geminitest"
@@ -531,4 +536,70 @@ func TestWebPagesOpenLiveSessionsOnlyIfTheyMay(t *testing.T) {
 			t.Errorf("a page that may gets %d", got)
 		}
 	})
+}
+
+// TestGosOwnLiveGoesThroughTheSidecar takes sockets, because the SDK's dialer knows nothing else. In
+// the middle of it the sidecar is stopped.
+func TestGosOwnLiveGoesThroughTheSidecar(t *testing.T) {
+	google := geminitest.NewServer(t, geminitest.Config{Projects: []geminitest.Project{
+		{ID: "main", Keys: []string{"main_key"}}, {ID: "spare", Keys: []string{"spare_key"}},
+	}})
+	google.Revoke("main_key")
+	t.Setenv("MAIN_KEY", "main_key")
+	t.Setenv("SPARE_KEY", "spare_key")
+	file := filepath.Join(t.TempDir(), "spillway.toml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(liveProjects, "http://google", google.URL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	read, out := io.Pipe()
+	problems, ended := &lockedBuilder{}, make(chan int, 1)
+	go func() { ended <- serveFile(ctx, file, "127.0.0.1:0", 2*time.Second, out, problems) }()
+	line, err := bufio.NewReader(read).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, address, _ := strings.Cut(line, "http://")
+	client, err := genai.NewClient(ctx, &genai.ClientConfig{
+		Backend: genai.BackendGeminiAPI, APIKey: "mine", HTTPOptions: genai.HTTPOptions{BaseURL: "ws://" + strings.TrimSpace(address)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := client.Live.Connect(ctx, liveModel, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = session.Close() }()
+	if _, err := session.Receive(); err != nil { // setupComplete
+		t.Fatal(err)
+	}
+	if err := session.SendClientContent(genai.LiveClientContentInput{Turns: genai.Text("Hello")}); err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	for done := false; !done; {
+		m, err := session.Receive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.ServerContent != nil && m.ServerContent.ModelTurn != nil {
+			said += m.ServerContent.ModelTurn.Parts[0].Text
+		}
+		done = m.UsageMetadata != nil
+	}
+	if said == "" {
+		t.Error("the model has said nothing")
+	}
+	stop()
+	if m, err := session.Receive(); err != nil || m.GoAway == nil || m.GoAway.TimeLeft != 1600*time.Millisecond {
+		t.Errorf("before the end comes %+v, %v", m, err)
+	}
+	if _, err := session.Receive(); !websocket.IsCloseError(err, websocket.CloseGoingAway) {
+		t.Errorf("the session ends with %v", err)
+	}
+	if code := <-ended; code != statusOK || strings.Contains(problems.String(), "_key") {
+		t.Errorf("serve ends with %d and says %s", code, problems)
+	}
 }
