@@ -92,9 +92,13 @@ func (c *LiveConn) heard(message []byte) []byte {
 	a := c.live.attempt
 	if bytes.Contains(message, []byte("sage")) {
 		if u := stream.ParseUsage(message); u.Known || u.Traffic != "" {
+			o := pool.Outcome{Class: pool.ClassOK, Evidence: pool.Evidence{Running: true}}
 			c.mu.Lock()
 			c.usage.Add(u)
+			use(&o, c.usage)
 			c.mu.Unlock()
+			a.exit.outcome(&o)
+			a.lease.Settle(time.Now(), o)
 		}
 	}
 	if bytes.Contains(message, []byte("andle")) {

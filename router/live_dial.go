@@ -37,8 +37,8 @@ type LiveRequest struct {
 // with the handle of an earlier session go to the project and location that gave the handle, if a
 // LiveConn has seen it.
 //
-// The session is one request against limits. When it ends, the tokens in its usageMetadata are
-// charged, those of all turns together. A session on an order of Provisioned Throughput is asked
+// The session is one request against limits. The tokens in the usageMetadata of its messages are
+// charged as they come, each turn's in full, as Google bills them. A session on an order of Provisioned Throughput is asked
 // for as any call is, see [pool.Order]: all of it is served by the order or none.
 //
 // The request goes through the router's transport, which must return a body that can be written to

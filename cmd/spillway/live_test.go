@@ -405,6 +405,26 @@ func TestLiveTokensAreCharged(t *testing.T) {
 	})
 }
 
+// A session that lasts for minutes takes of a minute's tokens what it uses in that minute.
+func TestLiveTokensCountInTheirMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := strings.NewReplacer("concurrency = 1\n", "", "100_000", "140").Replace(liveProjects)
+		b := newLiveBench(t, file)
+		c := b.open(t, geminiLive, geminiSetup)
+		time.Sleep(5 * time.Minute)
+		if used := c.turn() + c.turn(); used < 140 {
+			t.Fatalf("the turns take %g tokens, too few for the test", used)
+		}
+		synctest.Wait()
+		b.open(t, geminiLive, geminiSetup)
+		time.Sleep(61 * time.Second)
+		b.open(t, geminiLive, geminiSetup)
+		if asked := b.asked(); asked != "main spare main" {
+			t.Errorf("asked %s", asked)
+		}
+	})
+}
+
 func TestLiveSessionsAreToldOfTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newLiveBench(t, liveProjects)
@@ -578,18 +598,18 @@ func TestGosOwnLiveGoesThroughTheSidecar(t *testing.T) {
 	if err := session.SendClientContent(genai.LiveClientContentInput{Turns: genai.Text("Hello")}); err != nil {
 		t.Fatal(err)
 	}
-	said := ""
+	var said []string
 	for done := false; !done; {
 		m, err := session.Receive()
 		if err != nil {
 			t.Fatal(err)
 		}
 		if m.ServerContent != nil && m.ServerContent.ModelTurn != nil {
-			said += m.ServerContent.ModelTurn.Parts[0].Text
+			said = append(said, m.ServerContent.ModelTurn.Parts[0].Text)
 		}
 		done = m.UsageMetadata != nil
 	}
-	if said == "" {
+	if strings.Join(said, "") == "" {
 		t.Error("the model has said nothing")
 	}
 	stop()
