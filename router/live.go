@@ -20,9 +20,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// The SDK dials the sessions of the Live API itself, past the HTTP client that it was given. The
-// router therefore does not carry them. It picks the endpoint and returns what the SDK needs to
-// dial it.
+// The SDK dials the sessions of the Live API itself, past the HTTP client that it was given. For it
+// the router picks the endpoint and returns what the SDK needs to dial it. Sessions of other clients
+// the router dials itself, see [Router.DialLive].
 
 // Live is an endpoint leased for one session of the Live API, see [Router.LiveConfig]. It is safe
 // for concurrent use.
