@@ -71,10 +71,10 @@ func TestLiveSessionsAreResumedByTheirOwnProject(t *testing.T) {
 	}
 }
 
-// unwrapped is the close in an error of the SDK's.
+// unwrapped is the close in an error of the SDK's, as IsCloseError wants it.
 func unwrapped(err error) error {
 	for {
-		u, ok := err.(interface{ Unwrap() error }) //nolint:errorlint // IsCloseError does not unwrap
+		u, ok := err.(interface{ Unwrap() error })
 		if !ok {
 			return err
 		}
