@@ -52,6 +52,8 @@ func offered(backend, model, method string) bool {
 		return isEmbedding(model)
 	case predictLongRunning:
 		return makesVideos(model)
+	case bidiGenerateContent:
+		return isLive(model)
 	}
 	return !isEmbedding(model) && !makesPictures(model) && !makesVideos(model)
 }
@@ -71,6 +73,8 @@ func entryOf(c call, model string) map[string]any {
 		offers = []string{predict}
 	case makesVideos(model):
 		offers = []string{predictLongRunning}
+	case isLive(model):
+		offers = []string{bidiGenerateContent, countTokens}
 	}
 	return map[string]any{
 		"name": "models/" + model, "version": "001", "displayName": model, "description": "An emulated model.",

@@ -123,7 +123,7 @@ func DefaultModels() []string {
 		"gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite",
 		"gemini-3-flash-preview", "gemini-3.1-pro-preview", "gemini-3.1-flash-lite",
 		"gemini-3.5-flash", "gemini-3.5-flash-lite", "gemini-3.6-flash", "gemini-3.7-flash", "gemini-3.8-flash",
-		"gemini-4-argon", "gemini-4-neon",
+		"gemini-4-argon", "gemini-4-neon", "gemini-3.1-flash-live-preview",
 		"gemini-embedding-001", "gemini-embedding-2", "text-embedding-005",
 		"imagen-4.0-generate-001", "imagen-4.0-upscale-preview", "imagen-3.0-capability-001",
 		"imagen-product-recontext-preview-06-30", "image-segmentation-001", "veo-3.1-generate-001",

@@ -115,7 +115,8 @@
 // tokens, where a token is four bytes of text or a share of an image; pictures are a pixel. Tuned
 // models answer as their base models, agents as any model; file search finds nothing, webhooks are
 // never called, archives are not unpacked, and nothing is read from buckets or written to them. Of
-// uploads the resumable and the multipart protocol are understood. Live sessions and other
-// publishers' models are paths that lead nowhere (404) unless a script answers for them. Where
-// Google's words for a resource that is missing are not known, its usual ones stand in.
+// uploads the resumable and the multipart protocol are understood. Live sessions need a [Server],
+// answer each turn in words alone, and take no ephemeral tokens. Other publishers' models are paths
+// that lead nowhere (404) unless a script answers for them. Where Google's words for a resource that
+// is missing are not known, its usual ones stand in.
 package geminitest

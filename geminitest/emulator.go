@@ -32,6 +32,7 @@ type Emulator struct {
 	resources  resources
 	uploads    uploads
 	prefixes   prefixes
+	lives      lives
 
 	mu      sync.Mutex
 	refused map[string]Answer // credentials that are good no more
@@ -73,6 +74,7 @@ func New(cfg Config) *Emulator {
 		resources:  resources{seed: cfg.Seed, byName: map[string]*record{}},
 		uploads:    uploads{seed: cfg.Seed, sessions: map[string]*session{}},
 		prefixes:   prefixes{recent: map[uint64]time.Time{}},
+		lives:      lives{open: map[*live]bool{}, handles: map[string]string{}},
 		refused:    map[string]Answer{},
 		rng:        rand.New(rand.NewPCG(cfg.Seed, 2)),
 	}
@@ -136,6 +138,10 @@ const maxBody = 100 << 20
 // ServeHTTP answers one request. Where a script wants the connection broken, it panics with
 // [http.ErrAbortHandler], as net/http has it.
 func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if c, ok := liveCall(r); ok {
+		e.serveLive(w, r, c)
+		return
+	}
 	c := call{route: routeOf(r), credential: credentialOf(r), header: r.Header, query: r.URL.Query(), base: baseOf(r), path: r.URL.Path}
 	if key := r.Header.Get("X-Goog-Api-Key"); c.method == filesRegister && key != "" {
 		c.credential = credential{key, false, c.inURL} // the token that comes along is for the bucket

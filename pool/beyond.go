@@ -138,8 +138,8 @@ func (l *limits) endTest(seq uint64, end func(*learnedLimit)) {
 func (r *lease) reserveQuota(q *quota.Quota, now time.Time, deadline int64) bool {
 	r.candidate.plan.pool.fleet.join(r.shared.limits, now)
 	var ok bool
-	if r.reservation, ok = q.Reserve(now, r.need.Input); !ok {
-		r.reservation, ok = r.shared.limits.reserveTest(r, now, deadline)
+	if r.charges.reservation, ok = q.Reserve(now, r.need.Input); !ok {
+		r.charges.reservation, ok = r.shared.limits.reserveTest(r, now, deadline)
 		if !ok {
 			return false
 		}

@@ -37,8 +37,14 @@ type lease struct {
 	permits     permits
 	probing     []*entry // cooldowns that the call is the probe of
 	held        held
+	charges     charges
+	hold        quota.Hold // if it holds an order's
+}
+
+// charges are what the limits are charged for a call.
+type charges struct {
 	reservation quota.Reservation // if it holds quota
-	hold        quota.Hold        // if it holds an order's
+	spent       quota.Usage       // while it runs
 }
 
 // permits are those of the breakers that a call has passed.
@@ -104,6 +110,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	r := newRecord()
 	r.candidate, r.own, r.shared, r.key = c, own, c.shared.entry.Load(), nil
 	r.at, r.need, r.permits, r.probing, r.held = at, *n, held, nil, 0
+	r.charges.spent = quota.Usage{}
 	deadline := int64(cooldown.Forever)
 	if !n.Deadline.IsZero() {
 		deadline = p.instant(n.Deadline)
@@ -197,7 +204,7 @@ func (r *lease) undo(now time.Time, at int64) {
 		c.order.release(now, r.hold)
 	}
 	if r.held&heldQuota != 0 {
-		r.shared.limits.quota.Release(now, r.reservation)
+		r.shared.limits.quota.Release(now, r.charges.reservation)
 	}
 	if r.held&heldPace != 0 {
 		r.own.pacer.Load().back(now)

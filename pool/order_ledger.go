@@ -27,6 +27,15 @@ func (o *order) reserve(now time.Time, n *need) (quota.Hold, bool) {
 	return o.common.reserve(now, o, n)
 }
 
+// spend charges what a running call has used by now.
+func (o *order) spend(now time.Time, cost quota.Cost) {
+	if o.common == nil {
+		o.alone.Spend(now, cost)
+		return
+	}
+	o.common.tell(quota.Hold{}, o.common.ledger.Spend(now, cost))
+}
+
 // settle, refuse and release end a hold, see [quota.Ledger].
 func (o *order) settle(now time.Time, h quota.Hold, cost quota.Cost) {
 	if o.common == nil {

@@ -63,7 +63,7 @@ func (r *lease) chargeServed(now time.Time, at int64, o *Outcome, served *candid
 		return
 	}
 	if r.held&heldQuota != 0 {
-		r.shared.limits.quota.Release(now, r.reservation)
+		r.shared.limits.quota.Release(now, r.charges.reservation)
 	}
 	tokens := r.need.Input
 	if o.Counted {

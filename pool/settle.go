@@ -60,6 +60,9 @@ type Evidence struct {
 	// Unsent says that there was no credential to send the call with. It says nothing of Google's
 	// servers, and Google has counted nothing.
 	Unsent bool
+	// Running says that the call goes on, as a session does. All that counts of the outcome is its
+	// Usage: what Google has counted so far.
+	Running bool
 }
 
 // The trafficType of an answer that a Provisioned Throughput order served, and the beginning of
@@ -124,7 +127,13 @@ func (r *lease) accept(now time.Time) {
 }
 
 // Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
+// With the outcome of a running call it charges the usage that has come since the last time, and the
+// lease goes on.
 func (l Lease) Settle(now time.Time, o Outcome) {
+	if o.Running {
+		l.spend(now, &o)
+		return
+	}
 	r, ok := l.end()
 	if !ok {
 		return
@@ -135,6 +144,8 @@ func (l Lease) Settle(now time.Time, o Outcome) {
 
 func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	c := r.candidate
+	session := r.charges.spent != quota.Usage{}
+	o.Usage = o.Usage.Minus(r.charges.spent)
 	o.Class = r.effectiveClass(o.Class)
 	rule := o.Class.rule()
 	r.judgeServer(now, at, o, rule)
@@ -163,7 +174,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 			r.shared.learn(c.plan.pool, now, at, o.Stated)
 		}
 	}
-	if o.Counted {
+	if o.Counted && !session { // a session's prompt is not the call's
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
@@ -226,11 +237,11 @@ func (r *lease) charge(now time.Time, at int64, o *Outcome, served *candidate) {
 		q := &r.shared.limits.quota
 		switch {
 		case o.Counted:
-			q.Settle(now, r.reservation, o.Usage.Input)
+			q.Settle(now, r.charges.reservation, o.Usage.Input)
 		case r.accepted() || charged(o.Class) && !o.Unsent:
-			q.Settle(now, r.reservation, r.need.Input)
+			q.Settle(now, r.charges.reservation, r.need.Input)
 		default:
-			q.Release(now, r.reservation)
+			q.Release(now, r.charges.reservation)
 		}
 	}
 	order := r.candidate.order

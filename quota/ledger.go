@@ -81,6 +81,14 @@ func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	return h, true
 }
 
+// Spend charges what a running call has used by now, beside what is held for it.
+func (l *Ledger) Spend(now time.Time, cost Cost) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	l.add(l.current, charge{}.settled(cost))
+}
+
 // Settle ends a call that the order served, at its real cost: evidence that there was room.
 func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.mu.Lock()

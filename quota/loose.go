@@ -34,6 +34,13 @@ func (m *Member) admitLoose(now time.Time, tokens int64) int64 {
 	return at
 }
 
+// spend counts what a running call has used beside its credit.
+func (m *Member) spend(now time.Time, n count) {
+	m.loose.ready(now)
+	m.loose.add(m.loose.current, n)
+	m.owed.add(now.Add(m.ahead).UnixNano(), n)
+}
+
 // lawful reports whether the law of a process that cannot hear of the others admits a call.
 func (m *Member) lawful(now time.Time, tokens int64, l *Limits) bool {
 	m.common.forget(now)

@@ -55,3 +55,12 @@ type Usage struct {
 	OutputImage int64
 	OutputAudio int64
 }
+
+// Minus returns what u counts beyond v.
+func (u Usage) Minus(v Usage) Usage {
+	return Usage{
+		Input: u.Input - v.Input, InputAudio: u.InputAudio - v.InputAudio, InputImage: u.InputImage - v.InputImage,
+		Cached: u.Cached - v.Cached, CachedAudio: u.CachedAudio - v.CachedAudio,
+		Output: u.Output - v.Output, OutputImage: u.OutputImage - v.OutputImage, OutputAudio: u.OutputAudio - v.OutputAudio,
+	}
+}

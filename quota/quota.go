@@ -154,6 +154,21 @@ func (q *Quota) Count(now time.Time, tokens int64) {
 	}
 }
 
+// Spend counts tokens that a running call has used by now, beside those that are reserved for it: a
+// session that lasts longer than the window uses them in many.
+func (q *Quota) Spend(now time.Time, tokens int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.advanceLocked(now)
+	n := count{0, min(max(tokens, 0), largest)}
+	if q.shared != nil {
+		q.shared.spend(q.last, n)
+	}
+	if q.minute.ring != nil {
+		q.minute.add(q.minute.current, n)
+	}
+}
+
 // Settle ends a call that Google counted. The tokens it really used take the place of the estimate
 // where that was reserved; a difference found after the window has passed no longer matters.
 func (q *Quota) Settle(now time.Time, r Reservation, used int64) {

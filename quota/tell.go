@@ -15,6 +15,15 @@ func (l *SharedLedger) Held(h Hold) store.OrderChange {
 	return store.OrderChange{Bucket: h.bucket, Charge: h.charge.shared()}
 }
 
+// Spend charges what a running call has used by now, beside what is held for it. It returns what the
+// store has to be told.
+func (l *SharedLedger) Spend(now time.Time, cost Cost) store.OrderChange {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.advanceLocked(now)
+	return l.tellLocked(&Hold{bucket: l.current}, charge{}.settled(cost))
+}
+
 // Settle ends a call that the order served, at its real cost. It returns what the store has to be
 // told.
 func (l *SharedLedger) Settle(now time.Time, h Hold, cost Cost) store.OrderChange {

@@ -148,18 +148,9 @@ func (a *attempt) do() result {
 	}
 }
 
-// send hands the request to the transport, which may be of another package.
+// send hands the request to the transport, and returns a response without credentials.
 func (a *attempt) send(req *http.Request) (*http.Response, error) {
-	resp, err := a.watch.carrier(req).RoundTrip(req)
-	if err == nil && resp == nil {
-		return nil, errors.New("router: the transport gave neither a response nor an error")
-	}
-	if resp != nil && resp.Header == nil {
-		resp.Header = http.Header{}
-	}
-	if resp != nil && resp.Body == nil {
-		resp.Body = http.NoBody
-	}
+	resp, err := carry(a, req)
 	if err != nil {
 		return nil, err
 	}

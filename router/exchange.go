@@ -53,9 +53,10 @@ type result struct {
 	empty  bool // a good response without candidates
 	// A thought signature of the call is not the back end's.
 	unsigned bool
-	resp     *http.Response // what the caller would get; nil if there is none
-	live     *Live          // of a Live session, in place of a response
-	err      error          // why there is no response
+	resp     *http.Response  // what the caller would get; nil if there is none
+	live     *Live           // of a Live session, in place of a response
+	closed   *LiveCloseError // how Google has refused a Live session; nil if by a response
+	err      error           // why there is no response
 }
 
 // newExchange reads the request. It refuses a request that it does not understand with a response

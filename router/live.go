@@ -20,9 +20,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// The SDK dials the sessions of the Live API itself, past the HTTP client that it was given. The
-// router therefore does not carry them. It picks the endpoint and returns what the SDK needs to
-// dial it.
+// The SDK dials the sessions of the Live API itself, past the HTTP client that it was given. For it
+// the router picks the endpoint and returns what the SDK needs to dial it. Sessions of other clients
+// the router dials itself, see [Router.DialLive].
 
 // Live is an endpoint leased for one session of the Live API, see [Router.LiveConfig]. It is safe
 // for concurrent use.
@@ -61,7 +61,7 @@ type Live struct {
 // LiveConfig queues for an endpoint as any call does. It fails with an [*ExhaustedError], a
 // [genai.APIError] of Google's or the router's, ErrClosed, or ctx's error.
 func (r *Router) LiveConfig(ctx context.Context, model string) (*Live, error) {
-	x, err := r.liveExchange(ctx, model)
+	x, err := r.liveExchange(ctx, r.service(), model, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -113,26 +113,18 @@ func (l *Live) settle(err error) verdict.Verdict {
 }
 
 // liveExchange returns the exchange of a session with a model. A session has no request of its own,
-// so liveExchange makes one that names the model as the SDK would.
-func (r *Router) liveExchange(ctx context.Context, model string) (*exchange, error) {
+// so liveExchange makes one that names the model as the SDK would. header is the client's, if there
+// is one.
+func (r *Router) liveExchange(ctx context.Context, to liveService, model string, header http.Header) (*exchange, error) {
 	if r.isClosed() {
 		return nil, ErrClosed
 	}
-	address := "https://generativelanguage.googleapis.com/v1beta/"
-	if r.Backend() == pool.BackendVertex {
-		address = "https://aiplatform.googleapis.com/v1beta1/projects/-/locations/-/"
-	}
-	name := model
-	if i := strings.LastIndexByte(name, '/'); i < 0 ||
-		strings.HasSuffix("/"+name[:i], "/models") || name[:i] == "google" {
-		name = "models/" + url.PathEscape(name[i+1:])
-	} else if strings.HasPrefix(name, "projects/") { // a tuned model's endpoint
-		address = strings.TrimSuffix(address, "projects/-/locations/-/")
-	}
-	address += name + ":bidiGenerateContent"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.address(model), nil)
 	if err != nil {
 		return nil, fmt.Errorf("router: %q is not the name of a model", model)
+	}
+	if header != nil {
+		req.Header = header
 	}
 	x, refused, err := r.newExchange(req)
 	if err == nil && refused == nil {
@@ -144,6 +136,36 @@ func (r *Router) liveExchange(ctx context.Context, model string) (*exchange, err
 		err = errorOf(refused)
 	}
 	return x, err
+}
+
+// liveService is what a session is asked of: a back end, in a version of its API.
+type liveService struct {
+	backend pool.Backend
+	version string
+}
+
+// service returns the service that the SDK asks.
+func (r *Router) service() liveService {
+	if r.Backend() == pool.BackendVertex {
+		return liveService{pool.BackendVertex, "v1beta1"}
+	}
+	return liveService{pool.BackendGemini, "v1beta"}
+}
+
+// address returns the address of a call that asks for a session with a model.
+func (s liveService) address(model string) string {
+	address := "https://generativelanguage.googleapis.com/" + s.version + "/"
+	if s.backend == pool.BackendVertex {
+		address = "https://aiplatform.googleapis.com/" + s.version + "/projects/-/locations/-/"
+	}
+	name := model
+	if i := strings.LastIndexByte(name, '/'); i < 0 ||
+		strings.HasSuffix("/"+name[:i], "/models") || name[:i] == "google" {
+		name = "models/" + url.PathEscape(name[i+1:])
+	} else if strings.HasPrefix(name, "projects/") { // a tuned model's endpoint
+		address = strings.TrimSuffix(address, "projects/-/locations/-/")
+	}
+	return address + name + ":bidiGenerateContent"
 }
 
 // live leases an endpoint for the session, by the same loop as any call, and connects it.
@@ -179,10 +201,7 @@ func (a *attempt) newLive() (*Live, error) {
 		return nil, err
 	}
 	a.exit.sending(h)
-	base := url.URL{Scheme: "https", Host: request.Host(e.Backend, e.Location)}
-	if e.BaseURL != nil {
-		base = *e.BaseURL
-	}
+	base := baseOf(e)
 	// The SDK dials every scheme but ws and wss as wss.
 	base.Scheme = strings.Replace(base.Scheme, "http", "ws", 1)
 	cc := genai.ClientConfig{
@@ -210,6 +229,14 @@ func (a *attempt) newLive() (*Live, error) {
 		return &fresh
 	}
 	return l, nil
+}
+
+// baseOf returns the address below which an endpoint has its services.
+func baseOf(e *pool.Endpoint) url.URL {
+	if e.BaseURL != nil {
+		return *e.BaseURL
+	}
+	return url.URL{Scheme: "https", Host: request.Host(e.Backend, e.Location)}
 }
 
 // errorOf returns the error that the SDK would make of one of the router's responses.
@@ -255,7 +282,7 @@ type LiveSession struct {
 func (r *Router) ConnectLive(
 	ctx context.Context, model string, config *genai.LiveConnectConfig,
 ) (*LiveSession, error) {
-	x, err := r.liveExchange(ctx, model)
+	x, err := r.liveExchange(ctx, r.service(), model, nil)
 	if err != nil {
 		return nil, err
 	}

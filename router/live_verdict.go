@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,32 +65,38 @@ func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
 
 // judgeClose returns the verdict on the code and the text with which Google closed a session.
 func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (verdict.Verdict, []byte) {
-	code, known := liveCodes[closed.Code]
-	text := strings.ToLower(closed.Text)
+	if closed.Code == websocket.CloseNormalClosure || closed.Code == websocket.CloseGoingAway {
+		return verdict.Verdict{Class: pool.ClassOK}, nil
+	}
+	status, known := closeStatus(closed.Code, closed.Text)
+	if !known { // 1006: the connection broke
+		return verdict.Verdict{Class: pool.ClassTransport}, nil
+	}
+	heard.Status, heard.Body = status, l.attempt.scrub(verdict.ErrorBody(status, "", closed.Text))
+	return verdict.Judge(*heard), heard.Body
+}
+
+// closeStatus returns the HTTP status that stands for the code and the text of a close. It is not
+// known for codes that Google does not close sessions with.
+func closeStatus(code int, text string) (status int, known bool) {
+	status, known = liveCodes[code]
+	text = strings.ToLower(text)
 	has := func(words ...string) bool {
-		for _, w := range words {
-			if strings.Contains(text, w) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
 	switch {
-	case closed.Code == websocket.CloseNormalClosure, closed.Code == websocket.CloseGoingAway:
-		return verdict.Verdict{Class: pool.ClassOK}, nil
-	case !known: // 1006: the connection broke
-		return verdict.Verdict{Class: pool.ClassTransport}, nil
+	case !known:
+		return 0, false
 	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests",
 		"rate limit"):
-		code = http.StatusTooManyRequests
-	case code == http.StatusBadRequest && has("is not found", "was not found"):
-		code = http.StatusNotFound
-	case code == http.StatusBadRequest &&
+		return http.StatusTooManyRequests, true
+	case status == http.StatusBadRequest && has("is not found", "was not found"):
+		return http.StatusNotFound, true
+	case status == http.StatusBadRequest &&
 		has("leaked", "permission", "denied", "suspended", "blocked"):
-		code = http.StatusForbidden
+		return http.StatusForbidden, true
 	case has("unavailable", "overloaded", "high demand"):
-		code = http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable, true
 	}
-	heard.Status, heard.Body = code, l.attempt.scrub(verdict.ErrorBody(code, "", closed.Text))
-	return verdict.Judge(*heard), heard.Body
+	return status, true
 }

@@ -2,12 +2,31 @@ package router
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
+
+// carry hands the request of an attempt to the transport, which may be of another package.
+func carry(a *attempt, req *http.Request) (*http.Response, error) {
+	resp, err := a.watch.carrier(req).RoundTrip(req)
+	if err == nil && resp == nil {
+		return nil, errors.New("router: the transport gave neither a response nor an error")
+	}
+	if resp != nil && resp.Header == nil {
+		resp.Header = http.Header{}
+	}
+	if resp != nil && resp.Body == nil {
+		resp.Body = http.NoBody
+	}
+	if err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
 
 // addBody gives an attempt's request its body for a target.
 func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) {

@@ -30,7 +30,8 @@ type Trace struct {
 	// Header is called after AttemptStart, before each request to Google, and may set headers of it
 	// in h, which is empty. It is for the context of a trace, such as traceparent. Without Header none
 	// goes out: the router removes what the caller sent. Credentials and the headers of the router are
-	// not to be set. A Live session has no request here.
+	// not to be set. Of Live
+	// sessions only those of [Router.DialLive] have a request here: the handshake.
 	Header     func(ctx context.Context, h http.Header)
 	AttemptEnd func(ctx context.Context, a AttemptEnd)
 	// CallEnd is called once, when the response has been read or the call has failed.

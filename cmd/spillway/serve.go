@@ -36,7 +36,15 @@ values that make no sense, get 400. Responses carry Spillway-Call (an id),
 Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic, and Spillway-Model if a
 fallback responded. When nothing is left the response is a 429 with Retry-After and
 the reason of each endpoint, and Spillway-Why: cause, what it is about, when it
-ends, what to do (docs/429.md). Live sessions are WebSockets, which are not served.
+ends, what to do (docs/429.md).
+
+Sessions of the Live API go through the pool too. The client's first message names
+the model; the session stays where that is accepted. A handle to resume a session
+goes back to the project that gave it. When none can be had the close is 1013, or
+Google's own. JavaScript's SDK needs only the base URL. Go's dials ws://ADDRESS as
+base URL, for Live alone. Python's dials wss, so it needs a proxy with TLS in front.
+Ephemeral tokens are refused. When the sidecar is stopped a session gets goAway, and
+after four fifths of --drain the close 1001.
 
 To try it without keys, run the emulator beside it:
 

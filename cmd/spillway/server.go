@@ -151,6 +151,12 @@ func (s *sidecar) serveOn(ctx context.Context, doors []door, drain time.Duration
 func (s *sidecar) shutDown(ctx context.Context, server *http.Server, drain time.Duration) error {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.live.drain(drain)
+	}()
+	defer func() { <-ended }() // the server's own end does not wait for Live sessions
 	if err := server.Shutdown(patience); err != nil {
 		_ = server.Close()
 		return errBrokenOff

@@ -35,6 +35,7 @@ type sidecar struct {
 	events   eventServer
 	calls    *calls.Ring
 	level    *slog.LevelVar // of log
+	live     relays
 }
 
 func newSidecar(r *router.Router, listen string, cfg config.Serve, log *slog.Logger) *sidecar {
@@ -113,8 +114,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case tooLong:
 		refuseBody(c, errTooLong)
 	case upgradesTo(req.Header, "websocket"):
-		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED",
-			"Live sessions are WebSockets, which the sidecar does not serve")
+		s.serveLive(c, req)
 	case climbs(req.URL.EscapedPath()):
 		refuse(c, http.StatusBadRequest, "INVALID_ARGUMENT", "the path has segments that lead out of it")
 	case !served(req.Method, req.URL):

@@ -274,8 +274,12 @@ func TestSidecarAnswersInGooglesShapeItself(t *testing.T) {
 		{"a version alone", http.MethodGet, "/v1beta", nil, http.StatusNotFound, "NOT_FOUND"},
 		{"a path of ours in the wrong way", http.MethodPost, healthPath, nil, http.StatusMethodNotAllowed, "UNIMPLEMENTED"},
 		{
-			"a Live session", http.MethodGet, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
-			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusNotImplemented, "UNIMPLEMENTED",
+			"a WebSocket of another service", http.MethodGet, "/ws/google.ai.generativelanguage.v1beta.GenerativeService.Other",
+			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusNotFound, "NOT_FOUND",
+		},
+		{
+			"an ephemeral token", http.MethodGet, "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained",
+			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusBadRequest, "INVALID_ARGUMENT",
 		},
 		{
 			"a page in a browser", http.MethodPost, generatePath,

@@ -8,6 +8,8 @@ require (
 	github.com/spillway-go/spillway v0.0.0
 )
 
+require github.com/coder/websocket v1.8.15 // indirect
+
 require (
 	cloud.google.com/go v0.116.0 // indirect
 	cloud.google.com/go/auth v0.9.3 // indirect

@@ -60,3 +60,22 @@ const answers = await Promise.all(
   Array.from({ length: 5 }, (_, i) => ai.models.generateContent({ model, contents: `Question ${i}` })),
 );
 check('five at once', answers.every((a) => a.text), [...new Set(answers.map(endpoint))]);
+
+// A Live session, to which the SDK opens a WebSocket at the same address. Python's needs wss, so TLS in front.
+let heard = '';
+let ended;
+const whole = new Promise((resolve) => { ended = resolve; });
+const session = await ai.live.connect({
+  model: 'gemini-3.1-flash-live-preview',
+  callbacks: {
+    onmessage(message) {
+      heard += message.text ?? '';
+      if (message.usageMetadata) ended(message.usageMetadata.totalTokenCount);
+    },
+    onclose: (event) => ended(`closed with ${event.code} ${event.reason}`),
+  },
+});
+session.sendClientContent({ turns: [{ role: 'user', parts: [{ text: 'Hello' }] }] });
+const total = await whole;
+session.close();
+check('live', heard && total > 0, `${total} tokens`);

@@ -1,6 +1,8 @@
 package stream
 
 import (
+	"cmp"
+
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -40,6 +42,30 @@ func ParseUsage(body []byte) Usage {
 	return u
 }
 
+// Add adds the usage of another turn of the same session. What is named there last counts.
+func (u *Usage) Add(turn Usage) {
+	u.Known = u.Known || turn.Known
+	u.Prompt, u.Cached = jsonscan.Count(int64(u.Prompt)+int64(turn.Prompt)), jsonscan.Count(int64(u.Cached)+int64(turn.Cached))
+	u.Output, u.Thoughts = jsonscan.Count(int64(u.Output)+int64(turn.Output)), jsonscan.Count(int64(u.Thoughts)+int64(turn.Thoughts))
+	u.ToolUse, u.Total = jsonscan.Count(int64(u.ToolUse)+int64(turn.ToolUse)), jsonscan.Count(int64(u.Total)+int64(turn.Total))
+	addModalities(&u.PromptDetails, &turn.PromptDetails)
+	addModalities(&u.CachedDetails, &turn.CachedDetails)
+	addModalities(&u.OutputDetails, &turn.OutputDetails)
+	u.Traffic = cmp.Or(turn.Traffic, u.Traffic)
+	u.Served = cmp.Or(turn.Served, u.Served)
+}
+
+func addModalities(m, more *pool.Modalities) {
+	for _, kind := range []struct {
+		into *int64
+		more int64
+	}{
+		{&m.Text, more.Text}, {&m.Image, more.Image}, {&m.Audio, more.Audio}, {&m.Video, more.Video}, {&m.Document, more.Document},
+	} {
+		*kind.into = int64(jsonscan.Count(*kind.into + kind.more))
+	}
+}
+
 func (u *Usage) readAnswer(c *jsonscan.Scanner) {
 	if !c.Enter('{') {
 		return
@@ -77,7 +103,7 @@ func (u *Usage) read(c *jsonscan.Scanner) {
 			next.PromptDetails = modalities(c)
 		case "cacheTokensDetails", "cache_tokens_details":
 			next.CachedDetails = modalities(c)
-		case "candidatesTokensDetails", "candidates_tokens_details":
+		case "candidatesTokensDetails", "candidates_tokens_details", "responseTokensDetails":
 			next.OutputDetails = modalities(c)
 		case "trafficType", "traffic_type":
 			if t := c.Text(); len(t) > 0 {
