@@ -38,6 +38,9 @@ func (c *Call) bound(to pool.Backend) string {
 	case "models.get", "models.list":
 		return c.Method + " tells what " + BackendName(c.Backend) + " has"
 	case "":
+		if c.OpenAI() {
+			return ""
+		}
 		return "it is no call that can be said in the dialect of " + BackendName(to)
 	default:
 		return c.Method + " has no counterpart on " + BackendName(to)
@@ -60,6 +63,12 @@ func (c *Call) rebuild(to pool.Backend) (reason string) {
 		version = "v1beta1"
 	default:
 		return "version " + p.version + " has no counterpart on " + BackendName(to)
+	}
+	if c.OpenAI() {
+		if reason = c.moveOpenAI(to); reason == "" {
+			p.version, c.Version, c.Backend = version, version, to
+		}
+		return reason
 	}
 	name, verb := cutVerb(p.rest)
 	switch {

@@ -1,0 +1,125 @@
+package request
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Google serves OpenAI's dialect below other paths on either back end. Sources:
+// https://ai.google.dev/gemini-api/docs/openai and
+// https://docs.cloud.google.com/vertex-ai/generative-ai/docs/start/openai.
+const (
+	onGemini = "openai/"
+	onVertex = "endpoints/openapi/"
+
+	chatCompletions = "chat/completions"
+	embeddings      = "embeddings"
+)
+
+// inOpenAI reports whether a path below /openai/v1, which looks like OpenAI's own base address, is one
+// of the dialect's.
+func inOpenAI(path string) bool {
+	switch segment(path, 0) {
+	case "chat", "embeddings", "images", "models":
+		return !strings.Contains(path, ":")
+	default:
+		return false
+	}
+}
+
+// openAIPath returns what follows in the path where Google serves OpenAI's dialect.
+func (p *address) openAIPath() (path string, ok bool) {
+	if p.version == "" {
+		return "", false
+	}
+	if path, ok = strings.CutPrefix(p.rest+"/", onGemini); !ok {
+		path, ok = strings.CutPrefix(p.rest+"/", onVertex)
+	}
+	return strings.TrimSuffix(path, "/"), ok
+}
+
+// OpenAI reports whether the call is one of Google's in OpenAI's dialect.
+func (c *Call) OpenAI() bool {
+	_, ok := c.address.openAIPath()
+	return ok
+}
+
+// chats reports whether the call is a chat completion.
+func (c *Call) chats(method string) bool {
+	path, ok := c.address.openAIPath()
+	return ok && path == chatCompletions && method == http.MethodPost
+}
+
+// OfOpenAI reports whether the path is one that OpenAI has and Google has not.
+func (c *Call) OfOpenAI() bool {
+	if c.address.scope != scopeNone {
+		return false
+	}
+	switch segment(c.address.rest, 0) {
+	case "chat", "completions", "embeddings", "responses", "images", "audio", "moderations":
+		return true
+	}
+	return false
+}
+
+// HidesUsage reports whether a back end tells the cost of the streamed chat only if it is asked to,
+// and the caller does not ask. Vertex AI always tells it, in the last chunk.
+func (c *Call) HidesUsage(b pool.Backend) bool {
+	return c.Generates && c.Stream && c.OpenAI() && b == pool.BackendGemini && !c.Use.usage
+}
+
+// WithUsage returns the body of a streamed chat that asks for its usage. The given body is not
+// changed. A body that is no object stays as it is.
+func WithUsage(body []byte) []byte {
+	const asks = `{"include_usage":true`
+	c := jsonscan.New(body)
+	if !c.Enter('{') {
+		return body
+	}
+	first := c.Pos
+	for c.Member() {
+		if string(c.Key) != "stream_options" {
+			continue
+		}
+		from, options := c.Pos, []byte(asks)
+		old := jsonscan.Object(c.Raw())
+		for old.Member() {
+			if string(old.Key) != "include_usage" {
+				options = jsonscan.AppendMember(options, old.RawKey(), old.Raw())
+			}
+		}
+		return splice(body, from, c.Pos, string(options)+"}")
+	}
+	if c = jsonscan.Object(body); !c.Member() {
+		return body
+	}
+	return splice(body, first, first, `"stream_options":`+asks+"},")
+}
+
+// splice returns body with text in place of a part.
+func splice(body []byte, from, to int, text string) []byte {
+	out := make([]byte, 0, len(body)+len(text))
+	return append(append(append(out, body[:from]...), text...), body[to:]...)
+}
+
+// moveOpenAI rewrites the path for the other back end. The Gemini API alone lists models in OpenAI's
+// dialect.
+func (c *Call) moveOpenAI(to pool.Backend) (reason string) {
+	path, _ := c.address.openAIPath()
+	switch {
+	case path != chatCompletions && path != embeddings:
+		return path + " of OpenAI's dialect has no counterpart on " + BackendName(to)
+	case to == pool.BackendVertex && strings.HasPrefix(c.Model, "tunedModels/"):
+		return c.Model + " is a model that only the Gemini API serves"
+	case to == pool.BackendGemini && strings.Contains(c.Model, "/"):
+		return c.Model + " is a partner's model, which only Vertex AI serves"
+	case to == pool.BackendVertex:
+		c.address.rest, c.address.scope = onVertex+path, scopeLocation
+	default:
+		c.address.rest, c.address.scope = onGemini+path, scopeNone
+	}
+	return ""
+}
