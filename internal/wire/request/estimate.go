@@ -38,7 +38,8 @@ type bodyScan struct {
 	jsonscan.Scanner
 	call  *Call
 	depth int
-	text  int64 // quarters of a token
+	text  int64  // quarters of a token
+	top   []byte // the last key at depth 1
 
 	prefix promptPrefix
 
@@ -118,7 +119,9 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 
 // name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
-	s.Key = key
+	if s.Key = key; s.depth == 1 {
+		s.top = key
+	}
 	if (s.inTool() || s.depth == 1 && string(key) == "web_search_options") && s.Peek() == '{' {
 		s.call.tool(key)
 	}
@@ -266,7 +269,7 @@ func (s *bodyScan) scalar(value []byte) {
 			s.call.Estimate.MaxThoughts, s.call.Estimate.NoThoughts = max(s.call.Estimate.MaxThoughts, int64(jsonscan.Count(n))), n == 0
 		}
 	case "include_usage":
-		s.call.Use.usage = s.call.Use.usage || s.depth == 2 && string(value) == "true"
+		s.call.Use.usage = s.call.Use.usage || s.depth == 2 && string(s.top) == "stream_options" && string(value) == "true"
 	case "background":
 		s.call.Use.background = s.call.Use.background || s.depth == 1 && string(value) == "true"
 	case "stream":

@@ -35,16 +35,36 @@ func (p *address) openAIPath() (path string, ok bool) {
 	if p.version == "" {
 		return "", false
 	}
-	if path, ok = strings.CutPrefix(p.rest+"/", onGemini); !ok {
-		path, ok = strings.CutPrefix(p.rest+"/", onVertex)
+	if path, ok = strings.CutPrefix(p.rest, onGemini); !ok {
+		path, ok = strings.CutPrefix(p.rest, onVertex)
 	}
-	return strings.TrimSuffix(path, "/"), ok
+	return path, ok
 }
 
 // OpenAI reports whether the call is one of Google's in OpenAI's dialect.
 func (c *Call) OpenAI() bool {
 	_, ok := c.address.openAIPath()
 	return ok
+}
+
+// Name returns the name of the call's method: Google's own, or "openai.chat", "openai.embeddings",
+// "openai.models.list" and "openai.models.get" in OpenAI's dialect. It is "" if it is unknown.
+func (c *Call) Name() string {
+	path, ok := c.address.openAIPath()
+	switch {
+	case !ok:
+		return c.Method
+	case path == chatCompletions:
+		return "openai.chat"
+	case path == embeddings:
+		return "openai.embeddings"
+	case path == "models":
+		return "openai.models.list"
+	case segment(path, 0) == "models":
+		return "openai.models.get"
+	default:
+		return ""
+	}
 }
 
 // chats reports whether the call is a chat completion.

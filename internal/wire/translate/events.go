@@ -30,6 +30,7 @@ const eventChunk = 32 << 10
 
 type eventReader struct {
 	sse      bool
+	feed     bool                        // a line feed that comes next belongs to an event that was taken out
 	last     bool                        // a last event may lack its blank line
 	concerns func(events []byte) bool    // whether one of them may have to be rewritten
 	rewrite  func(payload []byte) []byte // nil takes the event out
@@ -101,11 +102,16 @@ func (e *eventReader) more() {
 
 // translateLines makes whole server-sent events ready.
 func (e *eventReader) translateLines(events []byte) {
+	if e.feed && len(events) > 0 {
+		events, e.feed = bytes.TrimPrefix(events, []byte("\n")), false
+	}
 	for len(events) > 0 {
 		event := events[:eventEnd(events)]
 		events = events[len(event):]
 		if e.concerns(event) {
-			event = e.translateEvent(event)
+			sent := event
+			event = e.translateEvent(sent)
+			e.feed = event == nil && bytes.HasSuffix(sent, []byte("\r"))
 		}
 		e.buffer = append(e.buffer, event...)
 	}
