@@ -45,6 +45,7 @@ func said(t *testing.T, body string) (text, model string) {
 	if !strings.HasPrefix(body, "data: ") {
 		body = "data: " + strings.ReplaceAll(body, "\n", " ") // a whole answer has several lines
 	}
+	var all strings.Builder
 	for line := range strings.Lines(body) {
 		payload, ok := strings.CutPrefix(strings.TrimSpace(line), "data: ")
 		if !ok || payload == "[DONE]" {
@@ -58,11 +59,11 @@ func said(t *testing.T, body string) (text, model string) {
 			t.Fatalf("%v: %s", err, payload)
 		}
 		for _, c := range answer.Choices {
-			text += c.Message.Content + c.Delta.Content
+			all.WriteString(c.Message.Content + c.Delta.Content)
 		}
 		model = answer.Model
 	}
-	return text, model
+	return all.String(), model
 }
 
 // streaming are the members of a body that ask for a stream, or not.
@@ -241,17 +242,17 @@ func TestTheRoutersOwnErrorsHaveOpenAIsShape(t *testing.T) {
 		resp, err := b.router.RoundTrip(chat(t.Context(), pool.BackendGemini, ""))
 		_, _ = read(t, resp, err)
 		resp, f := ask(t, b, chat(t.Context(), pool.BackendGemini, ""))
-		if resp.StatusCode != 429 || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Spillway-Why") == "" ||
+		if resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" || resp.Header.Get("Spillway-Why") == "" ||
 			f.Error.Type != "rate_limit_error" || f.Error.Code != "rate_limit_exceeded" || len(f.Error.Details) == 0 {
 			t.Errorf("exhausted: %d %v %+v", resp.StatusCode, resp.Header, f)
 		}
 		wrong := chat(t.Context(), pool.BackendGemini, "")
 		wrong.Header.Set("Spillway-Location", "eu")
-		if resp, f = ask(t, b, wrong); resp.StatusCode != 400 || f.Error.Type != "invalid_request_error" || f.Error.Code != "invalid_argument" {
+		if resp, f = ask(t, b, wrong); resp.StatusCode != http.StatusBadRequest || f.Error.Type != "invalid_request_error" || f.Error.Code != "invalid_argument" {
 			t.Errorf("misspelt: %d %+v", resp.StatusCode, f)
 		}
 		ofOpenAI, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://h/v1/chat/completions", strings.NewReader(`{}`))
-		if resp, f = ask(t, b, ofOpenAI); resp.StatusCode != 404 || !strings.Contains(f.Error.Message, "/openai/v1") {
+		if resp, f = ask(t, b, ofOpenAI); resp.StatusCode != http.StatusNotFound || !strings.Contains(f.Error.Message, "/openai/v1") {
 			t.Errorf("OpenAI's own path: %d %+v", resp.StatusCode, f)
 		}
 	})

@@ -18,7 +18,7 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 	if a.exchange.signed.has {
 		body, k = unsign(a, body, k)
 	}
-	if p.tail == nil && p.call.HidesUsage(a.endpoint.Backend) {
+	if p.tail == nil && request.HidesUsage(&p.call, a.endpoint.Backend) {
 		body, k = askUsage(p, body, k)
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
@@ -32,7 +33,7 @@ func (a *attempt) stream(f stream.Form) result {
 	switch {
 	case f.Dialect == stream.OpenAI:
 		b.chat = &translate.Chat{
-			HideUsage:   a.exchange.payload.call.HidesUsage(a.endpoint.Backend),
+			HideUsage:   request.HidesUsage(&a.exchange.payload.call, a.endpoint.Backend),
 			Rewrite:     func(failure []byte) []byte { return verdict.OpenAI(0, failure) },
 			Translation: a.translation,
 		}
@@ -178,7 +179,7 @@ func (b *streamBody) follow(read []byte, held int, err error) (left, ready int) 
 	defer b.mu.Unlock()
 	_, _ = b.events.Write(read)
 	if b.chat != nil {
-		b.events.Charge(b.chat.Usage())
+		stream.Charge(b.events, b.chat.Usage())
 		b.failed = b.chat.Failure()
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -130,7 +131,7 @@ func (t *callTrace) begin(x *exchange) {
 	}
 	c := &x.payload.call
 	start := CallStart{
-		At: t.began, ID: x.id, Model: x.model, Method: c.Name(), Stream: c.Stream,
+		At: t.began, ID: x.id, Model: x.model, Method: request.MethodName(c), Stream: c.Stream,
 		Label: x.in.router.tracing.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
 	}
 	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {

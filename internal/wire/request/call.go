@@ -87,7 +87,7 @@ func (c *Call) Parse(method string, u *url.URL, body []byte) {
 	c.Stream = c.Stream || q.sse || c.Method == "streamGenerateContent" || c.Method == "streamRawPredict" ||
 		c.Method == "serverStreamingPredict"
 	c.SSE = c.SSE || q.sse
-	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent" || c.chats(method)
+	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent" || c.address.chats(method)
 	if !c.Generates {
 		c.Prefix, c.Turns = 0, 0
 	}

@@ -176,7 +176,7 @@ func (s *bodyScan) string(value []byte) {
 		s.prefix.role(s.depth, value)
 	case "type":
 	case "reasoning_effort":
-		s.call.Estimate.NoThoughts = s.call.Estimate.NoThoughts || s.depth == 1 && string(value) == "none"
+		s.chatSetting(value)
 	case "cachedContent", "cached_content", "operationName", "operation_name", "agent", "environment",
 		"previousInteractionId", "previous_interaction_id":
 		if len(value) > 0 {
@@ -255,33 +255,24 @@ func (s *bodyScan) scalar(value []byte) {
 	}
 	switch string(s.Key) {
 	case "maxOutputTokens", "max_output_tokens":
-		s.maxOutput(value)
-	case "max_tokens", "max_completion_tokens":
-		if s.depth == 1 {
-			s.maxOutput(value)
+		if n, ok := jsonscan.Integer(value); ok {
+			s.call.Estimate.MaxOutput = max(s.call.Estimate.MaxOutput, int64(jsonscan.Count(n)))
 		}
-	case "candidateCount", "candidate_count", "sampleCount", "n":
-		if n, ok := jsonscan.Integer(value); ok && (s.depth == 1 || len(s.Key) > 1) {
+	case "candidateCount", "candidate_count", "sampleCount":
+		if n, ok := jsonscan.Integer(value); ok {
 			s.call.Estimate.Candidates = max(s.call.Estimate.Candidates, int64(jsonscan.Count(n)))
 		}
 	case "thinkingBudget", "thinking_budget":
 		if n, ok := jsonscan.Integer(value); ok {
 			s.call.Estimate.MaxThoughts, s.call.Estimate.NoThoughts = max(s.call.Estimate.MaxThoughts, int64(jsonscan.Count(n))), n == 0
 		}
-	case "include_usage":
-		s.call.Use.usage = s.call.Use.usage || s.depth == 2 && string(s.top) == "stream_options" && string(value) == "true"
 	case "background":
 		s.call.Use.background = s.call.Use.background || s.depth == 1 && string(value) == "true"
 	case "stream":
 		if s.depth == 1 && string(value) == "true" {
 			s.call.Stream, s.call.SSE = true, true
 		}
-	}
-}
-
-// maxOutput takes a bound of the output. Bodies may have it under several names.
-func (s *bodyScan) maxOutput(value []byte) {
-	if n, ok := jsonscan.Integer(value); ok {
-		s.call.Estimate.MaxOutput = max(s.call.Estimate.MaxOutput, int64(jsonscan.Count(n)))
+	default:
+		s.chatSetting(value)
 	}
 }

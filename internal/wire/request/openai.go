@@ -47,9 +47,9 @@ func (c *Call) OpenAI() bool {
 	return ok
 }
 
-// Name returns the name of the call's method: Google's own, or "openai.chat", "openai.embeddings",
+// MethodName returns the name of a call's method: Google's own, or "openai.chat", "openai.embeddings",
 // "openai.models.list" and "openai.models.get" in OpenAI's dialect. It is "" if it is unknown.
-func (c *Call) Name() string {
+func MethodName(c *Call) string {
 	path, ok := c.address.openAIPath()
 	switch {
 	case !ok:
@@ -67,9 +67,9 @@ func (c *Call) Name() string {
 	}
 }
 
-// chats reports whether the call is a chat completion.
-func (c *Call) chats(method string) bool {
-	path, ok := c.address.openAIPath()
+// chats reports whether the path is that of chat completions.
+func (p *address) chats(method string) bool {
+	path, ok := p.openAIPath()
 	return ok && path == chatCompletions && method == http.MethodPost
 }
 
@@ -85,9 +85,9 @@ func (c *Call) OfOpenAI() bool {
 	return false
 }
 
-// HidesUsage reports whether a back end tells the cost of the streamed chat only if it is asked to,
-// and the caller does not ask. Vertex AI always tells it, in the last chunk.
-func (c *Call) HidesUsage(b pool.Backend) bool {
+// HidesUsage reports whether a back end tells the cost of a streamed chat only if it is asked to, and
+// its caller does not ask. Vertex AI always tells it, in the last chunk.
+func HidesUsage(c *Call, b pool.Backend) bool {
 	return c.Generates && c.Stream && c.OpenAI() && b == pool.BackendGemini && !c.Use.usage
 }
 
@@ -125,21 +125,41 @@ func splice(body []byte, from, to int, text string) []byte {
 	return append(append(append(out, body[:from]...), text...), body[to:]...)
 }
 
-// moveOpenAI rewrites the path for the other back end. The Gemini API alone lists models in OpenAI's
-// dialect.
-func (c *Call) moveOpenAI(to pool.Backend) (reason string) {
-	path, _ := c.address.openAIPath()
+// moveOpenAI rewrites a path for the other back end, and the call of a model with it. The Gemini API
+// alone lists models in OpenAI's dialect.
+func (p *address) moveOpenAI(model string, to pool.Backend) (reason string) {
+	path, _ := p.openAIPath()
 	switch {
 	case path != chatCompletions && path != embeddings:
 		return path + " of OpenAI's dialect has no counterpart on " + BackendName(to)
-	case to == pool.BackendVertex && strings.HasPrefix(c.Model, "tunedModels/"):
-		return c.Model + " is a model that only the Gemini API serves"
-	case to == pool.BackendGemini && strings.Contains(c.Model, "/"):
-		return c.Model + " is a partner's model, which only Vertex AI serves"
+	case to == pool.BackendVertex && strings.HasPrefix(model, "tunedModels/"):
+		return model + " is a model that only the Gemini API serves"
+	case to == pool.BackendGemini && strings.Contains(model, "/"):
+		return model + " is a partner's model, which only Vertex AI serves"
 	case to == pool.BackendVertex:
-		c.address.rest, c.address.scope = onVertex+path, scopeLocation
+		p.rest, p.scope = onVertex+path, scopeLocation
 	default:
-		c.address.rest, c.address.scope = onGemini+path, scopeNone
+		p.rest, p.scope = onGemini+path, scopeNone
 	}
 	return ""
+}
+
+// chatSetting takes a number, a boolean or a word at the top of a chat, or in its stream_options.
+func (s *bodyScan) chatSetting(value []byte) {
+	e := &s.call.Estimate
+	switch key := string(s.Key); {
+	case s.depth == 2:
+		s.call.Use.usage = s.call.Use.usage || key == "include_usage" && string(s.top) == "stream_options" && string(value) == "true"
+	case s.depth != 1:
+	case key == "max_tokens", key == "max_completion_tokens":
+		if n, ok := jsonscan.Integer(value); ok {
+			e.MaxOutput = max(e.MaxOutput, int64(jsonscan.Count(n)))
+		}
+	case key == "n":
+		if n, ok := jsonscan.Integer(value); ok {
+			e.Candidates = max(e.Candidates, int64(jsonscan.Count(n)))
+		}
+	case key == "reasoning_effort":
+		e.NoThoughts = e.NoThoughts || string(value) == "none"
+	}
 }

@@ -82,16 +82,16 @@ func TestOnlyAStreamThatDoesNotTellIsAskedForItsUsage(t *testing.T) {
 		{"https://h/v1beta/models/m:streamGenerateContent?alt=sse", `{}`, false},
 	} {
 		c := parse(t, "POST", tt.url, tt.body)
-		if got := c.HidesUsage(pool.BackendGemini); got != tt.want {
+		if got := request.HidesUsage(&c, pool.BackendGemini); got != tt.want {
 			t.Errorf("%s %s: %v", tt.url, tt.body, got)
 		}
 	}
-	if c := parse(t, "POST", onVertex, `{"stream":true}`); c.HidesUsage(pool.BackendVertex) {
+	if c := parse(t, "POST", onVertex, `{"stream":true}`); request.HidesUsage(&c, pool.BackendVertex) {
 		t.Error("Vertex AI tells it always")
 	}
 	for body, want := range map[string]string{
 		`{"stream":true}`: `{"stream_options":{"include_usage":true},"stream":true}`,
-		` { "a" : 1}`:     ` {"stream_options":{"include_usage":true}, "a" : 1}`,
+		"\t{ \"a\":1}":    "\t" + `{"stream_options":{"include_usage":true}, "a":1}`,
 		`{"stream_options":{"include_usage":false,"x":[1]},"a":1}`: `{"stream_options":{"include_usage":true,"x":[1]},"a":1}`,
 		`{"a":1,"stream_options":null}`:                            `{"a":1,"stream_options":{"include_usage":true}}`,
 		`{"a":1,"stream_options":"x"}`:                             `{"a":1,"stream_options":{"include_usage":true}}`,
@@ -124,8 +124,8 @@ func TestNamesOfMethodsInOpenAIsDialect(t *testing.T) {
 		chats: "openai.chat", "https://h/openai/v1/embeddings": "openai.embeddings", "https://h/v1beta/openai/models": "openai.models.list",
 		"https://h/v1beta/openai/models/m": "openai.models.get", "https://h/v1beta/openai/x": "", generate: "generateContent",
 	} {
-		if c := parse(t, "POST", url, ""); c.Name() != want {
-			t.Errorf("%s: %q", url, c.Name())
+		if c := parse(t, "POST", url, ""); request.MethodName(&c) != want {
+			t.Errorf("%s: %q", url, request.MethodName(&c))
 		}
 	}
 }

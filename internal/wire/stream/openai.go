@@ -7,8 +7,16 @@ import (
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
-// chunkMember reads a member of OpenAI's chunk, of a whole completion, or of embeddings.
-func (s *Stream) chunkMember(c *jsonscan.Scanner, next *progress) {
+// chunk is the reading of OpenAI's chunk, of a whole completion, or of embeddings.
+type chunk struct {
+	*jsonscan.Scanner
+	stream *Stream
+	next   *progress
+}
+
+// member reads a member of a chunk.
+func (c chunk) member() {
+	s, next := c.stream, c.next
 	switch string(c.Key) {
 	case "choices":
 		next.known = true
@@ -17,11 +25,11 @@ func (s *Stream) chunkMember(c *jsonscan.Scanner, next *progress) {
 		}
 		for c.Element() {
 			next.candidates = true
-			s.choice(c, next)
+			c.choice()
 		}
 	case "usage":
 		next.known = true
-		s.usage.charge(c)
+		s.usage.charge(c.Scanner)
 	case "model":
 		next.known = true
 		s.usage.serve(bytes.TrimPrefix(bytes.TrimPrefix(c.Text(), []byte("google/")), []byte("models/")), s.form.Model)
@@ -31,7 +39,7 @@ func (s *Stream) chunkMember(c *jsonscan.Scanner, next *progress) {
 }
 
 // choice reads the next choice.
-func (s *Stream) choice(c *jsonscan.Scanner, next *progress) {
+func (c chunk) choice() {
 	if !c.Enter('{') {
 		return
 	}
@@ -39,20 +47,20 @@ func (s *Stream) choice(c *jsonscan.Scanner, next *progress) {
 	for c.Member() {
 		switch string(c.Key) {
 		case "delta", "message":
-			s.message(c, next)
+			c.message()
 		case "text":
-			next.content = next.content || filled(c.Raw())
+			c.next.content = c.next.content || filled(c.Raw())
 		case "index":
 			index, _ = c.Number()
 		case "finish_reason":
 			finished = len(c.Text()) > 0 || finished
 		}
 	}
-	next.end(index, finished)
+	c.next.end(index, finished)
 }
 
 // message reads the next message, or a piece of one.
-func (s *Stream) message(c *jsonscan.Scanner, next *progress) {
+func (c chunk) message() {
 	if !c.Enter('{') {
 		return
 	}
@@ -60,44 +68,44 @@ func (s *Stream) message(c *jsonscan.Scanner, next *progress) {
 		switch string(c.Key) {
 		case "role":
 		case "extra_content":
-			s.signed(c)
+			c.signed()
 		case "tool_calls":
 			value := c.Raw()
-			next.content = next.content || filled(value)
-			if s.form.Signed {
+			c.next.content = c.next.content || filled(value)
+			if c.stream.form.Signed {
 				jsonscan.Each(value, func(call []byte) {
 					for inner := jsonscan.Object(call); inner.Member(); {
 						if string(inner.Key) == "extra_content" {
-							s.signed(&inner)
+							chunk{&inner, c.stream, c.next}.signed()
 						}
 					}
 				})
 			}
 		default:
-			next.content = next.content || filled(c.Raw())
+			c.next.content = c.next.content || filled(c.Raw())
 		}
 	}
 }
 
 // signed reads the thought signature in the next extra_content: below "google".
-func (s *Stream) signed(c *jsonscan.Scanner) {
-	if !s.form.Signed || !c.Enter('{') {
+func (c chunk) signed() {
+	if !c.stream.form.Signed || !c.Enter('{') {
 		return
 	}
 	for c.Member() {
 		switch string(c.Key) {
 		case "google":
-			s.signed(c)
+			c.signed()
 		case "thought_signature":
 			if signature := c.Text(); len(signature) > 0 {
-				s.signatures = append(s.signatures, request.SignatureName(signature))
+				c.stream.signatures = append(c.stream.signatures, request.SignatureName(signature))
 			}
 		}
 	}
 }
 
-// Charge reads a usage of OpenAI's dialect that is not in the stream.
-func (s *Stream) Charge(usage []byte) {
+// Charge reads a usage of OpenAI's dialect that was taken out of a stream.
+func Charge(s *Stream, usage []byte) {
 	c := jsonscan.New(usage)
 	s.usage.charge(&c)
 }

@@ -30,7 +30,7 @@ func TestUsageInOpenAIsDialect(t *testing.T) {
 	} {
 		whole := stream.Whole(stream.Form{Dialect: stream.OpenAI}, []byte(`{"choices":[],"usage":`+tt.usage+`}`))
 		var apart stream.Stream
-		apart.Charge([]byte(tt.usage))
+		stream.Charge(&apart, []byte(tt.usage))
 		if whole.Usage() != tt.want || apart.Usage() != tt.want {
 			t.Errorf("%s: %+v and %+v, want %+v", name, whole.Usage(), apart.Usage(), tt.want)
 		}
