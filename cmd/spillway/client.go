@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -23,6 +24,7 @@ type client struct {
 
 	sidecar  *sidecar
 	control  *http.ResponseController
+	url      *url.URL
 	page     string // the origin of the web page that may read the response
 	options  bool   // the call asks what the page may do
 	begun    bool   // the response's header is written

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -50,7 +51,7 @@ func (s *sidecar) configure(cfg config.Serve) { s.access.Store(newAccess(s.liste
 // ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w)}
+	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), url: req.URL}
 	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
 	defer func() { c.end(recover()) }()
 	if !slices.Contains(methods, req.Method) {
@@ -81,7 +82,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case climbs(req.URL.EscapedPath()):
 		refuse(c, http.StatusBadRequest, "INVALID_ARGUMENT", "the path has segments that lead out of it")
 	case !served(req.Method, req.URL):
-		refuse(c, http.StatusNotFound, "NOT_FOUND", foreign(req.URL, s.router.Backend()))
+		refuse(c, http.StatusNotFound, "NOT_FOUND", foreign(req.URL))
 	default:
 		c.forward(req)
 	}
@@ -145,7 +146,8 @@ func spell(h http.Header) {
 	}
 }
 
-// refuse writes an error in Google's shape, which every client understands.
+// refuse writes an error in Google's shape, which every client understands, or in OpenAI's where a
+// client calls in its dialect.
 func refuse(w http.ResponseWriter, code int, status, message string) {
 	type problem struct {
 		Code    int    `json:"code"`
@@ -155,7 +157,11 @@ func refuse(w http.ResponseWriter, code int, status, message string) {
 	if !strings.HasPrefix(message, "Spillway") {
 		message = "spillway: " + message
 	}
-	writeJSON(w, code, map[string]problem{"error": {code, message, status}})
+	body, _ := json.Marshal(map[string]problem{"error": {code, message, status}}) // texts and a number
+	if c, ok := w.(*client); ok && inOpenAI(c.url) {
+		body = verdict.OpenAI(code, body)
+	}
+	writeJSON(w, code, json.RawMessage(body))
 }
 
 // writeJSON writes v as JSON.
