@@ -164,9 +164,6 @@ func (s *bodyScan) string(value []byte) {
 		s.countText(value)
 		return
 	}
-	if s.prefix.within == partMessages && s.attached(value) {
-		return
-	}
 	switch string(s.Key) {
 	case "model":
 		if s.depth == 1 && s.call.Model == "" {
@@ -194,6 +191,9 @@ func (s *bodyScan) string(value []byte) {
 // special takes a value that is not text even inside tools. It also notes the resources in tools,
 // whose names count as text.
 func (s *bodyScan) special(value []byte) (done bool) {
+	if s.prefix.within == partMessages && s.attached(value) {
+		return true
+	}
 	switch string(s.Key) {
 	case "data", "bytesBase64Encoded", "bytes_base64_encoded":
 		s.countText(s.blob)
