@@ -351,3 +351,45 @@ func TestOpenAIsOwnBaseServesBothBackEnds(t *testing.T) {
 		})
 	}
 }
+
+// TestAliasesAndStandInsOfChatsAreNamedAsEachBackEndDoes has a stand-in on the other back end alone.
+func TestAliasesAndStandInsOfChatsAreNamedAsEachBackEndDoes(t *testing.T) {
+	for dialect, other := range dialects {
+		for stream := range streaming {
+			synctest.Test(t, func(t *testing.T) {
+				b := newMixed(t, dialect, other, geminitest.Config{}, router.Config{
+					MaxWait: -1, Models: map[string]string{"fast": flash}, Fallbacks: []router.Fallback{{Model: flash, To: []string{pro}}},
+				})
+				b.Script(geminitest.Match{Model: flash, Backend: string(dialect)}, geminitest.Overloaded(), geminitest.Overloaded())
+				b.Script(geminitest.Match{Model: flash, Backend: string(other)}, geminitest.Contention(), geminitest.Contention())
+				req := chat(t.Context(), dialect, streaming[stream])
+				body := `{` + streaming[stream] + `"model":"` + named(dialect, "fast") + `","messages":[{"role":"user","content":"hi"}]}`
+				req.Body, req.GetBody, req.ContentLength = io.NopCloser(strings.NewReader(body)), nil, -1
+				resp, err := b.router.RoundTrip(req)
+				status, got := read(t, resp, err)
+				if _, model := said(t, got); status != 200 || model != named(dialect, pro) || resp.Header.Get("Spillway-Model") != pro {
+					t.Errorf("%s, stream %v: %d %v %s", dialect, stream, status, resp.Header, got)
+				}
+			})
+		}
+	}
+}
+
+// TestAChatTooLongToBeReadIsCountedByItsEnd passes through as it comes.
+func TestAChatTooLongToBeReadIsCountedByItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		whole := `{"object":"chat.completion","choices":[{"message":{"content":"` + strings.Repeat("x", 33<<20) +
+			`"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":15}}`
+		var got heardOutcomes
+		b := setup{opts: []router.Option{router.WithTrace(got.trace()), router.WithTransport(transport(func(*http.Request) (*http.Response, error) {
+			return answerOf(200, whole), nil
+		}))}}.bed(t, keyed("studio", "key-1"))
+		resp, err := b.router.RoundTrip(chat(t.Context(), pool.BackendGemini, ""))
+		if status, body := read(t, resp, err); status != 200 || body != whole {
+			t.Errorf("%d and %d bytes", status, len(body))
+		}
+		if o := got.all[0]; !o.Counted || o.Usage.Input != 3 || o.Usage.Output != 12 || o.Thoughts != 7 {
+			t.Errorf("%+v", o)
+		}
+	})
+}
