@@ -1,6 +1,7 @@
 package translate_test
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -99,4 +100,27 @@ func TestEventsOfAChatWithoutTheirUsage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzChat has events that are broken in every way. What has neither usage nor an error passes as it
+// is.
+func FuzzChat(f *testing.F) {
+	for _, seed := range []string{
+		"data: {\"choices\":[{}],\"usage\":{}}\n\ndata: {\"choices\":[],\"usage\":1}\r\n\r\ndata: [DONE]\n\n", "{\"error\":{\"code\":503}}\n\n",
+		"data: [{\"error\":{}}]\r\rdata: {\"usage\":{},\"usage\":{\"a\":[", ": x\n\nid: 1\ndata: {\ndata: \"usage\":null}\n\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		for _, r := range []io.Reader{bytes.NewReader(in), iotest.OneByteReader(bytes.NewReader(in))} {
+			c := translate.Chat{HideUsage: true, Rewrite: func(failure []byte) []byte { return failure }}
+			out, err := io.ReadAll(c.Events(r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Contains(in, []byte("usage")) && !bytes.Contains(in, []byte("error")) && !bytes.Equal(out, in) {
+				t.Errorf("%q becomes %q", in, out)
+			}
+		}
+	})
 }
