@@ -35,6 +35,7 @@ var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
 		"geminitest", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{
 		"examples/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",

@@ -61,8 +61,12 @@
 // # OpenAI's dialect
 //
 // Chat completions, embeddings and models are served below /v1beta/openai, where the API key may
-// come as "Authorization: Bearer", and chat completions on Vertex AI below endpoints/openapi. Their
-// errors are lists of one, inside streams too. /v1/chat/completions is no path of Google's.
+// come as "Authorization: Bearer", and chat completions and embeddings on Vertex AI below
+// endpoints/openapi, where a model has its publisher before it: "google/gemini-3.5-flash". Errors are
+// lists of one, inside streams too. The Gemini API tells the usage of a stream in every event if
+// stream_options ask for it, Vertex AI in the last. A tool_choice that demands a function gets a call
+// of it, and tool calls are signed as functions are elsewhere. /v1/chat/completions is no path of
+// Google's.
 //
 // # Retired models
 //

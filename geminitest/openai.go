@@ -36,63 +36,58 @@ func (a Answer) Listed() Answer {
 	return a
 }
 
-// fromOpenAI is a body of OpenAI's dialect as one of generateContent.
-func fromOpenAI(in object) object {
-	var contents []any
-	var system []any
-	for _, message := range in.list("messages") {
-		m, _ := message.(map[string]any)
-		parts := partsOf(m["content"])
-		switch role := object(m).text("role"); role {
-		case "system", "developer":
-			system = append(system, parts...)
-		case "assistant":
-			contents = append(contents, map[string]any{"role": "model", "parts": parts})
-		default:
-			contents = append(contents, map[string]any{"role": "user", "parts": parts})
-		}
+// named is the name of the model in an answer: Vertex AI has its publisher before it.
+func (c call) named() string {
+	if c.backend == vertex {
+		return "google/" + c.model
 	}
-	config := map[string]any{}
-	for _, name := range []string{"max_completion_tokens", "max_tokens"} {
-		if n := in.number(name); n != 0 {
-			config["maxOutputTokens"] = float64(n)
-		}
-	}
-	if n := in.number("n"); n > 1 {
-		config["candidateCount"] = float64(n)
-	}
-	out := object{"contents": contents, "generationConfig": config}
-	if len(system) > 0 {
-		out["systemInstruction"] = map[string]any{"parts": system}
-	}
-	if tools := in.list("tools"); len(tools) > 0 {
-		out["tools"] = tools
-	}
-	return out
+	return c.model
 }
 
-// partsOf are the parts of a message's content: a text, or a list of texts and pictures.
-func partsOf(content any) []any {
-	if text, ok := content.(string); ok {
-		return []any{map[string]any{"text": text}}
+// unnamed is the 400 of Vertex AI for a model without its publisher.
+func (c call) unnamed(in object) *Answer {
+	if name := in.text("model"); c.backend == vertex && !strings.Contains(name, "/") {
+		return new(InvalidArgument("Malformed publisher model `" + printable(name) + "`. Expected: publisher/model."))
 	}
-	var parts []any
-	list, _ := content.([]any)
-	for _, item := range list {
-		m, _ := item.(map[string]any)
-		if text, ok := m["text"].(string); ok {
-			parts = append(parts, map[string]any{"text": text})
-		} else {
-			parts = append(parts, map[string]any{"inlineData": map[string]any{"mimeType": "image/png"}})
+	return nil
+}
+
+// tells reports whether an event of a stream has the usage. The Gemini API has it in every one, if
+// it is asked to; Vertex AI always, in the last.
+func (c call) tells(in object, last bool) bool {
+	if c.backend == vertex {
+		return last
+	}
+	asked, _ := in.object("stream_options").field("include_usage").(bool)
+	return asked
+}
+
+// charged is the usage of a chat. The total counts thoughts, which only Vertex AI names. It names the
+// traffic, too.
+func (c call) charged(said saying, asked prompt, traffic string, tokens int) map[string]any {
+	out := tokens * asked.candidates
+	u := map[string]any{
+		"prompt_tokens": asked.tokens, "completion_tokens": out, "total_tokens": asked.tokens + out + said.thoughts,
+	}
+	if n := asked.cached.tokens; n > 0 {
+		u["prompt_tokens_details"] = map[string]any{"cached_tokens": n}
+	}
+	if c.backend == vertex {
+		u["extra_properties"] = map[string]any{"google": map[string]any{"traffic_type": traffic}}
+		if said.thoughts > 0 {
+			u["completion_tokens_details"] = map[string]any{"reasoning_tokens": said.thoughts}
 		}
 	}
-	return parts
+	return u
 }
 
 // chat answers chat completions.
 func (e *Emulator) chat(p *reply, c call, body []byte) *Answer {
 	in, refused := readObject(body)
 	if refused != nil {
+		return refused
+	}
+	if refused = c.unnamed(in); refused != nil {
 		return refused
 	}
 	like := c
@@ -116,86 +111,105 @@ func (e *Emulator) chat(p *reply, c call, body []byte) *Answer {
 	e.journal.set(c.entry, func(n *Request) { n.Served, n.PromptTokens = grant.traffic, asked.tokens })
 	said := e.say(c, asked)
 	if p.answer.Shape.silent() {
-		said.text, said.tokens = "", 0
+		said.text, said.tokens, said.function, said.signer = "", 0, "", ""
 	}
+	t := talk{call: c, in: in, asked: asked, said: said, traffic: grant.traffic, id: "chat" + strconv.FormatUint(e.nextSerial(), 10)}
 	scale := e.scale()
-	first := time.Duration(scale * float64(e.cfg.Latency.FirstToken))
-	perToken := scale * float64(e.cfg.Latency.PerToken)
-	id := "chat" + strconv.FormatUint(e.nextSerial(), 10)
-	if !c.streamsChat(body) {
-		if p.wait(first + time.Duration(perToken*float64(said.tokens))) {
-			output = said.tokens * asked.candidates
-			p.json(completion(id, c.model, said, asked, p.answer.Shape.silent()))
-		}
-		return nil
+	t.first = time.Duration(scale * float64(e.cfg.Latency.FirstToken+time.Duration(said.thoughts)*e.cfg.Latency.PerToken))
+	t.perToken = scale * float64(e.cfg.Latency.PerToken)
+	if c.streamsChat(body) {
+		t.stream(p, &output)
+	} else if p.wait(t.first + time.Duration(t.perToken*float64(said.tokens))) {
+		output = said.thoughts + said.tokens*asked.candidates
+		r := p.answer.Shape.apply(said.event(asked, 0, said.tokens, true), false)
+		p.json(t.chunk("chat.completion", "message", r, said.tokens, true))
 	}
-	piece := max(1, (said.tokens+2)/3)
-	for from := 0; ; from += piece {
-		to := min(from+piece, said.tokens)
-		if !p.wait(first+time.Duration(perToken*float64(to-from))) || from == 0 && !p.begin(200, sseType) {
-			return nil
+	return nil
+}
+
+// talk is a chat that is being answered.
+type talk struct {
+	call     call
+	in       object
+	asked    prompt
+	said     saying
+	traffic  string
+	id       string
+	first    time.Duration
+	perToken float64
+}
+
+// stream answers in events. It counts into output what it has sent.
+func (t *talk) stream(p *reply, output *int) {
+	all, size := t.said.tokens, max(1, (t.said.tokens+2)/3)
+	for from := 0; ; from += size {
+		to := min(from+size, all)
+		if !p.wait(t.first+time.Duration(t.perToken*float64(to-from))) || from == 0 && !p.begin(200, sseType) {
+			return
 		}
-		first = 0
-		output += (to - from) * asked.candidates
-		r := p.answer.Shape.apply(said.event(asked, from, to, to == said.tokens), from == 0)
-		if p.event(encode(chunk(id, c.model, r), "")) != nil {
-			return nil
+		if t.first = 0; from == 0 {
+			*output = t.said.thoughts
 		}
-		if to == said.tokens {
+		*output += (to - from) * t.asked.candidates
+		r := p.answer.Shape.apply(t.said.event(t.asked, from, to, to == all), from == 0)
+		if p.event(encode(t.chunk("chat.completion.chunk", "delta", r, to, t.call.tells(t.in, to == all)), "")) != nil {
+			return
+		}
+		if to == all {
 			break
 		}
 	}
 	if p.answer.Event && p.events <= p.answer.After {
 		p.finish()
-		return nil
+		return
 	}
 	_ = p.write(p.frame([]byte("[DONE]"), false))
-	return nil
 }
 
 // finishes are OpenAI's words for the reasons why an answer ends.
 var finishes = map[string]string{"STOP": "stop", "MAX_TOKENS": "length"}
 
-// completion is a whole answer.
-func completion(id, model string, said saying, asked prompt, silent bool) map[string]any {
-	choices := []any{}
-	for i := range asked.candidates {
-		if !silent {
-			choices = append(choices, map[string]any{
-				"index": i, "finish_reason": finishes[said.finish], "message": map[string]any{"role": "assistant", "content": said.text},
-			})
-		}
-	}
-	out := said.tokens * asked.candidates
-	return map[string]any{
-		"id": id, "object": "chat.completion", "created": time.Now().Unix(), "model": model, "choices": choices,
-		"usage": map[string]any{"prompt_tokens": asked.tokens, "completion_tokens": out, "total_tokens": asked.tokens + out},
-	}
-}
-
-// chunk is an event of a streamed answer.
-func chunk(id, model string, r response) map[string]any {
+// chunk is an answer, or an event of one, after so many tokens: part is "message" or "delta".
+func (t *talk) chunk(kind, part string, r response, tokens int, usage bool) map[string]any {
 	choices := []any{}
 	for _, c := range r.Candidates {
-		delta := map[string]any{"role": "assistant"}
-		for _, part := range c.Content.Parts {
-			if part.Text != nil {
-				delta["content"] = *part.Text
+		choice := map[string]any{"index": c.Index}
+		finish := finishes[c.FinishReason]
+		message := map[string]any{"role": "assistant"}
+		for _, p := range c.Content.Parts {
+			signed := message
+			if p.Text != nil {
+				message["content"] = *p.Text
+			}
+			if p.FunctionCall != nil {
+				signed = map[string]any{"index": 0, "id": "function-call-" + t.id, "type": "function",
+					"function": map[string]any{"name": p.FunctionCall.Name, "arguments": "{}"}}
+				message["tool_calls"] = []any{signed}
+				finish = "tool_calls"
+			}
+			if p.ThoughtSignature != "" {
+				signed["extra_content"] = map[string]any{"google": map[string]any{"thought_signature": p.ThoughtSignature}}
 			}
 		}
-		choice := map[string]any{"index": c.Index, "delta": delta}
-		if c.FinishReason != "" {
-			choice["finish_reason"] = finishes[c.FinishReason]
+		if choice[part] = message; finish != "" {
+			choice["finish_reason"] = finish
 		}
 		choices = append(choices, choice)
 	}
-	return map[string]any{"id": id, "object": "chat.completion.chunk", "created": time.Now().Unix(), "model": model, "choices": choices}
+	out := map[string]any{"id": t.id, "object": kind, "created": time.Now().Unix(), "model": t.call.named(), "choices": choices}
+	if usage {
+		out["usage"] = t.call.charged(t.said, t.asked, t.traffic, tokens)
+	}
+	return out
 }
 
 // embedOpenAI answers embeddings.
 func (e *Emulator) embedOpenAI(p *reply, c call, body []byte) *Answer {
 	in, refused := readObject(body)
 	if refused != nil {
+		return refused
+	}
+	if refused = c.unnamed(in); refused != nil {
 		return refused
 	}
 	like := c
@@ -222,7 +236,7 @@ func (e *Emulator) embedOpenAI(p *reply, c call, body []byte) *Answer {
 	}
 	if p.wait(e.scaled(e.cfg.Latency.FirstToken)) {
 		p.json(map[string]any{
-			"object": "list", "data": data, "model": c.model,
+			"object": "list", "data": data, "model": c.named(),
 			"usage": map[string]any{"prompt_tokens": asked.tokens, "total_tokens": asked.tokens},
 		})
 	}

@@ -39,7 +39,10 @@ func TestChatsInOpenAIsDialect(t *testing.T) {
 		for name, a := range chats() {
 			var whole choices
 			a.do(t.Context(), rt).decode(t, &whole)
-			if whole.Object != "chat.completion" || whole.Model != "gemini-3.5-flash" || len(whole.Choices) != 1 ||
+			if named := strings.HasPrefix(whole.Model, "google/"); named != (name == "Vertex AI") {
+				t.Errorf("%s: the model is %s", name, whole.Model)
+			}
+			if whole.Object != "chat.completion" || strings.TrimPrefix(whole.Model, "google/") != "gemini-3.5-flash" || len(whole.Choices) != 1 ||
 				whole.Choices[0].FinishReason != "stop" || whole.Choices[0].Message.Role != "assistant" || whole.Usage.CompletionTokens != 20 {
 				t.Errorf("%s: %+v", name, whole)
 			}
@@ -147,4 +150,73 @@ func TestOpenAIsOwnPathsLeadNowhere(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestUsageComesInOpenAIsDialectAsEachBackEndTellsIt has thoughts, which the Gemini API counts only in
+// the total.
+func TestUsageComesInOpenAIsDialectAsEachBackEndTellsIt(t *testing.T) {
+	cfg := pair()
+	cfg.Thoughts = 7
+	google := geminitest.New(cfg)
+	for name, a := range chats() {
+		a.body = strings.Replace(a.body, `"stream":false`, `"stream":true,"extra_body":{"google":{"thinking_config":{"thinking_budget":9}}}`, 1)
+		plain := a.do(t.Context(), google).body
+		a.body = strings.Replace(a.body, `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`, 1)
+		asked := a.do(t.Context(), google).body
+		reasoning, each := strings.Count(asked, `"reasoning_tokens":7`), strings.Count(asked, `"usage":`)
+		if !strings.Contains(asked, `"total_tokens":`) {
+			t.Errorf("%s: no total in %s", name, asked)
+		}
+		switch name {
+		case "Vertex AI":
+			if strings.Count(plain, `"traffic_type":"ON_DEMAND"`) != 1 || each != 1 || reasoning != 1 {
+				t.Errorf("%s: %s\n%s", name, plain, asked)
+			}
+		default:
+			if strings.Contains(plain, `"usage"`) || each != 3 || reasoning != 0 {
+				t.Errorf("%s: %s\n%s", name, plain, asked)
+			}
+		}
+	}
+}
+
+func TestToolsAreCalledInOpenAIsDialect(t *testing.T) {
+	google := geminitest.New(pair())
+	for name, a := range chats() {
+		a.body = strings.Replace(a.body, `"stream":false`, `"tools":[{"type":"function","function":{"name":"tide"}}],"tool_choice":"required"`, 1)
+		got := a.do(t.Context(), google)
+		var answer struct {
+			Choices []struct {
+				FinishReason string `json:"finish_reason"`
+				Message      json.RawMessage
+			}
+		}
+		got.decode(t, &answer)
+		if len(answer.Choices) != 1 || answer.Choices[0].FinishReason != "tool_calls" || !strings.Contains(got.body, `"name": "tide"`) {
+			t.Fatalf("%s: %s", name, got.body)
+		}
+		// The signature goes back with the next turn. The other back end's is refused.
+		a.body = strings.Replace(a.body, `"messages":[`, `"messages":[`+string(answer.Choices[0].Message)+",", 1)
+		if next := a.do(t.Context(), google); next.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, next.status, next.body)
+		}
+		a.body = strings.Replace(a.body, `"thought_signature": "`, `"thought_signature": "AAAA`, 1)
+		if next := a.do(t.Context(), google); next.status != http.StatusBadRequest || !strings.Contains(next.body, "thought signature") {
+			t.Errorf("%s: %d %s", name, next.status, next.body)
+		}
+	}
+}
+
+func TestVertexNamesAModelWithItsPublisherInOpenAIsDialect(t *testing.T) {
+	google := geminitest.New(pair())
+	a := chats()["Vertex AI"]
+	a.body = strings.Replace(a.body, "google/", "", 1)
+	if got := a.do(t.Context(), google); got.status != http.StatusBadRequest || !strings.Contains(got.body, "publisher/model") {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	a.url = strings.Replace(a.url, "chat/completions", "embeddings", 1)
+	a.body = `{"model":"google/gemini-embedding-001","input":["a","b"]}`
+	if got := a.do(t.Context(), google); got.status != http.StatusOK || strings.Count(got.body, `"embedding":`) != 2 {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 }

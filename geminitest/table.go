@@ -115,6 +115,7 @@ var table = func() map[string][]apiMethod {
 		{backends: gemini, verb: get, path: "openai/models", method: openAIModels, answer: (*Emulator).listOpenAI},
 		{backends: gemini, verb: get, path: "openai/models/{model}", method: openAIModel, answer: (*Emulator).getOpenAI},
 		{backends: vertex, verb: post, path: "endpoints/openapi/chat/completions", method: openAIChat, serve: (*Emulator).chat},
+		{backends: vertex, verb: post, path: "endpoints/openapi/embeddings", method: openAIEmbeddings, serve: (*Emulator).embedOpenAI},
 
 		{backends: both, verb: post, path: "environments", method: "environments.create", answer: (*Emulator).createEnvironment, coded: true},
 		{backends: both, verb: get, path: "environments/{}/files/**", method: "environments.files", serve: (*Emulator).environmentFiles, coded: true},

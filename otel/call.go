@@ -45,6 +45,7 @@ func callOf(ctx context.Context) *call {
 var operations = map[string]string{
 	"generateContent": "generate_content", "streamGenerateContent": "generate_content", "bidiGenerateContent": "generate_content",
 	"embedContent": "embeddings", "batchEmbedContents": "embeddings",
+	"openai.chat": "chat", "openai.embeddings": "embeddings",
 }
 
 // operation names what a call does.

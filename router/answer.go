@@ -54,6 +54,12 @@ func (r arrival) foreignStatus() bool {
 	}
 }
 
+// streams reports whether the response is read event by event. A chat in OpenAI's dialect may come
+// whole though a stream was asked for.
+func (r arrival) streams(events bool) bool {
+	return r.call.Stream && r.call.Generates && !r.call.OpenAI() || events && r.call.JSON(r.req.Header)
+}
+
 // partial reports whether the body is not to be read as an answer: its caller asked for a range of
 // bytes, or has the answer already.
 func (r arrival) partial() bool {

@@ -139,7 +139,7 @@ func (a *attempt) do() result {
 		return a.refused()
 	case arrived.foreignKind(events) != "":
 		return noAnswer(a, arrived.foreignKind(events))
-	case call.Stream && call.Generates, events && call.JSON(x.in.req.Header):
+	case arrived.streams(events):
 		return a.stream(readForm(x, events))
 	case call.Stream && !call.OpenAI(), events:
 		return a.passEvents() // of a kind that only its caller knows

@@ -41,7 +41,7 @@ func (p *passthroughBody) Read(b []byte) (int, error) {
 			o.Class = p.attempt.transportClass()
 		}
 		if p.attempt.exchange.payload.metered() {
-			use(&o, p.end.usage())
+			use(&o, p.end.usage(p.attempt.exchange.payload.call.OpenAI()))
 		}
 		p.attempt.settle(&o)
 	}
@@ -96,8 +96,11 @@ func (l *lastBytes) cut() bool {
 }
 
 // usage reads the usage at the end of a response, if it has one there.
-func (l *lastBytes) usage() stream.Usage {
-	const member = `"usageMetadata"`
+func (l *lastBytes) usage(openAI bool) stream.Usage {
+	member := `"usageMetadata"`
+	if openAI {
+		member = `"usage"`
+	}
 	if l == nil {
 		return stream.Usage{}
 	}
@@ -107,8 +110,13 @@ func (l *lastBytes) usage() stream.Usage {
 	}
 	// From a member of the response itself on, the rest is an object without its beginning.
 	object := append([]byte("{"), l.kept[i:]...)
-	if !json.Valid(object) {
+	switch {
+	case !json.Valid(object):
 		return stream.Usage{}
+	case openAI:
+		read := stream.Whole(stream.Form{Dialect: stream.OpenAI}, object)
+		return read.Usage()
+	default:
+		return stream.ParseUsage(object)
 	}
-	return stream.ParseUsage(object)
 }

@@ -30,6 +30,7 @@ type payload struct {
 	moved  movedBody
 	// A long body without the thought signatures of another back end.
 	unsigned *kept
+	asking   *kept       // a long body that asks for the usage
 	header   http.Header // the request's
 	method   string
 	router   *Router
@@ -212,6 +213,7 @@ func (p *payload) close(req *http.Request) {
 	p.other.kept.release()
 	p.moved.kept.release()
 	p.unsigned.release()
+	p.asking.release()
 	if len(p.body) <= smallBody {
 		return
 	}

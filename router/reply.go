@@ -137,8 +137,11 @@ func (x *exchange) refuse(status int, code, message string) *http.Response {
 	return x.reply(status, verdict.ErrorBody(status, code, message))
 }
 
-// reply returns a response of the router's own.
+// reply returns a response of the router's own, in the shape of errors in the caller's dialect.
 func (x *exchange) reply(status int, body []byte) *http.Response {
+	if c := &x.payload.call; c.OpenAI() || c.OfOpenAI() {
+		body = verdict.OpenAI(status, body)
+	}
 	resp := &http.Response{
 		Status: strconv.Itoa(status) + " " + http.StatusText(status), StatusCode: status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

@@ -129,7 +129,7 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer x.close()
 	if x.payload.call.OfOpenAI() {
 		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
-			"its OpenAI dialect is at /v1beta/openai"), nil)
+			"its OpenAI dialect is at /v1beta/openai, or /openai/v1"), nil)
 	}
 	if x.lists() {
 		return x.ended(lister{x}.list())

@@ -37,6 +37,9 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 	if a.exchange.signed.has {
 		body, k = unsign(a, body, k)
 	}
+	if p.tail == nil && request.HidesUsage(&p.call, a.endpoint.Backend) {
+		body, k = askUsage(p, body, k)
+	}
 	switch {
 	case k != nil:
 		opened, err := k.open()
@@ -82,6 +85,26 @@ func unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
 			body, k = p.unsigned.body, p.unsigned
 		}
 		return err
+	}))
+	return body, k
+}
+
+// askUsage makes a streamed chat in OpenAI's dialect one that tells what it costs.
+func askUsage(p *payload, body []byte, k *kept) ([]byte, *kept) {
+	if len(body) <= longBody && !k.inFile() {
+		return request.WithUsage(body), nil
+	}
+	p.fail(p.router.bodies.atDesk(p.ctx, func() (err error) {
+		all := body
+		if k.inFile() {
+			if all, err = k.load(); err != nil {
+				return err
+			}
+		}
+		p.asking.release()
+		p.asking = p.router.bodies.put(request.WithUsage(all))
+		body, k = p.asking.body, p.asking
+		return nil
 	}))
 	return body, k
 }

@@ -8,7 +8,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
+	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -27,15 +29,23 @@ const (
 // stream holds a response that comes in pieces until the first one with content. Until then an
 // error in it is a response like any other, and another endpoint can take the call.
 func (a *attempt) stream(f stream.Form) result {
-	if a.translation != nil {
+	b := &streamBody{attempt: a, events: stream.New(f)}
+	switch {
+	case f.Dialect == stream.OpenAI:
+		b.chat = &translate.Chat{
+			HideUsage:   request.HidesUsage(&a.exchange.payload.call, a.endpoint.Backend),
+			Rewrite:     func(failure []byte) []byte { return verdict.OpenAI(0, failure) },
+			Translation: a.translation,
+		}
+		a.upstream = translated{b.chat.Events(a.upstream), a.upstream}
+	case a.translation != nil:
 		a.upstream = translated{a.translation.Events(a.upstream), a.upstream}
 	}
-	b := &streamBody{attempt: a, events: stream.New(f)}
 	for {
 		b.more()
 		switch {
 		case b.events.FailureFirst():
-			return a.judged(0, b.events.Failure())
+			return a.judged(0, b.failure())
 		case b.events.Content(), b.ready > maxHeld:
 			a.accept(b.events.Usage())
 			a.open = true
@@ -76,17 +86,19 @@ type translated struct {
 // it, for Read alone changes the events.
 type streamBody struct {
 	attempt *attempt
-	buffer  []byte   // read from the upstream
-	at      int      // so much of the buffer is handed on
-	ready   int      // so much of the buffer after at can be handed on
-	err     error    // how the upstream ended
-	faulted bool     // an error event of ours was added
-	tokens  []string // the last continuations that were learned of it
-	large   bool     // the beginning of an event that is too large to be held was handed on
+	buffer  []byte          // read from the upstream
+	at      int             // so much of the buffer is handed on
+	ready   int             // so much of the buffer after at can be handed on
+	err     error           // how the upstream ended
+	faulted bool            // an error event of ours was added
+	chat    *translate.Chat // how a chat in OpenAI's dialect is handed on; else nil
+	tokens  []string        // the last continuations that were learned of it
+	large   bool            // the beginning of an event that is too large to be held was handed on
 
 	mu     sync.Mutex // Close may come while Read waits
 	events *stream.Stream
-	done   bool // the lease is settled
+	failed []byte // a chat's first error, as Google sent it
+	done   bool   // the lease is settled
 }
 
 func (b *streamBody) Read(p []byte) (int, error) {
@@ -166,6 +178,10 @@ func (b *streamBody) follow(read []byte, held int, err error) (left, ready int) 
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	_, _ = b.events.Write(read)
+	if b.chat != nil {
+		stream.Charge(b.events, b.chat.Usage())
+		b.failed = b.chat.Failure()
+	}
 	if err != nil {
 		held = b.endLocked(held, err)
 	}
@@ -269,6 +285,9 @@ func (b *streamBody) fault() {
 	if !b.events.Opaque() {
 		body := verdict.ErrorBody(http.StatusServiceUnavailable, "UNAVAILABLE", "spillway: the stream "+
 			"broke off before its end; "+b.attempt.endpoint.Name+why)
+		if b.chat != nil {
+			body = b.chat.Rewrite(body)
+		}
 		b.buffer = append(b.buffer, b.events.ErrorEvent(body)...)
 		b.ready = len(b.buffer)
 	}
@@ -277,10 +296,18 @@ func (b *streamBody) fault() {
 	}
 }
 
+// failure returns the first error event as Google sent it; nil if none came.
+func (b *streamBody) failure() []byte {
+	if b.failed != nil {
+		return b.failed
+	}
+	return b.events.Failure()
+}
+
 // outcomeLocked returns how the stream ended. The caller holds b.mu.
 func (b *streamBody) outcomeLocked() pool.Outcome {
 	o := pool.Outcome{Class: pool.ClassOK}
-	switch failure := b.events.Failure(); {
+	switch failure := b.failure(); {
 	case failure != nil:
 		body := b.attempt.scrub(failure)
 		v := verdict.Judge(verdict.Answer{

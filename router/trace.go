@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -43,8 +44,8 @@ type CallStart struct {
 	At time.Time
 	// ID is the call's, 16 hex digits drawn at random. The response header Spillway-Call has it.
 	ID string
-	// Model is the name in the call. Method is "generateContent" or the like, empty if it is
-	// unknown.
+	// Model is the name in the call. Method is "generateContent" or the like, "openai.chat" or
+	// "openai.embeddings" in OpenAI's dialect, and empty if it is unknown.
 	Model, Method string
 	Stream        bool
 	// Label says who makes the call, see [Call]: one of at most 1,000 and "other". Priority is never
@@ -132,7 +133,7 @@ func (t *callTrace) begin(x *exchange) {
 	}
 	c := &x.payload.call
 	start := CallStart{
-		At: t.began, ID: x.id, Model: x.model, Method: c.Method, Stream: c.Stream,
+		At: t.began, ID: x.id, Model: x.model, Method: request.MethodName(c), Stream: c.Stream,
 		Label: x.in.router.tracing.labels.bounded(x.in.options.Label), Priority: cmp.Or(x.in.options.Priority, PriorityInteractive),
 	}
 	if ctx := t.trace.CallStart(t.ctx, start); ctx != nil {

@@ -215,7 +215,7 @@ func (u unary) clean(body []byte) []byte {
 // understand returns what a good response says of its cost, and the name of its continuation.
 func (u unary) understand(read *stream.Stream, body []byte) (cost stream.Usage, continuation string) {
 	switch x := u.a.exchange; {
-	case x.payload.call.Generates && x.payload.metered():
+	case x.payload.metered() && (x.payload.call.Generates || x.payload.call.OpenAI()):
 		return read.Usage(), read.Continuation()
 	case x.payload.metered():
 		return stream.ParseUsage(body), ""

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -119,7 +120,7 @@ func (w *watch) start(a *attempt) {
 	x := a.exchange
 	call, model := &x.payload.call, x.request.Model
 	w.attempt, w.cancel, w.patience = a, a.cancel, x.patience
-	w.kind = kind{model, call.Method, effort(&call.Estimate)}
+	w.kind = kind{model, request.MethodName(call), effort(&call.Estimate)}
 	w.hearing = w.router().listening.places.begin(place{a.endpoint.Name, model})
 	w.after = afterOf(x)
 	w.wait = wait{

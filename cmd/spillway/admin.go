@@ -93,7 +93,7 @@ func (s *sidecar) openAdmin(ctx context.Context, cfg *config.Serve) (end func(),
 func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	all := a.rules.Load()
 	rules := &all.admin
-	c := a.newClient(w, all)
+	c := a.newClient(w, req, all)
 	defer func() { c.end(recover()) }()
 	c.receive(req, maxPauseAsk, all.bounds.BodyTimeout)
 	if _, ok := rules.page(req); !ok || !rules.named(req) {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -21,16 +22,17 @@ type client struct {
 	patience time.Duration // how long the client may take to accept a piece of its response
 	guest    *guest        // whose token it has sent; nil: nobody's
 	trusted  bool          // it has shown the operators' token
-	page     string        // the origin of the web page that may read the response
-	options  bool          // the call asks what the page may do
-	begun    bool          // the response's header is written
+	url      *url.URL
+	page     string // the origin of the web page that may read the response
+	options  bool   // the call asks what the page may do
+	begun    bool   // the response's header is written
 	body     clientBody
 	response io.Closer // the router's response; its end is the end of the lease
 }
 
 // newClient begins a call.
-func (s *sidecar) newClient(w http.ResponseWriter, rules *rules) *client {
-	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), patience: rules.bounds.WriteTimeout}
+func (s *sidecar) newClient(w http.ResponseWriter, req *http.Request, rules *rules) *client {
+	c := &client{ResponseWriter: w, sidecar: s, control: http.NewResponseController(w), url: req.URL, patience: rules.bounds.WriteTimeout}
 	_ = c.control.SetWriteDeadline(time.Time{}) // of the request before on this connection
 	return c
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
-	"github.com/spillway-go/spillway/pool"
 )
 
 // shapes are the paths of the Gemini API on either back end, after version, project and location;
@@ -94,15 +93,16 @@ func climbs(escaped string) bool {
 // maxEscapes is how many times a path may be escaped.
 const maxEscapes = 4
 
+// inOpenAI reports whether a path is one of OpenAI's dialect, or of OpenAI's own.
+func inOpenAI(u *url.URL) bool {
+	call := request.Parse(http.MethodPost, u, nil)
+	return call.OpenAI() || openAI.MatchString(u.Path)
+}
+
 // foreign returns what is wrong with a path that is not the Gemini API's.
-func foreign(u *url.URL, backend pool.Backend) string {
-	path := u.Path
-	if openAI.MatchString(path) {
-		if backend == pool.BackendVertex {
-			return "Spillway speaks the Gemini API; its OpenAI dialect is at " +
-				"/v1/projects/PROJECT/locations/LOCATION/endpoints/openapi"
-		}
-		return "Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai"
+func foreign(u *url.URL) string {
+	if openAI.MatchString(u.Path) {
+		return "Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai, or /openai/v1"
 	}
 	if !versioned.MatchString(u.EscapedPath()) {
 		return "this is not a path of the Gemini API; its paths begin with a version, such as /v1beta/models"

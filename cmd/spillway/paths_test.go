@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,7 +27,7 @@ func TestThePathsOfTheGeminiAPIAreServed(t *testing.T) {
 		"/v1beta/corpora/c/documents/d/chunks/k", "/v1beta/corpora/c:query",
 		"/v1beta/interactions", "/v1beta/interactions/i/cancel", "/v1beta/agents/a", "/v1beta/triggers/t/executions",
 		"/v1beta/environments/e/files/a/b/c.txt", "/upload/v1beta/environments/e/files/a/b", "/v1beta/webhooks/w:rotateSigningSecret",
-		"/v1beta/openai/chat/completions", "/v1beta/openai/models",
+		"/v1beta/openai/chat/completions", "/v1beta/openai/models", "/openai/v1/chat/completions", "/openai/v1/models", "/openai/v1/embeddings",
 		"/v1beta1/publishers/google/models", "/v1/publishers/google/models/gemini-3.5-flash:generateContent",
 		vertex + "publishers/google/models/gemini-3.5-flash:streamGenerateContent", vertex + "publishers/anthropic/models/claude:rawPredict",
 		"/projects/any/locations/global/publishers/anthropic/models/claude:rawPredict",
@@ -133,9 +134,22 @@ func TestOpenAIsOwnPathsAreToldWhereTheDialectIs(t *testing.T) {
 	for _, path := range []string{"/v1/chat/completions", "/chat/completions", "/v1/embeddings", "/v1/responses", "/v1/images/generations"} {
 		google := newGoogle(geminitest.Latency{})
 		w := respond(t, google, http.MethodPost, "http://sidecar"+path, nil)
-		want := `"message":"Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai"`
+		want := `"message":"Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai, or /openai/v1","type":"invalid_request_error","param":null,"code":"not_found"`
 		if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), want) || len(google.Requests()) != 0 {
 			t.Errorf("%s gets %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestErrorsOfTheSidecarHaveOpenAIsShapeInItsDialect has no way to Google.
+func TestErrorsOfTheSidecarHaveOpenAIsShapeInItsDialect(t *testing.T) {
+	lost := transport(func(*http.Request) (*http.Response, error) { return nil, errors.New("no way") })
+	for path, want := range map[string]bool{
+		"/v1beta/openai/chat/completions": true, "/openai/v1/chat/completions": true, "/v1beta/models/gemini-3.5-flash:generateContent": false,
+	} {
+		w := respond(t, lost, http.MethodPost, "http://sidecar"+path, nil)
+		if got := strings.Contains(w.Body.String(), `"type":"server_error","param":null`); got != want || w.Code < http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
 }

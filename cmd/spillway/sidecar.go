@@ -17,6 +17,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -75,7 +76,7 @@ func (s *sidecar) configure(cfg config.Serve) {
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rules := s.rules.Load()
-	c := s.newClient(w, rules)
+	c := s.newClient(w, req, rules)
 	defer func() { c.end(recover()) }()
 	if req.ProtoMajor == 1 && (req.ProtoMinor == 0 || len(req.TransferEncoding) > 0) {
 		// A proxy before may take another end of the request for the true one. Then what follows is no
@@ -118,7 +119,7 @@ func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case climbs(req.URL.EscapedPath()):
 		refuse(c, http.StatusBadRequest, "INVALID_ARGUMENT", "the path has segments that lead out of it")
 	case !served(req.Method, req.URL):
-		refuse(c, http.StatusNotFound, "NOT_FOUND", foreign(req.URL, s.router.Backend()))
+		refuse(c, http.StatusNotFound, "NOT_FOUND", foreign(req.URL))
 	default:
 		c.forward(req)
 	}
@@ -186,7 +187,8 @@ func spell(h http.Header) {
 	}
 }
 
-// refuse writes an error in Google's shape, which every client understands.
+// refuse writes an error in Google's shape, which every client understands, or in OpenAI's where a
+// client calls in its dialect.
 func refuse(w http.ResponseWriter, code int, status, message string) {
 	type problem struct {
 		Code    int    `json:"code"`
@@ -196,7 +198,11 @@ func refuse(w http.ResponseWriter, code int, status, message string) {
 	if !strings.HasPrefix(message, "Spillway") {
 		message = "spillway: " + message
 	}
-	writeJSON(w, code, map[string]problem{"error": {code, message, status}})
+	body, _ := json.Marshal(map[string]problem{"error": {code, message, status}}) // texts and a number
+	if c, ok := w.(*client); ok && inOpenAI(c.url) {
+		body = verdict.OpenAI(code, body)
+	}
+	writeJSON(w, code, json.RawMessage(body))
 }
 
 // writeJSON writes v as JSON.

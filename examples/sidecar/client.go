@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-//go:embed client.py client.mjs requirements.txt package.json
+//go:embed client.py client.mjs chat.py requirements.txt requirements-openai.txt package.json
 var files embed.FS
 
 // client is a program in another language, with its requirements.
@@ -28,16 +28,25 @@ type client struct {
 	run      []string   // the program, in the folder
 }
 
-var python = client{
-	name: "python", program: "client.py", manifest: "requirements.txt",
-	tools: []string{"python3"}, wants: "Python 3.11 or newer with its module venv",
-	probe: []string{"python3", "-c", "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print(sys.version)"},
-	installs: [][]string{
-		{"python3", "-m", "venv", "--clear", "sdk"},
-		{"sdk/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", "requirements.txt"},
-	},
-	run: []string{"sdk/bin/python", "client.py"},
+// pythonWith returns a client in Python.
+func pythonWith(name, program, manifest string) client {
+	return client{
+		name: name, program: program, manifest: manifest,
+		tools: []string{"python3"}, wants: "Python 3.11 or newer with its module venv",
+		probe: []string{"python3", "-c", "import ensurepip, sys, venv; assert sys.version_info >= (3, 11); print(sys.version)"},
+		installs: [][]string{
+			{"python3", "-m", "venv", "--clear", "sdk"},
+			{"sdk/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", manifest},
+		},
+		run: []string{"sdk/bin/python", program},
+	}
 }
+
+var (
+	python = pythonWith("python", "client.py", "requirements.txt")
+	// openAI is OpenAI's own client, and LangChain's.
+	openAI = pythonWith("openai", "chat.py", "requirements-openai.txt")
+)
 
 var javascript = client{
 	name: "javascript", program: "client.mjs", manifest: "package.json",

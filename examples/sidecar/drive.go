@@ -75,7 +75,7 @@ func (c client) drive(ctx context.Context, out io.Writer, binary, work, dir stri
 		return err
 	}
 	program := c.command(ctx, dir, c.run)
-	program.Env = append(os.Environ(), "SPILLWAY_URL="+address, "SPILLWAY_TOKEN="+token, "REVOKE_URL="+revoke,
+	program.Env = append(os.Environ(), "SPILLWAY_URL="+address, "SPILLWAY_TOKEN="+token, "GOOGLE_URL="+google.URL, "REVOKE_URL="+revoke,
 		"NO_PROXY=127.0.0.1", "GOOGLE_GENAI_USE_VERTEXAI=false", "PYTHONUNBUFFERED=1")
 	lines := &indented{out: out, margin: c.name + "  "}
 	program.Stdout, program.Stderr = lines, lines

@@ -1,6 +1,6 @@
-// Sidecar runs Google's official Python and JavaScript SDKs through "spillway serve". client.py and
-// client.mjs each get a sidecar and an emulator of their own. In the middle of each run, the key in
-// use is revoked.
+// Sidecar runs Google's official Python and JavaScript SDKs, and OpenAI's Python client with
+// LangChain, through "spillway serve". client.py, client.mjs and chat.py each get a sidecar and an
+// emulator of their own. In the middle of each run, the key in use is revoked.
 //
 //	go run ./examples/sidecar                     # the first run installs the SDKs, into the user's cache
 //	go run ./examples/sidecar -only javascript
@@ -23,7 +23,7 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "the one client to run: python or javascript")
+	only := flag.String("only", "", "the one client to run: python, javascript or openai")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, os.Stdout, *only)
@@ -48,7 +48,7 @@ func run(ctx context.Context, out io.Writer, only string) error {
 	}
 
 	passed, skipped := 0, 0
-	for _, c := range []client{python, javascript} {
+	for _, c := range []client{python, javascript, openAI} {
 		if only != "" && only != c.name {
 			continue
 		}
@@ -69,7 +69,7 @@ func run(ctx context.Context, out io.Writer, only string) error {
 		passed++
 	}
 	if passed+skipped == 0 {
-		return fmt.Errorf("there is no client %q; write python or javascript", only)
+		return fmt.Errorf("there is no client %q; write python, javascript or openai", only)
 	}
 	_, _ = fmt.Fprintf(out, "sidecar: %d passed, %d skipped\n", passed, skipped)
 	return nil

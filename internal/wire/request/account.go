@@ -73,10 +73,7 @@ func (c *Call) account(method string) string {
 
 // openAIAccount returns the account of a call in OpenAI's dialect.
 func (c *Call) openAIAccount() string {
-	_, path, ok := strings.Cut(c.address.rest, "openai/")
-	if !ok {
-		_, path, ok = strings.Cut(c.address.rest, "endpoints/openapi/")
-	}
+	path, ok := c.address.openAIPath()
 	switch {
 	case !ok:
 		return other
@@ -110,7 +107,7 @@ func (c *Call) askedVersion() string {
 // underscores and in lower case. Some have quotas of their own.
 var serverTools = map[string]string{
 	"googlesearch": "google_search", "googlesearchretrieval": "google_search", "enterprisewebsearch": "enterprise_web_search",
-	"websearch": "google_search", "googlemaps": "google_maps", "urlcontext": "url_context",
+	"websearch": "google_search", "websearchoptions": "google_search", "googlemaps": "google_maps", "urlcontext": "url_context",
 	"codeexecution": "code_execution", "filesearch": "file_search", "retrieval": "retrieval",
 	"computeruse": "computer_use", "mcpserver": "mcp_server",
 }

@@ -45,8 +45,12 @@ func parsePath(escaped string) address {
 			s, rest = v, strings.ReplaceAll(scoped, "%2F", "/")+"/"+rest
 		}
 		if isVersion(s) {
-			if p.version, p.rest = s, rest; before == "upload" || before == "download" {
+			p.version, p.rest = s, rest
+			switch {
+			case before == "upload", before == "download":
 				p.media = before
+			case before == "openai" && s == "v1" && inOpenAI(rest):
+				p.version, p.rest = "v1beta", onGemini+rest
 			}
 			break
 		}

@@ -25,7 +25,7 @@ type Call struct {
 
 	Stream    bool // the response comes in pieces
 	SSE       bool // the pieces are server-sent events, else elements of one JSON array
-	Generates bool // the response has candidates with a finishReason
+	Generates bool // the response has candidates, or choices, with a reason for their end
 
 	// Resource names the thing in one project that the call makes, reads or lists: "files/abc",
 	// "cachedContents". The path or the body may name it. It is "" if any project can serve the
@@ -59,6 +59,7 @@ type Use struct {
 
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
+	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
 }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a
@@ -86,7 +87,7 @@ func (c *Call) Parse(method string, u *url.URL, body []byte) {
 	c.Stream = c.Stream || q.sse || c.Method == "streamGenerateContent" || c.Method == "streamRawPredict" ||
 		c.Method == "serverStreamingPredict"
 	c.SSE = c.SSE || q.sse
-	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent"
+	c.Generates = c.Method == "generateContent" || c.Method == "streamGenerateContent" || c.address.chats(method)
 	if !c.Generates {
 		c.Prefix, c.Turns = 0, 0
 	}

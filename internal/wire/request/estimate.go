@@ -8,20 +8,9 @@ import (
 	"github.com/spillway-go/spillway/pool"
 )
 
-// Tokens of media. ai.google.dev/gemini-api/docs/tokens documents tokens per second and per page;
-// the bytes per second and per page are guesses.
-const (
-	tokensPerImage = 258
-	tokensPerPage  = 258
-	tokensPerAudio = 32  // a second
-	tokensPerVideo = 295 // a second: one frame and its sound
-
-	bytesPerPage    = 50_000
-	bytesPerRaw     = 32_000 // a second of 16 kHz, 16 bit speech
-	bytesPerAudio   = 8_000  // a second of compressed speech, 64 kbit/s
-	bytesPerVideo   = 250_000
-	literalOverhead = 3 // quotes and colon of a key in schemas and tools, which count as text
-)
+// literalOverhead is what a key in schemas and tools, which counts as text, has around it: quotes and
+// a colon.
+const literalOverhead = 3
 
 // readBody reads from the body what the path does not say, and estimates the input. It makes one
 // pass without a tree: it knows the depth, the last key, and the current object's media.
@@ -49,7 +38,8 @@ type bodyScan struct {
 	jsonscan.Scanner
 	call  *Call
 	depth int
-	text  int64 // quarters of a token
+	text  int64  // quarters of a token
+	top   []byte // the last key at depth 1
 
 	prefix promptPrefix
 
@@ -129,8 +119,10 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 
 // name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
-	s.Key = key
-	if s.inTool() && s.Peek() == '{' {
+	if s.Key = key; s.depth == 1 {
+		s.top = key
+	}
+	if (s.inTool() || s.depth == 1 && string(key) == "web_search_options") && s.Peek() == '{' {
 		s.call.tool(key)
 	}
 	if s.literal > 0 {
@@ -143,7 +135,7 @@ func (s *bodyScan) name(key []byte) {
 	}
 	switch string(key) {
 	case "tools", "functionCall", "function_call", "functionResponse", "function_response", "responseSchema",
-		"response_schema", "responseJsonSchema", "response_json_schema", "_responseJsonSchema":
+		"response_schema", "responseJsonSchema", "response_json_schema", "_responseJsonSchema", "response_format":
 		s.literal = s.depth + 1
 		s.call.Estimate.Prompt.Tools = s.call.Estimate.Prompt.Tools || string(key) == "tools"
 	case "generationConfig", "generation_config", "safetySettings", "safety_settings", "toolConfig", "tool_config",
@@ -177,7 +169,11 @@ func (s *bodyScan) string(value []byte) {
 		if s.depth == 1 && s.call.Model == "" {
 			s.call.Model = modelName(jsonscan.Unquote(value))
 		}
-	case "role", "type":
+	case "role":
+		s.prefix.role(s.depth, value)
+	case "type":
+	case "reasoning_effort":
+		s.chatSetting(value)
 	case "cachedContent", "cached_content", "operationName", "operation_name", "agent", "environment",
 		"previousInteractionId", "previous_interaction_id":
 		if len(value) > 0 {
@@ -195,6 +191,9 @@ func (s *bodyScan) string(value []byte) {
 // special takes a value that is not text even inside tools. It also notes the resources in tools,
 // whose names count as text.
 func (s *bodyScan) special(value []byte) (done bool) {
+	if s.prefix.within == partMessages && s.attached(value) {
+		return true
+	}
 	switch string(s.Key) {
 	case "data", "bytesBase64Encoded", "bytes_base64_encoded":
 		s.countText(s.blob)
@@ -273,66 +272,7 @@ func (s *bodyScan) scalar(value []byte) {
 		if s.depth == 1 && string(value) == "true" {
 			s.call.Stream, s.call.SSE = true, true
 		}
-	}
-}
-
-// price counts the media of the object that begins or ends here.
-func (s *bodyScan) price() {
-	switch {
-	case s.blob != nil && s.mime == nil:
-		s.countText(s.blob) // a "data" that is not media
-	case s.blob != nil:
-		s.media(int64(len(s.blob)) / 4 * 3)
-	case s.file == fileVideo, s.file == filePart, s.file == fileNamed && s.mime != nil:
-		s.reference()
-	}
-	s.blob, s.mime, s.file = nil, nil, fileNone
-}
-
-// media counts media bytes in the request.
-func (s *bodyScan) media(size int64) {
-	p := &s.call.Estimate.Prompt
-	switch kind, sub, _ := bytes.Cut(s.mime, []byte("/")); {
-	case bytes.EqualFold(kind, []byte("image")):
-		p.Image += tokensPerImage
-	case bytes.EqualFold(kind, []byte("audio")):
-		p.Audio += tokensPerAudio * (1 + size/bytesPerSecond(sub))
-	case bytes.EqualFold(kind, []byte("video")):
-		p.Video += tokensPerVideo * (1 + size/bytesPerVideo)
-	case bytes.EqualFold(s.mime, []byte("application/pdf")):
-		p.Document += tokensPerPage * (1 + size/bytesPerPage)
 	default:
-		s.text += size
+		s.chatSetting(value)
 	}
-}
-
-// bytesPerSecond returns the size of a second of an audio format.
-func bytesPerSecond(sub []byte) int64 {
-	if len(sub) >= 3 && (bytes.EqualFold(sub[len(sub)-3:], []byte("wav")) || bytes.EqualFold(sub[:3], []byte("l16")) ||
-		bytes.EqualFold(sub[:3], []byte("pcm"))) {
-		return bytesPerRaw
-	}
-	return bytesPerAudio
-}
-
-// reference counts a file that the request only names.
-func (s *bodyScan) reference() {
-	p := &s.call.Estimate.Prompt
-	switch kind, _, _ := bytes.Cut(s.mime, []byte("/")); {
-	case s.file == fileVideo, bytes.EqualFold(kind, []byte("video")):
-		p.VideoFiles++
-	case bytes.EqualFold(kind, []byte("image")):
-		p.Image += tokensPerImage
-	case bytes.EqualFold(kind, []byte("audio")):
-		p.AudioFiles++
-	default:
-		p.DocumentFiles++
-	}
-}
-
-// isYouTube reports whether an address is a video on YouTube, which the model can watch.
-func isYouTube(uri string) bool {
-	_, address, _ := strings.Cut(uri, "://")
-	host := strings.TrimPrefix(segment(address, 0), "www.")
-	return host == "youtube.com" || host == "m.youtube.com" || host == "youtu.be"
 }

@@ -38,6 +38,9 @@ func (c *Call) bound(to pool.Backend) string {
 	case "models.get", "models.list":
 		return c.Method + " tells what " + BackendName(c.Backend) + " has"
 	case "":
+		if c.OpenAI() {
+			return ""
+		}
 		return "it is no call that can be said in the dialect of " + BackendName(to)
 	default:
 		return c.Method + " has no counterpart on " + BackendName(to)
@@ -48,18 +51,18 @@ func (c *Call) bound(to pool.Backend) string {
 // rebuild rewrites version and path for the other back end.
 func (c *Call) rebuild(to pool.Backend) (reason string) {
 	p := &c.address
-	var version string
+	version := p.versionOn(to)
 	switch {
 	case p.upload():
 		return "an upload has no counterpart on " + BackendName(to)
-	case to == pool.BackendGemini && (p.version == "v1" || p.version == "v1beta1"):
-		version = "v1beta" // the Gemini API's v1 takes less than either
-	case to == pool.BackendVertex && p.version == "v1":
-		version = "v1"
-	case to == pool.BackendVertex && p.version == "v1beta":
-		version = "v1beta1"
-	default:
+	case version == "":
 		return "version " + p.version + " has no counterpart on " + BackendName(to)
+	}
+	if c.OpenAI() {
+		if reason = p.moveOpenAI(c.Model, to); reason == "" {
+			p.version, c.Version, c.Backend = version, version, to
+		}
+		return reason
 	}
 	name, verb := cutVerb(p.rest)
 	switch {
@@ -79,4 +82,18 @@ func (c *Call) rebuild(to pool.Backend) (reason string) {
 	p.version, p.rest = version, name+":"+verb
 	c.Version, c.Backend = version, to
 	return ""
+}
+
+// versionOn returns the version of the other back end that has what a path's has; "" if none has.
+func (p *address) versionOn(to pool.Backend) string {
+	switch {
+	case to == pool.BackendGemini && (p.version == "v1" || p.version == "v1beta1"):
+		return "v1beta" // the Gemini API's v1 takes less than either
+	case to == pool.BackendVertex && p.version == "v1":
+		return "v1"
+	case to == pool.BackendVertex && p.version == "v1beta":
+		return "v1beta1"
+	default:
+		return ""
+	}
 }

@@ -13,6 +13,8 @@ type promptPrefix struct {
 	from   int // where the part, or the first content, begins
 	turns  int // contents seen
 	sum    uint64
+
+	instructs bool // the current message is no turn: it is from the system or the developer
 }
 
 // part is a part of the prefix.
@@ -23,6 +25,7 @@ const (
 	partSystem
 	partTools
 	partContents
+	partMessages // contents and instructions, in OpenAI's dialect
 )
 
 func partOf(key []byte) part {
@@ -33,6 +36,8 @@ func partOf(key []byte) part {
 		return partTools
 	case "contents":
 		return partContents
+	case "messages":
+		return partMessages
 	default:
 		return partNone
 	}
@@ -43,13 +48,25 @@ func (p *promptPrefix) begin(s *bodyScan) {
 	switch {
 	case s.depth == 1:
 		p.within, p.from = partOf(s.Key), s.Pos
-		if p.within == partContents && s.Data[s.Pos] != '[' {
+		if (p.within == partContents || p.within == partMessages) && s.Data[s.Pos] != '[' {
 			p.within = partNone // one content, not a list
 		}
 	case p.within == partContents:
 		if p.turns++; p.turns == 1 {
 			p.from = s.Pos
 		}
+	case p.within == partMessages:
+		p.instructs = false
+		if p.turns == 0 {
+			p.from = s.Pos
+		}
+	}
+}
+
+// role takes the role of a message.
+func (p *promptPrefix) role(depth int, role []byte) {
+	if p.within == partMessages && depth == 3 {
+		p.instructs = string(role) == "system" || string(role) == "developer"
 	}
 }
 
@@ -63,6 +80,13 @@ func (p *promptPrefix) end(s *bodyScan) {
 		p.within = partNone
 	case p.within == partContents && p.turns == 1:
 		p.add(s.Data[p.from : s.Pos+1])
+	case p.within == partMessages:
+		if p.turns == 0 { // instructions, and the first message after them
+			p.add(s.Data[p.from : s.Pos+1])
+		}
+		if !p.instructs {
+			p.turns++
+		}
 	}
 }
 

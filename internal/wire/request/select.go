@@ -100,23 +100,3 @@ func (c *Call) Downloads() bool {
 	return c.address.media == "download" || verb == "download" ||
 		jsonscan.EqualFold(Parameter(c.address.query, "alt"), "media")
 }
-
-// OfOpenAI reports whether the path is one that OpenAI has and Google has not: Google serves
-// OpenAI's dialect below "openai".
-func (c *Call) OfOpenAI() bool {
-	if c.address.scope != scopeNone {
-		return false
-	}
-	switch segment(c.address.rest, 0) {
-	case "chat", "completions", "embeddings", "responses", "images", "audio", "moderations":
-		return true
-	}
-	return false
-}
-
-// OpenAI reports whether the call is one of Google's in OpenAI's dialect.
-func (c *Call) OpenAI() bool {
-	rest := c.address.rest
-	return c.address.version != "" && (segment(rest, 0) == "openai" ||
-		segment(rest, 0) == "endpoints" && segment(rest, 1) == "openapi")
-}

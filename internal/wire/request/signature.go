@@ -85,6 +85,8 @@ func (s *signing) request() {
 		switch string(s.Key) {
 		case "contents":
 			s.each(s.content)
+		case "messages":
+			s.each(s.message)
 		case "generateContentRequest", "generate_content_request":
 			s.request()
 		}
@@ -99,6 +101,33 @@ func (s *signing) each(f func()) {
 	}
 	for s.Element() {
 		f()
+	}
+}
+
+// message reads a message of OpenAI's dialect, or a call of a tool in it.
+func (s *signing) message() {
+	if !s.Enter('{') {
+		return
+	}
+	for s.Member() {
+		switch string(s.Key) {
+		case "tool_calls":
+			s.each(s.message)
+		case "extra_content":
+			s.extra()
+		}
+	}
+}
+
+// extra reads what Google adds to a message.
+func (s *signing) extra() {
+	if !s.Enter('{') {
+		return
+	}
+	for s.Member() {
+		if string(s.Key) == "google" {
+			s.part()
+		}
 	}
 }
 

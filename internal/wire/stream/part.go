@@ -48,53 +48,6 @@ func (s *Stream) part(c *jsonscan.Scanner, next *progress) {
 	}
 }
 
-// chunkMember reads a member of OpenAI's chunk, or of a whole completion.
-func (p *progress) chunkMember(c *jsonscan.Scanner) {
-	switch string(c.Key) {
-	case "choices":
-		p.known = true
-		if !c.Enter('[') {
-			return
-		}
-		for c.Element() {
-			p.candidates = true
-			p.choice(c)
-		}
-	case "id", "object", "model", "created", "usage", "data":
-		p.known = true
-	}
-}
-
-// choice reads the next choice.
-func (p *progress) choice(c *jsonscan.Scanner) {
-	if !c.Enter('{') {
-		return
-	}
-	finished, index := false, int64(0)
-	for c.Member() {
-		switch string(c.Key) {
-		case "delta", "message":
-			if !c.Enter('{') {
-				continue
-			}
-			for c.Member() {
-				switch string(c.Key) {
-				case "role", "extra_content":
-				default:
-					p.content = p.content || filled(c.Raw())
-				}
-			}
-		case "text":
-			p.content = p.content || filled(c.Raw())
-		case "index":
-			index, _ = c.Number()
-		case "finish_reason":
-			finished = len(c.Text()) > 0 || finished
-		}
-	}
-	p.end(index, finished)
-}
-
 // filled reports whether a value says anything.
 func filled(value []byte) bool {
 	switch string(value) {

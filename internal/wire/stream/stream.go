@@ -254,7 +254,7 @@ func (s *Stream) answer(c *jsonscan.Scanner) (failed bool) {
 		case s.form.Dialect == Gemini:
 			s.member(c, &next)
 		case s.form.Dialect == OpenAI:
-			next.chunkMember(c)
+			chunk{c, s, &next}.member()
 		}
 	}
 	s.strange = s.strange || failed || !next.known

@@ -133,7 +133,12 @@ func (u *Usage) count(into *int, c *jsonscan.Scanner) {
 
 // served reads the next modelVersion. The last one counts.
 func (u *Usage) served(c *jsonscan.Scanner, asked string) {
-	switch name := c.Text(); {
+	u.serve(c.Text(), asked)
+}
+
+// serve takes the name of the model that served.
+func (u *Usage) serve(name []byte, asked string) {
+	switch {
 	case len(name) == 0 || string(name) == u.Served:
 	case string(name) == asked:
 		u.Served = ""

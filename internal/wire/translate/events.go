@@ -15,22 +15,33 @@ func (t *Translation) Events(r io.Reader) io.Reader {
 	if t.Call.Backend == t.from.Backend || !t.Call.Generates {
 		return r
 	}
-	return &eventReader{translation: t, from: r}
+	cites := func(events []byte) bool { return bytes.Contains(events, citationMetadata) }
+	return &eventReader{sse: t.Call.SSE, concerns: cites, rewrite: t.citations, from: r}
+}
+
+// Events reads a streamed chat as its caller gets it, event by whole event. The returned reader is
+// not safe for concurrent use.
+func (c *Chat) Events(r io.Reader) io.Reader {
+	return &eventReader{sse: true, last: true, concerns: c.concerns, rewrite: c.event, from: r}
 }
 
 // eventChunk is how much is read at once.
 const eventChunk = 32 << 10
 
 type eventReader struct {
-	translation *Translation
-	from        io.Reader
-	lines       jsonscan.Lines
-	array       jsonscan.Array
-	chunk       []byte
-	held        []byte // read, but not yet whole events
-	ready       []byte // ready to be returned by Read
-	buffer      []byte // holds ready
-	err         error  // how from ended
+	sse      bool
+	feed     bool                        // a line feed that comes next belongs to an event that was taken out
+	last     bool                        // a last event may lack its blank line
+	concerns func(events []byte) bool    // whether one of them may have to be rewritten
+	rewrite  func(payload []byte) []byte // nil takes the event out
+	from     io.Reader
+	lines    jsonscan.Lines
+	array    jsonscan.Array
+	chunk    []byte
+	held     []byte // read, but not yet whole events
+	ready    []byte // ready to be returned by Read
+	buffer   []byte // holds ready
+	err      error  // how from ended
 }
 
 func (e *eventReader) Read(p []byte) (int, error) {
@@ -56,7 +67,7 @@ func (e *eventReader) more() {
 	n, err := e.from.Read(e.chunk)
 	e.held = append(e.held, e.chunk[:n]...)
 	var pending int
-	if e.translation.Call.SSE {
+	if e.sse {
 		e.lines.Write(e.chunk[:n], func([]byte) {})
 		pending = e.lines.Pending()
 	} else {
@@ -69,9 +80,9 @@ func (e *eventReader) more() {
 	}
 	e.buffer = jsonscan.Reuse(e.buffer)
 	switch events := e.held[:whole]; {
-	case !bytes.Contains(events, citationMetadata):
+	case !e.concerns(events):
 		e.buffer = append(e.buffer, events...)
-	case e.translation.Call.SSE:
+	case e.sse:
 		e.translateLines(events)
 	default:
 		e.translateArray(events)
@@ -79,7 +90,11 @@ func (e *eventReader) more() {
 	rest := copy(e.held, e.held[whole:])
 	e.held = e.held[:rest]
 	if e.err = err; err != nil {
-		e.buffer = append(e.buffer, e.held...)
+		if e.last {
+			e.translateLines(e.held)
+		} else {
+			e.buffer = append(e.buffer, e.held...)
+		}
 		e.held = nil
 	}
 	e.ready = e.buffer
@@ -87,15 +102,22 @@ func (e *eventReader) more() {
 
 // translateLines makes whole server-sent events ready.
 func (e *eventReader) translateLines(events []byte) {
+	if e.feed && len(events) > 0 {
+		events, e.feed = bytes.TrimPrefix(events, []byte("\n")), false
+	}
 	for len(events) > 0 {
 		event := events[:eventEnd(events)]
 		events = events[len(event):]
-		if bytes.Contains(event, citationMetadata) {
-			event = e.translateEvent(event)
+		if e.concerns(event) {
+			sent := event
+			event = e.translateEvent(sent)
+			e.feed = event == nil && bytes.HasSuffix(sent, []byte("\r"))
 		}
 		e.buffer = append(e.buffer, event...)
 	}
 }
+
+var dataField = []byte("data: ")
 
 // translateEvent returns an event in the caller's dialect.
 func (e *eventReader) translateEvent(event []byte) []byte {
@@ -105,11 +127,20 @@ func (e *eventReader) translateEvent(event []byte) []byte {
 	var l jsonscan.Lines
 	l.Write(event, note)
 	l.Close(note)
-	answer := e.translation.citations(payload)
-	if n != 1 || bytes.Equal(answer, payload) {
+	if n != 1 || payload == nil {
+		return event
+	}
+	answer := e.rewrite(payload)
+	switch {
+	case answer == nil:
+		return nil
+	case bytes.Equal(answer, payload):
 		return event
 	}
 	if before, after, ok := bytes.Cut(event, payload); ok {
+		if !bytes.Contains(before, []byte("data:")) && !bytes.Contains(answer, []byte("\n")) {
+			before = append(slices.Clip(before), dataField...) // Google sent it bare
+		}
 		return append(append(slices.Clip(before), answer...), after...)
 	}
 	// The data of the event is on several lines.
@@ -145,7 +176,7 @@ func (e *eventReader) translateArray(elements []byte) {
 			continue
 		}
 		e.buffer = append(e.buffer, elements[from:c.Pos]...)
-		e.buffer = append(e.buffer, e.translation.citations(c.Raw())...)
+		e.buffer = append(e.buffer, e.rewrite(c.Raw())...)
 		from = c.Pos
 	}
 	e.buffer = append(e.buffer, elements[from:]...)

@@ -17,6 +17,8 @@ func (t *Translation) Response(body []byte) []byte {
 		return t.citations(body)
 	case "batchEmbedContents", "embedContent", "predict":
 		return t.embedded(body)
+	case "":
+		return renamed(body, t.from.Backend) // of OpenAI's dialect
 	}
 	return body
 }

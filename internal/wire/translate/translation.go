@@ -40,10 +40,12 @@ func Call(c *request.Call, to pool.Backend, h http.Header, body []byte) (t *Tran
 	if len(body) > 0 && !whole(body) {
 		return nil, []string{"the body is not one whole JSON object"}
 	}
-	switch c.Method {
-	case "countTokens":
+	switch {
+	case c.OpenAI():
+		lacks = t.openAI()
+	case c.Method == "countTokens":
 		lacks = t.count()
-	case "generateContent", "streamGenerateContent":
+	case c.Generates:
 		lacks = t.generate(h)
 	default:
 		lacks = t.embed(h)
