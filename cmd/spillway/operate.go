@@ -22,11 +22,14 @@ type health struct {
 	Backend string `json:"backend"`
 }
 
-// operators are what the sidecar does for operators, by path.
-var operators = map[string]struct {
+// operator is what the sidecar does for operators on one path.
+type operator struct {
 	method string
 	serve  func(s *sidecar, c *client, req *http.Request)
-}{
+}
+
+// operators are all of them, by path.
+var operators = withDashboard(map[string]operator{
 	healthPath:     {http.MethodGet, (*sidecar).health},
 	statusPath:     {http.MethodGet, (*sidecar).status},
 	eventsPath:     {http.MethodGet, (*sidecar).tellEvents},
@@ -37,7 +40,8 @@ var operators = map[string]struct {
 	explainPath:    {http.MethodGet, (*sidecar).explain},
 	pausePath:      {http.MethodPost, (*sidecar).pause},
 	resumePath:     {http.MethodPost, (*sidecar).resume},
-}
+	livePath:       {http.MethodGet, (*sidecar).tellLive},
+})
 
 // operate serves a path for operators, and reports whether it is one.
 func (s *sidecar) operate(c *client, req *http.Request) bool {

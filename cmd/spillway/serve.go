@@ -16,6 +16,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/metrics"
+	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -201,6 +202,7 @@ func serveConfig(
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watch(watching, cfg)
+	go s.live.history.run(watching, func() pool.Stat { return r.Stat().Stat })
 	return errors.Join(s.listenAndServe(ctx, drain, stdout), r.Close(), endCalls(), end())
 }
 

@@ -31,6 +31,7 @@ type sidecar struct {
 	metrics  http.Handler   // nil: none are served
 	events   eventServer
 	calls    *calls.Ring
+	live     live
 	level    *slog.LevelVar // of log
 }
 
