@@ -58,7 +58,14 @@ func withDashboard(all map[string]operator) map[string]operator {
 	for name := range dashboardFiles {
 		all[dashboardPath+name] = operator{http.MethodGet, (*sidecar).dashboard}
 	}
+	all[strings.TrimSuffix(dashboardPath, "/")] = operator{http.MethodGet, (*sidecar).toDashboard}
 	return all
+}
+
+// toDashboard leads who left the slash out to the page, whatever path a proxy has put before it.
+func (s *sidecar) toDashboard(c *client, _ *http.Request) {
+	c.Header().Set("Location", strings.TrimPrefix(dashboardPath, "/"))
+	c.WriteHeader(http.StatusPermanentRedirect)
 }
 
 // dashboard serves a file of the page. What it shows is asked for by its script.

@@ -135,10 +135,11 @@ func limited(sums map[string]uint64) map[string]uint64 {
 	}
 	few := make(map[string]uint64, mostSampled+1)
 	for i, name := range largest(sums) {
-		if i >= mostSampled {
-			name = others
+		if i < mostSampled {
+			few[name] = sums[name]
+		} else {
+			few[others] += sums[name]
 		}
-		few[name] += sums[name]
 	}
 	return few
 }

@@ -9,11 +9,14 @@ const columns = [
 
 const levels = { served: "good", refused: "bad", failed: "bad", cancelled: "wait" };
 
-// callTable shows records, the newest first. open has the ids of those that are explained.
-export function callTable(records, open) {
+const few = 12;
+
+// callTable shows records, the newest first: a few or all. open has the ids of those that are
+// explained.
+export function callTable(records, open, all) {
   if (records.length === 0) return h("p", { class: "calm" }, "No call has ended yet.");
   const rows = [];
-  for (const r of [...records].reverse()) {
+  for (const r of [...records].reverse().filter((r, i) => all || i < few || open.has(r.id))) {
     const opened = open.has(r.id);
     rows.push(row(columns, r.id, [
       h("button", { type: "button", "data-call": r.id, "aria-expanded": String(opened), "aria-label": "why call " + r.id + " went where it went" },
@@ -23,7 +26,10 @@ export function callTable(records, open) {
     ], { "data-level": levels[r.outcome] }));
     if (opened) rows.push(wide(columns, "why " + r.id, why(r)));
   }
-  return table("last calls", columns, rows);
+  return [
+    table("last calls", columns, rows),
+    records.length > few && h("button", { type: "button", class: "more", "data-more": true, "aria-expanded": String(all) }, all ? "Show fewer" : "Show the last " + records.length),
+  ];
 }
 
 const steps = [{ title: "Attempt", kind: "n" }, { title: "Endpoint" }, { title: "Answer" }, { title: "Waited", kind: "n" }, { title: "Took", kind: "n" }];

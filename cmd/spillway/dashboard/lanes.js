@@ -6,7 +6,7 @@ import { ready, standing, title } from "./state.js";
 
 const columns = [
   { title: "Model" }, { title: "Location" }, { title: "Traffic" }, { title: "Tier", kind: "n" }, { title: "In flight", kind: "n" },
-  { title: "Served", kind: "n" }, { title: "State" }, { title: "Used", kind: "fill" },
+  { title: "Served", kind: "n" }, { title: "Refused", kind: "n" }, { title: "State" }, { title: "Used", kind: "fill" },
 ];
 
 // lanes shows every project that has something to show. filter is a text, wrong means only what
@@ -47,7 +47,7 @@ function endpoint(e) {
   return row(columns, e.endpoint + " " + title(e), [
     title(e), location, (traffic || "").replaceAll("_", " "), e.tier,
     e.calls > 0 ? [number(e.calls), h("small", null, " " + compact(e.tokens) + " tok")] : "0",
-    [number(e.served), e.refused > 0 && h("small", { class: "refusals" }, " " + number(e.refused) + " not")],
+    number(e.served), e.refused > 0 ? h("span", { class: "refusals" }, number(e.refused)) : "0",
     [mark(s.level, s.cause, s.only && " for " + s.only), " ", h("span", { class: "when" }, ending({ ...s, cause: s.cause }))],
     fills(e),
   ], { "data-level": s.level });

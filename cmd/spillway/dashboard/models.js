@@ -17,7 +17,7 @@ export function modelTable(state, history) {
     const lately = recent(history.refused, m.name);
     return row(columns, m.name, [
       m.name, mark(level, m.ready + " of " + m.endpoints.length + " endpoints"),
-      refusals(m.refused, m.calls), refusals(lately, recent(history.calls, m.name)), number(m.waits), m.waited, number(m.waiting),
+      refusals(m.refused, m.calls), refusals(lately, recent(history.calls, m.name)), m.waits > 0 && number(m.waits), m.waits > 0 && m.waited, m.waiting > 0 && number(m.waiting),
     ], { "data-level": level });
   }));
 }

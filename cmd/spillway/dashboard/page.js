@@ -14,7 +14,7 @@ import { plural, setClock, tick } from "./words.js";
 const place = (id) => document.getElementById(id);
 const open = new Set(); // ids of the calls that are explained
 let state, history = { at: [], served: [], turned: [], calls: [], refused: [] };
-let events = [], calls = [];
+let events = [], calls = [], all = false; // whether all calls are shown
 
 function text(id, value) {
   if (place(id).textContent !== value) place(id).textContent = value;
@@ -98,10 +98,14 @@ const refreshCalls = refresher(async () => {
 });
 
 function showCalls() {
-  show(place("calls"), callTable(calls, open));
+  show(place("calls"), callTable(calls, open, all));
 }
 
 document.addEventListener("click", (e) => {
+  if (e.target.closest?.("[data-more]")) {
+    all = !all;
+    showCalls();
+  }
   const id = e.target.closest?.("[data-call]")?.dataset.call;
   if (!id) return;
   if (!open.delete(id)) open.add(id);
@@ -131,7 +135,7 @@ follow({
     document.body.classList.toggle("away", kind === "away");
   },
 });
-show(place("calls"), callTable([], open));
+showCalls();
 show(place("events"), eventList([]));
 show(place("plots"), plots(history));
 setInterval(tick, 1000);

@@ -18,11 +18,14 @@ function problem(p) {
   return h("li", { "data-key": p.key, "data-level": p.level },
     h("div", { class: "what" },
       mark(p.level, p.cause),
-      h("span", { class: "subject" }, p.subject, p.only && " for " + p.only),
       h("span", { class: "when" }, ending(p))),
-    p.message && h("p", { class: "said" }, p.message, p.quota && h("span", { class: "faint" }, " " + p.quota)),
+    h("div", { class: "subject" }, p.subject, p.only && " for " + p.only),
+    p.message && h("details", { class: "said" }, h("summary", null, said(p), p.quota && h("span", { class: "faint" }, " " + p.quota))),
     (p.remedy || p.page) && h("p", { class: "todo" }, p.remedy, " ", p.page && link(p.page, "Google’s page")));
 }
+
+// said is what Google or an operator says, without the end that is counted down beside it.
+const said = (p) => (p.until ? p.message.replace(/ until \d{4}-\d\d-\d\dT[\d:.]+Z$/, "") : p.message);
 
 // ending says when it ends: by itself, by a probe, or by hand.
 export function ending(p) {
