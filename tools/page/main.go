@@ -111,11 +111,23 @@ func (s *stage) leave() {
 // call sends n calls for a model, one after the other. What they get is for the page to show.
 func (s *stage) call(n int, model string, header ...string) error {
 	for range n {
-		if err := s.post("/v1beta/models/"+model+":generateContent", `{"contents":[{"role":"user","parts":[{"text":"`+canary+`-prompt"}]}]}`, header...); err != nil {
+		if err := s.say(canary+"-prompt", model, header...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// say sends a call with a prompt.
+func (s *stage) say(prompt, model string, header ...string) error {
+	return s.post("/v1beta/models/"+model+":generateContent", `{"contents":[{"role":"user","parts":[{"text":"`+prompt+`"}]}]}`, header...)
+}
+
+// goOn sends large calls until the sidecar leaves.
+func (s *stage) goOn(model string) {
+	for s.say(strings.Repeat(canary+" ", 8_000), model) == nil {
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // post sends a request from this machine.

@@ -155,9 +155,12 @@ func order() scene {
 	return scene{projects, file, []func(*stage) error{
 		calls(5, flash),
 		func(s *stage) error {
-			s.google.Keep(geminitest.Match{Traffic: "dedicated"}, geminitest.ProvisionedFull())
 			s.google.Keep(geminitest.Match{Traffic: "shared"}, geminitest.Contention())
-			return s.call(8, flash)
+			if err := s.say(strings.Repeat("word ", 60_000), flash); err != nil {
+				return err
+			}
+			go s.goOn(flash)
+			return nil
 		},
 	}}
 }

@@ -3,7 +3,7 @@ import { h, mark, row, table, wide } from "./dom.js";
 import { clock, duration, left, now, number } from "./words.js";
 
 const columns = [
-  { title: "Ended call" }, { title: "Model" }, { title: "Label" }, { title: "Outcome" }, { title: "Endpoint" },
+  { title: "Began" }, { title: "Model" }, { title: "Label" }, { title: "Outcome" }, { title: "Endpoint" },
   { title: "Attempts", kind: "n" }, { title: "Waited", kind: "n" }, { title: "Took", kind: "n" },
 ];
 
@@ -19,8 +19,8 @@ export function callTable(records, open, all) {
   for (const r of [...records].reverse().filter((r, i) => all || i < few || open.has(r.id))) {
     const opened = open.has(r.id);
     rows.push(row(columns, r.id, [
-      h("button", { type: "button", "data-call": r.id, "aria-expanded": String(opened), "aria-label": "why call " + r.id + " went where it went" },
-        h("span", { "aria-hidden": "true", class: "sign" }, opened ? "▾" : "▸"), clock(r.time)),
+      h("button", { type: "button", "data-call": r.id, "aria-expanded": String(opened) },
+        h("span", { "aria-hidden": "true", class: "sign" }, opened ? "▾" : "▸"), clock(r.time), h("span", { class: "hidden" }, ": why call " + r.id + " went where it went")),
       r.model || r.method || "", r.label || "", mark(levels[r.outcome] || "warn", r.outcome, r.status && r.outcome !== "served" && " " + r.status),
       r.endpoint || "", number(r.attempts?.length), r.waited_ms >= 1 ? duration(r.waited_ms) : "", duration(r.latency_ms),
     ], { "data-level": levels[r.outcome] }));

@@ -73,7 +73,7 @@ function meter(name, used, limit, window) {
   return h("div", { class: "meter", "data-key": name, "data-level": level },
     h("span", { class: "name" }, name),
     h("span", { class: "track", role: "img", "aria-label": percent + " % used" }, h("span", { class: "used w" + Math.max(0, step) })),
-    h("span", { class: "amount" }, compact(used) + " of " + compact(limit), window && " in " + window, part >= 1 && h("b", null, " full")));
+    h("span", { class: "amount" }, compact(used) + " of " + compact(limit), window && " in " + window.replace(/m0s$/, "m"), part >= 1 && h("b", null, " full")));
 }
 
 function note(name, text) {

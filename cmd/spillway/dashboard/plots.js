@@ -33,7 +33,7 @@ function plot(history, title, series, palette, nothing) {
     h("figcaption", null, h("h3", null, title), h("span", { class: "total" }, number(total))),
     h("div", { class: "plot" }, h("span", { class: "top" }, total > 0 ? compact(top) + " in 30 s" : ""), drawing),
     h("div", { class: "axis", "aria-hidden": "true" }, h("span", null, "30 min ago"), h("span", null, "15"), h("span", null, "now")),
-    total === 0 ? h("p", { class: "faint" }, nothing) : h("ul", { class: "legend" }, series.map((s, i) => h("li", { "data-key": s.name || "others" },
+    total === 0 ? h("p", { class: "faint" }, history.at.length > 0 ? nothing : "The first count comes after 10 s.") : h("ul", { class: "legend" }, series.map((s, i) => h("li", { "data-key": s.name || "others" },
       h("span", { class: "swatch " + palette + i, "aria-hidden": "true" }), h("span", { class: "name" }, s.name || "all others"), h("span", { class: "amount" }, number(sums[i])))).filter((_, i) => sums[i] > 0)));
 }
 

@@ -1,27 +1,36 @@
 // What is wrong, and what to do about it.
 import { h, link, mark } from "./dom.js";
-import { left, span, now, plural } from "./words.js";
+import { left, number, span, now, plural } from "./words.js";
 import { problems } from "./state.js";
 
-const most = 30;
+const few = 4;
 
+// problemList shows what is wrong, a card for each cause and remedy: what forty projects have in
+// common is said once.
 export function problemList(state) {
   const all = problems(state);
   if (all.length === 0) return h("p", { class: "calm" }, "No cooldown, no open breaker, no pause.");
-  return [
-    h("ul", { class: "problems" }, all.slice(0, most).map(problem)),
-    all.length > most && h("p", { class: "faint" }, "and " + (all.length - most) + " more, among the lanes below"),
-  ];
+  const cards = Map.groupBy(all, (p) => p.level + " " + p.cause + " " + (p.remedy || ""));
+  return h("ul", { class: "problems" }, [...cards].map(([key, list]) => card(key, list)));
 }
 
-function problem(p) {
-  return h("li", { "data-key": p.key, "data-level": p.level },
-    h("div", { class: "what" },
-      mark(p.level, p.cause),
-      h("span", { class: "when" }, ending(p))),
-    h("div", { class: "subject" }, p.subject, p.only && " for " + p.only),
-    p.message && h("details", { class: "said" }, h("summary", null, said(p), p.quota && h("span", { class: "faint" }, " " + p.quota))),
-    (p.remedy || p.page) && h("p", { class: "todo" }, p.remedy, " ", p.page && link(p.page, "Google’s page")));
+function card(key, list) {
+  const [first, ...others] = list;
+  const endpoints = list.reduce((n, p) => n + (p.endpoints || 0), 0);
+  const own = (p) => p === first || (p.message && p.message !== first.message);
+  const subjects = (part) => h("ul", { class: "subjects" }, part.map((p) => subject(p, own(p))));
+  return h("li", { "data-key": key, "data-level": first.level },
+    h("div", { class: "what" }, mark(first.level, first.cause),
+      h("span", { class: "when" }, [others.length > 0 && plural(list.length, "subject"), endpoints > 1 && plural(endpoints, "endpoint")].filter(Boolean).join(", "))),
+    subjects(list.slice(0, few)),
+    list.length > few && h("details", { class: "rest" }, h("summary", null, "and " + number(list.length - few) + " more"), subjects(list.slice(few))),
+    (first.remedy || first.page) && h("p", { class: "todo" }, first.remedy, " ", first.page && link(first.page, "Google’s page")));
+}
+
+function subject(p, speaks) {
+  return h("li", { "data-key": p.key },
+    h("div", { class: "what" }, h("span", { class: "subject" }, p.subject, p.only && !p.subject?.includes(p.only) && " for " + p.only), h("span", { class: "when" }, ending(p))),
+    speaks && p.message && h("details", { class: "said" }, h("summary", null, said(p), p.quota && h("span", { class: "faint" }, " " + p.quota))));
 }
 
 // said is what Google or an operator says, without the end that is counted down beside it.
@@ -35,6 +44,5 @@ export function ending(p) {
   else if (!p.until && (p.probe || p.level === "bad") && p.cause !== "store away") parts.push("until a call succeeds");
   if (p.probe && Date.parse(p.probe) > now() && (!p.until || p.probe < p.until)) parts.push(parts.length ? ", tried in " : "tried in ", left(p.probe));
   if (p.since && Date.parse(p.since) < now() - 1000) parts.push(parts.length ? " · " : "", "since " + span(now() - Date.parse(p.since)));
-  if (p.endpoints > 1) parts.push(parts.length ? " · " : "", plural(p.endpoints, "endpoint"));
   return parts;
 }
