@@ -22,9 +22,9 @@ function card(key, list) {
   return h("li", { "data-key": key, "data-level": first.level },
     h("div", { class: "what" }, mark(first.level, first.cause),
       h("span", { class: "when" }, [others.length > 0 && plural(list.length, "subject"), endpoints > 1 && plural(endpoints, "endpoint")].filter(Boolean).join(", "))),
+    (first.remedy || first.page) && h("p", { class: "todo" }, first.remedy, " ", first.page && link(first.page, "Google’s page")),
     subjects(list.slice(0, few)),
-    list.length > few && h("details", { class: "rest" }, h("summary", null, "and " + number(list.length - few) + " more"), subjects(list.slice(few))),
-    (first.remedy || first.page) && h("p", { class: "todo" }, first.remedy, " ", first.page && link(first.page, "Google’s page")));
+    list.length > few && h("details", { class: "rest" }, h("summary", null, "and " + number(list.length - few) + " more"), subjects(list.slice(few))));
 }
 
 function subject(p, speaks) {
@@ -41,8 +41,8 @@ export function ending(p) {
   const parts = [];
   if (p.until && Date.parse(p.until) > now()) parts.push(left(p.until), " left");
   else if (p.cause === "paused") parts.push("until it is resumed");
-  else if (!p.until && (p.probe || p.level === "bad") && p.cause !== "store away") parts.push("until a call succeeds");
+  else if (!p.until && p.level === "bad" && p.cause !== "store away" && !p.probe) parts.push("until a call succeeds");
   if (p.probe && Date.parse(p.probe) > now() && (!p.until || p.probe < p.until)) parts.push(parts.length ? ", tried in " : "tried in ", left(p.probe));
-  if (p.since && Date.parse(p.since) < now() - 1000) parts.push(parts.length ? " · " : "", "since " + span(now() - Date.parse(p.since)));
+  if (p.since && Date.parse(p.since) < now() - 1000) parts.push(parts.length ? " · " : "", "for " + span(now() - Date.parse(p.since)));
   return parts;
 }
