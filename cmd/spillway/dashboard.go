@@ -78,7 +78,7 @@ func (s *sidecar) dashboard(c *client, req *http.Request) {
 	}
 	h := c.Header()
 	h.Set("Content-Type", file.kind)
-	h.Set("Etag", file.tag)
+	h.Set("ETag", file.tag)
 	h.Set("Cache-Control", "no-cache") // a new version of the program has other files
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")

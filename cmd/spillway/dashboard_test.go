@@ -65,7 +65,7 @@ func TestPageIsServedWithAStrictPolicy(t *testing.T) {
 				t.Errorf("%q has %s %q, want %q", name, field, got, want)
 			}
 		}
-		if again := lookAt(t, s, http.MethodGet, dashboardPath+name, "If-None-Match", h.Get("Etag")); again.Code != http.StatusNotModified {
+		if again := lookAt(t, s, http.MethodGet, dashboardPath+name, "If-None-Match", h.Get("ETag")); again.Code != http.StatusNotModified {
 			t.Errorf("%q is sent again with status %d to a browser that has it", name, again.Code)
 		}
 	}
@@ -222,6 +222,17 @@ func TestLiveOnceHasBothForAPageThatAsks(t *testing.T) {
 	}
 	if both.State.At.IsZero() || len(both.State.Projects) != 2 || both.History.Every != 10 || both.History.Served == nil {
 		t.Errorf("it is %s", w.Body)
+	}
+}
+
+// What the page asks for is kept by nobody, and taken for nothing else.
+func TestStateIsNotKept(t *testing.T) {
+	s := newQuietSidecar(t, newGoogle(geminitest.Latency{}))
+	for _, target := range []string{statusPath, eventsPath, callsPath + "?last=50", livePath + "?once=1", explainPath + "?model=gemini-3.5-flash"} {
+		w := lookAt(t, s, http.MethodGet, target)
+		if h := w.Header(); w.Code != http.StatusOK || h.Get("Cache-Control") != "no-store" || h.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s has status %d and %v", target, w.Code, h)
+		}
 	}
 }
 

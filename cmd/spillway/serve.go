@@ -60,6 +60,11 @@ Flags:
   --drain   how long calls under way may take after SIGINT or SIGTERM. New
             calls are refused. A second signal ends the program at once.
 
+A page to look at is at /spillway/: what is wrong and what to do about it, lanes with
+what is left of their limits and orders, what was served and refused in the last 30
+minutes, the last calls and why each went where it went, events, replicas. It follows
+GET /spillway/live, server-sent events; ?once=1 has the same once.
+
 It also serves GET /healthz (200 while it serves), GET /metrics for Prometheus
 (also at /spillway/metrics), GET /spillway/status, which "spillway status" shows,
 and GET /spillway/events: the last 1,000 events, a line of JSON each (?since=10m,

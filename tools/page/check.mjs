@@ -221,6 +221,8 @@ const scenes = {
     await scene.act();
     await has(asking, "#models", `of ${(await status(scene)).models[0].calls} calls refused`);
     assert.ok(await calls() > 50);
+    await asking.unroute(/\/live$/); // the stream is there again
+    await has(asking, "#link[data-level=good]", "live");
     asking.faults = asking.faults.filter((f) => !f.startsWith("console: Failed to load resource: net::ERR_FAILED"));
     await close(asking);
     for (const [name, options] of Object.entries({ light: wide, dark, phone })) {
