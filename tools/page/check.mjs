@@ -1,5 +1,6 @@
 // Looks at the sidecar's page in Chromium, in every state that the emulator can make:
-// node check.mjs STAGE SPILLWAY CHROMIUM [FOLDER]. With a FOLDER it keeps screenshots there.
+// node check.mjs STAGE SPILLWAY CHROMIUM [FOLDER [SCENE...]]. With a FOLDER it keeps screenshots
+// there.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -7,7 +8,7 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { openScene } from "./stage.mjs";
 
-const [stage, spillway, executablePath, folder] = process.argv.slice(2);
+const [stage, spillway, executablePath, folder, ...only] = process.argv.slice(2);
 const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 const wide = { viewport: { width: 1120, height: 740 } };
@@ -181,6 +182,22 @@ const scenes = {
     await has(page, "#fleet", "does not answer");
     await has(page, "#headline[data-level=warn]", "The store is away");
     await close(page);
+    // The same sidecar, had its store answered.
+    const { state, history } = await (await fetch(scene.url + "/spillway/live?once=1")).json();
+    Object.assign(state.store, { answers: true, knows: true, members: 3, lapsed: 1, limits: 2, lag: "310µs", problem: "" });
+    state.endpoints[0].limits = [{ name: "rpm", used: 4, limit: 10 }];
+    state.endpoints[0].shared = { requests: 3, tokens: 1200, slots: 0 };
+    const data = (name, value) => `event: ${name}\ndata: ${JSON.stringify(value)}\n\n`;
+    const fleet = await open(scene, wide, (page) => page.route(/\/live(\?|$)/, (route) =>
+      route.fulfill(route.request().url().endsWith("once=1") ? { json: { state, history } }
+        : { contentType: "text/event-stream", body: data("history", history) + data("state", state) })));
+    await has(fleet, "#headline[data-level=good]", "Every model is served. Nothing is wrong.");
+    await has(fleet, "#about", "3 replicas");
+    await has(fleet, "#fleet", "1 member for less than a minute");
+    await has(fleet, "#fleet", "2 limits shared");
+    await has(fleet, "#lanes .meter.note", "3 calls, 1,200 tok");
+    await sound(fleet);
+    await fleet.context().close();
   },
   async refused(scene) {
     const page = await open(scene);
@@ -240,6 +257,7 @@ const scenes = {
 
 let failed = 0;
 for (const [name, look] of Object.entries(scenes)) {
+  if (only.length > 0 && !only.includes(name)) continue;
   const scene = await openScene(stage, spillway, name);
   const began = Date.now();
   try {

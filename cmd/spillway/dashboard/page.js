@@ -42,7 +42,7 @@ function announce() {
   const refused = history.refused.flatMap((s) => s.counts.slice(-30)).reduce((a, b) => a + b, 0);
   const sentence = said + (refused > 0 ? " " + plural(refused, "call") + (refused === 1 ? " was" : " were") + " refused in the last 5 minutes." : "");
   const bad = level === "good" && refused > 0 ? "warn" : level;
-  if (place("headline").textContent === sentence) return;
+  if (place("headline").textContent === sentence && place("headline").dataset.level === bad) return;
   const rest = spoken + 5000 - Date.now();
   if (rest > 0 && place("headline").dataset.level === bad) {
     waiting ||= setTimeout(() => { waiting = undefined; announce(); }, rest);
