@@ -67,7 +67,7 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		"a rebound name's health":         {config.Serve{}, http.MethodGet, "http://evil.example:8081/healthz", "", nil, 403},
 		"a name of hosts":                 {config.Serve{Hosts: []string{"*.internal"}}, http.MethodGet, "http://spillway.internal/status", "", nil, 200},
 		"the Gemini API":                  {config.Serve{}, http.MethodPost, generatePath, hello, nil, 404},
-		"no path":                         {config.Serve{}, http.MethodGet, "/", "", nil, 404},
+		"no path":                         {config.Serve{}, http.MethodGet, "/nothing", "", nil, 404},
 		"profiles":                        {config.Serve{}, http.MethodGet, "/debug/pprof/", "", nil, 404},
 		"profiles that are asked for":     {config.Serve{Admin: config.Admin{Profiles: true}}, http.MethodGet, "/debug/pprof/goroutine?debug=1", "", nil, 200},
 		"a preflight":                     {config.Serve{}, http.MethodOptions, "/status", "", nil, 204},
@@ -102,7 +102,7 @@ func TestOtherMachinesGetNoOperatorsPathsWithTheClients(t *testing.T) {
 	for address, local := range map[string]bool{"127.0.0.1": true, "::1": true, "10.1.2.3": false} {
 		for path, o := range operators {
 			at := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.ParseIP(address), Port: 8080})
-			req := httptest.NewRequestWithContext(at, o.method, "http://localhost"+path, strings.NewReader("{}"))
+			req := httptest.NewRequestWithContext(at, o.method, "http://localhost"+path+"?once=1", strings.NewReader("{}"))
 			req.RemoteAddr = net.JoinHostPort(address, "50000")
 			w := ask(t, newGoogle(geminitest.Latency{}), "0.0.0.0:8080", config.Serve{Open: true}, req)
 			if refused := w.Code == http.StatusForbidden; refused == (local || o.public) {

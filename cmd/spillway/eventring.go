@@ -71,6 +71,13 @@ func (r *ring) after(id int64) (events []keptEvent, last int64, whole bool, more
 	return events, r.next - 1, whole, r.more
 }
 
+// last returns the id of the last event.
+func (r *ring) last() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next - 1
+}
+
 // end ends the responses to all who follow.
 func (r *ring) end() { r.once.Do(func() { close(r.ended) }) }
 

@@ -121,6 +121,7 @@ func (s *eventServer) serve(c *client, req *http.Request) {
 	}
 	h := c.Header()
 	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
 	if !q.follow {
 		h.Set("Content-Type", "application/jsonl; charset=UTF-8")
 		events, _, _, _ := s.after(q.last)

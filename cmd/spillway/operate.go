@@ -33,7 +33,7 @@ type operator struct {
 }
 
 // operators are what the sidecar does for operators, by path.
-var operators = map[string]operator{
+var operators = withDashboard(map[string]operator{
 	healthPath:     {http.MethodGet, (*sidecar).health, true},
 	readyPath:      {http.MethodGet, (*sidecar).ready, true},
 	statusPath:     {http.MethodGet, (*sidecar).status, false},
@@ -45,7 +45,8 @@ var operators = map[string]operator{
 	explainPath:    {http.MethodGet, (*sidecar).explain, false},
 	pausePath:      {http.MethodPost, (*sidecar).pause, false},
 	resumePath:     {http.MethodPost, (*sidecar).resume, false},
-}
+	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false},
+})
 
 // operate serves a path for operators on an address for clients, and reports whether it is one. An
 // address that other machines can reach has these paths for requests to this machine alone.

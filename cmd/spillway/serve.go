@@ -14,6 +14,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/metrics"
+	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
@@ -116,6 +117,9 @@ another sidecar on this machine, is a warning:
                  the last ones
   GET  /explain  ?model=MODEL is for "spillway explain"; /sla for "spillway sla"
   POST /pause    and /resume take JSON, see "spillway help pause"
+  GET  /         a page to look at: what is wrong and what to do about it, what is left
+                 of limits and orders, the last 30 minutes, calls, events, replicas. It
+                 follows /live, server-sent events; /live?once=1 has the same once
 
 The addresses for clients have /healthz and /readyz too, without a token, and to
 requests from this machine all else below /spillway, and /metrics. In a Kubernetes
@@ -234,6 +238,7 @@ func serveConfig(
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go s.watch(watching, cfg)
+	go s.feed.history.run(watching, func() pool.Stat { return r.Stat().Stat })
 	return errors.Join(s.listenAndServe(ctx, &cfg.Serve, drain, stdout), r.Close(), endCalls(), end())
 }
 

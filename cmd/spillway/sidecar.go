@@ -35,6 +35,7 @@ type sidecar struct {
 	metrics  http.Handler   // nil: none are served
 	events   eventServer
 	calls    *calls.Ring
+	feed     feed           // of the page
 	level    *slog.LevelVar // of log
 	live     relays
 }
@@ -209,6 +210,7 @@ func refuse(w http.ResponseWriter, code int, status, message string) {
 func writeJSON(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v) // on an error the client has disconnected
 }
