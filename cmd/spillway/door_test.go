@@ -246,7 +246,7 @@ func TestNoCallFailsWhileTheFileChanges(t *testing.T) {
 		for i := range changes {
 			text := fmt.Sprintf("[serve]\nhosts = [\"sidecar\"]\nmax_body = \"%dMB\"\n[[serve.token]]\nname = \"team-b\"\ntoken = %q\nconcurrency = %d\n", i+1, tokenB, 20_000+i) + twoProjects
 			if i%2 == 1 {
-				text = text[:len(text)-20-i]
+				text = text[:len(text)-20-i] + "\n[[proj" // half of it is written
 			}
 			cfg, err := config.Parse("test", []byte(text), env)
 			if err == nil {
