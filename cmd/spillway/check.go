@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -175,7 +176,7 @@ func (f *checkFlags) probes(
 		}
 	}
 	if failed > 0 {
-		writef(stderr, "%s: %d of %s failed\n", f.file, failed, plural(len(c.Probes), "probe"))
+		writef(stderr, "%s: %d of %s failed\n", f.file, failed, plain.Plural(len(c.Probes), "probe"))
 		c.OK = false
 	}
 	if c.Store = probeStore(ctx, cfg, f.timeout); c.Store != nil {

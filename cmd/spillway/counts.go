@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -48,8 +49,8 @@ func (s snapshot) counts() string {
 	var b strings.Builder
 	writef(&b, "SINCE THE START\tCALLS\tREFUSED\tWAITS\tWAITING NOW\tATTEMPTS\n")
 	for _, m := range s.Models {
-		writef(&b, "%s\t%s\t%s\t%s\t%s\t\n", title(m.Model, m.Method), thousands(m.Calls), thousands(m.Refused),
-			thousands(m.Waits), thousands(m.Waiting))
+		writef(&b, "%s\t%s\t%s\t%s\t%s\t\n", title(m.Model, m.Method), plain.Number(m.Calls), plain.Number(m.Refused),
+			plain.Number(m.Waits), plain.Number(m.Waiting))
 		for _, e := range s.Endpoints {
 			if e.Model == m.Model && e.Method == m.Method && len(e.Attempts) > 0 {
 				writef(&b, "  %s\t\t\t\t\t%s\n", e.Endpoint, tally(e.Attempts))
@@ -65,7 +66,7 @@ func tally(counts map[string]int64) string {
 		return cmp.Or(rank(a)-rank(b), cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	})
 	for i, class := range classes {
-		classes[i] = thousands(counts[class]) + " " + class
+		classes[i] = plain.Number(counts[class]) + " " + class
 	}
 	return strings.Join(classes, ", ")
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/calls"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -175,7 +176,7 @@ func (x explanation) print(out io.Writer) {
 		v = t.view()
 		v.colour = false
 	}
-	v.linef(out, "%s at %s: a call %s", x.Asked, instant(x.At), x.fate())
+	v.linef(out, "%s at %s: a call %s", x.Asked, plain.Instant(x.At), x.fate())
 	told := told{}
 	for _, p := range x.Plans {
 		writef(out, "\n%s\n", p.title(x.Asked))
@@ -200,7 +201,7 @@ func (x explanation) fate() string {
 	case x.Model == "":
 		return "would be " + x.Refused
 	case len(x.Next) == 0:
-		return "for " + x.Model + " would wait until " + instant(x.RetryAt)
+		return "for " + x.Model + " would wait until " + plain.Instant(x.RetryAt)
 	case len(x.Next) == 1:
 		return "would go to " + x.Next[0]
 	default:
@@ -215,7 +216,7 @@ func (p explainedPlan) title(asked string) string {
 		title += ", for " + asked
 	}
 	if p.Ahead > 0 {
-		title += ": " + plural(p.Ahead, "call") + " before it"
+		title += ": " + plain.Plural(p.Ahead, "call") + " before it"
 	}
 	return title
 }

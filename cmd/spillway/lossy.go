@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 const (
@@ -62,7 +64,7 @@ func (l *lossy) run() {
 func (l *lossy) write(line []byte) {
 	_, _ = l.to.Write(line) // an error has no reader left
 	if n := l.lost.Swap(0); n > 0 {
-		_, _ = fmt.Fprintf(l.to, "spillway: %s of the log lost: its reader does not keep up\n", plural(int(n), "line"))
+		_, _ = fmt.Fprintf(l.to, "spillway: %s of the log lost: its reader does not keep up\n", plain.Plural(int(n), "line"))
 	}
 }
 

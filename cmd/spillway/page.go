@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -22,7 +23,7 @@ type page struct {
 // head prints the projects.
 func (p *page) head(file string) {
 	writef(p.out, "%s: %s, clients speak to %s\n", file,
-		plural(len(p.cfg.Pool.Projects), "project"), p.router.Backend())
+		plain.Plural(len(p.cfg.Pool.Projects), "project"), p.router.Backend())
 	for _, project := range p.cfg.Pool.Projects {
 		about := []string{string(project.Backend), credential(project)}
 		if project.BaseURL != "" {
@@ -44,7 +45,7 @@ func (p *page) head(file string) {
 func credential(project pool.Project) string {
 	switch {
 	case len(project.Keys) > 0:
-		return plural(len(project.Keys), "key")
+		return plain.Plural(len(project.Keys), "key")
 	case project.Credentials == nil:
 		return "application default credentials"
 	case project.Credentials == pool.NoCredentials:
@@ -101,7 +102,7 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 		value int64
 	}{{"rpm", limits.RPM}, {"tpm", limits.TPM}, {"rpd", limits.RPD}, {"concurrency", limits.Concurrency}} {
 		if l.value > 0 {
-			notes = append(notes, l.name+" "+thousands(l.value))
+			notes = append(notes, l.name+" "+plain.Number(l.value))
 		}
 	}
 	for _, other := range tier {
@@ -118,28 +119,11 @@ func bought(c pool.Endpoint) []string {
 	o := c.Order
 	var notes []string
 	if o.GSUs > 0 {
-		notes = append(notes, plural(o.GSUs, "GSU"))
+		notes = append(notes, plain.Plural(o.GSUs, "GSU"))
 	}
-	notes = append(notes, thousands(int64(o.TokensPerSecond))+" tokens a second")
+	notes = append(notes, plain.Number(int64(o.TokensPerSecond))+" tokens a second")
 	if o.Window > 0 {
 		notes = append(notes, "window "+o.Window.String())
 	}
 	return append(notes, "overflow by "+string(c.Overflow))
-}
-
-// plural returns a number with its noun.
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return thousands(int64(n)) + " " + noun
-}
-
-// thousands writes a number as 1,234,567.
-func thousands(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
 }

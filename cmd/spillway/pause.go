@@ -255,9 +255,9 @@ func printPaused(out io.Writer, list []pausedSnapshot) {
 	for _, p := range list {
 		until := "spillway resume " + p.Subject
 		if !p.Until.IsZero() {
-			until = instant(p.Until)
+			until = plain.Instant(p.Until)
 		}
-		writef(table, "%s\t%s\t%s\t%s\n", p.Subject, instant(p.Since), until, p.Why)
+		writef(table, "%s\t%s\t%s\t%s\n", p.Subject, plain.Instant(p.Since), until, p.Why)
 	}
 	_ = table.Flush()
 }

@@ -62,9 +62,9 @@ func (s *storeProbed) words() string {
 	if !s.Answers {
 		return "store " + s.Host + ": it does not answer: " + s.Problem
 	}
-	text := "store " + s.Host + ": it answers in " + s.Took + ", " + plural(s.Members, "member")
+	text := "store " + s.Host + ": it answers in " + s.Took + ", " + plain.Plural(s.Members, "member")
 	if s.Lapsed > 0 {
-		text += ", " + thousands(int64(s.Lapsed)) + " silent for less than a minute"
+		text += ", " + plain.Number(int64(s.Lapsed)) + " silent for less than a minute"
 	}
 	return text
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/report"
 )
 
@@ -81,7 +82,7 @@ func runReport(ctx context.Context, args []string, stdout, stderr io.Writer) int
 		}
 	}
 	if r.Broken > 0 {
-		writef(stderr, "spillway report: %s passed over: %s\n", plural(int(r.Broken), "broken line"), strings.Join(r.Problems, ", "))
+		writef(stderr, "spillway report: %s passed over: %s\n", plain.Plural(int(r.Broken), "broken line"), strings.Join(r.Problems, ", "))
 	}
 	write := r.WriteText
 	switch {

@@ -85,7 +85,7 @@ func (v view) frame(text string, first bool) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if room := v.height - 1; room > 0 && len(lines) > room {
 		hidden := len(lines) - room + 1
-		lines = append(lines[:room-1], plural(hidden, "more line")+"; --model shows those of one model")
+		lines = append(lines[:room-1], plain.Plural(hidden, "more line")+"; --model shows those of one model")
 	}
 	var b strings.Builder
 	if first {

@@ -89,11 +89,11 @@ func csvOf(list []faultSnapshot) []byte {
 // failures says in words what an order failed to serve.
 func (o *orderSnapshot) failures() (notes []string) {
 	if o.FailedBelow > 0 {
-		notes = append(notes, thousands(o.FailedBelow)+" failed with 5XX within the purchase, the last at "+instant(o.FailedLast)+
+		notes = append(notes, plain.Number(o.FailedBelow)+" failed with 5XX within the purchase, the last at "+plain.Instant(o.FailedLast)+
 			": see spillway sla")
 	}
 	if o.FailedAbove > 0 {
-		notes = append(notes, thousands(o.FailedAbove)+" failed with 5XX beyond it")
+		notes = append(notes, plain.Number(o.FailedAbove)+" failed with 5XX beyond it")
 	}
 	return notes
 }
@@ -161,12 +161,12 @@ func printFaults(out io.Writer, list []faultSnapshot) {
 		its, last, above := 0, "-", 0
 		for _, f := range list[:n] {
 			if f.BelowPurchase {
-				its, last = its+1, instant(f.Time)
+				its, last = its+1, plain.Instant(f.Time)
 			} else {
 				above++
 			}
 		}
-		writef(table, "%s\t%s\t%s\t%s\t%s\n", order, thousands(int64(its)), last, thousands(int64(above)), instant(list[0].Time))
+		writef(table, "%s\t%s\t%s\t%s\t%s\n", order, plain.Number(int64(its)), last, plain.Number(int64(above)), plain.Instant(list[0].Time))
 		below += its
 		list = list[n:]
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -131,7 +132,7 @@ func (f *statusFlags) once(ctx context.Context, stdout io.Writer) (string, error
 
 // print prints a snapshot as tables.
 func (s snapshot) print(out io.Writer, address string, v view) {
-	v.linef(out, "%s: %s, clients speak %s, at %s", address, plural(len(s.Projects), "project"), s.Backend, instant(s.At))
+	v.linef(out, "%s: %s, clients speak %s, at %s", address, plain.Plural(len(s.Projects), "project"), s.Backend, plain.Instant(s.At))
 	if s.Store != nil {
 		v.linef(out, "store: %s", s.Store.words())
 	}
@@ -170,13 +171,13 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 	}
 	for _, m := range s.Models {
 		if m.Refused > 0 {
-			v.linef(out, "%s: %s of %s refused since the start", title(m.Model, m.Method), thousands(m.Refused), plural(int(m.Calls), "call"))
+			v.linef(out, "%s: %s of %s refused since the start", title(m.Model, m.Method), plain.Number(m.Refused), plain.Plural(int(m.Calls), "call"))
 		}
 	}
 	writef(&table, "MODEL\tTIER\tENDPOINT\tACTIVE\tTOKENS\tSTATE\n")
 	for _, e := range s.Endpoints {
 		writef(&table, "%s\t%d\t%s\t%d\t%s\t%s\n", title(e.Model, e.Method), e.Tier, e.Endpoint, e.Calls,
-			thousands(e.Tokens), strings.Join(e.notes(s.At), ", "))
+			plain.Number(e.Tokens), strings.Join(e.notes(s.At), ", "))
 		told.explain(&table, "\t\t\t\t\t", e.Cooldown, e.reasonSnapshot)
 		if e.Warning != nil {
 			told.explain(&table, "\t\t\t\t\t", nil, *e.Warning)
@@ -215,7 +216,7 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 		note := "breaker_" + e.Breaker.State // open is a cause of docs/429.md
 		switch {
 		case e.Breaker.Until.After(at):
-			note += " until " + instant(e.Breaker.Until)
+			note += " until " + plain.Instant(e.Breaker.Until)
 		case !e.Breaker.Until.IsZero():
 			note += ", tried again with the next call"
 		}
@@ -228,15 +229,15 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 		notes = append(notes, e.Warning.Why)
 	}
 	if e.Refused > 0 {
-		notes = append(notes, fmt.Sprintf("served %s, could not serve %s", plural(int(e.Served), "call"), thousands(e.Refused)))
+		notes = append(notes, fmt.Sprintf("served %s, could not serve %s", plain.Plural(int(e.Served), "call"), plain.Number(e.Refused)))
 	}
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
-		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, thousands(o.Served), thousands(o.Refused)))
+		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, plain.Number(o.Served), plain.Number(o.Refused)))
 		notes = append(notes, o.failures()...)
 	}
 	for _, l := range e.Limits {
-		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, thousands(l.Used), thousands(l.Limit)))
+		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, plain.Number(l.Used), plain.Number(l.Limit)))
 	}
 	if e.Shared != nil {
 		notes = append(notes, e.Shared.words(e.Limits))
@@ -279,7 +280,7 @@ func readable(why string) string {
 	if !ok || err != nil {
 		return why
 	}
-	return what + " until " + instant(t) + rest[len(moment):]
+	return what + " until " + plain.Instant(t) + rest[len(moment):]
 }
 
 // words says why and until when something is not asked, as it stands at a moment; of nil "ready".
@@ -292,12 +293,12 @@ func (c *cooldownSnapshot) words(at time.Time) string {
 		text += " for " + c.Only
 	}
 	if c.Until.After(at) {
-		text += " until " + instant(c.Until)
+		text += " until " + plain.Instant(c.Until)
 	}
 	switch {
 	case c.Probe.IsZero() && c.Until.IsZero(), c.Until.After(at) && (c.Probe.IsZero() || !c.Probe.Before(c.Until)):
 	case c.Probe.After(at):
-		text += ", tried again at " + instant(c.Probe)
+		text += ", tried again at " + plain.Instant(c.Probe)
 	default:
 		text += ", tried again with the next call"
 	}
@@ -335,5 +336,3 @@ func (t told) explain(table io.Writer, column string, c *cooldownSnapshot, r rea
 		}
 	}
 }
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 	"github.com/spillway-go/spillway/store"
@@ -55,7 +56,7 @@ func replicas(cfg *config.Config) (lines []string) {
 // fraction writes a part of a whole, as "1/8" if it is one.
 func fraction(part float64) string {
 	if n := math.Round(1 / part); n > 1 && math.Abs(part*n-1) < 1e-9 {
-		return "1/" + thousands(int64(n))
+		return "1/" + plain.Number(int64(n))
 	}
 	return strconv.FormatFloat(part, 'g', 4, 64)
 }
@@ -97,14 +98,14 @@ func (s *storeSnapshot) words() string {
 	case !s.Answers && s.Problem == "":
 		text = "has not answered yet; this replica keeps to its part of the limits"
 	case !s.Answers:
-		text = "does not answer since " + instant(s.Since) + "; this replica keeps to its part of the limits"
+		text = "does not answer since " + plain.Instant(s.Since) + "; this replica keeps to its part of the limits"
 	default:
-		text = "answers since " + instant(s.Since) + " in " + s.Lag + "; " + plural(s.Members, "member")
+		text = "answers since " + plain.Instant(s.Since) + " in " + s.Lag + "; " + plain.Plural(s.Members, "member")
 		if s.Lapsed > 0 {
-			text += ", " + thousands(int64(s.Lapsed)) + " silent for less than a minute"
+			text += ", " + plain.Number(int64(s.Lapsed)) + " silent for less than a minute"
 		}
 		if s.Knows {
-			text += "; " + plural(s.Limits, "limit") + " shared"
+			text += "; " + plain.Plural(s.Limits, "limit") + " shared"
 		} else {
 			text += "; it does not know yet what all have used, and each keeps to its part"
 		}
@@ -139,13 +140,13 @@ func (s *sharedSnapshot) words(limits []limitSnapshot) string {
 		slots = slots || l.Name == "concurrency"
 	}
 	if counted {
-		text += ", " + plural(int(s.Requests), "call") + " in hand"
+		text += ", " + plain.Plural(int(s.Requests), "call") + " in hand"
 	}
 	if tokens {
-		text += " with " + thousands(s.Tokens) + " tokens"
+		text += " with " + plain.Number(s.Tokens) + " tokens"
 	}
 	if slots {
-		text += ", " + plural(int(s.Slots), "slot")
+		text += ", " + plain.Plural(int(s.Slots), "slot")
 	}
 	return text
 }

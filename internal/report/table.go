@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
+
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // WriteText writes the report as tables for people.
@@ -25,15 +25,15 @@ func (r *Report) WriteText(w io.Writer) error {
 	tokens := table{{what, "TOKENS: INPUT", "CACHED", "TOOL USE", "OUTPUT", "THOUGHTS"}}
 	words := table{{what, "SERVED BY", "FAILED ATTEMPTS"}}
 	for _, g := range groups {
-		counts.row(g.Name, number(g.Calls), number(g.Served), number(g.Refused), number(g.Failed), number(g.Cancelled),
-			number(g.Attempts), number(g.TooMany))
+		counts.row(g.Name, plain.Number(g.Calls), plain.Number(g.Served), plain.Number(g.Refused), plain.Number(g.Failed), plain.Number(g.Cancelled),
+			plain.Number(g.Attempts), plain.Number(g.TooMany))
 		times.row(g.Name, g.waited.show(0.5), g.waited.show(0.95), g.firstByte.show(0.5), g.firstByte.show(0.95),
 			g.latency.show(0.5), g.latency.show(0.95), g.latency.show(0.99))
 		t := &g.Tokens
-		tokens.row(g.Name, number(t.Input), number(t.Cached), number(t.ToolUse), number(t.Output), number(t.Thoughts))
+		tokens.row(g.Name, plain.Number(t.Input), plain.Number(t.Cached), plain.Number(t.ToolUse), plain.Number(t.Output), plain.Number(t.Thoughts))
 		words.row(g.Name, g.servedBy(), g.failed())
 	}
-	_, err := fmt.Fprintf(w, "%s from %s to %s%s\n\n%s\n%s\n%s\n%s", plural(r.All.Calls, "call"), instant(r.From), instant(r.To),
+	_, err := fmt.Fprintf(w, "%s from %s to %s%s\n\n%s\n%s\n%s\n%s", plain.Plural(r.All.Calls, "call"), plain.Instant(r.From), plain.Instant(r.To),
 		r.dropped(), counts.aligned(true), times.aligned(true), tokens.aligned(true), words.aligned(false))
 	return err
 }
@@ -43,7 +43,7 @@ func (r *Report) dropped() string {
 	if r.Dropped == 0 {
 		return ""
 	}
-	return "; " + number(r.Dropped) + " more were dropped from the log"
+	return "; " + plain.Number(r.Dropped) + " more were dropped from the log"
 }
 
 // servedBy returns the parts that each traffic has of the calls that were served.
@@ -59,7 +59,7 @@ func (g *Group) servedBy() string {
 func (g *Group) failed() string {
 	var parts []string
 	for _, s := range shares(g.failures) {
-		parts = append(parts, s.name+" "+number(s.count))
+		parts = append(parts, s.name+" "+plain.Number(s.count))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -111,21 +111,3 @@ func (t table) aligned(numbers bool) string {
 	}
 	return b.String()
 }
-
-// number returns a number with commas between thousands.
-func number(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
-func plural(n int64, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return number(n) + " " + what
-}
-
-func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
