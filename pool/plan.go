@@ -56,10 +56,7 @@ func (p *Pool) Plan(r *Request) Plan {
 			}
 			barred := r.ineligible(&e)
 			plan.Never = plan.Never && barred != ""
-			reason := Reason{Endpoint: c.Name, Why: barred}
-			if barred == "" {
-				reason = c.reason(now, &r.state.need)
-			}
+			reason := reasonFor(r, now, c, barred)
 			if e.Why = reason.Why; e.Why != "" {
 				plan.Reasons = append(plan.Reasons, reason)
 			}

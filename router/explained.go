@@ -29,12 +29,7 @@ func (e *explained) chose(x *exchange, l pool.Lease) {
 	if e == nil || l.Endpoint() == nil {
 		return
 	}
-	e.passed = nil
-	for _, r := range x.in.router.pool.Explain(x.request).Reasons {
-		if r.Endpoint != l.Endpoint().Name && r.Why != "" {
-			e.passed = append(e.passed, r)
-		}
-	}
+	e.passed = others(x.in.router.pool, x.request, l.Endpoint().Name)
 }
 
 // failed notes an attempt that another one follows, or nothing.

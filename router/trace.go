@@ -148,17 +148,15 @@ func (t *callTrace) waited(began time.Time, lease pool.Lease, err error) {
 	if t.trace != nil && t.trace.WaitEnd != nil {
 		w := WaitEnd{Began: began, At: time.Now(), Endpoint: lease.Endpoint(), Err: err}
 		if w.Endpoint != nil {
-			w.others = func() []pool.Reason { return t.others(lease.Endpoint().Name) }
+			w.others = func() []pool.Reason { return others(t.x.in.router.pool, t.x.request, lease.Endpoint().Name) }
 		}
 		t.trace.WaitEnd(t.ctx, w)
 	}
 }
 
-// others says why the endpoints that were not leased cannot serve the call.
-func (t *callTrace) others(leased string) []pool.Reason {
-	return slices.DeleteFunc(t.x.in.router.pool.Explain(t.x.request).Reasons, func(r pool.Reason) bool {
-		return r.Endpoint == leased
-	})
+// others says why the endpoints but one cannot serve a request now; Why is empty where one can.
+func others(p *pool.Pool, r *pool.Request, but string) []pool.Reason {
+	return slices.DeleteFunc(p.Explain(r).Reasons, func(reason pool.Reason) bool { return reason.Endpoint == but })
 }
 
 func (t *callTrace) attemptStart(a *attempt) {

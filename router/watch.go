@@ -176,13 +176,13 @@ const aloneShare = 4
 // elsewhere reports whether another attempt would find an endpoint: one but this is ready, or the
 // call may still wait for one.
 func (w *watch) elsewhere() bool {
-	x, this := w.attempt.exchange, w.attempt.endpoint.Name
+	x := w.attempt.exchange
 	if x.fallback.spent < x.in.maxWait() {
 		return true
 	}
 	r := *x.request
-	return slices.ContainsFunc(x.in.router.pool.Explain(&r).Reasons, func(other pool.Reason) bool {
-		return other.Why == "" && other.Endpoint != this
+	return slices.ContainsFunc(others(x.in.router.pool, &r, w.attempt.endpoint.Name), func(other pool.Reason) bool {
+		return other.Why == ""
 	})
 }
 
