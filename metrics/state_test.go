@@ -284,3 +284,19 @@ func TestModelsThatCallersMakeUpFillNoPrometheus(t *testing.T) {
 		}
 	})
 }
+
+func TestPausesAreShown(t *testing.T) {
+	inScene(t, func(t *testing.T, b *bed) {
+		if err := b.router.Pause("project:studio", 0, "a drill"); err != nil {
+			t.Fatal(err)
+		}
+		got := b.values(t, "spillway_cooldown_")
+		const labels = `{class="paused",kind="project",subject="project:studio"}`
+		if got["spillway_cooldown_active"+labels] != 1 {
+			t.Errorf("a pause is missing in %v", got)
+		}
+		if _, left := got["spillway_cooldown_remaining_seconds"+labels]; left {
+			t.Error("a pause without an end has time left")
+		}
+	})
+}

@@ -163,14 +163,11 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 		return
 	}
 	table.Reset()
+	gap := "\n"
 	for _, m := range s.Models {
 		if m.Refused > 0 {
-			v.linef(out, "%s", "") // a line of its own
-			break
-		}
-	}
-	for _, m := range s.Models {
-		if m.Refused > 0 {
+			printText(out, gap)
+			gap = ""
 			v.linef(out, "%s: %s of %s refused since the start", title(m.Model, m.Method), plain.Number(m.Refused), plain.Plural(int(m.Calls), "call"))
 		}
 	}
