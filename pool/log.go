@@ -1,12 +1,14 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/remedy"
 )
 
 // maxLogged bounds a value in a log: a name of a caller's may have a thousand bytes.
@@ -111,12 +113,8 @@ func (e *Event) attrs() []slog.Attr {
 		return append(attrs, e.refused()...)
 	case !e.Until.IsZero():
 		attrs = append(attrs, slog.Time("until", e.Until))
-	case e.Kind == OrderUnused, e.Kind == OrderUnconfirmed:
-		text("until", "the order serves a call")
-	case e.Class == ClassPaused:
-		text("until", "it is resumed")
-	case e.Class != "":
-		text("until", "a probe succeeds")
+	case e.Kind == OrderUnused, e.Kind == OrderUnconfirmed, e.Class != "":
+		text("until", remedy.Cause(cmp.Or(e.Cause, string(e.Class))).Ends())
 	}
 	text("quota", e.Quota)
 	number := func(name string, value int64) {

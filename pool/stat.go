@@ -69,7 +69,7 @@ func (c Cooldown) String() string {
 func (c Cooldown) paused() string {
 	s := "paused by an operator until "
 	if c.Until.IsZero() {
-		s += "it is resumed"
+		s += remedy.Paused.Ends()
 	} else {
 		s += stamp(c.Until)
 	}

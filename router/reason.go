@@ -29,7 +29,7 @@ func metadataOf(reasons []Reason) map[string]string {
 	metadata := make(map[string]string, 6*len(reasons))
 	for _, r := range reasons {
 		metadata[r.Endpoint] = cmp.Or(r.Why, "ready again, too late for this call")
-		until := endOf(&r)
+		until := remedy.Cause(r.Cause).Ends()
 		if !r.Until.IsZero() {
 			until = r.Until.UTC().Format(time.RFC3339Nano)
 		}
@@ -92,7 +92,7 @@ func sentence(r *Reason) string {
 	text := r.Cause + " of " + plain.Text(r.Subject, maxMessage)
 	if !r.Until.IsZero() {
 		text += " until " + moment(r.Until)
-	} else if end := endOf(r); end != "" {
+	} else if end := remedy.Cause(r.Cause).Ends(); end != "" {
 		text += " until " + end
 	}
 	if !r.Probe.IsZero() && r.Probe.Before(r.Until) {
@@ -102,17 +102,3 @@ func sentence(r *Reason) string {
 }
 
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z07:00") }
-
-// endOf says what ends a reason that has no time to end at; "" if nothing does.
-func endOf(r *Reason) string {
-	switch remedy.Cause(r.Cause) {
-	case "", remedy.CallTooLarge:
-		return ""
-	case remedy.Paused:
-		return "it is resumed"
-	case remedy.OrderBypassed:
-		return "the order serves a call"
-	default:
-		return "a probe succeeds"
-	}
-}

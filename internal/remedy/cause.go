@@ -113,6 +113,21 @@ func For(class, said, quota string, vertex bool) Cause {
 	}
 }
 
+// Ends says what ends a refusal for the cause where no time does; "" if nothing does, or the cause is
+// empty.
+func (c Cause) Ends() string {
+	switch c {
+	case "", CallTooLarge:
+		return ""
+	case Paused:
+		return "it is resumed"
+	case OrderBypassed:
+		return "the order serves a call"
+	default:
+		return "a probe succeeds"
+	}
+}
+
 // Causes returns every cause, in order.
 func Causes() []Cause {
 	all := make([]Cause, 0, len(table))
