@@ -27,6 +27,7 @@ type entry struct {
 	cool     cooldown.Cooldown
 	proof    evidence
 	load     load // of a model at an endpoint
+	portion  atomic.Pointer[portion]
 
 	endedBy atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
 	told    bool         // of the last cooldown that it started; guarded by telling
@@ -167,6 +168,9 @@ func (e *entry) bytes() int {
 	if e.limits != nil && e.limits.limited.Load() {
 		n += windowBytes
 	}
+	if e.portion.Load() != nil {
+		n += windowBytes
+	}
 	return n
 }
 
@@ -176,7 +180,7 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
 		return false
 	}
-	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) {
+	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || e.portion.Load().wait(p.timeOf(at)) > 0 {
 		return false
 	}
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {

@@ -97,6 +97,7 @@ func lookAt(p *Pool, r *Request, now time.Time) {
 		n.fill(m, &r.Estimate, r.Deadline)
 	}
 	n.Deadline, n.Unmetered, n.asked, n.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
+	n.share, r.state.claimed = r.Share, r.state.plan.setup.claims(r.Label)
 }
 
 // plan is how calls for one model are served: a view of the model's entries in the order of a

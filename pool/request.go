@@ -28,6 +28,13 @@ type Request struct {
 	Deadline time.Time
 	// Batch calls wait behind interactive ones.
 	Batch bool
+	// Share is the part, up to 1, of each limit, order and pace that the call may use together with
+	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. A limit
+	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
+	// project without limits, have no share.
+	Share float64
+	// Label says who makes the call. See [Project.Labels].
+	Label string
 	// Policy chooses among endpoints that are equally preferred. Empty means PolicyLeastLoaded.
 	Policy Policy
 	// Traffic, Locations and Home are all that may serve the call; empty means any.
@@ -71,7 +78,8 @@ type requestState struct {
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed
 
-	asks *asks // of the store that replicas share
+	asks    *asks // of the store that replicas share
+	claimed bool  // some project is for calls with its label
 
 	failed   []*entry  // endpoints that failed the call, and projects that had no credential for it
 	notBy    time.Time // they are not asked before
@@ -196,6 +204,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 		s.need.Unmetered, s.need.asked = r.Estimate.Unmetered, r.Asked
 	}
 	s.plan = m.plan.Load()
+	s.need.share, s.claimed = r.Share, s.plan.setup.claims(r.Label)
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
@@ -247,7 +256,7 @@ func (r *Request) ineligible(e *Endpoint) string {
 	case !r.allows(e.Location):
 		return "location not allowed by the call"
 	default:
-		return ""
+		return r.barredByLabel(e)
 	}
 }
 

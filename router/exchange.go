@@ -121,6 +121,7 @@ func (x *exchange) newRequest() *pool.Request {
 	r := &pool.Request{
 		Deadline: deadline,
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
+		Share: o.Share, Label: o.Label,
 		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")

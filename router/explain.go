@@ -58,6 +58,7 @@ func (r *Router) Explain(model string, c Call) Explanation {
 			Batch:     c.Priority == PriorityBatch,
 			Policy:    cfg.Policy,
 			Locations: c.Locations,
+			Share:     c.Share, Label: c.Label,
 		}
 		if c.Affinity != "" {
 			request.Affinity = hash(c.Affinity)
