@@ -291,8 +291,8 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, d)
 	}
 	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))
-	if n.share > 0 {
-		wait = max(wait, c.portionWait(now, n))
+	if n.asked.Share > 0 {
+		wait = max(wait, portionWait(c, now, n))
 	}
 	if state, until := n.told(c); state == askNone {
 		wait = max(wait, until.Sub(now))

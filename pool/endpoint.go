@@ -33,8 +33,6 @@ type Endpoint struct {
 	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand. In a [Plan]
 	// its TokensPerSecond are there in any case.
 	Order *Order
-	// Labels are the project's: the calls that it serves. Empty means those that no project is for.
-	Labels []string
 	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The
 	// project's on-demand endpoints share them.
 	Limits quota.Limits
@@ -65,7 +63,6 @@ func newEndpoint(p *project, location string, o *order) *endpoint {
 	e.Endpoint = Endpoint{
 		Project: p.Name, ProjectID: p.ProjectID, Backend: p.Backend, Location: location,
 		Traffic: TrafficOnDemand, Keyed: len(p.keys) > 0, BaseURL: p.base, Weight: p.Weight,
-		Labels: p.Labels,
 	}
 	if o != nil {
 		e.Traffic, e.Order, e.Overflow = TrafficProvisioned, &o.Order, o.Overflow

@@ -27,7 +27,6 @@ type entry struct {
 	cool     cooldown.Cooldown
 	proof    evidence
 	load     load // of a model at an endpoint
-	portion  atomic.Pointer[portion]
 
 	endedBy atomic.Int64 // instant at which the attempt began whose answer ended a cooldown last
 	told    bool         // of the last cooldown that it started; guarded by telling
@@ -168,7 +167,7 @@ func (e *entry) bytes() int {
 	if e.limits != nil && e.limits.limited.Load() {
 		n += windowBytes
 	}
-	if e.portion.Load() != nil {
+	if e.limits != nil && e.limits.portion.Limits() != (quota.Limits{}) {
 		n += windowBytes
 	}
 	return n
@@ -180,7 +179,7 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
 		return false
 	}
-	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || e.portion.Load().wait(p.timeOf(at)) > 0 {
+	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || e.load.portion.wait(p.timeOf(at)) > 0 {
 		return false
 	}
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {

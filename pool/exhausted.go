@@ -83,7 +83,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	e := &ExhaustedError{Never: true}
 	plan := r.state.plan
 	for _, c := range plan.all {
-		why := r.ineligible(&c.Endpoint)
+		why := r.ineligible(c)
 		e.Never = e.Never && why != ""
 		if len(e.Reasons) < maxReasons {
 			if why != "" {

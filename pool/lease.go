@@ -139,7 +139,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 	if r.need.Unmetered {
 		return true
 	}
-	if r.need.share > 0 && !r.reservePortion(now) { // first: a ledger learns from what it is asked for
+	if r.need.asked.Share > 0 && !reservePortion(r, now) { // first: a ledger learns from what it is asked for
 		return false
 	}
 	var ok bool
@@ -216,7 +216,7 @@ func (r *lease) undo(now time.Time, at int64) {
 	if ramp := r.own.ramp.Load(); r.held&heldRamp != 0 && ramp != nil { // a reload may have ended it
 		ramp.Return()
 	}
-	r.releasePortion(now)
+	releasePortion(r, now)
 	r.returnTest(at)
 	r.held &^= heldOrder | heldQuota | heldPace | heldRamp | heldTest
 	r.returnProbes(at, false)
@@ -263,7 +263,7 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.tight.Load() {
+	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.fleet.tight.Load() {
 		p.fleet.kick() // others may wait for its slot
 	}
 	probed := len(r.probing) > 0 || r.permits.own.Probe() || r.permits.servers.Probe()

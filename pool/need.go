@@ -56,7 +56,6 @@ type need struct {
 	// Unmetered means that Google counts the call against no limit and no order.
 	Unmetered bool
 
-	share    float64 // of what an endpoint has that the call keeps to; 0 is all
 	asked    Asked
 	order    *order         // that it would go to first; nil if there is none
 	asks     *asks          // nil where no store has to be asked

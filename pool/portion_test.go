@@ -42,7 +42,7 @@ func (s *sharing) offer(wg *sync.WaitGroup, share, perSecond float64, length tim
 			time.Sleep(time.Duration(rng.ExpFloat64() / perSecond * float64(time.Second)))
 			wg.Go(func() {
 				l, err := s.pool.Acquire(s.t.Context(), &pool.Request{
-					Model: flash, Batch: share > 0, Share: share, MaxWait: 10 * time.Second,
+					Model: flash, Batch: share > 0, Asked: pool.Asked{Share: share}, MaxWait: 10 * time.Second,
 					Estimate: pool.Estimate{Input: usage.Input, Output: usage.Output},
 				})
 				s.mu.Lock()
@@ -158,7 +158,7 @@ func TestCallsWithAShareKeepToItOfALimitedPace(t *testing.T) {
 		}
 		s := sharing{t: t, pool: b.pool}
 		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-			if l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Share: 0.1}); err == nil {
+			if l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}}); err == nil {
 				s.spent[1] = append(s.spent[1], spent{at: time.Now(), traffic: pool.TrafficOnDemand})
 				l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
 			}
@@ -177,7 +177,7 @@ func TestCallsWithAShareKeepToItOfALimitedPace(t *testing.T) {
 func TestAShareIsCorrectedToWhatCallsUse(t *testing.T) {
 	inBubble(t, known(1, pool.Limit{TPM: 10_000}), func(t *testing.T, b *bed) {
 		request := func() *pool.Request {
-			return &pool.Request{Model: flash, Share: 0.5, Estimate: pool.Estimate{Input: 3_000}}
+			return &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.5}, Estimate: pool.Estimate{Input: 3_000}}
 		}
 		b.acquire(request()).Release(time.Now())
 		b.acquire(request()).Settle(time.Now(), pool.Outcome{Class: pool.ClassMinuteQuota, Evidence: pool.Evidence{Scope: pool.ScopeCall}})
@@ -197,10 +197,10 @@ func TestAShareIsCorrectedToWhatCallsUse(t *testing.T) {
 // A call that waits for its share keeps nobody waiting behind it.
 func TestACallWithoutAShareIsNotBehindOneThatWaitsForIts(t *testing.T) {
 	inBubble(t, known(1, pool.Limit{RPM: 10}), func(t *testing.T, b *bed) {
-		b.acquire(&pool.Request{Model: flash, Share: 0.1}).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
+		b.acquire(&pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}}).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
 		waits := make(chan error, 1)
 		go func() {
-			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Share: 0.1, Batch: true, MaxWait: 2 * time.Minute})
+			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}, Batch: true, MaxWait: 2 * time.Minute})
 			l.Release(time.Now())
 			waits <- err
 		}()
@@ -228,7 +228,7 @@ func TestLabelsHaveProjectsOfTheirOwn(t *testing.T) {
 		} {
 			seen := map[string]bool{}
 			for range 40 {
-				l := b.acquire(&pool.Request{Model: flash, Label: label})
+				l := b.acquire(&pool.Request{Model: flash, Asked: pool.Asked{Label: label}})
 				seen[l.Endpoint().Project] = true
 				l.Release(time.Now())
 			}
@@ -242,7 +242,7 @@ func TestLabelsHaveProjectsOfTheirOwn(t *testing.T) {
 			}
 		}
 		b.answer(time.Now(), b.candidate(flash, "own/global/on_demand"), pool.Outcome{Class: pool.ClassBilling})
-		_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Label: "migration-a"})
+		_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Label: "migration-a"}})
 		if e, _ := errors.AsType[*pool.ExhaustedError](err); e == nil || e.RetryAt.IsZero() {
 			t.Errorf("its project is out, and others are not for it: %v", err)
 		}

@@ -121,10 +121,10 @@ func (r *Request) lineKey(now time.Time) lineKey {
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
 		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
 		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
-		locations: strings.Join(r.Locations, ","), share: r.Share,
+		locations: strings.Join(r.Locations, ","), share: r.Asked.Share,
 	}
 	if r.state.claimed {
-		key.label = r.Label
+		key.label = r.Asked.Label
 	}
 	if r.state.notBy.After(now) || slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.last }) {
 		key.backoff = r

@@ -118,10 +118,10 @@ func (o obstacles) ramp() Reason {
 }
 
 func (o obstacles) share() Reason {
-	if o.n.share == 0 || o.n.Unmetered {
+	if o.n.asked.Share == 0 || o.n.Unmetered {
 		return Reason{}
 	}
-	d := o.c.portionWait(o.now, o.n)
+	d := portionWait(o.c, o.now, o.n)
 	if d <= 0 {
 		return Reason{}
 	}

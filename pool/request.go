@@ -28,13 +28,6 @@ type Request struct {
 	Deadline time.Time
 	// Batch calls wait behind interactive ones.
 	Batch bool
-	// Share is the part, up to 1, of each limit, order and pace that the call may use together with
-	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. A limit
-	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
-	// project without limits, have no share.
-	Share float64
-	// Label says who makes the call. See [Project.Labels].
-	Label string
 	// Policy chooses among endpoints that are equally preferred. Empty means PolicyLeastLoaded.
 	Policy Policy
 	// Traffic, Locations and Home are all that may serve the call; empty means any.
@@ -65,6 +58,13 @@ type Asked struct {
 	Tools []string
 	// Names is the resource that ties the call to Request.Home; messages show it.
 	Names string
+	// Label says who makes the call. See Project.Labels.
+	Label string
+	// Share is the part, up to 1, of each limit, order and pace that the call may use together with
+	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. A limit
+	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
+	// project without limits, have no share.
+	Share float64
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -204,7 +204,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 		s.need.Unmetered, s.need.asked = r.Estimate.Unmetered, r.Asked
 	}
 	s.plan = m.plan.Load()
-	s.need.share, s.claimed = r.Share, s.plan.setup.claims(r.Label)
+	s.claimed = s.plan.setup.claims(r.Asked.Label)
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
@@ -242,7 +242,8 @@ func later(a, b time.Time) time.Time {
 
 // ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if
 // nothing does.
-func (r *Request) ineligible(e *Endpoint) string {
+func (r *Request) ineligible(c *candidate) string {
+	e := &c.Endpoint
 	if r.Speaks != nil {
 		if why := r.Speaks(e.Backend); why != "" {
 			return why
@@ -256,12 +257,12 @@ func (r *Request) ineligible(e *Endpoint) string {
 	case !r.allows(e.Location):
 		return "location not allowed by the call"
 	default:
-		return r.barredByLabel(e)
+		return barredByLabel(r, c)
 	}
 }
 
 // eligible reports whether the request may go to a candidate at all.
-func (r *Request) eligible(c *candidate) bool { return r.ineligible(&c.Endpoint) == "" }
+func (r *Request) eligible(c *candidate) bool { return r.ineligible(c) == "" }
 
 func (r *Request) allows(location string) bool {
 	if len(r.Locations) == 0 {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/internal/credential"
-	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -57,9 +56,7 @@ func (c Config) Validate() error {
 		for j, glob := range p.Models {
 			f.glob(index(at+".models", j), index("models", j), glob)
 		}
-		for j, glob := range p.Labels {
-			f.label(index(at+".labels", j), index("labels", j), glob)
-		}
+		f.labels(at, p)
 		f.amount(at+".weight", "weight", p.Weight)
 		f.baseURL(at+".base_url", p.BaseURL)
 		for j := range p.Limits {
@@ -336,19 +333,6 @@ func (f *faults) glob(field, what, glob string) {
 		return
 	}
 	f.model(field, what, glob, `write "*" for all models, or a glob such as "gemini-*"`)
-}
-
-// label checks a glob of labels.
-func (f *faults) label(field, what, glob string) {
-	const fix = `write a label, or a glob such as "migration-*"`
-	switch _, err := path.Match(glob, ""); {
-	case glob == "":
-		f.add(field, what+" is empty", fix)
-	case err != nil:
-		f.add(field, what+" is a malformed glob", `write * for anything and close each [: "migration-*"`)
-	case !plain.Is(glob):
-		f.add(field, what+" holds control characters", fix)
-	}
 }
 
 // model checks a model name or glob. fix is the fix for an empty one.

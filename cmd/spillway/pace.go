@@ -22,6 +22,7 @@ import (
 )
 
 const paceHelp = `Usage: spillway pace FILE.jsonl --out OUT.jsonl [--until 06:00] [--share 0.3]
+                     [--model M] [--label L] [--parallel 32] [--retry-failed]
                      [--url URL | --config FILE.toml] [--json]
 
 Pace sends a file of requests, one a line, through a running "spillway serve" at
@@ -72,7 +73,7 @@ Exit status: 1 if lines are left or failed.
 const usualPortion = 0.3
 
 // clientTokenVariable is where the command finds the token of its calls.
-const clientTokenVariable = "SPILLWAY_TOKEN" //nolint:gosec // a name
+const clientTokenVariable = "SPILLWAY_TOKEN"
 
 // paceFlags are what a run is told.
 type paceFlags struct {
@@ -116,7 +117,7 @@ func (f *paceFlags) wrong(files []string) string {
 }
 
 func sameFile(a, b string) bool {
-	first, err := os.Stat(a)
+	first, err := os.Stat(a) //nolint:gosec // the user of the command names it
 	if err != nil {
 		return false
 	}
@@ -211,7 +212,7 @@ func (f *paceFlags) connect(ctx context.Context, cfg *pace.Config, stderr io.Wri
 		return f.open(ctx, cfg, stderr)
 	}
 	at, _ := remoteOf(strings.Fields(f.url))
-	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert,errcheck // it is one
+	transport := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one
 	transport.MaxIdleConnsPerHost = f.parallel
 	cfg.Transport, cfg.Base = transport, string(at)
 	if socket, ok := strings.CutPrefix(string(at), socketScheme); ok {
@@ -246,7 +247,7 @@ func (f *paceFlags) open(ctx context.Context, cfg *pace.Config, stderr io.Writer
 		return nil, errors.Join(err, closeStore())
 	}
 	cfg.Transport, cfg.Base, cfg.Dialect = r, "https://generativelanguage.googleapis.com", dialectOf(string(r.Backend()))
-	return func() { _, _ = r.Close(), closeStore() }, nil
+	return func() { _ = errors.Join(r.Close(), closeStore()) }, nil
 }
 
 func dialectOf(backend string) pace.Dialect {

@@ -39,13 +39,11 @@ type response struct {
 // send sends one line until it has ended, and writes its line. A run that is over leaves it as it is.
 func (r *run) send(ctx context.Context, l numbered) {
 	d := defaults{r.cfg.Dialect, r.cfg.Model, r.cfg.Label}
-	var end response
-	q, err := request{line: l.line, label: r.cfg.Label}, error(nil)
+	q, err := d.read(l.line, l.text)
 	if l.tooLong {
 		err = fmt.Errorf("the line has more than %d bytes", maxLine)
-	} else {
-		q, err = d.read(l.line, l.text)
 	}
+	var end response
 	if err == nil {
 		var ok bool
 		if end, ok = r.persist(ctx, &q); !ok {
