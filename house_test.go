@@ -34,7 +34,7 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
-		"geminitest", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"geminitest", "internal/pace", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{
@@ -70,6 +70,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
+	{"internal/pace", []string{"internal/plain"}},
 	{"internal/report", []string{"calls", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},

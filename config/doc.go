@@ -18,6 +18,7 @@
 //	credentials = "adc"                 # default; "file:key.json", "env:TOKEN", "none"; or keys
 //	locations   = ["global", "europe-west4"]    # default: global
 //	models      = ["gemini-*"]          # globs; default: all
+//	labels      = []                    # globs; calls with such a label go here, and only here
 //	priority    = 0                     # lower first
 //	weight      = 1                     # share among equals
 //	base_url    = ""                    # a private endpoint or an emulator; default: Google

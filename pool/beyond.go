@@ -79,7 +79,7 @@ func (l *limits) wait(now time.Time, at, tokens int64, e *entry) time.Duration {
 		return 0
 	}
 	wait := l.quota.Wait(now, tokens)
-	if wait == 0 || !l.anyLearned() || wait == quota.CreditWait && l.joined.Load() {
+	if wait == 0 || !l.anyLearned() || wait == quota.CreditWait && l.fleet.joined.Load() {
 		return wait
 	}
 	probing := e.dayClosed(at)

@@ -291,6 +291,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, d)
 	}
 	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))
+	if n.asked.Share > 0 {
+		wait = max(wait, portionWait(c, now, n))
+	}
 	if state, until := n.told(c); state == askNone {
 		wait = max(wait, until.Sub(now))
 	}

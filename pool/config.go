@@ -121,6 +121,10 @@ type Project struct {
 	Locations []string
 	// Models are globs (path.Match) of the models that this project serves. Empty means all.
 	Models []string
+	// Labels are globs (path.Match) of the labels of calls, see [Asked], that this project
+	// serves, and it serves no others. Calls with a label that any project names go to such projects
+	// alone. Empty means all calls whose label no project names.
+	Labels []string
 	// Priority orders on-demand projects: lower first. Projects of equal priority share the load.
 	Priority int
 	// Weight is the project's share of the load among projects of equal priority. Zero means 1.

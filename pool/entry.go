@@ -167,6 +167,9 @@ func (e *entry) bytes() int {
 	if e.limits != nil && e.limits.limited.Load() {
 		n += windowBytes
 	}
+	if e.limits != nil && e.limits.portion.Limits() != (quota.Limits{}) {
+		n += windowBytes
+	}
 	return n
 }
 
@@ -176,7 +179,7 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
 		return false
 	}
-	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) {
+	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || e.load.portion.wait(p.timeOf(at)) > 0 {
 		return false
 	}
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {

@@ -282,7 +282,7 @@ func (f *fleet) enter(now time.Time, in bool) {
 
 // join makes limits common ones of the fleet.
 func (f *fleet) join(l *limits, now time.Time) {
-	if f != nil && !l.joined.Load() {
+	if f != nil && !l.fleet.joined.Load() {
 		f.windows.join(l, now)
 	}
 }

@@ -45,6 +45,7 @@ type lease struct {
 type charges struct {
 	reservation quota.Reservation // if it holds quota
 	spent       quota.Usage       // while it runs
+	portion     portionHold       // if it keeps to a share
 }
 
 // permits are those of the breakers that a call has passed.
@@ -110,7 +111,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	r := newRecord()
 	r.candidate, r.own, r.shared, r.key = c, own, c.shared.entry.Load(), nil
 	r.at, r.need, r.permits, r.probing, r.held = at, *n, held, nil, 0
-	r.charges.spent = quota.Usage{}
+	r.charges.spent, r.charges.portion = quota.Usage{}, portionHold{}
 	deadline := int64(cooldown.Forever)
 	if !n.Deadline.IsZero() {
 		deadline = p.instant(n.Deadline)
@@ -137,6 +138,9 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 	c := r.candidate
 	if r.need.Unmetered {
 		return true
+	}
+	if r.need.asked.Share > 0 && !reservePortion(r, now) { // first: a ledger learns from what it is asked for
+		return false
 	}
 	var ok bool
 	if c.ledger() != nil {
@@ -212,6 +216,7 @@ func (r *lease) undo(now time.Time, at int64) {
 	if ramp := r.own.ramp.Load(); r.held&heldRamp != 0 && ramp != nil { // a reload may have ended it
 		ramp.Return()
 	}
+	releasePortion(r, now)
 	r.returnTest(at)
 	r.held &^= heldOrder | heldQuota | heldPace | heldRamp | heldTest
 	r.returnProbes(at, false)
@@ -258,7 +263,7 @@ func (l Lease) end() (*record, bool) {
 // done puts an ended record away, and lets the calls that wait have what came free.
 func (r *record) done(now time.Time) {
 	c := r.candidate
-	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.tight.Load() {
+	if p := c.plan.pool; p.fleet != nil && r.held&heldQuota != 0 && r.shared.limits.fleet.tight.Load() {
 		p.fleet.kick() // others may wait for its slot
 	}
 	probed := len(r.probing) > 0 || r.permits.own.Probe() || r.permits.servers.Probe()

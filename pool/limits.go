@@ -11,20 +11,26 @@ import (
 // limits are what one project promises for one model on demand, whatever the location: the declared
 // limits and those that Google named.
 type limits struct {
-	name    string       // of its subject
-	joined  atomic.Bool  // a fleet shares it
-	tight   atomic.Bool  // and others want its concurrent calls
+	name    string // of its subject
+	fleet   fleetUse
 	share   float64      // of what is learned that this process may use; zero is all
 	limited atomic.Bool  // a limit is declared or learned
 	review  atomic.Int64 // instant at which the learned limits are looked at again
 	quota   quota.Quota  // counts while it is limited
 	alert   usageAlert
 	drain   drain
+	portion quota.Quota // of the calls that keep to a share
 
 	mu            sync.Mutex
 	declared      quota.Limits
 	rpm, tpm, rpd learnedLimit
 	told          quota.Limits // the learned limits that the last event named
+}
+
+// fleetUse is how a fleet uses limits.
+type fleetUse struct {
+	joined atomic.Bool // it shares them
+	tight  atomic.Bool // and others want their concurrent calls
 }
 
 // newLimits returns the limits of a project for a model.

@@ -56,6 +56,7 @@ type load struct {
 	leases  leases
 	counts  counts
 	failing atomic.Bool // the last answer was a failure
+	portion portion     // of an order or a pace, of the calls that keep to a share
 }
 
 // record is where a lease is kept. Records are used again, for leases of any endpoint. Each lease

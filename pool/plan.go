@@ -54,7 +54,7 @@ func (p *Pool) Plan(r *Request) Plan {
 				o.TokensPerSecond = c.order.ledger.Stat(now).TokensPerSecond
 				e.Order = &o
 			}
-			barred := r.ineligible(&e)
+			barred := r.ineligible(c)
 			plan.Never = plan.Never && barred != ""
 			reason := reasonFor(r, now, c, barred)
 			if e.Why = reason.Why; e.Why != "" {
@@ -97,6 +97,7 @@ func lookAt(p *Pool, r *Request, now time.Time) {
 		n.fill(m, &r.Estimate, r.Deadline)
 	}
 	n.Deadline, n.Unmetered, n.asked, n.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
+	r.state.claimed = r.state.plan.setup.claims(r.Asked.Label)
 }
 
 // plan is how calls for one model are served: a view of the model's entries in the order of a

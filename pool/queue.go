@@ -47,6 +47,8 @@ type lineKey struct {
 	home      Home
 	unmetered bool
 	locations string
+	label     string // if some project is for calls with it
+	share     float64
 	backoff   *Request // set while a call avoids endpoints that failed or refused it: others need not
 }
 
@@ -119,7 +121,10 @@ func (r *Request) lineKey(now time.Time) lineKey {
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
 		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
 		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
-		locations: strings.Join(r.Locations, ","),
+		locations: strings.Join(r.Locations, ","), share: r.Asked.Share,
+	}
+	if r.state.claimed {
+		key.label = r.Asked.Label
 	}
 	if r.state.notBy.After(now) || slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.last }) {
 		key.backoff = r

@@ -33,7 +33,7 @@ func (c *candidate) reason(now time.Time, n *need) Reason {
 		}
 	}
 	o := obstacles{c, now, at, n}
-	for _, keeps := range [...]func() Reason{o.breaker, o.order, o.limit, o.pace, o.ramp} {
+	for _, keeps := range [...]func() Reason{o.breaker, o.order, o.limit, o.pace, o.ramp, o.share} {
 		if r := keeps(); r.Why != "" {
 			return r
 		}
@@ -115,6 +115,17 @@ func (o obstacles) ramp() Reason {
 		return Reason{}
 	}
 	return o.because(remedy.Ramp, o.c.subject(o.c.plan.model.modelKey), "its rate rises slowly", o.now.Add(d))
+}
+
+func (o obstacles) share() Reason {
+	if o.n.asked.Share == 0 || o.n.Unmetered {
+		return Reason{}
+	}
+	d := portionWait(o.c, o.now, o.n)
+	if d <= 0 {
+		return Reason{}
+	}
+	return o.because(remedy.ShareUsed, o.c.subject(o.c.plan.model.modelKey), "the share of such calls is used", o.now.Add(d))
 }
 
 // bypassed says that calls for the candidate's order go past it.

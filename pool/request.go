@@ -58,6 +58,13 @@ type Asked struct {
 	Tools []string
 	// Names is the resource that ties the call to Request.Home; messages show it.
 	Names string
+	// Label says who makes the call. See Project.Labels.
+	Label string
+	// Share is the part, up to 1, of each limit, order and pace that the call may use together with
+	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. A limit
+	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
+	// project without limits, have no share.
+	Share float64
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -71,7 +78,8 @@ type requestState struct {
 	waited  time.Duration // in all attempts
 	ahead   int           // calls ahead of it in its queue when it last failed
 
-	asks *asks // of the store that replicas share
+	asks    *asks // of the store that replicas share
+	claimed bool  // some project is for calls with its label
 
 	failed   []*entry  // endpoints that failed the call, and projects that had no credential for it
 	notBy    time.Time // they are not asked before
@@ -196,6 +204,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 		s.need.Unmetered, s.need.asked = r.Estimate.Unmetered, r.Asked
 	}
 	s.plan = m.plan.Load()
+	s.claimed = s.plan.setup.claims(r.Asked.Label)
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
@@ -233,7 +242,8 @@ func later(a, b time.Time) time.Time {
 
 // ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if
 // nothing does.
-func (r *Request) ineligible(e *Endpoint) string {
+func (r *Request) ineligible(c *candidate) string {
+	e := &c.Endpoint
 	if r.Speaks != nil {
 		if why := r.Speaks(e.Backend); why != "" {
 			return why
@@ -247,12 +257,12 @@ func (r *Request) ineligible(e *Endpoint) string {
 	case !r.allows(e.Location):
 		return "location not allowed by the call"
 	default:
-		return ""
+		return barredByLabel(r, c)
 	}
 }
 
 // eligible reports whether the request may go to a candidate at all.
-func (r *Request) eligible(c *candidate) bool { return r.ineligible(&c.Endpoint) == "" }
+func (r *Request) eligible(c *candidate) bool { return r.ineligible(c) == "" }
 
 func (r *Request) allows(location string) bool {
 	if len(r.Locations) == 0 {

@@ -230,6 +230,7 @@ func (r *lease) effectiveClass(class Class) Class {
 
 // charge corrects what was reserved to what the call cost. served is where another model answered.
 func (r *lease) charge(now time.Time, at int64, o *Outcome, served *candidate) {
+	settlePortion(r, now, o)
 	switch {
 	case served != nil:
 		r.chargeServed(now, at, o, served)

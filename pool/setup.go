@@ -8,6 +8,7 @@ type setup struct {
 	projects []*project
 	secrets  []string                           // the text of every key
 	adc      func() (auth.TokenProvider, error) // application default credentials, found once
+	labelled bool                               // a project is for calls with some labels alone
 }
 
 // newSetup checks cfg and makes projects of it, which have seen nothing yet.
@@ -32,6 +33,7 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet) (*se
 			return nil, err
 		}
 		s.projects = append(s.projects, project)
+		s.labelled = s.labelled || len(project.Labels) > 0
 	}
 	return s, nil
 }

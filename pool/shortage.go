@@ -29,7 +29,7 @@ func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
 		return false, state != askNever && state != askNone
 	}
 	e, q := c.shared.entry.Load(), c.quota()
-	if q == nil || !e.limits.joined.Load() {
+	if q == nil || !e.limits.fleet.joined.Load() {
 		return false, false
 	}
 	switch e.limitWait(t.now, t.at, n.Input) {

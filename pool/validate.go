@@ -56,6 +56,7 @@ func (c Config) Validate() error {
 		for j, glob := range p.Models {
 			f.glob(index(at+".models", j), index("models", j), glob)
 		}
+		f.labels(at, p)
 		f.amount(at+".weight", "weight", p.Weight)
 		f.baseURL(at+".base_url", p.BaseURL)
 		for j := range p.Limits {

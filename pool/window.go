@@ -64,7 +64,7 @@ type window struct {
 func (ws *windows) join(l *limits, now time.Time) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	if l.joined.Load() {
+	if l.fleet.joined.Load() {
 		return
 	}
 	state, m, _ := ws.fleet.link.now()
@@ -74,7 +74,7 @@ func (ws *windows) join(l *limits, now time.Time) {
 	w.turn = h.Sum64()
 	w.keep(now, m.law, state.in)
 	ws.all[l] = w
-	l.joined.Store(true)
+	l.fleet.joined.Store(true)
 }
 
 // list returns the windows.
@@ -93,7 +93,7 @@ func (ws *windows) drop(w *window) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	delete(ws.all, w.limits)
-	w.limits.joined.Store(false)
+	w.limits.fleet.joined.Store(false)
 }
 
 // pollAll has every window asked at once.
@@ -342,7 +342,7 @@ func (a *ask) granted(r *round, s *store.Ask, g *store.Grant) {
 	if s.Profile {
 		w.profiled = now
 	}
-	w.limits.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
+	w.limits.fleet.tight.Store(s.Limits.Concurrency > 0 && g.Used.Slots >= s.Limits.Concurrency)
 	c := r.common(s, g)
 	if l := s.Limits.Concurrency; l > 0 && g.Used.Slots > l { // more run than may, until some have ended
 		c.Slots = max(c.Slots-(g.Used.Slots-l), 0)

@@ -48,13 +48,18 @@ type Call struct {
 	MaxWait time.Duration
 	// Priority is PriorityInteractive if empty. Header: Spillway-Priority, "interactive" or "batch".
 	Priority Priority
+	// Share is the part, up to 1, of every limit, order and pace that the call may use, together with
+	// all other calls that have a share: 0.3 leaves the rest to those that have none. A limit allows one
+	// call at least. Capacity that Google has refused nothing of has no limit, and no share. Zero means
+	// all of it. Header: Spillway-Share, such as "0.3".
+	Share float64
 	// InputTokens are the tokens of the whole prompt, including a cached content, as countTokens
 	// gives them. OutputTokens are the expected tokens of all candidates and their thoughts;
 	// maxOutputTokens bounds them. The router reserves them in place of its own estimate, which
 	// they do not change for other calls. Zero or less means the estimate.
 	InputTokens, OutputTokens int64
 	// Label says who makes the call, such as "team-a", for counters and the call log. It changes
-	// nothing for the call. At most 64 characters, none of them a control character. The router tells
+	// nothing else, unless a project is for some labels: see [pool.Project]. At most 64 characters, none of them a control character. The router tells
 	// the first 1,000 labels apart; later ones are counted as "other". Empty means none. Header:
 	// Spillway-Label.
 	Label string
@@ -80,6 +85,7 @@ const (
 	headerLocations = headerPrefix + "Locations"
 	headerMaxWait   = headerPrefix + "Max-Wait"
 	headerPriority  = headerPrefix + "Priority"
+	headerShare     = headerPrefix + "Share"
 	headerLabel     = headerPrefix + "Label"
 	headerExplain   = headerPrefix + "Explain" // of responses as well
 
@@ -92,7 +98,7 @@ const (
 )
 
 // known are the headers that a call may set, as net/http spells them.
-var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerLabel, headerExplain}
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain}
 
 // optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
 // locations of the pool, in lower case and in order. A header that is not understood is refused: a
@@ -121,6 +127,9 @@ func (c *Call) check(places []string) (wrong string) {
 	if wrong = wrongLabel(c.Label); wrong != "" {
 		return wrong
 	}
+	if !(c.Share >= 0 && c.Share <= 1) {
+		return fmt.Sprintf("share is %v; write a part up to 1, such as 0.3", c.Share)
+	}
 	switch c.Priority {
 	case "", PriorityInteractive, PriorityBatch:
 	default:
@@ -143,7 +152,7 @@ func isOurs(name string) bool {
 // header reads one header into c, unless c says the same thing already.
 func (c *Call) header(name string, values []string) (wrong string) {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case headerAffinity, headerMaxWait, headerPriority, headerLabel, headerExplain:
+	case headerAffinity, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain:
 		for _, v := range values {
 			if v != values[0] {
 				return "header " + name + " is there more than once, with different values; write it once"
@@ -162,6 +171,8 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		return c.explain(value)
 	case headerMaxWait:
 		return c.maxWait(value)
+	case headerShare:
+		return c.share(value)
 	case headerLocations:
 		return c.locations(values)
 	case headerCall, headerWhy, headerEndpoint, headerAttempts, headerTraffic, headerModel:
@@ -193,6 +204,19 @@ func (c *Call) maxWait(value string) (wrong string) {
 	if c.MaxWait = d; d == 0 {
 		c.MaxWait = -1
 	}
+	return ""
+}
+
+// share reads the part of everything that the call may use.
+func (c *Call) share(value string) (wrong string) {
+	if c.Share != 0 || value == "" {
+		return ""
+	}
+	share, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(share > 0 && share <= 1) {
+		return fmt.Sprintf("header %s is %s; write a part up to 1, such as 0.3", headerShare, quoted(value))
+	}
+	c.Share = share
 	return ""
 }
 

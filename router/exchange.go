@@ -123,6 +123,7 @@ func (x *exchange) newRequest() *pool.Request {
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
 		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
+	r.Asked.Label, r.Asked.Share = o.Label, o.Share
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
 		r.Policy = pool.PolicyFirst

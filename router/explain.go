@@ -53,7 +53,7 @@ func (r *Router) Explain(model string, c Call) Explanation {
 	for next := first; next != ""; {
 		standIn := cfg.standIn(first, next, &c.Scope)
 		request := pool.Request{
-			Model: next, Asked: pool.Asked{Version: usualVersion(cfg.Backend)}, StandIn: standIn != "",
+			Model: next, Asked: pool.Asked{Version: usualVersion(cfg.Backend), Label: c.Label, Share: c.Share}, StandIn: standIn != "",
 			Estimate:  pool.Estimate{Input: max(c.InputTokens, 0), Output: max(c.OutputTokens, 0)},
 			Batch:     c.Priority == PriorityBatch,
 			Policy:    cfg.Policy,

@@ -253,7 +253,7 @@ var errAbandoned = errors.New("router: search abandoned")
 
 // mayAsk reports whether the call may search a home: its caller may have excluded the location.
 func (r resolver) mayAsk(home pool.Home) bool {
-	q := &pool.Request{Home: home, Locations: r.x.in.options.Locations}
+	q := &pool.Request{Home: home, Locations: r.x.in.options.Locations, Asked: pool.Asked{Label: r.x.in.options.Label}}
 	ever, _ := r.x.in.router.pool.Serves(q)
 	return ever
 }

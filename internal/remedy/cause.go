@@ -79,6 +79,7 @@ const (
 const (
 	OwnLimit     Cause = "own_limit"     // a limit in the configuration
 	LearnedLimit Cause = "learned_limit" // a limit that an earlier refusal named
+	ShareUsed    Cause = "share_used"    // calls that keep to a share have used it
 	StoreAway    Cause = "store_away"    // only a part of the limits is this replica's
 	Ramp         Cause = "ramp"          // the rate rises slowly
 	Paused       Cause = "paused"        // an operator has taken it out

@@ -214,6 +214,9 @@ var table = map[Cause]advice{
 		step:   step{wait + "Google named this limit when it refused a call; calls test it. Move to a higher tier, or ask for more.", rateLimits},
 		vertex: step{wait + "Google named this limit when it refused a call; calls test it. Ask for a higher quota.", consoleQuotas},
 	},
+	ShareUsed: {step: step{
+		do: wait + "The call keeps to a share of what there is, with others like it: give them a greater one if they matter more.",
+	}},
 	StoreAway: {step: step{
 		"The store that replicas share is away, so this one keeps to its part of the limit: bring the store back.", "",
 	}},

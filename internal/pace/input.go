@@ -1,0 +1,74 @@
+package pace
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+)
+
+const (
+	// maxLine bounds a line, in bytes: Google takes no larger request.
+	maxLine = 100 << 20
+	// signed is how much of the file's beginning tells it from others.
+	signed = 1 << 20
+)
+
+// identity tells a file of requests from others, by its beginning.
+type identity struct {
+	Bytes int64  `json:"bytes"` // that were looked at
+	Hash  string `json:"sha256"`
+}
+
+// identify reads the beginning of a file, and goes back to it. most bounds how much of it counts: a
+// file that has grown is the same.
+func identify(in io.ReadSeeker, most int64) (id identity, err error) {
+	h := sha256.New()
+	if id.Bytes, err = io.Copy(h, io.LimitReader(in, min(most, signed))); err != nil {
+		return id, err
+	}
+	id.Hash = hex.EncodeToString(h.Sum(nil))
+	_, err = in.Seek(0, io.SeekStart)
+	return id, err
+}
+
+// numbered is a line of the file. tooLong says that its text is cut off.
+type numbered struct {
+	line    int64
+	text    []byte
+	tooLong bool
+}
+
+// lines gives the lines of a file that hold something to each, until that reports false.
+func lines(ctx context.Context, in io.Reader, each func(numbered) bool) error {
+	r := bufio.NewReaderSize(in, 1<<16)
+	for n := int64(1); ctx.Err() == nil; n++ {
+		text, tooLong, err := readLine(r)
+		if text = bytes.TrimSpace(text); len(text) > 0 && !each(numbered{n, text, tooLong}) {
+			return nil
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// readLine reads a line, whose end it drops if the line is longer than any request.
+func readLine(r *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		if tooLong = tooLong || len(line)+len(part) > maxLine; !tooLong {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, tooLong, err
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package pace
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Dialect is how the server that gets the requests is spoken to.
+type Dialect string
+
+// The dialects of Google's two back ends.
+const (
+	Gemini Dialect = "gemini"
+	Vertex Dialect = "vertex"
+)
+
+// defaults are what lines say that do not say it themselves.
+type defaults struct {
+	dialect      Dialect
+	model, label string
+}
+
+// request is one line of the file, as it is sent.
+type request struct {
+	line   int64           // its number, from 1
+	key    json.RawMessage // what the line calls itself; nil: nothing
+	openai bool            // the line, and that of its response, are of OpenAI's batches
+	label  string
+	path   string
+	body   []byte
+}
+
+// written is a line of the file: of Google's batches, on either back end, or of OpenAI's.
+type written struct {
+	Key     json.RawMessage `json:"key"`
+	Model   string          `json:"model"`
+	Label   string          `json:"label"`
+	Method  string          `json:"method"`
+	Request json.RawMessage `json:"request"`
+
+	CustomID json.RawMessage `json:"custom_id"`
+	URL      string          `json:"url"`
+	Body     json.RawMessage `json:"body"`
+}
+
+// methods are those that a line may ask for, with what their requests have.
+var methods = map[string]string{
+	"generateContent": "contents", "embedContent": "content", "batchEmbedContents": "requests", "countTokens": "contents",
+}
+
+// read makes a request of a line. The request has its number and key even if the line is wrong.
+func (d *defaults) read(number int64, text []byte) (r request, err error) {
+	r.line, r.label = number, d.label
+	var w written
+	if err := json.Unmarshal(text, &w); err != nil {
+		return r, errors.New("the line is not a JSON object with a request")
+	}
+	if r.key = w.Key; w.CustomID != nil {
+		r.key = w.CustomID
+	}
+	if w.Label != "" {
+		r.label = w.Label
+	}
+	if w.URL != "" || w.Body != nil {
+		return r, r.openAI(&w)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(w.Request, &fields); err != nil {
+		return r, errors.New(`the line has no request; write {"key": "1", "request": {"contents": [...]}}`)
+	}
+	model := w.Model
+	if within, ok := fields["model"]; ok { // Google's batches of the Developer API have it there
+		delete(fields, "model")
+		if model == "" && json.Unmarshal(within, &model) != nil {
+			return r, errors.New("model in the request is not a text")
+		}
+	}
+	if model == "" {
+		model = d.model
+	}
+	if r.path, err = d.pathOf(model, w.Method, fields); err != nil {
+		return r, err
+	}
+	r.body, err = json.Marshal(fields)
+	return r, err
+}
+
+// openAI reads a line of OpenAI's batches.
+func (r *request) openAI(w *written) error {
+	r.openai = true
+	var body struct {
+		Model string `json:"model"`
+	}
+	switch end := "/" + strings.TrimPrefix(strings.TrimPrefix(w.URL, "/"), "v1/"); {
+	case end != "/chat/completions" && end != "/embeddings":
+		return fmt.Errorf("url is %.80q; write /v1/chat/completions or /v1/embeddings", w.URL)
+	case json.Unmarshal(w.Body, &body) != nil || body.Model == "":
+		return errors.New("the line has no body with a model")
+	default:
+		r.path, r.body = "/v1beta/openai"+end, w.Body
+		return nil
+	}
+}
+
+// pathOf returns where a request goes.
+func (d *defaults) pathOf(model, method string, fields map[string]json.RawMessage) (string, error) {
+	if model == "" {
+		return "", errors.New("the line names no model; write model beside its request, or --model")
+	}
+	switch {
+	case method != "":
+		if methods[method] == "" {
+			return "", fmt.Errorf("method is %.80q; write generateContent, embedContent, batchEmbedContents or countTokens", method)
+		}
+	case fields["contents"] == nil && fields["content"] != nil:
+		method = "embedContent"
+	case fields["contents"] == nil && fields["requests"] != nil:
+		method = "batchEmbedContents"
+	default:
+		method = "generateContent"
+	}
+	if i := strings.LastIndex(model, "/"); strings.HasPrefix(model, "models/") || strings.Contains(model, "publishers/google/models/") {
+		model = model[i+1:]
+	}
+	model = strings.ReplaceAll(url.PathEscape(model), "%2F", "/")
+	if d.dialect == Vertex {
+		return "/v1beta1/projects/spillway/locations/global/publishers/google/models/" + model + ":" + method, nil
+	}
+	if !strings.Contains(model, "/") { // else it is a tuned model
+		model = "models/" + model
+	}
+	return "/v1beta/" + model + ":" + method, nil
+}
+
+// result is a line of the output.
+type result struct {
+	Line     int64           `json:"line"`
+	Key      json.RawMessage `json:"key,omitempty"`
+	CustomID json.RawMessage `json:"custom_id,omitempty"`
+	Label    string          `json:"label,omitempty"`
+	Response json.RawMessage `json:"response,omitempty"`
+	Error    json.RawMessage `json:"error,omitempty"`
+}
+
+// result returns the line of a request that ended with a status and a body, which is JSON.
+func (r *request) result(status int, body []byte) result {
+	line := result{Line: r.line, Label: r.label}
+	well := status >= 200 && status < 300
+	switch {
+	case r.openai:
+		line.CustomID = r.key
+		response, _ := json.Marshal(struct {
+			Status int             `json:"status_code"`
+			Body   json.RawMessage `json:"body"`
+		}{status, body})
+		if line.Response = response; well {
+			line.Error = json.RawMessage("null")
+		} else {
+			line.Error = errorIn(body)
+		}
+	case well:
+		line.Key, line.Response = r.key, body
+	default:
+		line.Key, line.Error = r.key, errorIn(body)
+	}
+	return line
+}
+
+// errorIn returns what a body of Google's or OpenAI's says of an error: all of it if it has no such
+// part.
+func errorIn(body []byte) json.RawMessage {
+	var b struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(body, &b) == nil && len(b.Error) > 0 && !bytes.Equal(b.Error, []byte("null")) {
+		return b.Error
+	}
+	return body
+}
+
+// failure returns the body of an error that no server has sent.
+func failure(status int, code, message string) []byte {
+	type body struct {
+		Code    int    `json:"code"`
+		Message string `json:"message"`
+		Status  string `json:"status"`
+	}
+	text, _ := json.Marshal(map[string]body{"error": {status, message, code}})
+	return text
+}

@@ -1,0 +1,142 @@
+package pool
+
+import (
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Calls that keep to a share of what there is are counted together: two jobs of a share of 0.3 use
+// 0.3 in all. Of limits they have a quota of their own, a part of the real one. Of an order, or a
+// pace, they have a part of its time.
+
+// portion is the time of an order or a pace that calls with a share have taken.
+type portion struct {
+	mu   sync.Mutex
+	next time.Time // when the next one goes
+}
+
+// take takes so much time, unless an earlier call still has it.
+func (p *portion) take(now time.Time, d time.Duration) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next.After(now) {
+		return false
+	}
+	p.next = now.Add(d)
+	return true
+}
+
+// wait returns how long the next call waits.
+func (p *portion) wait(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(p.next.Sub(now), 0)
+}
+
+// correct changes by how much later the next call goes.
+func (p *portion) correct(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next = p.next.Add(d)
+}
+
+// portionHold is what one call holds of shares.
+type portionHold struct {
+	limits  quota.Reservation // of the project's limits, if it counts there
+	limited bool
+	time    time.Duration // of the order or the pace
+}
+
+// portionOf returns the quota of calls that keep to a share of the limits.
+func portionOf(l *limits, share float64) *quota.Quota {
+	if part := divided(l.quota.Limits(), share); l.portion.Limits() != part {
+		l.portion.SetLimits(part)
+	}
+	return &l.portion
+}
+
+// portionTime returns how long a share of the candidate's order or pace takes for a call with this
+// need. Zero means that it has neither, or that its pace is not limited: then nothing is known that
+// it could be a share of.
+func portionTime(c *candidate, now time.Time, n *need) time.Duration {
+	rate, amount := 0.0, 1.0
+	if c.ledger() != nil {
+		cost := c.order.cost(n)
+		rate, amount = c.order.ledger.Stat(now).TokensPerSecond, cost.Input+cost.Output
+	} else if pacer := c.pacer(); pacer != nil && pacer.Limited() {
+		rate = pacer.Stat(now).Rate
+	}
+	if rate <= 0 {
+		return 0
+	}
+	return time.Duration(amount / (rate * n.asked.Share) * float64(time.Second))
+}
+
+// portionWait returns how long a call waits for its share of what the candidate has.
+func portionWait(c *candidate, now time.Time, n *need) time.Duration {
+	wait := time.Duration(0)
+	if own := c.own.entry.Load(); own != nil && portionTime(c, now, n) > 0 {
+		wait = own.load.portion.wait(now)
+	}
+	if c.order == nil && c.quota() != nil {
+		wait = max(wait, portionOf(c.shared.entry.Load().limits, n.asked.Share).Wait(now, n.Input))
+	}
+	return wait
+}
+
+// reservePortion takes a call's share: all of it or nothing.
+func reservePortion(r *lease, now time.Time) bool {
+	h, c := &r.charges.portion, r.candidate
+	if c.order == nil && c.quota() != nil {
+		if h.limits, h.limited = portionOf(r.shared.limits, r.need.asked.Share).Reserve(now, r.need.Input); !h.limited {
+			return false
+		}
+	}
+	d := portionTime(c, now, &r.need)
+	if d == 0 {
+		return true
+	}
+	if !r.own.load.portion.take(now, d) {
+		releasePortion(r, now)
+		return false
+	}
+	h.time = d
+	return true
+}
+
+// releasePortion gives back the share of a call that used nothing.
+func releasePortion(r *lease, now time.Time) {
+	h := &r.charges.portion
+	if h.limited {
+		r.shared.limits.portion.Release(now, h.limits)
+	}
+	if h.time > 0 {
+		r.own.load.portion.correct(-h.time)
+	}
+	*h = portionHold{}
+}
+
+// settlePortion corrects the share of a call to what it used.
+func settlePortion(r *lease, now time.Time, o *Outcome) {
+	h := &r.charges.portion
+	if !o.Counted && !r.accepted() && !charged(o.Class) {
+		releasePortion(r, now)
+		return
+	}
+	if h.limited {
+		used := r.need.Input
+		if o.Counted {
+			used = o.Usage.Input
+		}
+		r.shared.limits.portion.Settle(now, h.limits, used)
+	}
+	if order := r.candidate.order; h.time > 0 && o.Counted && order != nil {
+		estimate, cost := order.cost(&r.need), order.ledger.Cost(o.Usage)
+		if sum := estimate.Input + estimate.Output; sum > 0 {
+			r.own.load.portion.correct(time.Duration(float64(h.time) * ((cost.Input+cost.Output)/sum - 1)))
+		}
+	}
+	*h = portionHold{}
+}
