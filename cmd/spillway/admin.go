@@ -76,6 +76,10 @@ func (s *sidecar) openAdmin(ctx context.Context, cfg *config.Serve) (end func(),
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w; write another address as admin in [serve]", err)
 	}
+	if !isLocal(l.Addr()) && cfg.Admin.Token.Reveal() == "" { // a name may lead anywhere
+		_ = l.Close()
+		return nil, fmt.Errorf("admin: other machines can reach %s; write admin_token into [serve]", l.Addr())
+	}
 	d := door{Listener: l}
 	s.log.Info("operators are served", slog.String("address", d.url()))
 	server := newServer(admin{s}, s.rules.Load().bounds, s.log)
