@@ -46,7 +46,8 @@ type Bounds struct {
 	// Body is the most bytes of a request's body. Default: 2 GiB, the largest file that Google takes
 	// (https://ai.google.dev/gemini-api/docs/files).
 	Body int64
-	// Connections are the most that are open at once; more wait to be accepted. Default: 20,000.
+	// Connections are the most that are open at once. One more takes the place of the one that has been
+	// without a call for longest, and waits while all have calls. Default: 20,000.
 	Connections int
 	// HeaderTimeout is the time for a request's header, and for TLS to begin. Default: 10 s.
 	HeaderTimeout time.Duration

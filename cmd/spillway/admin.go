@@ -59,6 +59,9 @@ func (a *adminRules) authorized(req *http.Request) bool {
 // adminGrace is how long the last requests of operators may take when the sidecar has ended.
 const adminGrace = time.Second
 
+// maxOperators bounds the connections of operators: far more than come, and few beside the clients'.
+const maxOperators = 1000
+
 // openAdmin begins to serve operators. end ends it. Nobody has asked for the default address, so that
 // it is taken is no failure.
 func (s *sidecar) openAdmin(ctx context.Context, cfg *config.Serve) (end func(), err error) {
@@ -82,8 +85,9 @@ func (s *sidecar) openAdmin(ctx context.Context, cfg *config.Serve) (end func(),
 	}
 	d := door{Listener: l}
 	s.log.Info("operators are served", slog.String("address", d.url()))
-	server := newServer(admin{s}, s.rules.Load().bounds, s.log)
-	go func() { _ = server.Serve(d) }()
+	free := newSeats(maxOperators)
+	server := newServer(admin{s}, s.rules.Load().bounds, free, s.log)
+	go func() { _ = server.Serve(free.on(d)) }()
 	return func() {
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminGrace)
 		defer cancel()
