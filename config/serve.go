@@ -86,8 +86,8 @@ type Admin struct {
 	Off bool
 	// Listen is its address. Zero means 127.0.0.1:8081, if that is free.
 	Listen Address
-	// Token is what operators send as "Authorization: Bearer". Zero means that they need none, which
-	// only an address of this machine allows.
+	// Token is what operators send as "Authorization: Bearer", and type into the page once in 12 hours.
+	// Zero means that they need none, which only an address of this machine allows.
 	Token pool.Secret
 	// Profiles serves /debug/pprof/.
 	Profiles bool

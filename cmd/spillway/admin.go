@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,17 +44,15 @@ func newAdminRules(cfg *config.Serve) adminRules {
 	return a
 }
 
-// authorized reports whether a request has the operators' token.
+// authorized reports whether a request has the operators' token, or the cookie that it was exchanged for.
 func (a *adminRules) authorized(req *http.Request) bool {
-	if a.token == nil {
-		return false
-	}
-	found := 0
-	for _, text := range credentials(req) {
-		sum := sha256.Sum256([]byte(text))
-		found |= subtle.ConstantTimeCompare(sum[:], a.token[:])
-	}
-	return found == 1
+	return slices.ContainsFunc(credentials(req), a.isToken) || a.inSession(req, time.Now())
+}
+
+// isToken reports whether a text is the operators' token, in a time that says nothing.
+func (a *adminRules) isToken(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return a.token != nil && subtle.ConstantTimeCompare(sum[:], a.token[:]) == 1
 }
 
 // adminGrace is how long the last requests of operators may take when the sidecar has ended.
@@ -109,6 +108,7 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			"operators' paths are for no other page, and under no name but this machine's and those of hosts in [serve]")
 		return
 	}
+	c.trusted = rules.authorized(req)
 	req.Header.Del("Origin") // it is the sidecar's own, and may do what a program may
 	if c.options = req.Method == http.MethodOptions; c.options {
 		options(c, req, "")
@@ -120,9 +120,13 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		path = ownPrefix + path
 	}
 	o, known := operators[path]
-	c.trusted = rules.authorized(req)
+	stranger := rules.token != nil && !c.trusted
 	switch {
-	case rules.token != nil && !c.trusted && !o.public:
+	case path == loginPath && req.Method == http.MethodPost && rules.token != nil:
+		rules.login(c, req)
+	case path == loginPath && req.Method == http.MethodGet && stranger:
+		writeJSON(c, http.StatusOK, login{false})
+	case stranger && !o.public && !o.static:
 		c.Header().Set("WWW-Authenticate", `Bearer realm="spillway admin"`)
 		refuse(c, http.StatusUnauthorized, "UNAUTHENTICATED", `this address asks for admin_token; send it as "Authorization: Bearer"`)
 	case known:

@@ -30,22 +30,24 @@ type operator struct {
 	method string
 	serve  func(s *sidecar, c *client, req *http.Request)
 	public bool // for everyone who reaches an address: it says a word and no more
+	static bool // for everyone who reaches the operators' address: it is a part of the program
 }
 
 // operators are what the sidecar does for operators, by path.
 var operators = withDashboard(map[string]operator{
-	healthPath:     {http.MethodGet, (*sidecar).health, true},
-	readyPath:      {http.MethodGet, (*sidecar).ready, true},
-	statusPath:     {http.MethodGet, (*sidecar).status, false},
-	eventsPath:     {http.MethodGet, (*sidecar).tellEvents, false},
-	callsPath:      {http.MethodGet, (*sidecar).tellCalls, false},
-	metricsPath:    {http.MethodGet, (*sidecar).measure, false},
-	ownMetricsPath: {http.MethodGet, (*sidecar).measure, false},
-	slaPath:        {http.MethodGet, (*sidecar).sla, false},
-	explainPath:    {http.MethodGet, (*sidecar).explain, false},
-	pausePath:      {http.MethodPost, (*sidecar).pause, false},
-	resumePath:     {http.MethodPost, (*sidecar).resume, false},
-	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false},
+	healthPath:     {http.MethodGet, (*sidecar).health, true, false},
+	readyPath:      {http.MethodGet, (*sidecar).ready, true, false},
+	statusPath:     {http.MethodGet, (*sidecar).status, false, false},
+	eventsPath:     {http.MethodGet, (*sidecar).tellEvents, false, false},
+	callsPath:      {http.MethodGet, (*sidecar).tellCalls, false, false},
+	metricsPath:    {http.MethodGet, (*sidecar).measure, false, false},
+	ownMetricsPath: {http.MethodGet, (*sidecar).measure, false, false},
+	slaPath:        {http.MethodGet, (*sidecar).sla, false, false},
+	explainPath:    {http.MethodGet, (*sidecar).explain, false, false},
+	pausePath:      {http.MethodPost, (*sidecar).pause, false, false},
+	resumePath:     {http.MethodPost, (*sidecar).resume, false, false},
+	loginPath:      {http.MethodGet, (*sidecar).signedIn, false, false},
+	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false, false},
 })
 
 // operate serves a path for operators on an address for clients, and reports whether it is one. An

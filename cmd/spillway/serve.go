@@ -120,6 +120,7 @@ another sidecar on this machine, is a warning:
   GET  /         a page to look at: what is wrong and what to do about it, what is left
                  of limits and orders, the last 30 minutes, calls, events, replicas. It
                  follows /live, server-sent events; /live?once=1 has the same once
+                 It asks a browser for admin_token, and again after 12 hours
 
 The addresses for clients have /healthz and /readyz too, without a token, and to
 requests from this machine all else below /spillway, and /metrics. In a Kubernetes
