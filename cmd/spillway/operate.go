@@ -1,6 +1,9 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // The sidecar's paths for operators.
 const (
@@ -50,14 +53,22 @@ var operators = withDashboard(map[string]operator{
 	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false, false},
 })
 
+// relayed reports whether a request says that it comes through a proxy, and so perhaps from another
+// machine.
+func relayed(req *http.Request) bool {
+	return slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}, func(name string) bool {
+		return len(req.Header.Values(name)) > 0
+	})
+}
+
 // operate serves a path for operators on an address for clients, and reports whether it is one. An
-// address that other machines can reach has these paths for requests to this machine alone.
+// address for clients has these paths for requests of this machine alone, not for what a proxy passes on.
 func (s *sidecar) operate(c *client, req *http.Request) bool {
 	o, ok := operators[req.URL.Path]
 	if !ok {
 		return false
 	}
-	if at := connectedTo(req); !o.public && at != nil && !isLocal(at) {
+	if at := connectedTo(req); !o.public && at != nil && (!isLocal(at) || relayed(req)) {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", req.URL.Path+" is for operators; ask at 127.0.0.1 on the "+
 			"machine itself, or at the address that [serve] admin names")
 		return true

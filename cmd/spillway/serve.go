@@ -123,8 +123,9 @@ another sidecar on this machine, is a warning:
                  It asks a browser for admin_token, and again after 12 hours
 
 The addresses for clients have /healthz and /readyz too, without a token, and to
-requests from this machine all else below /spillway, and /metrics. In a Kubernetes
-Service write drain_delay = "5s": the pod gets calls for a moment after its SIGTERM.
+requests from this machine, not through a proxy, all else below /spillway, and
+/metrics. In a Kubernetes Service write drain_delay = "5s": the pod gets calls for a
+moment after its SIGTERM.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, also as /openai/v1, for projects of both back ends: chat

@@ -26,7 +26,7 @@ type sidecar struct {
 	router   *router.Router
 	listen   string      // the address of --listen; empty: the file's
 	exposed  atomic.Bool // other machines can reach one of its addresses
-	phase    atomic.Int32
+	phase    life
 	rules    atomic.Pointer[rules]
 	log      *slog.Logger
 	proxyLog *log.Logger
