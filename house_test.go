@@ -140,7 +140,7 @@ func TestRootCompilesInNoStoreAndNoTelemetry(t *testing.T) {
 	}
 	for path, by := range importedBy {
 		for _, unwanted := range []string{
-			"redis", "rueidis", "valkey", "prometheus", "opentelemetry",
+			"redis", "rueidis", "valkey", "prometheus", "fsnotify", "opentelemetry",
 			modulePath + "/metrics", modulePath + "/otel", modulePath + "/geminitest",
 		} {
 			if strings.Contains(path, unwanted) {

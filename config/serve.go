@@ -46,7 +46,8 @@ type Bounds struct {
 	// Body is the most bytes of a request's body. Default: 2 GiB, the largest file that Google takes
 	// (https://ai.google.dev/gemini-api/docs/files).
 	Body int64
-	// Connections are the most that are open at once; more wait to be accepted. Default: 20,000.
+	// Connections are the most that are open at once. One more takes the place of the one that has been
+	// without a call for longest, and waits while all have calls. Default: 20,000.
 	Connections int
 	// HeaderTimeout is the time for a request's header, and for TLS to begin. Default: 10 s.
 	HeaderTimeout time.Duration
@@ -85,8 +86,8 @@ type Admin struct {
 	Off bool
 	// Listen is its address. Zero means 127.0.0.1:8081, if that is free.
 	Listen Address
-	// Token is what operators send as "Authorization: Bearer". Zero means that they need none, which
-	// only an address of this machine allows.
+	// Token is what operators send as "Authorization: Bearer", and type into the page once in 12 hours.
+	// Zero means that they need none, which only an address of this machine allows.
 	Token pool.Secret
 	// Profiles serves /debug/pprof/.
 	Profiles bool

@@ -75,6 +75,19 @@ func (c *Config) Newer() (*Config, error) {
 	return load(c.source.path, c.source.credentials)
 }
 
+// Files returns the files that c was loaded from: its own, and those that it names. A configuration that
+// is not of [Load] has none.
+func (c *Config) Files() []string {
+	if c == nil || c.source == nil {
+		return nil
+	}
+	var all []string
+	for _, was := range c.source.files {
+		all = append(all, was.path)
+	}
+	return all
+}
+
 // Watch calls apply with a new configuration whenever a file of the current one has changed, see
 // [Config.Newer], until ctx ends. It looks every 10 seconds. A file with mistakes changes nothing:
 // Watch logs one line and tries again, as it does if apply fails. Success is apply's to tell.

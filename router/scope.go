@@ -5,8 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
 // Scope is what a caller may use. A server that knows its callers sets it with [Call.Scope]; no
@@ -33,11 +31,14 @@ func matches(globs []string, name string) bool {
 	})
 }
 
-// nameless reports whether a call makes something of Google's models without naming one. What only
-// keeps data, or is about a thing that is there already, does not.
-func nameless(method string, c *request.Call) bool {
-	resource := c.Resource
-	return method == http.MethodPost && c.Model == "" && !strings.Contains(resource, "/") &&
+// nameless reports whether a call makes something of Google's models without naming one, as far as its
+// body was read. What only keeps data, or is about a thing that is there already, does not.
+func (p *payload) nameless() bool {
+	if p.tail != nil && p.call.InBody() {
+		return true // what was not read may name another
+	}
+	resource := p.call.Resource
+	return p.method == http.MethodPost && p.call.Model == "" && !strings.Contains(resource, "/") &&
 		!slices.Contains(keepers, resource)
 }
 
@@ -52,7 +53,7 @@ func (c *Call) beyond(model string, nameless bool, places []string) string {
 	case model != "" && !s.model(model):
 		return "this caller may not use " + model + "; it may use " + strings.Join(s.Models, ", ")
 	case nameless && len(s.Models) > 0:
-		return "this caller may use some models alone, and the call names none; it may use " + strings.Join(s.Models, ", ")
+		return "this caller may use some models alone, and the call names none that can be checked; it may use " + strings.Join(s.Models, ", ")
 	case len(s.Locations) == 0:
 		return ""
 	}

@@ -51,6 +51,8 @@ func TestACallStaysWithinItsScope(t *testing.T) {
 		"what an alias stands for":   {router.Scope{Models: []string{flash}}, http.MethodPost, base + "models/fast:generateContent", hello, nil, 200},
 		"an alias of another model":  {router.Scope{Models: []string{"fast"}}, http.MethodPost, base + "models/fast:generateContent", hello, nil, 403},
 		"a model in the body":        {router.Scope{Models: []string{"gemini-3*"}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","messages":[]}`, nil, 403},
+		"two models in the body":     {router.Scope{Models: []string{flash}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","messages":[],"model":"gemini-3.5-flash"}`, nil, 400},
+		"a second one, escaped":      {router.Scope{Models: []string{flash}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","mode\u006c":"gemini-3.5-flash"}`, nil, 400},
 		"an agent":                   {router.Scope{Models: []string{"*"}}, http.MethodPost, base + "interactions", `{"agent":"deep-research","input":"x"}`, nil, 403},
 		"a model to look at":         {router.Scope{Models: []string{"gemini-3*"}}, http.MethodGet, base + "models/" + flash, "", nil, 403},
 		"a list":                     {router.Scope{Models: []string{"gemini-3*"}}, http.MethodGet, base + "files", "", nil, 200},
@@ -102,5 +104,16 @@ func TestAFallbackIsWithinTheScope(t *testing.T) {
 	}
 	if e := b.router.Explain("gemini-2.5-pro", router.Call{Scope: router.Scope{Models: []string{flash}}}); !strings.Contains(e.Wrong, "may not use gemini-2.5-pro") {
 		t.Errorf("explained as %q", e)
+	}
+}
+
+// The router keeps the first 64 MiB of a body. What comes behind may name the model again.
+func TestAModelThatABodyTooLongToBeReadNamesIsNotWithinAScope(t *testing.T) {
+	b := setup{}.bed(t, keyed("studio", "key"))
+	const url = "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions"
+	body := `{"model":"` + flash + `","messages":[],"user":"` + strings.Repeat("x", 65<<20) + `","model":"gemini-3.5-flash"}`
+	resp, text := sendWithin(t, b, router.Scope{Models: []string{flash}}, http.MethodPost, url, body, nil)
+	if resp.StatusCode != http.StatusForbidden || len(b.Requests()) != 0 {
+		t.Errorf("got %s %.200s, and Google was asked %d times", resp.Status, text, len(b.Requests()))
 	}
 }

@@ -81,7 +81,8 @@ func connectedTo(req *http.Request) net.Addr {
 
 // page returns the origin of the web page that sends the request, if [serve] origins names it. It
 // returns "" for programs, and for what the sidecar's own origin or a person sends. It is not ok
-// for pages of other origins, whatever the method: a browser sends many requests without asking.
+// for pages of other origins, whatever the method: a browser sends many requests without asking. A link
+// there may open the sidecar's own page.
 func (a *access) page(req *http.Request) (origin string, ok bool) {
 	origins, sites := req.Header["Origin"], req.Header["Sec-Fetch-Site"]
 	switch {
@@ -89,6 +90,8 @@ func (a *access) page(req *http.Request) (origin string, ok bool) {
 		return "", false
 	case len(origins) == 1 && slices.Contains(a.origins, strings.ToLower(origins[0])):
 		return origins[0], true
+	case len(origins) == 0 && opensDashboard(req):
+		return "", true
 	case len(sites) == 1:
 		return "", sites[0] == "same-origin" || sites[0] == "none"
 	case len(origins) == 1: // a browser from before Sec-Fetch-Site

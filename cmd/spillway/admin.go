@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,21 +44,22 @@ func newAdminRules(cfg *config.Serve) adminRules {
 	return a
 }
 
-// authorized reports whether a request has the operators' token.
+// authorized reports whether a request has the operators' token, or the cookie that it was exchanged for.
 func (a *adminRules) authorized(req *http.Request) bool {
-	if a.token == nil {
-		return false
-	}
-	found := 0
-	for _, text := range credentials(req) {
-		sum := sha256.Sum256([]byte(text))
-		found |= subtle.ConstantTimeCompare(sum[:], a.token[:])
-	}
-	return found == 1
+	return slices.ContainsFunc(credentials(req), a.isToken) || a.inSession(req, time.Now())
+}
+
+// isToken reports whether a text is the operators' token, in a time that says nothing.
+func (a *adminRules) isToken(text string) bool {
+	sum := sha256.Sum256([]byte(text))
+	return a.token != nil && subtle.ConstantTimeCompare(sum[:], a.token[:]) == 1
 }
 
 // adminGrace is how long the last requests of operators may take when the sidecar has ended.
 const adminGrace = time.Second
+
+// maxOperators bounds the connections of operators: far more than come, and few beside the clients'.
+const maxOperators = 1000
 
 // openAdmin begins to serve operators. end ends it. Nobody has asked for the default address, so that
 // it is taken is no failure.
@@ -76,10 +78,15 @@ func (s *sidecar) openAdmin(ctx context.Context, cfg *config.Serve) (end func(),
 	if err != nil {
 		return nil, fmt.Errorf("admin: %w; write another address as admin in [serve]", err)
 	}
+	if !isLocal(l.Addr()) && cfg.Admin.Token.Reveal() == "" { // a name may lead anywhere
+		_ = l.Close()
+		return nil, fmt.Errorf("admin: other machines can reach %s; write admin_token into [serve]", l.Addr())
+	}
 	d := door{Listener: l}
 	s.log.Info("operators are served", slog.String("address", d.url()))
-	server := newServer(admin{s}, s.rules.Load().bounds, s.log)
-	go func() { _ = server.Serve(d) }()
+	free := newSeats(maxOperators)
+	server := newServer(admin{s}, s.rules.Load().bounds, free, s.log)
+	go func() { _ = server.Serve(free.on(d)) }()
 	return func() {
 		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), adminGrace)
 		defer cancel()
@@ -101,6 +108,7 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			"operators' paths are for no other page, and under no name but this machine's and those of hosts in [serve]")
 		return
 	}
+	c.trusted = rules.authorized(req)
 	req.Header.Del("Origin") // it is the sidecar's own, and may do what a program may
 	if c.options = req.Method == http.MethodOptions; c.options {
 		options(c, req, "")
@@ -112,9 +120,13 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		path = ownPrefix + path
 	}
 	o, known := operators[path]
-	c.trusted = rules.authorized(req)
+	stranger := rules.token != nil && !c.trusted
 	switch {
-	case rules.token != nil && !c.trusted && !o.public:
+	case path == loginPath && req.Method == http.MethodPost && rules.token != nil:
+		rules.login(c, req)
+	case path == loginPath && req.Method == http.MethodGet && stranger:
+		writeJSON(c, http.StatusOK, login{false})
+	case stranger && !o.public && !o.static:
 		c.Header().Set("WWW-Authenticate", `Bearer realm="spillway admin"`)
 		refuse(c, http.StatusUnauthorized, "UNAUTHENTICATED", `this address asks for admin_token; send it as "Authorization: Bearer"`)
 	case known:

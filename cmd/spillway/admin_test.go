@@ -112,6 +112,22 @@ func TestOtherMachinesGetNoOperatorsPathsWithTheClients(t *testing.T) {
 	}
 }
 
+// A proxy on the same machine passes on what comes from others.
+func TestAProxyPassesNoOperatorsPathsOnToTheClients(t *testing.T) {
+	for path, o := range operators {
+		for _, header := range []string{"X-Forwarded-For", "Forwarded", "Via"} {
+			at := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080})
+			req := httptest.NewRequestWithContext(at, o.method, "http://localhost"+path+"?once=1", strings.NewReader("{}"))
+			req.RemoteAddr = "127.0.0.1:50000"
+			req.Header.Set(header, "10.0.0.1")
+			w := ask(t, newGoogle(geminitest.Latency{}), defaultListen, config.Serve{Open: true}, req)
+			if refused := w.Code == http.StatusForbidden; refused == o.public {
+				t.Errorf("%s with %s gets %d %s", path, header, w.Code, w.Body)
+			}
+		}
+	}
+}
+
 func TestReadinessFollowsTheSidecarsLife(t *testing.T) {
 	google := newGoogle(geminitest.Latency{})
 	s := newSidecar(newRouter(t, google), defaultListen, testServe, slog.New(slog.DiscardHandler))

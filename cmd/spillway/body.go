@@ -62,12 +62,17 @@ func (b *clientBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// leftover is the longest that is waited for what is left of a body after its call, so that the client
+// reads the response before its connection is closed. Nobody gains by a longer wait, and who was
+// refused could take up a connection for it.
+const leftover = 5 * time.Second
+
 // end ends what is read for the call. The server reads a little of what is left; the client has to
 // send it in time.
 func (b *clientBody) end() {
 	broken := b.broken.Load()
 	if !b.done.Swap(true) || broken != nil && errors.Is(*broken, errTooLong) {
-		_ = b.control.SetReadDeadline(time.Now().Add(b.silence))
+		_ = b.control.SetReadDeadline(time.Now().Add(min(b.silence, leftover)))
 	}
 }
 

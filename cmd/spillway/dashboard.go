@@ -56,10 +56,19 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // withDashboard adds the paths of the page's files to those for operators.
 func withDashboard(all map[string]operator) map[string]operator {
 	for name := range dashboardFiles {
-		all[dashboardPath+name] = operator{http.MethodGet, (*sidecar).dashboard, false}
+		all[dashboardPath+name] = operator{http.MethodGet, (*sidecar).dashboard, false, true}
 	}
-	all[strings.TrimSuffix(dashboardPath, "/")] = operator{http.MethodGet, (*sidecar).toDashboard, false}
+	all[strings.TrimSuffix(dashboardPath, "/")] = operator{http.MethodGet, (*sidecar).toDashboard, false, true}
 	return all
+}
+
+// opensDashboard reports whether a person follows a link to the page, perhaps on a page of another
+// origin: in chats and runbooks there are such. The page has nothing of the sidecar in it, and no other
+// page can look inside. https://www.w3.org/TR/fetch-metadata/
+func opensDashboard(req *http.Request) bool {
+	path := strings.TrimSuffix(strings.TrimPrefix(req.URL.Path, strings.TrimSuffix(dashboardPath, "/")), "/")
+	return path == "" && (req.Method == http.MethodGet || req.Method == http.MethodHead) &&
+		req.Header.Get("Sec-Fetch-Mode") == "navigate" && req.Header.Get("Sec-Fetch-Dest") == "document"
 }
 
 // toDashboard leads who left the slash out to the page, whatever path a proxy has put before it.

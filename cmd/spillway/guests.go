@@ -30,9 +30,8 @@ type guest struct {
 	running *atomic.Int64
 }
 
-// newGuests returns what cfg says of tokens; nil if clients need none. Calls that are under way go on
-// to count for their token, by its name.
-func newGuests(cfg *config.Serve, before *guests) *guests {
+// newGuests returns what cfg says of tokens; nil if clients need none.
+func newGuests(cfg *config.Serve, running tallies) *guests {
 	if len(cfg.Tokens) == 0 {
 		return nil
 	}
@@ -47,22 +46,31 @@ func newGuests(cfg *config.Serve, before *guests) *guests {
 			call.Priority = t.Priority
 		}
 		g.list = append(g.list, guest{
-			t.Name, sha256.Sum256([]byte(t.Token.Reveal())), call, int64(t.Concurrency), before.running(t.Name),
+			t.Name, sha256.Sum256([]byte(t.Token.Reveal())), call, int64(t.Concurrency), running[t.Name],
 		})
 	}
 	return g
 }
 
-// running returns the count of calls of a name.
-func (g *guests) running(name string) *atomic.Int64 {
-	if g != nil {
-		for i := range g.list {
-			if g.list[i].name == name {
-				return g.list[i].running
-			}
+// tallies count the calls under way of tokens, by their names.
+type tallies map[string]*atomic.Int64
+
+// of returns the tallies of tokens. Calls that are under way go on to count for theirs, also if it is
+// taken away for a while.
+func (t tallies) of(tokens []config.Token) tallies {
+	next := tallies{}
+	for name, running := range t {
+		if running.Load() > 0 {
+			next[name] = running
 		}
 	}
-	return new(atomic.Int64)
+	for i := range tokens {
+		name := tokens[i].Name
+		if next[name] = t[name]; next[name] == nil {
+			next[name] = new(atomic.Int64)
+		}
+	}
+	return next
 }
 
 // of returns the guest that a request is from, by the first of its credentials that is a token, or the

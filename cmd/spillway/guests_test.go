@@ -203,7 +203,7 @@ func TestATokenHasSoManyCallsAtOnce(t *testing.T) {
 // The time of a comparison must say nothing of a token: all are compared, by their hashes, and the
 // last as well as the first is found.
 func TestTokensAreComparedByTheirHashes(t *testing.T) {
-	g := newGuests(&config.Serve{Tokens: twoGuests().Tokens}, nil)
+	g := newGuests(&config.Serve{Tokens: twoGuests().Tokens}, tallies{}.of(twoGuests().Tokens))
 	for i, token := range []string{tokenA, tokenB} {
 		if g.list[i].token != sha256.Sum256([]byte(token)) {
 			t.Error("a token is not kept as its hash")
@@ -219,7 +219,7 @@ func TestTokensAreComparedByTheirHashes(t *testing.T) {
 	for i := range 2000 {
 		many.Tokens = append(many.Tokens, config.Token{Name: string(rune('a' + i)), Token: pool.NewSecret(strings.Repeat("x", i+1))})
 	}
-	g = newGuests(&many, nil)
+	g = newGuests(&many, tallies{}.of(many.Tokens))
 	fastest := func(token string) time.Duration {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
 		req.Header.Set(keyHeader, token)

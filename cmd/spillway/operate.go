@@ -1,6 +1,9 @@
 package main
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // The sidecar's paths for operators.
 const (
@@ -30,32 +33,42 @@ type operator struct {
 	method string
 	serve  func(s *sidecar, c *client, req *http.Request)
 	public bool // for everyone who reaches an address: it says a word and no more
+	static bool // for everyone who reaches the operators' address: it is a part of the program
 }
 
 // operators are what the sidecar does for operators, by path.
 var operators = withDashboard(map[string]operator{
-	healthPath:     {http.MethodGet, (*sidecar).health, true},
-	readyPath:      {http.MethodGet, (*sidecar).ready, true},
-	statusPath:     {http.MethodGet, (*sidecar).status, false},
-	eventsPath:     {http.MethodGet, (*sidecar).tellEvents, false},
-	callsPath:      {http.MethodGet, (*sidecar).tellCalls, false},
-	metricsPath:    {http.MethodGet, (*sidecar).measure, false},
-	ownMetricsPath: {http.MethodGet, (*sidecar).measure, false},
-	slaPath:        {http.MethodGet, (*sidecar).sla, false},
-	explainPath:    {http.MethodGet, (*sidecar).explain, false},
-	pausePath:      {http.MethodPost, (*sidecar).pause, false},
-	resumePath:     {http.MethodPost, (*sidecar).resume, false},
-	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false},
+	healthPath:     {http.MethodGet, (*sidecar).health, true, false},
+	readyPath:      {http.MethodGet, (*sidecar).ready, true, false},
+	statusPath:     {http.MethodGet, (*sidecar).status, false, false},
+	eventsPath:     {http.MethodGet, (*sidecar).tellEvents, false, false},
+	callsPath:      {http.MethodGet, (*sidecar).tellCalls, false, false},
+	metricsPath:    {http.MethodGet, (*sidecar).measure, false, false},
+	ownMetricsPath: {http.MethodGet, (*sidecar).measure, false, false},
+	slaPath:        {http.MethodGet, (*sidecar).sla, false, false},
+	explainPath:    {http.MethodGet, (*sidecar).explain, false, false},
+	pausePath:      {http.MethodPost, (*sidecar).pause, false, false},
+	resumePath:     {http.MethodPost, (*sidecar).resume, false, false},
+	loginPath:      {http.MethodGet, (*sidecar).signedIn, false, false},
+	feedPath:       {http.MethodGet, (*sidecar).tellFeed, false, false},
 })
 
+// relayed reports whether a request says that it comes through a proxy, and so perhaps from another
+// machine.
+func relayed(req *http.Request) bool {
+	return slices.ContainsFunc([]string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"}, func(name string) bool {
+		return len(req.Header.Values(name)) > 0
+	})
+}
+
 // operate serves a path for operators on an address for clients, and reports whether it is one. An
-// address that other machines can reach has these paths for requests to this machine alone.
+// address for clients has these paths for requests of this machine alone, not for what a proxy passes on.
 func (s *sidecar) operate(c *client, req *http.Request) bool {
 	o, ok := operators[req.URL.Path]
 	if !ok {
 		return false
 	}
-	if at := connectedTo(req); !o.public && at != nil && !isLocal(at) {
+	if at := connectedTo(req); !o.public && at != nil && (!isLocal(at) || relayed(req)) {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", req.URL.Path+" is for operators; ask at 127.0.0.1 on the "+
 			"machine itself, or at the address that [serve] admin names")
 		return true

@@ -156,10 +156,8 @@ func foreigner(req *http.Request) string {
 	case req.Header.Get("Origin") != "":
 		return "a web page may not pause and resume"
 	}
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Via"} {
-		if len(req.Header.Values(name)) > 0 {
-			return "pausing and resuming do not go through a proxy; run the command beside the sidecar"
-		}
+	if relayed(req) {
+		return "pausing and resuming do not go through a proxy; run the command beside the sidecar"
 	}
 	return ""
 }

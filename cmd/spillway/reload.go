@@ -1,9 +1,6 @@
 package main
 
 import (
-	"log/slog"
-	"os"
-
 	"github.com/spillway-go/spillway/config"
 )
 
@@ -28,21 +25,4 @@ func (s *sidecar) reload(cfg *config.Config) error {
 		s.log.Warn("the addresses, TLS or bounds of [serve] have changed; they stay as they were until the program starts again")
 	}
 	return nil
-}
-
-// reloadOn reloads the file for every signal, until the channel is closed. A file with mistakes
-// changes nothing.
-func (s *sidecar) reloadOn(signals <-chan os.Signal, file string) {
-	for range signals {
-		cfg, err := config.Load(file)
-		if err == nil {
-			err = s.reload(cfg)
-		}
-		if err != nil {
-			s.log.Error("file not reloaded; the old configuration stays in force",
-				slog.Any("error", err))
-			continue
-		}
-		s.log.Info("file reloaded", slog.String("file", file))
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/spillway-go/spillway/config"
@@ -50,10 +49,8 @@ func TestReloadTakesAGoodFileAndLeavesABadOne(t *testing.T) {
 	} {
 		write(tt.file)
 		said.Reset()
-		signals := make(chan os.Signal, 1)
-		signals <- syscall.SIGHUP
-		close(signals)
-		newSidecar(r, defaultListen, cfg.Serve, log).reloadOn(signals, path)
+		f := following{sidecar: newSidecar(r, defaultListen, cfg.Serve, log), cfg: cfg, file: path}
+		f.reload()
 		var names []string
 		for _, p := range r.Stat().Projects {
 			names = append(names, p.Name)
@@ -72,10 +69,8 @@ func TestReloadTakesWhoMayCallToo(t *testing.T) {
 	if err := os.WriteFile(path, []byte("[serve]\nhosts = [\"new.example\"]\norigins = [\"https://app.example\"]\n"+twoProjects), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	signals := make(chan os.Signal, 1)
-	signals <- syscall.SIGHUP
-	close(signals)
-	s.reloadOn(signals, path)
+	f := following{sidecar: s, file: path}
+	f.reload()
 	for host, want := range map[string]int{"old.example": http.StatusForbidden, "new.example": http.StatusOK} {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+healthPath, nil)
 		req.Header.Set("Origin", "https://app.example")

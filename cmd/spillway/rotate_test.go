@@ -57,7 +57,7 @@ func TestATokenThatKubernetesRotatesIsTakenByItself(t *testing.T) {
 		s := newSidecar(newRouter(t, newGoogle(geminitest.Latency{})), "", cfg.Serve, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go s.watch(ctx, cfg)
+		go s.follow(ctx, cfg, "", nil, &notices{})
 		look := func(token string) int {
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+generatePath, strings.NewReader(hello))
 			req.Header.Set(keyHeader, token)

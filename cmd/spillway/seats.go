@@ -1,56 +1,159 @@
 package main
 
 import (
+	"container/list"
+	"crypto/tls"
 	"net"
+	"net/http"
 	"sync"
 )
 
-// seats bound the connections of some listeners together. When all are taken, the next ones wait to be
-// accepted.
-type seats chan struct{}
+// seats bound the connections of some listeners together. When all are taken, a new connection gets the
+// seat of the one that has been without a call for longest, which is closed. While all have calls, it
+// waits.
+type seats struct {
+	most int
+
+	mu      sync.Mutex
+	changed sync.Cond // a seat is free, a connection has no call any more, or a listener is closed
+	taken   int
+	vacant  *list.List // of *seated without a call, the longest first
+}
+
+func newSeats(most int) *seats {
+	s := &seats{most: most, vacant: list.New()}
+	s.changed.L = &s.mu
+	return s
+}
 
 // on returns a listener whose connections take seats.
-func (s seats) on(l net.Listener) net.Listener {
-	return &seating{Listener: l, seats: s, closed: make(chan struct{})}
+func (s *seats) on(l net.Listener) net.Listener { return &seating{Listener: l, seats: s} }
+
+// note is [http.Server.ConnState]: it notes which connections have a call.
+func (s *seats) note(c net.Conn, state http.ConnState) {
+	seat := seatOf(c)
+	if seat == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch state {
+	case http.StateNew, http.StateIdle:
+		s.vacate(seat)
+	default:
+		s.occupy(seat)
+	}
+}
+
+// seatOf returns what has the seat below a server's connection.
+func seatOf(c net.Conn) *seated {
+	for {
+		switch at := c.(type) {
+		case *seated:
+			return at
+		case *halfClosable:
+			c = at.Conn
+		case *tls.Conn:
+			c = at.NetConn()
+		default:
+			return nil
+		}
+	}
+}
+
+// vacate notes that a connection has no call. The caller holds the lock.
+func (s *seats) vacate(c *seated) {
+	if c.place == nil && !c.left {
+		c.place = s.vacant.PushBack(c)
+		s.changed.Broadcast()
+	}
+}
+
+// occupy notes that it has one. The caller holds the lock.
+func (s *seats) occupy(c *seated) {
+	if c.place != nil {
+		s.vacant.Remove(c.place)
+		c.place = nil
+	}
 }
 
 // seating is a listener whose connections take seats.
 type seating struct {
 	net.Listener
 
-	seats  seats
-	closed chan struct{}
-	once   sync.Once
+	seats  *seats
+	closed bool
 }
 
 func (l *seating) Accept() (net.Conn, error) {
-	select {
-	case l.seats <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
 	c, err := l.Listener.Accept()
 	if err != nil {
-		<-l.seats
 		return nil, err
 	}
-	return &seated{Conn: c, leave: sync.OnceFunc(func() { <-l.seats })}, nil
+	seat := &seated{Conn: c, seats: l.seats}
+	gone, ok := l.take(seat)
+	if gone != nil {
+		_ = gone.Conn.Close()
+	}
+	if !ok {
+		_ = c.Close()
+		return nil, net.ErrClosed
+	}
+	return seat, nil
+}
+
+// take gives a connection a seat. gone is the one that has lost it, and is to be closed. It is not ok
+// when the listener is closed.
+func (l *seating) take(c *seated) (gone *seated, ok bool) {
+	s := l.seats
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.taken >= s.most && s.vacant.Len() == 0 && !l.closed {
+		s.changed.Wait()
+	}
+	if l.closed {
+		return nil, false
+	}
+	if s.taken >= s.most {
+		gone, _ = s.vacant.Front().Value.(*seated)
+		s.leave(gone)
+	}
+	s.taken++
+	s.vacate(c)
+	return gone, true
 }
 
 func (l *seating) Close() error {
-	l.once.Do(func() { close(l.closed) })
+	l.seats.mu.Lock()
+	l.closed = true
+	l.seats.changed.Broadcast()
+	l.seats.mu.Unlock()
 	return l.Listener.Close()
 }
 
-// seated is a connection that has a seat until it is closed.
+// leave frees the seat of a connection, once. The caller holds the lock.
+func (s *seats) leave(c *seated) {
+	if !c.left {
+		s.occupy(c)
+		c.left = true
+		s.taken--
+		s.changed.Broadcast()
+	}
+}
+
+// seated is a connection that has a seat until it is closed, or loses it to another.
 type seated struct {
 	net.Conn
 
-	leave func()
+	seats *seats
+	place *list.Element // in vacant; nil while it has a call
+	left  bool
 }
 
 func (c *seated) Close() error {
-	defer c.leave()
+	c.seats.mu.Lock()
+	c.seats.leave(c)
+	c.seats.mu.Unlock()
 	return c.Conn.Close()
 }
 

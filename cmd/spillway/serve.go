@@ -53,10 +53,10 @@ To try it without keys, run the emulator beside it:
   sleep 1    # until the file is there
   spillway serve spillway.toml
 
-FILE is reloaded within 10 seconds when it changes, or when a file of keys, tokens,
-credentials or TLS that it names does; SIGHUP reloads it at once. What is the same in
-both keeps its state, and calls under way continue. A file with mistakes changes
-nothing.
+FILE is reloaded a second after it has changed, or a file of keys, tokens, credentials
+or TLS that it names; within 10 where the file system tells nothing of changes. SIGHUP
+reloads it at once. What is the same in both keeps its state, and calls under way
+continue. A file with mistakes changes nothing.
 
 Flags:
 
@@ -120,10 +120,12 @@ another sidecar on this machine, is a warning:
   GET  /         a page to look at: what is wrong and what to do about it, what is left
                  of limits and orders, the last 30 minutes, calls, events, replicas. It
                  follows /live, server-sent events; /live?once=1 has the same once
+                 It asks a browser for admin_token, and again after 12 hours
 
 The addresses for clients have /healthz and /readyz too, without a token, and to
-requests from this machine all else below /spillway, and /metrics. In a Kubernetes
-Service write drain_delay = "5s": the pod gets calls for a moment after its SIGTERM.
+requests from this machine, not through a proxy, all else below /spillway, and
+/metrics. In a Kubernetes Service write drain_delay = "5s": the pod gets calls for a
+moment after its SIGTERM.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, also as /openai/v1, for projects of both back ends: chat
@@ -190,7 +192,6 @@ func serveFile(
 ) int {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer close(hangups)
 	defer signal.Stop(hangups)
 	// Who reads its output may end. That would end a program that does not expect it, and calls with it.
 	signal.Ignore(syscall.SIGPIPE)
@@ -234,10 +235,11 @@ func serveConfig(
 	if s.metrics, err = metricsHandler(counts, r, s.proxyLog); err != nil {
 		return errors.Join(err, r.Close(), endCalls(), end())
 	}
-	go s.reloadOn(hangups, file)
-	watching, stop := context.WithCancel(ctx)
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx)) // also while it drains
 	defer stop()
-	go s.watch(watching, cfg)
+	changes := newNotices()
+	defer changes.close()
+	go s.follow(watching, cfg, file, hangups, changes)
 	go s.feed.history.run(watching, func() pool.Stat { return r.Stat().Stat })
 	return errors.Join(s.listenAndServe(ctx, &cfg.Serve, drain, stdout), r.Close(), endCalls(), end())
 }

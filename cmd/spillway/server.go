@@ -98,17 +98,17 @@ func urls(doors []door) string {
 	return strings.Join(all, " and ")
 }
 
-// newServer returns a server within bounds.
-func newServer(h http.Handler, b config.Bounds, log *slog.Logger) *http.Server {
+// newServer returns a server within bounds. Its connections take seats.
+func newServer(h http.Handler, b config.Bounds, free *seats, log *slog.Logger) *http.Server {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, Protocols: &protocols,
-		MaxHeaderBytes: int(b.Header),
-		HTTP2:          &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
-		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: int(b.Header), ConnState: free.note,
+		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 }
 
@@ -116,7 +116,8 @@ func newServer(h http.Handler, b config.Bounds, log *slog.Logger) *http.Server {
 // [serve] drain_delay, and waits up to drain for the calls under way.
 func (s *sidecar) serveOn(ctx context.Context, doors []door, drain time.Duration) error {
 	b := s.rules.Load().bounds
-	server, free := newServer(s, b, s.log), make(seats, b.Connections)
+	free := newSeats(b.Connections)
+	server := newServer(s, b, free, s.log)
 	server.TLSConfig = &tls.Config{
 		MinVersion: tls.VersionTLS12,
 		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {

@@ -26,7 +26,7 @@ type sidecar struct {
 	router   *router.Router
 	listen   string      // the address of --listen; empty: the file's
 	exposed  atomic.Bool // other machines can reach one of its addresses
-	phase    atomic.Int32
+	phase    life
 	rules    atomic.Pointer[rules]
 	log      *slog.Logger
 	proxyLog *log.Logger
@@ -55,22 +55,39 @@ type rules struct {
 	*access
 
 	guests      *guests // nil: clients need no token
+	tallies     tallies
 	bounds      config.Bounds
 	certificate *tls.Certificate
 	drainDelay  time.Duration
 	admin       adminRules
+	serve       config.Serve // which they are of
 }
 
 // configure sets what [serve] says, for the requests that follow.
 func (s *sidecar) configure(cfg config.Serve) {
-	var before *guests
+	var running tallies
 	if r := s.rules.Load(); r != nil {
-		before = r.guests
+		running, cfg = r.tallies, standing(&r.serve, cfg)
 	}
+	running = running.of(cfg.Tokens)
 	s.rules.Store(&rules{
-		newAccess(addressesOf(s.listen, &cfg), cfg), newGuests(&cfg, before), cfg.Bounds.WithDefaults(),
-		cfg.Certificate.TLS(), cfg.DrainDelay, newAdminRules(&cfg),
+		newAccess(addressesOf(s.listen, &cfg), cfg), newGuests(&cfg, running), running, cfg.Bounds.WithDefaults(),
+		cfg.Certificate.TLS(), cfg.DrainDelay, newAdminRules(&cfg), cfg,
 	})
+}
+
+// standing returns what a reload puts in force: the addresses stay as they are until the program starts
+// again, and with them their names, a certificate, and a token where other machines reach operators.
+func standing(was *config.Serve, is config.Serve) config.Serve {
+	is.Listen = was.Listen
+	is.Admin.Listen, is.Admin.Off = was.Admin.Listen, was.Admin.Off
+	if is.Certificate.TLS() == nil {
+		is.Certificate = was.Certificate
+	}
+	if at := adminAddress(&was.Admin); !at.Local() && is.Admin.Token.Reveal() == "" {
+		is.Admin.Token = was.Admin.Token
+	}
+	return is
 }
 
 // ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a

@@ -16,7 +16,7 @@ const phone = { viewport: { width: 320, height: 700 }, hasTouch: true };
 const dark = { ...wide, colorScheme: "dark" };
 
 // open opens the page of a scene, and notes what no page of ours may do.
-async function open(scene, options = wide, prepare) {
+async function open(scene, options = wide, prepare, [first, text] = ["#about", "project"]) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.faults = [];
@@ -24,10 +24,10 @@ async function open(scene, options = wide, prepare) {
   page.on("pageerror", (e) => page.faults.push(`error: ${e.stack}`));
   page.on("dialog", (d) => { page.faults.push(`dialog: ${d.message()}`); d.dismiss(); });
   page.on("request", (r) => r.url().startsWith(scene.url + "/spillway/") || page.faults.push(`request: ${r.url()}`));
-  page.on("response", (r) => r.ok() || page.faults.push(`response: ${r.status()} ${r.url()}`));
+  page.on("response", (r) => r.ok() || r.status() === 304 || page.faults.push(`response: ${r.status()} ${r.url()}`));
   await prepare?.(page);
   await page.goto(scene.url + "/spillway/");
-  await page.locator("#about").filter({ hasText: "project" }).waitFor();
+  await page.locator(first).filter({ hasText: text }).waitFor();
   await page.evaluate(() => { window.same = true; }); // gone after a reload
   return page;
 }
@@ -121,6 +121,51 @@ const scenes = {
     await scene.act();
     await has(page, "#models", "gemini-3.5-flash");
     await has(page, "#calls", "served");
+    await sound(page);
+    // A link on another site opens it, and no other site shows it in a frame.
+    await page.goto(`data:text/html,<a href="${scene.url}/spillway/">page</a><iframe src="${scene.url}/spillway/"></iframe>`);
+    assert.equal(await page.frameLocator("iframe").locator("#about").count(), 0, "it is shown in a frame");
+    page.faults.length = 0;
+    await page.getByRole("link").click();
+    await has(page, "#headline[data-level=good]", "Every model is served");
+    await page.evaluate(() => { window.same = true; });
+    await close(page);
+  },
+  // Operators who have a token sign in with it; another one gets nothing.
+  async locked(scene) {
+    const page = await open(scene, phone, undefined, ["#link", "signed out"]);
+    assert.deepEqual(await page.locator("main > section:visible").evaluateAll((all) => all.map((e) => e.id)), ["login"]);
+    assert.ok(await page.locator("#token").evaluate((e) => e === document.activeElement), "the token has no focus");
+    await sound(page);
+    await page.keyboard.type("another-token");
+    await page.keyboard.press("Enter");
+    await has(page, "#login-problem", "not the admin_token");
+    page.faults = page.faults.filter((f) => !/^response: 403 .*login$|^console: Failed to load resource: .* 403/.test(f));
+    await sound(page);
+    await page.keyboard.type("CANARY-operators-token");
+    await page.keyboard.press("Enter");
+    await has(page, "#headline[data-level=good]", "Every model is served");
+    await has(page, "#link", "live");
+    assert.deepEqual(await page.evaluate(() => [document.cookie, document.querySelector("#token").value, location.search]), ["", "", ""]);
+    await sound(page);
+    await page.reload();
+    await has(page, "#headline[data-level=good]", "Every model is served");
+    // The session ends: the page asks again.
+    await page.context().clearCookies();
+    await page.evaluate(() => { window.same = true; });
+    await page.reload();
+    await has(page, "#link", "signed out");
+    await page.evaluate(() => { window.same = true; });
+    await close(page);
+  },
+  async emptied(scene) {
+    const page = await open(scene);
+    await has(page, "#headline[data-level=bad]", "every project is out");
+    await has(page, "#problems", "project:spare");
+    await sound(page);
+    await scene.act();
+    await has(page, "#calls", "refused 429");
+    await has(page, "#headline[data-level=bad]", "Nothing can serve");
     await close(page);
   },
   async cooldown(scene) {

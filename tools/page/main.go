@@ -40,6 +40,7 @@ func main() {
 type stage struct {
 	google  *geminitest.Server
 	address string
+	page    string // where the page is looked at: the address, or that of operators who have a token
 	sidecar *exec.Cmd
 }
 
@@ -67,12 +68,15 @@ func run(program, name string) error {
 		return err
 	}
 	defer at.leave()
+	if !strings.Contains(s.file, "admin_token") {
+		at.page = at.address
+	}
 	input := bufio.NewScanner(os.Stdin)
 	for _, act := range s.acts {
 		if err := act(at); err != nil {
 			return err
 		}
-		fmt.Println(at.address)
+		fmt.Println(at.page)
 		if !input.Scan() {
 			return nil
 		}
@@ -80,26 +84,42 @@ func run(program, name string) error {
 	return errors.New("the scene has no more acts")
 }
 
-var listening = regexp.MustCompile(`served at (http://\S+)`)
+// What the sidecar says of its addresses: for clients on its output, for operators in its log.
+var (
+	listening = regexp.MustCompile(`served at (http://\S+)`)
+	operators = regexp.MustCompile(`operators are (?:served" address=(http://\S+)|not served)`)
+)
 
 // serve starts the sidecar and waits for its address.
 func (s *stage) serve(program, file string) error {
 	s.sidecar = exec.Command(program, "serve", file, "--listen", "127.0.0.1:0", "--drain", "1s")
-	s.sidecar.Stderr = io.Discard
 	out, err := s.sidecar.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	log, err := s.sidecar.StderrPipe()
 	if err != nil {
 		return err
 	}
 	if err := s.sidecar.Start(); err != nil {
 		return err
 	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if found := listening.FindStringSubmatch(lines.Text()); found != nil {
-			s.address = found[1]
-			return nil
+	s.page, s.address = find(operators, log), find(listening, out)
+	if s.address == "" {
+		return errors.New("the sidecar does not start")
+	}
+	go func() { _, _ = io.Copy(io.Discard, log) }()
+	return nil
+}
+
+// find returns what an expression finds in the lines that come.
+func find(what *regexp.Regexp, text io.Reader) string {
+	for lines := bufio.NewScanner(text); lines.Scan(); {
+		if found := what.FindStringSubmatch(lines.Text()); found != nil {
+			return found[1]
 		}
 	}
-	return errors.New("the sidecar does not start")
+	return ""
 }
 
 // leave ends the sidecar.

@@ -81,6 +81,8 @@ var scenes = map[string]scene{
 	"hostile":  hostile(),
 	"hundred":  hundred(),
 	"night":    night(),
+	"locked":   locked(),
+	"emptied":  emptied(),
 }
 
 // ready has one project that serves; then its key is revoked.
@@ -232,6 +234,26 @@ func hundred() scene {
 		}
 		return s.call(60, flash)
 	}}}
+}
+
+// operatorsToken is what the operators of locked have.
+const operatorsToken = canary + "-operators-token"
+
+// locked asks operators for a token.
+func locked() scene {
+	projects, file := gemini("main")
+	return scene{projects, file + "\n[serve]\nadmin = \"127.0.0.1:0\"\nadmin_token = \"" + operatorsToken + "\"\n", []func(*stage) error{calls(2, flash)}}
+}
+
+// emptied has nothing left before the first call: every project was taken out.
+func emptied() scene {
+	projects, file := gemini("main", "spare")
+	pause := func(project string) func(*stage) error {
+		return func(s *stage) error {
+			return s.post("/spillway/pause", `{"subject":"project:`+project+`","why":"moving"}`)
+		}
+	}
+	return scene{projects, file, []func(*stage) error{every(pause("main"), pause("spare")), calls(2, flash)}}
 }
 
 // night is what an operator may find at three in the morning: most of it well, some of it not.

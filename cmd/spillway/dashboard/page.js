@@ -128,8 +128,8 @@ follow({
     show(place("plots"), plots(history));
   },
   link(kind) {
-    const said = { live: "live", polling: "live, by asking every 2 s", away: "the sidecar does not respond" }[kind];
-    place("link").dataset.level = { live: "good", polling: "warn", away: "bad" }[kind];
+    const said = { live: "live", polling: "live, by asking every 2 s", locked: "signed out", away: "the sidecar does not respond" }[kind];
+    place("link").dataset.level = { live: "good", polling: "warn", locked: "wait", away: "bad" }[kind];
     place("link").dataset.link = kind;
     text("link", said);
     document.body.classList.toggle("away", kind === "away");
