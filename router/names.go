@@ -17,6 +17,9 @@ func (p *payload) tooMuch(path string) string {
 	if len(c.Resources) > request.MostResources {
 		return fmt.Sprintf("the call names more than %d resources; name fewer", request.MostResources)
 	}
+	if c.NamesTwoModels() {
+		return "the call names two models; name one"
+	}
 	for _, n := range [...]struct{ what, name string }{
 		{"the model's name", c.Model}, {"the name of a resource", c.Resource},
 		{"the method's name", c.Method}, {"the API version", c.Version},

@@ -40,6 +40,7 @@ type bodyScan struct {
 	depth int
 	text  int64  // quarters of a token
 	top   []byte // the last key at depth 1
+	named bool   // the body has named the model
 
 	prefix promptPrefix
 
@@ -119,6 +120,7 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 
 // name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
+	key = jsonscan.Unescape(key)
 	if s.Key = key; s.depth == 1 {
 		s.top = key
 	}
@@ -166,8 +168,8 @@ func (s *bodyScan) string(value []byte) {
 	}
 	switch string(s.Key) {
 	case "model":
-		if s.depth == 1 && s.call.Model == "" {
-			s.call.Model = modelName(jsonscan.Unquote(value))
+		if s.depth == 1 {
+			s.model(modelName(jsonscan.Unquote(value)))
 		}
 	case "role":
 		s.prefix.role(s.depth, value)
@@ -185,6 +187,16 @@ func (s *bodyScan) string(value []byte) {
 		if s.muted == 0 {
 			s.countText(value)
 		}
+	}
+}
+
+// model takes the name of the model in a body. It counts if the path has none.
+func (s *bodyScan) model(name string) {
+	switch {
+	case s.named:
+		s.call.Use.models = s.call.Use.models || name != s.call.Model
+	case s.call.Model == "":
+		s.call.Model, s.named = name, true
 	}
 }
 
