@@ -145,9 +145,15 @@ func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
 	return o
 }
 
-// reply is Google's response with a body that has been read, and our headers.
+// reply is Google's error with its body, which has been read, and our headers. In OpenAI's dialect
+// Google puts errors into a list, where no client of OpenAI's looks for them.
 func (a *attempt) reply(status int, body []byte) *http.Response {
 	resp := *a.resp
+	if a.exchange.payload.call.OpenAI() {
+		body = verdict.OpenAI(status, body)
+		resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
+		delete(resp.Header, "Content-Encoding")
+	}
 	if status != resp.StatusCode {
 		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	}

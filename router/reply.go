@@ -139,7 +139,7 @@ func (x *exchange) refuse(status int, code, message string) *http.Response {
 
 // reply returns a response of the router's own, in the shape of errors in the caller's dialect.
 func (x *exchange) reply(status int, body []byte) *http.Response {
-	if c := &x.payload.call; c.OpenAI() || c.OfOpenAI() {
+	if c := &x.payload.call; status >= http.StatusBadRequest && (c.OpenAI() || c.OfOpenAI()) {
 		body = verdict.OpenAI(status, body)
 	}
 	resp := &http.Response{

@@ -127,8 +127,9 @@ Service write drain_delay = "5s": the pod gets calls for a moment after its SIGT
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, also as /openai/v1, for projects of both back ends: chat
-completions and embeddings, and models of the Developer API. Errors of these paths
-have OpenAI's shape. /v1 is not OpenAI's, because /v1/models is Google's own.
+completions, embeddings, and the list of models: the Developer API's or, without a
+project there, those that FILE names. Errors of these paths have OpenAI's shape. /v1
+is not OpenAI's, because /v1/models is Google's own.
 
 The sidecar answers only to its own names: localhost, the address that it listens
 on, and the names in [serve] hosts; others get 403. Web pages may call it if

@@ -169,7 +169,7 @@ func (s *bodyScan) string(value []byte) {
 	switch string(s.Key) {
 	case "model":
 		if s.depth == 1 {
-			s.model(modelName(jsonscan.Unquote(value)))
+			s.model(jsonscan.Unquote(value))
 		}
 	case "role":
 		s.prefix.role(s.depth, value)
@@ -191,12 +191,14 @@ func (s *bodyScan) string(value []byte) {
 }
 
 // model takes the name of the model in a body. It counts if the path has none.
-func (s *bodyScan) model(name string) {
+func (s *bodyScan) model(as string) {
+	c, name := s.call, modelName(as)
 	switch {
 	case s.named:
-		s.call.Use.models = s.call.Use.models || name != s.call.Model
-	case s.call.Model == "":
-		s.call.Model, s.named = name, true
+		c.Use.models = c.Use.models || name != c.Model
+	case c.Model == "":
+		c.Model, s.named = name, true
+		c.Use.misspelt = name != "" && c.OpenAI() && !wellSpelt(as, c.Backend)
 	}
 }
 
