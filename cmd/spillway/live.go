@@ -273,6 +273,9 @@ func refusal(err error) (code int, reason string) {
 	if closed, ok := errors.AsType[*router.LiveCloseError](err); ok {
 		return closed.Code, closed.Reason
 	}
+	if e, ok := router.Exhausted(err); ok {
+		return int(websocket.StatusTryAgainLater), exhaustedReason(e)
+	}
 	said, ok := errors.AsType[genai.APIError](err)
 	if !ok {
 		return int(websocket.StatusInternalError), closeReason("spillway: no session could be had: " + err.Error())
@@ -287,6 +290,18 @@ func refusal(err error) (code int, reason string) {
 		status = websocket.StatusInvalidFramePayloadData
 	}
 	return int(status), closeReason(said.Message)
+}
+
+// exhaustedReason says of a pool that is exhausted when to come back, and why.
+func exhaustedReason(e *router.ExhaustedError) string {
+	text := "spillway: no endpoint is ready"
+	if !e.RetryAt.IsZero() {
+		text = "spillway: try again at " + e.RetryAt.UTC().Format(time.TimeOnly+"Z")
+	}
+	for _, r := range e.Reasons[:min(1, len(e.Reasons))] {
+		text += "; " + r.Why
+	}
+	return closeReason(text)
 }
 
 // closeReason cuts a text to the 123 bytes that a close has room for.

@@ -327,7 +327,7 @@ func TestLiveSessionsThatNobodyHasAreRefused(t *testing.T) {
 		{"no JSON", `setup`, geminitest.Answer{}, 1007, "spillway: the first message must be"},
 		{"a wrong setup", geminiSetup, geminitest.InvalidArgument("Request contains an invalid argument."), 1007, "Request contains an invalid argument."},
 		{"no model", `{"setup":{"model":"models/gemini-none"}}`, geminitest.Answer{}, 1008, "models/gemini-none is not found"},
-		{"nothing left", geminiSetup, geminitest.QuotaUnknown(), 1013, "spillway: "},
+		{"nothing left", geminiSetup, geminitest.QuotaUnknown(), 1013, "spillway: try again at 00:00:01Z; quota_unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -343,6 +343,17 @@ func TestLiveSessionsThatNobodyHasAreRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALiveClientIsToldWhyItsBackEndIsNotThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLiveBench(t, liveVertex).dial(t, geminiLive)
+		c.say(geminiSetup)
+		const want = "spillway: no endpoint may serve " + liveModel + ": bidiGenerateContent has no counterpart on Vertex AI"
+		if closed := c.closed(); closed.Code != 1007 || closed.Text != want {
+			t.Errorf("the session ends with %v", closed)
+		}
+	})
 }
 
 func TestLiveSessionsAreResumedWhereTheyWere(t *testing.T) {
