@@ -345,6 +345,37 @@ func TestLiveSessionsThatNobodyHasAreRefused(t *testing.T) {
 	}
 }
 
+func TestALiveClientThatSendsNoSetupIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		for _, half := range []bool{false, true} {
+			began, c := time.Now(), b.dial(t, geminiLive)
+			if half {
+				w, err := c.NextWriter(websocket.TextMessage)
+				if err == nil {
+					_, err = w.Write(make([]byte, 8<<10))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if closed := c.closed(); closed.Code != 1008 || closed.Text != "spillway: no whole setup has come within 10s" || time.Since(began) != 10*time.Second {
+				t.Errorf("half a setup %v: the session ends with %v after %s", half, closed, time.Since(began))
+			}
+		}
+	})
+}
+
+func TestAnEphemeralTokenIsToldWhereItBelongs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		c := b.dial(t, geminiLive+"Constrained")
+		if closed := c.closed(); closed.Code != 1008 || !strings.HasPrefix(closed.Text, "spillway: an ephemeral token is for Google's own address") || b.asked() != "" {
+			t.Errorf("the session ends with %v, and Google was asked by %s", closed, b.asked())
+		}
+	})
+}
+
 func TestALiveClientIsToldWhyItsBackEndIsNotThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newLiveBench(t, liveVertex).dial(t, geminiLive)
