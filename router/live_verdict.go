@@ -43,11 +43,13 @@ func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
 		heard.Body = l.attempt.scrub([]byte(said))
 		return verdict.Judge(heard), heard.Body
 	case errors.Is(err, websocket.ErrBadHandshake):
-		// The handshake was refused, and the SDK does not pass on the reason. The class gives the
-		// project and model a short cooldown.
-		return verdict.Verdict{
-			Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused",
-		}, nil
+		// The handshake was refused, and the SDK does not pass on the reason. The class gives an order,
+		// or else the project and model, a short cooldown.
+		v := verdict.Verdict{Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused"}
+		if l.lease.Endpoint().Traffic == pool.TrafficProvisioned {
+			v.Class = pool.ClassProvisionedFull
+		}
+		return v, nil
 	case errors.Is(err, errFirstByte):
 		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	case errors.Is(err, net.ErrClosed), !errors.As(err, &network) &&
