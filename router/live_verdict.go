@@ -78,6 +78,10 @@ func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (
 	return verdict.Judge(*heard), heard.Body
 }
 
+// sessionMissing is what Google says of the handle of a session that it does not know: "BidiGenerateContent
+// session not found". Seen by users, https://github.com/googleapis/python-genai/issues.
+const sessionMissing = "session not found"
+
 // closeStatus returns the HTTP status that stands for the code and the text of a close. It is not
 // known for codes that Google does not close sessions with.
 func closeStatus(code int, text string) (status int, known bool) {
@@ -92,7 +96,7 @@ func closeStatus(code int, text string) (status int, known bool) {
 	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests",
 		"rate limit"):
 		return http.StatusTooManyRequests, true
-	case status == http.StatusBadRequest && has("is not found", "was not found"):
+	case status == http.StatusBadRequest && has("is not found", "was not found", sessionMissing):
 		return http.StatusNotFound, true
 	case status == http.StatusBadRequest &&
 		has("leaked", "permission", "denied", "suspended", "blocked"):

@@ -89,7 +89,7 @@ func (a *attempt) judged(status int, body []byte) result {
 	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
 		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
 	}
-	if v.Class == pool.ClassModelMissing && request.Shared(&x.request.Asked) {
+	if v.Class == pool.ClassModelMissing && (x.resumes || request.Shared(&x.request.Asked)) {
 		v.Scope = pool.ScopeCall
 	}
 	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
