@@ -221,6 +221,7 @@ func (d dialing) refusedSetup(first []byte, err error) result {
 		a.resp = nil
 		return a.failTransport(err)
 	}
+	closed.Reason = a.exit.scrubber().ScrubText(closed.Reason) // as it came: Google may have cut it
 	status, known := closeStatus(closed.Code, closed.Reason)
 	if !known {
 		a.resp = nil

@@ -74,7 +74,8 @@ func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (
 	if !known { // 1006: the connection broke
 		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	}
-	heard.Status, heard.Body = status, l.attempt.scrub(verdict.ErrorBody(status, "", closed.Text))
+	text := l.attempt.exit.scrubber().ScrubText(closed.Text) // as it came: Google may have cut it
+	heard.Status, heard.Body = status, l.attempt.scrub(verdict.ErrorBody(status, "", text))
 	return verdict.Judge(*heard), heard.Body
 }
 
