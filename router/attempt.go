@@ -200,20 +200,25 @@ func (a *attempt) header(refused string) (http.Header, error) {
 	}
 	x.in.router.tokens.had(e.Project)
 	a.exit.sending(h)
-	if e.Backend == pool.BackendVertex && x.payload.metered() {
-		switch {
-		case e.Traffic == pool.TrafficOnDemand:
-			h[requestType] = []string{shared}
-		case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
-			h[requestType] = []string{dedicated}
-		}
-	}
+	a.setTraffic(h)
 	if deadline, ok := x.in.ctx.Deadline(); ok && h[serverTimeout] != nil {
 		left := max(math.Ceil(time.Until(deadline).Seconds()), 1)
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
 	}
 	a.watch.limit = seconds(h.Get(serverTimeout))
 	return h, nil
+}
+
+// setTraffic asks for the traffic of the endpoint, where the call is metered.
+func (a *attempt) setTraffic(h http.Header) {
+	x, e := a.exchange, a.endpoint
+	switch {
+	case e.Backend != pool.BackendVertex || !x.payload.metered():
+	case e.Traffic == pool.TrafficOnDemand:
+		h[requestType] = []string{shared}
+	case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
+		h[requestType] = []string{dedicated}
+	}
 }
 
 // travels reports whether a header of the caller's is sent on: all but what is meant for the

@@ -87,6 +87,7 @@ type Config struct {
 
 	mixed  bool     // effective: the projects are of both back ends
 	places []string // the pool's locations, see placesOf; the router fills them in
+	named  []string // effective: see namedModels
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a
@@ -164,5 +165,6 @@ func (c Config) effective(projects []pool.Project) Config {
 	def(&c.FallbackAfter, time.Second)
 	def(&c.Retry.Initial, time.Second)
 	def(&c.Retry.Max, 60*time.Second)
+	c.named = namedModels(&c, projects)
 	return c
 }

@@ -36,6 +36,7 @@ type exchange struct {
 	fallback  fallback
 	patience  patience
 	signed    signed
+	resumes   bool // a Live session that began before, of which an endpoint may not know
 	trace     callTrace
 	explained *explained // nil: the call does not ask for it
 }

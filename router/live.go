@@ -55,8 +55,9 @@ type Live struct {
 // [WithCall] says in ctx. The session counts as one request against limits (rpm, rpd, concurrency).
 // It reserves no tokens, because their number is unknown.
 //
-// An order of Provisioned Throughput goes first unless it is on cooldown. The router does not count
-// what the session takes of it, and Vertex AI spills over by itself when it is full.
+// An order of Provisioned Throughput goes first unless it is on cooldown. It is asked for as any call
+// asks it, see [pool.Order]: by default it serves all of a session or refuses it. The router does not
+// count what the session takes of it.
 //
 // LiveConfig queues for an endpoint as any call does. It fails with an [*ExhaustedError], a
 // [genai.APIError] of Google's or the router's, ErrClosed, or ctx's error.
@@ -82,13 +83,21 @@ func (l *Live) Config() *genai.ClientConfig { return l.config() }
 func (l *Live) Release(err error) {
 	if err == nil {
 		o := pool.Outcome{Class: pool.ClassOK}
-		if l.lease.Endpoint().Traffic == pool.TrafficProvisioned {
+		if !l.settled() {
 			o.Class = pool.ClassCancelled // it is unknown whether the order has served it
 		}
 		l.end(&o)
 		return
 	}
 	l.settle(err)
+}
+
+// settled reports whether it is settled what serves the session: one on an order may be served on
+// demand if Vertex AI spills over by itself.
+func (l *Live) settled() bool {
+	h := http.Header{}
+	l.attempt.setTraffic(h)
+	return l.lease.Endpoint().Traffic == pool.TrafficOnDemand || len(h) > 0
 }
 
 // end ends the lease, once, and tells the trace.
@@ -212,9 +221,7 @@ func (a *attempt) newLive() (*Live, error) {
 		cc.Backend, cc.APIKey = genai.BackendGeminiAPI, h.Get("X-Goog-Api-Key")
 	} else {
 		cc.Backend, cc.Project, cc.Location = genai.BackendVertexAI, e.ProjectID, e.Location
-		if e.Traffic == pool.TrafficOnDemand {
-			h[requestType] = []string{shared}
-		}
+		a.setTraffic(h)
 		cc.HTTPOptions.Headers = h
 	}
 	l := &Live{
@@ -291,7 +298,7 @@ func (r *Router) ConnectLive(
 		var err error
 		if session, err = l.connect(x.in.ctx, x.in.cfg.FirstByteTimeout, config); err == nil {
 			l.connected.Store(true)
-			if l.lease.Endpoint().Traffic == pool.TrafficOnDemand {
+			if l.settled() {
 				l.lease.Accept(time.Now())
 			}
 			return result{served: true}

@@ -34,8 +34,8 @@ type LiveRequest struct {
 // reads the model in the setup, leases an endpoint as for any call, and sends it the setup, in which
 // the model has the name that it has there. If the endpoint refuses the handshake or the setup, the
 // next one is tried, within [Config.MaxAttempts]. The session stays where it was accepted. Setups
-// with the handle of an earlier session go to the project and location that gave the handle, if a
-// LiveConn has seen it.
+// with the handle of an earlier session go to the project and location that gave the handle. If no
+// LiveConn has seen it, as after a restart, each endpoint is asked in turn whether it knows it.
 //
 // The session is one request against limits. The tokens in the usageMetadata of its messages are
 // charged as they come, each turn's in full, as Google bills them. A session on an order of Provisioned Throughput is asked
@@ -55,7 +55,7 @@ func (r *Router) DialLive(ctx context.Context, asked LiveRequest) (*LiveConn, er
 	if err != nil {
 		return nil, err
 	}
-	if setup.handle != "" {
+	if x.resumes = setup.handle != ""; x.resumes {
 		if home, known, _ := r.pool.Owner(time.Now(), handleName(setup.handle)); known {
 			x.request.Home = home
 		}
@@ -139,6 +139,9 @@ func (d dialing) dial() (*LiveConn, result) {
 		live: &Live{Model: a.exchange.request.Model, Endpoint: a.endpoint.Name, lease: a.lease, attempt: a},
 	}
 	c.live.connected.Store(true)
+	if d.setup.handle != "" {
+		a.exchange.in.router.pool.Own(handleName(d.setup.handle), a.endpoint.Home())
+	}
 	c.first = &liveMessage{kind == websocket.MessageBinary, c.heard(first)}
 	return c, result{lease: a.lease, class: pool.ClassOK, served: true, open: true}
 }
@@ -218,6 +221,7 @@ func (d dialing) refusedSetup(first []byte, err error) result {
 		a.resp = nil
 		return a.failTransport(err)
 	}
+	closed.Reason = a.exit.scrubber().ScrubText(closed.Reason) // as it came: Google may have cut it
 	status, known := closeStatus(closed.Code, closed.Reason)
 	if !known {
 		a.resp = nil

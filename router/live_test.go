@@ -1,12 +1,14 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +28,7 @@ const liveModel = "gemini-live-2.5-flash"
 // liveServer stands in for Google's Live API on loopback.
 type liveServer struct {
 	*httptest.Server
-	// refuse says with what a credential's session is closed in place of setupComplete; an error of
+	// refuse says with what the session of a credential, or of a request type, is closed in place of setupComplete; an error of
 	// code 0 refuses the handshake.
 	refuse map[string]*websocket.CloseError
 	hang   bool                             // nothing comes after the handshake
@@ -46,7 +48,7 @@ func newLiveServer(t *testing.T) *liveServer {
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := r.Header
 		d := dial{path: r.URL.Path, credential: h.Get("X-Goog-Api-Key") + strings.TrimPrefix(h.Get("Authorization"), "Bearer "), requestType: h.Get("X-Vertex-Ai-Llm-Request-Type")}
-		refusal := s.refuse[d.credential]
+		refusal := cmp.Or(s.refuse[d.credential], s.refuse[d.requestType])
 		if refusal != nil && refusal.Code == 0 {
 			s.note(d)
 			http.Error(w, refusal.Text, http.StatusServiceUnavailable)
@@ -169,7 +171,7 @@ func TestLiveSessionConnectsWithTheEndpointsCredential(t *testing.T) {
 			p := s.cloud("a", "eu")
 			p.Provisioned = []pool.Order{{Model: liveModel, Location: "europe-west4", TokensPerSecond: 1620}}
 			return p
-		}, liveModel, "a/europe-west4/provisioned", dial{vertexPath, "token-of-a", "", fmt.Sprintf(vertexModel, "europe-west4")}},
+		}, liveModel, "a/europe-west4/provisioned", dial{vertexPath, "token-of-a", "dedicated", fmt.Sprintf(vertexModel, "europe-west4")}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			google := newLiveServer(t)
@@ -187,6 +189,38 @@ func TestLiveSessionConnectsWithTheEndpointsCredential(t *testing.T) {
 			}
 			if err := turnOf(s); err != nil {
 				t.Errorf("a turn: %v", err)
+			}
+		})
+	}
+}
+
+func TestLiveSessionThatAnOrderRefusesIsServedOnDemand(t *testing.T) {
+	for name, refusal := range map[string]*websocket.CloseError{
+		"the handshake": {Text: "Too many requests. Exceeded the Provisioned Throughput."},
+		"the setup":     {Code: 1011, Text: "Too many requests. Exceeded the Provisioned Throughput."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			google := newLiveServer(t)
+			google.refuse["dedicated"] = refusal
+			p := google.cloud("a", "europe-west4")
+			p.Provisioned = []pool.Order{{Model: liveModel, Location: "europe-west4", TokensPerSecond: 1620}}
+			r := liveRouter(t, router.Config{MaxWait: -1}, p)
+			for range 2 {
+				s, err := r.ConnectLive(t.Context(), liveModel, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = s.Close()
+				if s.Endpoint != "a/europe-west4/on_demand" {
+					t.Errorf("a session of %s", s.Endpoint)
+				}
+			}
+			var asked []string
+			for _, d := range google.dials {
+				asked = append(asked, d.requestType)
+			}
+			if !slices.Equal(asked, []string{"dedicated", "shared", "shared"}) {
+				t.Errorf("asked for %q", asked)
 			}
 		})
 	}

@@ -43,11 +43,13 @@ func (l *Live) judge(err error) (v verdict.Verdict, body []byte) {
 		heard.Body = l.attempt.scrub([]byte(said))
 		return verdict.Judge(heard), heard.Body
 	case errors.Is(err, websocket.ErrBadHandshake):
-		// The handshake was refused, and the SDK does not pass on the reason. The class gives the
-		// project and model a short cooldown.
-		return verdict.Verdict{
-			Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused",
-		}, nil
+		// The handshake was refused, and the SDK does not pass on the reason. The class gives an order,
+		// or else the project and model, a short cooldown.
+		v := verdict.Verdict{Class: pool.ClassQuotaUnknown, Message: "the websocket's handshake was refused"}
+		if l.lease.Endpoint().Traffic == pool.TrafficProvisioned {
+			v.Class = pool.ClassProvisionedFull
+		}
+		return v, nil
 	case errors.Is(err, errFirstByte):
 		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	case errors.Is(err, net.ErrClosed), !errors.As(err, &network) &&
@@ -72,9 +74,14 @@ func (l *Live) judgeClose(heard *verdict.Answer, closed *websocket.CloseError) (
 	if !known { // 1006: the connection broke
 		return verdict.Verdict{Class: pool.ClassTransport}, nil
 	}
-	heard.Status, heard.Body = status, l.attempt.scrub(verdict.ErrorBody(status, "", closed.Text))
+	text := l.attempt.exit.scrubber().ScrubText(closed.Text) // as it came: Google may have cut it
+	heard.Status, heard.Body = status, l.attempt.scrub(verdict.ErrorBody(status, "", text))
 	return verdict.Judge(*heard), heard.Body
 }
+
+// sessionMissing is what Google says of the handle of a session that it does not know: "BidiGenerateContent
+// session not found". Seen by users, https://github.com/googleapis/python-genai/issues.
+const sessionMissing = "session not found"
 
 // closeStatus returns the HTTP status that stands for the code and the text of a close. It is not
 // known for codes that Google does not close sessions with.
@@ -90,7 +97,7 @@ func closeStatus(code int, text string) (status int, known bool) {
 	case has("quota", "resource exhausted", "resource has been exhausted", "too many requests",
 		"rate limit"):
 		return http.StatusTooManyRequests, true
-	case status == http.StatusBadRequest && has("is not found", "was not found"):
+	case status == http.StatusBadRequest && has("is not found", "was not found", sessionMissing):
 		return http.StatusNotFound, true
 	case status == http.StatusBadRequest &&
 		has("leaked", "permission", "denied", "suspended", "blocked"):

@@ -393,3 +393,21 @@ func TestAChatTooLongToBeReadIsCountedByItsEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestTheIDOfACallIsWhereOpenAIsClientsLookForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := setup{router: router.Config{MaxWait: -1}, opts: []router.Option{router.WithTrace(&router.Trace{})}}.bed(t, keyed("studio", "key-1"))
+		b.Script(geminitest.Match{}, geminitest.InvalidArgument("no"), geminitest.MinuteQuota(flash, 10, 20*time.Second))
+		for _, want := range []int{400, 429, 429} {
+			resp, err := b.router.RoundTrip(chat(t.Context(), pool.BackendGemini, ""))
+			status, _ := read(t, resp, err)
+			if id := resp.Header.Get("X-Request-Id"); status != want || id == "" || id != resp.Header.Get("Spillway-Call") {
+				t.Errorf("%d: %v", status, resp.Header)
+			}
+		}
+		resp, err := b.router.RoundTrip(gen(t.Context(), genPath, "{}"))
+		if _, _ = read(t, resp, err); resp.Header.Get("X-Request-Id") != "" {
+			t.Errorf("a call of Google's own: %v", resp.Header)
+		}
+	})
+}

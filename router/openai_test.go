@@ -120,3 +120,39 @@ func TestErrorFirstInAnyStreamIsNotSeen(t *testing.T) {
 		})
 	}
 }
+
+func TestGooglesErrorsHaveOpenAIsShape(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status           int
+		body, kind, want string
+	}{
+		"in a list": {
+			400, `[{"error":{"code":400,"message":"contents is not specified","status":"INVALID_ARGUMENT"}}]`, "application/json",
+			`{"error":{"message":"contents is not specified","type":"invalid_request_error","param":null,"code":"invalid_argument","status":"INVALID_ARGUMENT"}}`,
+		},
+		"alone": {
+			404, `{"error":{"code":404,"message":"models/x is not found","status":"NOT_FOUND"}}`, "application/json",
+			`{"error":{"message":"models/x is not found","type":"invalid_request_error","param":null,"code":"not_found","status":"NOT_FOUND"}}`,
+		},
+		"a page": {
+			413, "<html><title>413. That's an error.</title></html>", "text/html",
+			`{"error":{"message":"Request Entity Too Large","type":"invalid_request_error","param":null,"code":null}}`,
+		},
+		"a fault": {
+			500, `[{"error":{"code":500,"message":"An internal error has occurred","status":"INTERNAL"}}]`, "application/json",
+			`{"error":{"message":"An internal error has occurred","type":"server_error","param":null,"code":"internal","status":"INTERNAL"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				always := func(*http.Request) *http.Response { return answerOf(tt.status, tt.body, "Content-Type", tt.kind) }
+				r := routerOver(t, byLocation(map[string]int{}, always, always), router.Config{MaxAttempts: 1}, two())
+				resp, err := r.RoundTrip(completion(t.Context(), "false"))
+				kind := resp.Header.Get("Content-Type")
+				if status, body := read(t, resp, err); status != tt.status || strings.TrimSpace(body) != tt.want || !strings.HasPrefix(kind, "application/json") {
+					t.Errorf("got %d %s %s, want %s", status, kind, body, tt.want)
+				}
+			})
+		})
+	}
+}

@@ -89,7 +89,7 @@ func (a *attempt) judged(status int, body []byte) result {
 	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
 		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
 	}
-	if v.Class == pool.ClassModelMissing && request.Shared(&x.request.Asked) {
+	if v.Class == pool.ClassModelMissing && (x.resumes || request.Shared(&x.request.Asked)) {
 		v.Scope = pool.ScopeCall
 	}
 	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
@@ -145,9 +145,15 @@ func outcome(v verdict.Verdict, status int, body []byte) pool.Outcome {
 	return o
 }
 
-// reply is Google's response with a body that has been read, and our headers.
+// reply is Google's error with its body, which has been read, and our headers. In OpenAI's dialect
+// Google puts errors into a list, where no client of OpenAI's looks for them.
 func (a *attempt) reply(status int, body []byte) *http.Response {
 	resp := *a.resp
+	if a.exchange.payload.call.OpenAI() {
+		body = verdict.OpenAI(status, body)
+		resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
+		delete(resp.Header, "Content-Encoding")
+	}
 	if status != resp.StatusCode {
 		resp.StatusCode, resp.Status = status, strconv.Itoa(status)+" "+http.StatusText(status)
 	}
@@ -167,12 +173,21 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	h[headerTraffic] = values[2:3:3]
 	if x.id != "" {
 		h[headerCall] = values[3:4:4]
+		x.identify(h)
 	}
 	if x.request.Model != x.in.cfg.alias(x.model) {
 		h[headerModel] = []string{x.request.Model}
 	}
 	if x.explained != nil {
 		h[headerExplain] = []string{x.explained.line(x, e.Name)}
+	}
+}
+
+// identify puts the call's id where clients of OpenAI's look for one. Google sends none there. Source:
+// https://platform.openai.com/docs/api-reference/debugging-requests.
+func (x *exchange) identify(h http.Header) {
+	if x.payload.call.OpenAI() {
+		h["X-Request-Id"] = []string{x.id}
 	}
 }
 

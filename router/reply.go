@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,7 +76,7 @@ func (x *exchange) exhausted(e *pool.ExhaustedError) *http.Response {
 	wake := noteRefused(x, e)
 	reasons := metadataOf(e.Reasons)
 	if e.Never && x.fallback.soonest.IsZero() && !e.MemoryFull {
-		return x.nowhere(reasons)
+		return x.nowhere(e.Reasons)
 	}
 	why := "no endpoint is ready"
 	switch {
@@ -121,16 +122,29 @@ func (x *exchange) tooMany(answer verdict.Exhausted) *http.Response {
 	return resp
 }
 
-// nowhere returns the response to a call that no endpoint of the pool may ever serve.
-func (x *exchange) nowhere(reasons map[string]string) *http.Response {
-	message := "spillway: no endpoint of the pool may serve " + x.name() +
-		"; see the details for each"
-	if len(reasons) == 0 {
-		message = "spillway: no project of the pool takes " + x.name() +
-			"; add it to a [[project]]'s models"
+// nowhere returns the response to a call that no endpoint of the pool may ever serve. Clients that
+// show the message alone learn from it why, if there is not a reason for each endpoint.
+func (x *exchange) nowhere(reasons []Reason) *http.Response {
+	var whys []string
+	for i := range reasons {
+		if !slices.Contains(whys, reasons[i].Why) {
+			whys = append(whys, reasons[i].Why)
+		}
 	}
-	return x.reply(http.StatusBadRequest, verdict.NoEndpoint(message, reasons))
+	message := "spillway: no endpoint may serve " + x.name()
+	switch n := len(whys); {
+	case n == 0:
+		message = "spillway: no project of the pool takes " + x.name() + "; add it to a [[project]]'s models"
+	case n <= mostWhys:
+		message += ": " + strings.Join(whys, ", and ")
+	default:
+		message += "; see the details for each"
+	}
+	return x.reply(http.StatusBadRequest, verdict.NoEndpoint(message, metadataOf(reasons)))
 }
+
+// mostWhys is how many reasons a message has room for.
+const mostWhys = 2
 
 // refuse returns the response to a request that is not understood.
 func (x *exchange) refuse(status int, code, message string) *http.Response {
@@ -139,7 +153,7 @@ func (x *exchange) refuse(status int, code, message string) *http.Response {
 
 // reply returns a response of the router's own, in the shape of errors in the caller's dialect.
 func (x *exchange) reply(status int, body []byte) *http.Response {
-	if c := &x.payload.call; c.OpenAI() || c.OfOpenAI() {
+	if c := &x.payload.call; status >= http.StatusBadRequest && (c.OpenAI() || c.OfOpenAI()) {
 		body = verdict.OpenAI(status, body)
 	}
 	resp := &http.Response{
@@ -154,6 +168,7 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 	}
 	if x.id != "" {
 		resp.Header[headerCall] = []string{x.id}
+		x.identify(resp.Header)
 	}
 	if x.explained != nil {
 		resp.Header[headerExplain] = []string{x.explained.line(x, "")}

@@ -53,6 +53,8 @@ func TestACallStaysWithinItsScope(t *testing.T) {
 		"a model in the body":        {router.Scope{Models: []string{"gemini-3*"}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","messages":[]}`, nil, 403},
 		"two models in the body":     {router.Scope{Models: []string{flash}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","messages":[],"model":"gemini-3.5-flash"}`, nil, 400},
 		"a second one, escaped":      {router.Scope{Models: []string{flash}}, http.MethodPost, base + "openai/chat/completions", `{"model":"` + flash + `","mode\u006c":"gemini-3.5-flash"}`, nil, 400},
+		"another model, escaped key": {router.Scope{Models: []string{flash}}, http.MethodPost, base + "openai/chat/completions", `{"m\u006fdel":"gemini-2.5-pro","messages":[]}`, nil, 400},
+		"a second in an escaped key": {router.Scope{Models: []string{flash}}, http.MethodPost, base + "interactions", `{"model":"` + flash + `","m\u006fdel":"gemini-2.5-pro","input":"x"}`, nil, 400},
 		"an agent":                   {router.Scope{Models: []string{"*"}}, http.MethodPost, base + "interactions", `{"agent":"deep-research","input":"x"}`, nil, 403},
 		"a model to look at":         {router.Scope{Models: []string{"gemini-3*"}}, http.MethodGet, base + "models/" + flash, "", nil, 403},
 		"a list":                     {router.Scope{Models: []string{"gemini-3*"}}, http.MethodGet, base + "files", "", nil, 200},

@@ -66,10 +66,6 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 	case path == nil:
 		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Live API; its paths begin with /ws/google.")
 		return
-	case path[3] != "":
-		refuse(c, http.StatusBadRequest, "INVALID_ARGUMENT",
-			"an ephemeral token is a credential of its own, for clients that connect to Google; the sidecar puts in the pool's")
-		return
 	case req.ProtoMajor != 1:
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED", "WebSockets are served over HTTP/1.1")
 		return
@@ -86,6 +82,10 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 		return // Accept has told the client
 	}
 	defer func() { _ = r.client.CloseNow() }()
+	if path[3] != "" { // a close is seen by clients that do not see the response to their handshake
+		r.close(int(websocket.StatusPolicyViolation), ephemeral)
+		return
+	}
 	if !s.live.begin(r) {
 		r.close(stopping())
 		return
@@ -100,6 +100,10 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 	}
 }
 
+// ephemeral is what a client with an ephemeral token is told. The token is a credential of its own: it
+// belongs to one project, and names no client of the sidecar's.
+const ephemeral = "spillway: an ephemeral token is for Google's own address; connect there, or here with any API key or a sidecar's token"
+
 // stopping is the close of a sidecar that is being stopped.
 func stopping() (code int, reason string) {
 	return int(websocket.StatusGoingAway), "spillway: the sidecar is being stopped"
@@ -107,10 +111,12 @@ func stopping() (code int, reason string) {
 
 // setup reads the client's first message.
 func (r *relay) setup() ([]byte, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, setupTimeout)
-	defer cancel()
+	late := time.AfterFunc(setupTimeout, func() {
+		r.close(int(websocket.StatusPolicyViolation), "spillway: no whole setup has come within "+setupTimeout.String())
+	})
+	defer late.Stop()
 	r.client.SetReadLimit(maxSetup)
-	_, setup, err := r.client.Read(ctx)
+	_, setup, err := r.client.Read(r.ctx)
 	r.client.SetReadLimit(maxLiveMessage)
 	return setup, err
 }
@@ -273,6 +279,9 @@ func refusal(err error) (code int, reason string) {
 	if closed, ok := errors.AsType[*router.LiveCloseError](err); ok {
 		return closed.Code, closed.Reason
 	}
+	if e, ok := router.Exhausted(err); ok {
+		return int(websocket.StatusTryAgainLater), exhaustedReason(e)
+	}
 	said, ok := errors.AsType[genai.APIError](err)
 	if !ok {
 		return int(websocket.StatusInternalError), closeReason("spillway: no session could be had: " + err.Error())
@@ -287,6 +296,18 @@ func refusal(err error) (code int, reason string) {
 		status = websocket.StatusInvalidFramePayloadData
 	}
 	return int(status), closeReason(said.Message)
+}
+
+// exhaustedReason says of a pool that is exhausted when to come back, and why.
+func exhaustedReason(e *router.ExhaustedError) string {
+	text := "spillway: no endpoint is ready"
+	if !e.RetryAt.IsZero() {
+		text = "spillway: try again at " + e.RetryAt.UTC().Format(time.TimeOnly+"Z")
+	}
+	for _, r := range e.Reasons[:min(1, len(e.Reasons))] {
+		text += "; " + r.Why
+	}
+	return closeReason(text)
 }
 
 // closeReason cuts a text to the 123 bytes that a close has room for.

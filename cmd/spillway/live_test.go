@@ -77,6 +77,7 @@ type liveBench struct {
 	router  *router.Router
 	sidecar *sidecar
 	memory  *memory
+	there   *memory // Google's
 	log     *lockedBuilder
 }
 
@@ -91,10 +92,10 @@ func newLiveBench(t *testing.T, file string, opts ...router.Option) *liveBench {
 	b := &liveBench{memory: newMemory(), log: &lockedBuilder{}, google: geminitest.New(geminitest.Config{Projects: []geminitest.Project{
 		{ID: "main", Keys: []string{"main_key"}}, {ID: "spare", Keys: []string{"spare_key"}}, {ID: "cloud", Keys: []string{"cloud_key"}},
 	}})}
-	there := newMemory()
+	b.there = newMemory()
 	server := &http.Server{Handler: b.google, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(there) }()
-	transport := &http.Transport{DialContext: there.dial}
+	go func() { _ = server.Serve(b.there) }()
+	transport := &http.Transport{DialContext: b.there.dial}
 	log := slog.New(slog.NewTextHandler(b.log, nil))
 	b.router, err = router.New(cfg.Pool, cfg.Router, append(opts, router.WithTransport(transport), router.WithLogger(log))...)
 	if err != nil {
@@ -327,7 +328,7 @@ func TestLiveSessionsThatNobodyHasAreRefused(t *testing.T) {
 		{"no JSON", `setup`, geminitest.Answer{}, 1007, "spillway: the first message must be"},
 		{"a wrong setup", geminiSetup, geminitest.InvalidArgument("Request contains an invalid argument."), 1007, "Request contains an invalid argument."},
 		{"no model", `{"setup":{"model":"models/gemini-none"}}`, geminitest.Answer{}, 1008, "models/gemini-none is not found"},
-		{"nothing left", geminiSetup, geminitest.QuotaUnknown(), 1013, "spillway: "},
+		{"nothing left", geminiSetup, geminitest.QuotaUnknown(), 1013, "spillway: try again at 00:00:01Z; quota_unknown"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -343,6 +344,48 @@ func TestLiveSessionsThatNobodyHasAreRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestALiveClientThatSendsNoSetupIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		for _, half := range []bool{false, true} {
+			began, c := time.Now(), b.dial(t, geminiLive)
+			if half {
+				w, err := c.NextWriter(websocket.TextMessage)
+				if err == nil {
+					_, err = w.Write(make([]byte, 8<<10))
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if closed := c.closed(); closed.Code != 1008 || closed.Text != "spillway: no whole setup has come within 10s" || time.Since(began) != 10*time.Second {
+				t.Errorf("half a setup %v: the session ends with %v after %s", half, closed, time.Since(began))
+			}
+		}
+	})
+}
+
+func TestAnEphemeralTokenIsToldWhereItBelongs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		c := b.dial(t, geminiLive+"Constrained")
+		if closed := c.closed(); closed.Code != 1008 || !strings.HasPrefix(closed.Text, "spillway: an ephemeral token is for Google's own address") || b.asked() != "" {
+			t.Errorf("the session ends with %v, and Google was asked by %s", closed, b.asked())
+		}
+	})
+}
+
+func TestALiveClientIsToldWhyItsBackEndIsNotThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newLiveBench(t, liveVertex).dial(t, geminiLive)
+		c.say(geminiSetup)
+		const want = "spillway: no endpoint may serve " + liveModel + ": bidiGenerateContent has no counterpart on Vertex AI"
+		if closed := c.closed(); closed.Code != 1007 || closed.Text != want {
+			t.Errorf("the session ends with %v", closed)
+		}
+	})
 }
 
 func TestLiveSessionsAreResumedWhereTheyWere(t *testing.T) {
@@ -370,6 +413,50 @@ func TestLiveSessionsAreResumedWhereTheyWere(t *testing.T) {
 			if strings.Contains(s, handle) {
 				t.Error("a handle shows")
 			}
+		}
+	})
+}
+
+// TestLiveSessionsOfBeforeAreResumedWhereTheyWere has a handle that the sidecar has not seen: it was
+// given through another replica, or before a restart.
+func TestLiveSessionsOfBeforeAreResumedWhereTheyWere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		setup := strings.Replace(geminiSetup, `{"setup":{`, `{"setup":{"sessionResumption":{"handle":%q},`, 1)
+		dialer := websocket.Dialer{NetDialContext: b.there.dial}
+		conn, _, err := dialer.DialContext(t.Context(), "ws://google"+geminiLive, http.Header{"X-Goog-Api-Key": {"spare_key"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := &liveClient{conn, t}
+		before.say(fmt.Sprintf(setup, ""))
+		before.hear()
+		before.turn()
+		update, _ := before.hear()["sessionResumptionUpdate"].(map[string]any)
+		handle, _ := update["newHandle"].(string)
+		_ = conn.Close()
+		for range 2 { // the second time it is known
+			c := b.open(t, geminiLive, fmt.Sprintf(setup, handle))
+			c.turn()
+			c.close(1000, "")
+			c.closed()
+			synctest.Wait()
+		}
+		if asked := b.asked(); asked != "spare main spare spare" {
+			t.Errorf("asked %s", asked)
+		}
+		for range 3 { // what one client has lost puts nothing on cooldown
+			c := b.dial(t, geminiLive)
+			c.say(fmt.Sprintf(setup, "lost"))
+			if closed := c.closed(); closed.Code != 1008 || closed.Text != "BidiGenerateContent session not found" {
+				t.Errorf("a handle that nobody has ends with %v", closed)
+			}
+			time.Sleep(time.Second)
+		}
+		b.google.Requests()
+		b.open(t, geminiLive, geminiSetup)
+		if asked := b.asked(); !strings.HasSuffix(asked, "spare main spare main spare main spare main") {
+			t.Errorf("asked %s", asked)
 		}
 	})
 }

@@ -26,8 +26,8 @@ var shapes = []string{
 	`interactions/ID/cancel`,
 	`triggers/ID/executions(?:/ID)?`,
 	`environments/ID/files/.+`,
-	`openai/.+`,
-	`endpoints/openapi/.+`,
+	`(?:openai|endpoints/openapi)/(?:chat/completions|embeddings|models(?:/.+)?)`,
+	`openai/(?:images/(?:generations|edits)|(?:batches|videos)(?:/.+)?)`,
 	`endpoints/ID/chat/completions`,
 }
 
@@ -104,6 +104,9 @@ func foreign(u *url.URL) string {
 	if openAI.MatchString(u.Path) {
 		return "Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai, or /openai/v1"
 	}
+	if inOpenAI(u) {
+		return "this is not a path of Google's OpenAI dialect, which has chat/completions, embeddings, models and images/generations"
+	}
 	if !versioned.MatchString(u.EscapedPath()) {
 		return "this is not a path of the Gemini API; its paths begin with a version, such as /v1beta/models"
 	}
@@ -114,6 +117,6 @@ func foreign(u *url.URL) string {
 // SDK sends Interactions of Vertex AI with escaped slashes.
 var versioned = regexp.MustCompile(`/v[0-9]+(?:(?:alpha|beta)[0-9]*)?(?:/|%2F).`)
 
-// openAI matches the paths of OpenAI's API below its own base URL.
-var openAI = regexp.MustCompile(`^(/v[0-9]+)?/(chat/completions|completions|embeddings|responses|moderations|` +
+// openAI matches the paths of OpenAI's API below its own base URL, and below one that ends too early.
+var openAI = regexp.MustCompile(`^(/v[0-9]+)?/(openai(/v1|/[^v].*)?/?$|chat/completions|completions|embeddings|responses|moderations|` +
 	`images/|audio/|assistants|threads|vector_stores|fine_tuning/|engines/|realtime|conversations)`)

@@ -78,6 +78,12 @@ func TestNothingElseOfGooglesIsServed(t *testing.T) {
 		"/v1beta/documents/d":                         http.StatusNotFound,
 		"/v1beta/models//x":                           http.StatusNotFound,
 		"/v1beta/openai":                              http.StatusNotFound,
+		"/v1beta/openai/responses":                    http.StatusNotFound,
+		"/v1beta/openai/chat/completions/x":           http.StatusNotFound,
+		"/openai/v1/files":                            http.StatusNotFound,
+		"/openai/v1/embeddings/1/x":                   http.StatusNotFound,
+		vertex + "endpoints/openapi/completions":      http.StatusNotFound,
+		vertex + "endpoints/openapi/v1/models":        http.StatusNotFound,
 		"/token":                                      http.StatusNotFound,
 		"/upload/storage/v1/b/bucket/o":               http.StatusNotFound,
 		"/computeMetadata/v1/instance/":               http.StatusNotFound,
@@ -136,6 +142,23 @@ func TestOpenAIsOwnPathsAreToldWhereTheDialectIs(t *testing.T) {
 		w := respond(t, google, http.MethodPost, "http://sidecar"+path, nil)
 		want := `"message":"Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai, or /openai/v1","type":"invalid_request_error","param":null,"code":"not_found"`
 		if w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), want) || len(google.Requests()) != 0 {
+			t.Errorf("%s gets %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+func TestPathsThatGooglesDialectLacksAreRefusedInOpenAIsShape(t *testing.T) {
+	const lacks = "spillway: this is not a path of Google's OpenAI dialect, which has chat/completions, embeddings, models and images/generations"
+	const base = "Spillway speaks the Gemini API; its OpenAI dialect is at /v1beta/openai, or /openai/v1"
+	for path, want := range map[string]string{
+		"/openai/v1/responses": lacks, "/openai/v1/files": lacks, "/openai/v1/audio/speech": lacks, "/v1beta/openai/moderations": lacks,
+		"/v1/projects/any/locations/any/endpoints/openapi/v1/chat/completions": lacks,
+		"/openai": base, "/openai/": base, "/openai/v1": base, "/openai/v1/": base, "/openai/models": base, "/openai/chat/completions": base, "/v1/openai": base,
+	} {
+		google := newGoogle(geminitest.Latency{})
+		w := respond(t, google, http.MethodPost, "http://sidecar"+path, nil)
+		want := `{"error":{"message":"` + want + `","type":"invalid_request_error","param":null,"code":"not_found","status":"NOT_FOUND"}}`
+		if w.Code != http.StatusNotFound || strings.TrimSpace(w.Body.String()) != want || len(google.Requests()) != 0 {
 			t.Errorf("%s gets %d %s", path, w.Code, w.Body)
 		}
 	}

@@ -43,9 +43,10 @@ Sessions of the Live API go through the pool too. The client's first message nam
 the model; the session stays where that is accepted. A handle to resume a session
 goes back to the project that gave it. When none can be had the close is 1013, or
 Google's own. JavaScript's SDK needs only the base URL. Go's dials ws://ADDRESS as
-base URL, for Live alone. Python's dials wss, so it needs a proxy with TLS in front.
-Ephemeral tokens are refused. When the sidecar is stopped a session gets goAway, and
-after four fifths of --drain the close 1001.
+base URL, for Live alone. Python's dials wss, so it needs TLS: tls_cert, see below.
+Ephemeral tokens are for Google's own address; here a session takes any API key. When
+the sidecar is stopped a session gets goAway, and after four fifths of --drain the
+close 1001.
 
 To try it without keys, run the emulator beside it:
 
@@ -129,8 +130,9 @@ moment after its SIGTERM.
 
 Only the paths of the Gemini API are served; others get 404. OpenAI's dialect is
 below /v1beta/openai, also as /openai/v1, for projects of both back ends: chat
-completions and embeddings, and models of the Developer API. Errors of these paths
-have OpenAI's shape. /v1 is not OpenAI's, because /v1/models is Google's own.
+completions, embeddings, and the list of models: the Developer API's or, without a
+project there, those that FILE names. Errors of these paths have OpenAI's shape. /v1
+is not OpenAI's, because /v1/models is Google's own.
 
 The sidecar answers only to its own names: localhost, the address that it listens
 on, and the names in [serve] hosts; others get 403. Web pages may call it if

@@ -278,10 +278,6 @@ func TestSidecarAnswersInGooglesShapeItself(t *testing.T) {
 			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusNotFound, "NOT_FOUND",
 		},
 		{
-			"an ephemeral token", http.MethodGet, "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained",
-			http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.StatusBadRequest, "INVALID_ARGUMENT",
-		},
-		{
 			"a page in a browser", http.MethodPost, generatePath,
 			http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}, http.StatusForbidden, "PERMISSION_DENIED",
 		},

@@ -13,7 +13,7 @@ import "bytes"
 type Scanner struct {
 	Data   []byte
 	Pos    int
-	Key    []byte // of the current member; without quotes, escapes as sent
+	Key    []byte // of the current member, without quotes and escapes
 	KeyPos int    // where the current member begins, at the quote of its key
 
 	start int // where the current value begins; Member and Element skip a value that was not read
@@ -53,6 +53,7 @@ func (c *Scanner) Member() bool {
 	}
 	c.KeyPos = c.Pos
 	c.Key, _ = c.Quoted()
+	c.Key = Unescape(c.Key)
 	if c.Peek() != ':' {
 		return false
 	}

@@ -8,6 +8,14 @@ import (
 	"unicode/utf8"
 )
 
+// Unescape is Unquote without a copy of a text that has no escapes.
+func Unescape(s []byte) []byte {
+	if bytes.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	return []byte(Unquote(s))
+}
+
 // Unquote undoes the escapes of a JSON string. An invalid escape stays as it is.
 func Unquote(s []byte) string {
 	if bytes.IndexByte(s, '\\') < 0 {

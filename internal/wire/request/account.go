@@ -77,11 +77,11 @@ func (c *Call) openAIAccount() string {
 	switch {
 	case !ok:
 		return other
-	case strings.HasPrefix(path, "chat/completions"):
+	case path == chatCompletions:
 		return ""
-	case strings.HasPrefix(path, "embeddings"):
+	case path == embeddings:
 		return "embedContent"
-	case strings.HasPrefix(path, "models"):
+	case segment(path, 0) == "models":
 		return "models.get"
 	default:
 		return other

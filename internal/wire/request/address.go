@@ -70,6 +70,10 @@ func parsePath(escaped string) address {
 	if segment(p.rest, 0) != "environments" { // whose files may be folders
 		p.rest = strings.TrimRight(p.rest, "/") // Google has no path that ends so
 	}
+	// Vertex AI has no list of models in OpenAI's dialect.
+	if path, ok := strings.CutPrefix(p.rest, onVertex); ok && segment(path, 0) == "models" {
+		p = address{version: "v1beta", rest: onGemini + path, media: p.media}
+	}
 	// The SDK writes a full model name so on the Gemini back end.
 	if bare, ok := strings.CutPrefix(fullName(p.rest), "publishers/google/"); ok {
 		p.rest = bare

@@ -59,6 +59,7 @@ type Use struct {
 
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
+	misspelt   bool     // the model has the name of the other back end's, in OpenAI's dialect
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
 	named      mention  // how the body names the model
 }

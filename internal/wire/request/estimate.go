@@ -119,9 +119,11 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 
 // name takes the key of the next value.
 func (s *bodyScan) name(key []byte) {
+	raw := key
+	key = jsonscan.Unescape(raw)
 	if s.Key = key; s.depth == 1 {
 		s.top = key
-		s.call.key(key)
+		s.call.key(raw)
 	}
 	if (s.inTool() || s.depth == 1 && string(key) == "web_search_options") && s.Peek() == '{' {
 		s.call.tool(key)

@@ -32,7 +32,9 @@ func (c *Call) nameModel(value []byte) {
 	case bytes.Contains(value, unicodeEscape):
 		c.Use.named = namedUnclearly
 	default:
-		c.Model, c.Use.named = modelName(jsonscan.Unquote(value)), namedOnce
+		as := jsonscan.Unquote(value)
+		c.Model, c.Use.named = modelName(as), namedOnce
+		c.Use.misspelt = c.Model != "" && c.OpenAI() && !wellSpelt(as, c.Backend)
 	}
 }
 

@@ -20,15 +20,8 @@ const (
 )
 
 // inOpenAI reports whether a path below /openai/v1, which looks like OpenAI's own base address, is one
-// of the dialect's.
-func inOpenAI(path string) bool {
-	switch segment(path, 0) {
-	case "chat", "embeddings", "images", "models":
-		return !strings.Contains(path, ":")
-	default:
-		return false
-	}
-}
+// of the dialect's. OpenAI's have no custom methods.
+func inOpenAI(path string) bool { return !strings.Contains(path, ":") }
 
 // openAIPath returns what follows in the path where Google serves OpenAI's dialect.
 func (p *address) openAIPath() (path string, ok bool) {
@@ -83,6 +76,25 @@ func (c *Call) OfOpenAI() bool {
 		return true
 	}
 	return false
+}
+
+// publisher precedes the name of a model of Google's on Vertex AI.
+const publisher = "google/"
+
+// spelt returns the name that a back end gives to a model.
+func spelt(model string, by pool.Backend) string {
+	if by == pool.BackendVertex && !strings.Contains(model, "/") {
+		return publisher + model
+	}
+	return model
+}
+
+// wellSpelt reports whether a back end takes the name of a model as it was written.
+func wellSpelt(name string, by pool.Backend) bool {
+	if by == pool.BackendVertex {
+		return strings.Contains(name, "/") && !strings.HasPrefix(name, "models/")
+	}
+	return !strings.HasPrefix(name, publisher)
 }
 
 // HidesUsage reports whether a back end tells the cost of a streamed chat only if it is asked to, and

@@ -129,3 +129,35 @@ func TestNamesOfMethodsInOpenAIsDialect(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNameOfAModelIsWrittenAsTheBackEndTakesIt(t *testing.T) {
+	const onVertex = "https://h/v1/projects/p/locations/l/endpoints/openapi/chat/completions"
+	for _, tt := range []struct{ url, name, model, want string }{
+		{onVertex, "gemini-3.5-flash", "gemini-3.5-flash", "google/gemini-3.5-flash"},
+		{onVertex, "models/gemini-3.5-flash", "gemini-3.5-flash", "google/gemini-3.5-flash"},
+		{onVertex, "google/gemini-3.5-flash", "gemini-3.5-flash", "google/gemini-3.5-flash"},
+		{onVertex, "fast", "gemini-3.5-flash", "google/gemini-3.5-flash"},
+		{onVertex, "google/fast", "gemini-3.5-flash", "google/gemini-3.5-flash"},
+		{onVertex, "meta/llama-4", "meta/llama-4", "meta/llama-4"},
+		{onVertex, "fast", "meta/llama-4", "meta/llama-4"},
+		{chats, "google/gemini-3.5-flash", "gemini-3.5-flash", "gemini-3.5-flash"},
+		{chats, "models/gemini-3.5-flash", "gemini-3.5-flash", "models/gemini-3.5-flash"},
+		{chats, "gemini-3.5-flash", "gemini-3.5-flash", "gemini-3.5-flash"},
+		{chats, "google/fast", "gemini-3.5-flash", "gemini-3.5-flash"},
+	} {
+		body := func(name string) string { return `{"n":1,"model":"` + name + `","messages":[{"model":"x"}]}` }
+		c := parse(t, "POST", tt.url, body(tt.name))
+		if got := string(c.Rename(tt.model, []byte(body(tt.name)))); got != body(tt.want) || c.Model != tt.model || !c.Named(tt.model) {
+			t.Errorf("%s for %s as %s: %s", tt.url, tt.name, tt.model, got)
+		}
+	}
+}
+
+func TestWhatAPathBelowAnotherSaysIsOfNoOther(t *testing.T) {
+	for path, want := range map[string]string{"embeddings": "embedContent", "embeddings/x": "other", "chat/completions": "", "chat/completions/x": "other", "models": "models.get", "models/m": "models.get", "modelsx": "other"} {
+		c := parse(t, "POST", "https://h/v1beta/openai/"+path, "")
+		if got := c.Asked("POST").Method; got != want {
+			t.Errorf("%s counts as %q, want %q", path, got, want)
+		}
+	}
+}

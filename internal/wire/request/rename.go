@@ -10,10 +10,11 @@ import (
 
 // Rename makes c call another model. It returns the body with the new name, for some bodies name
 // the model: batches of embeddings, caches, Interactions and OpenAI's dialect. It changes neither
-// the given body nor the caller's own content. A call without a model stays as it is.
+// the given body nor the caller's own content. A call without a model stays as it is. In OpenAI's
+// dialect the name is written as the call's back end has it.
 func (c *Call) Rename(model string, body []byte) []byte {
 	old := c.Model
-	if old == "" || old == model {
+	if c.Named(model) {
 		return body
 	}
 	for _, name := range []string{old, url.PathEscape(old)} {
@@ -24,6 +25,9 @@ func (c *Call) Rename(model string, body []byte) []byte {
 	}
 	c.Model = model
 	r := renaming{Scanner: jsonscan.New(body), old: []byte(old), model: model}
+	if c.OpenAI() {
+		r.model, r.all, c.Use.misspelt = spelt(model, c.Backend), true, false
+	}
 	r.object(true)
 	if r.kept == 0 {
 		return body
@@ -31,11 +35,17 @@ func (c *Call) Rename(model string, body []byte) []byte {
 	return append(r.out, body[r.kept:]...)
 }
 
+// Named reports whether the call names no model, or this one as its back end does.
+func (c *Call) Named(model string) bool {
+	return c.Model == "" || c.Model == model && !c.Use.misspelt
+}
+
 // renaming copies a body and replaces the model's name.
 type renaming struct {
 	jsonscan.Scanner
 	old   []byte
 	model string
+	all   bool // in place of the path before the name, too
 	out   []byte
 	kept  int // the body up to here is in out
 }
@@ -75,7 +85,10 @@ func (r *renaming) name() {
 		return
 	}
 	end := from + len(name)
-	r.out = append(append(r.out, r.Data[r.kept:end-len(r.old)]...), r.model...)
+	if !r.all {
+		from = end - len(r.old)
+	}
+	r.out = append(append(r.out, r.Data[r.kept:from]...), r.model...)
 	r.kept = end
 }
 

@@ -34,7 +34,7 @@ func (t *Translation) openAI() (lacks []string) {
 		known = embeddingFields
 	}
 	for c := jsonscan.Object(t.Body); c.Member(); {
-		switch key := jsonscan.Unquote(c.Key); {
+		switch key := string(c.Key); {
 		case !slices.Contains(known, key):
 			lacks = append(lacks, notTaken(key, to))
 		case key == "messages":
@@ -52,13 +52,13 @@ func (t *Translation) openAI() (lacks []string) {
 // extras names the fields below extra_body that only one back end takes.
 func extras(to pool.Backend, body []byte) (lacks []string) {
 	for c := jsonscan.Object(body); c.Member(); {
-		key := jsonscan.Unquote(c.Key)
+		key := string(c.Key)
 		if key != "google" {
 			lacks = append(lacks, notTaken("extra_body."+key, to))
 			continue
 		}
 		for inner := jsonscan.Object(c.Raw()); inner.Member(); {
-			if name := jsonscan.Unquote(inner.Key); !slices.Contains(googleFields, name) {
+			if name := string(inner.Key); !slices.Contains(googleFields, name) {
 				lacks = append(lacks, notTaken("extra_body.google."+name, to))
 			}
 		}

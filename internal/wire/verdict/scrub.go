@@ -3,18 +3,21 @@ package verdict
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 const redacted = "[redacted]"
 
 // Scrubber finds secrets in text, as they are and escaped: as in JSON, percent escaped as in a URL,
-// as numbers in HTML, and up to maxLayers of these inside each other. The time for a text is linear
+// as numbers in HTML, and up to maxLayers of these inside each other. Where a text ends in the middle of
+// a secret it finds the beginning: closes of WebSockets have few bytes, and responses break off. The time for a text is linear
 // in its length, whatever it says. It does not depend on the number and length of the secrets. The
 // zero Scrubber has no secrets. A Scrubber is safe for concurrent use.
 type Scrubber struct {
 	secrets  []string // sorted, each once, none empty
 	automata []automaton
 	bytes    [256]bool // all bytes that a spelling of a secret may have
+	firsts   [256]bool // those with which a secret begins
 	longest  int
 }
 
@@ -41,6 +44,7 @@ func NewScrubber(secrets []string) *Scrubber {
 	}
 	for _, secret := range s.secrets {
 		s.longest = max(s.longest, len(secret))
+		s.firsts[secret[0]] = true
 		for i := range len(secret) {
 			s.bytes[secret[i]] = true
 		}
@@ -65,6 +69,7 @@ func (s *Scrubber) With(secret string) *Scrubber {
 	more.longest = max(more.longest, s.longest)
 	for b, has := range s.bytes {
 		more.bytes[b] = more.bytes[b] || has
+		more.firsts[b] = more.firsts[b] || s.firsts[b]
 	}
 	return more
 }
@@ -134,10 +139,31 @@ func spansOf[T string | []byte](s *Scrubber, text T, whole bool) (spans []span, 
 			}
 		}
 		used += end
-		if last {
-			return spans, max(used, lastOf(spans))
+		if !last {
+			continue
+		}
+		if n := begun(s, block); whole && n > 0 {
+			spans = union(append(spans, span{len(text) - n, len(text)}))
+		}
+		return spans, max(used, lastOf(spans))
+	}
+}
+
+// leastBegun is how much of a secret's beginning is a part of it, and not what many have in common.
+const leastBegun = 8
+
+// begun returns the number of bytes at the end of text with which a secret begins.
+func begun[T string | []byte](s *Scrubber, text T) int {
+	for n := min(len(text), s.longest); n >= leastBegun; n-- {
+		if !s.firsts[text[len(text)-n]] {
+			continue
+		}
+		end := string(text[len(text)-n:])
+		if i, _ := slices.BinarySearch(s.secrets, end); i < len(s.secrets) && strings.HasPrefix(s.secrets[i], end) {
+			return n
 		}
 	}
+	return 0
 }
 
 // lastOf returns the end of the last span.

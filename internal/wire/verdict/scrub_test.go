@@ -32,7 +32,8 @@ func TestScrub(t *testing.T) {
 		{"quoted", `"AIza-Sy_1/2+3"`, `"[redacted]"`},
 		{"beside what is escaped", `\"AIza-Sy_1/2+3\"\n%20AIza-Sy_1/2+3%20`, `\"[redacted]\"\n%20[redacted]%20`},
 		{"half an escape", `AIza-Sy_1\u002`, `AIza-Sy_1\u002`},
-		{"cut", key[:len(key)-1], key[:len(key)-1]},
+		{"cut", key[:len(key)-1], "[redacted]"},
+		{"a part of it", key[:len(key)-1] + " ", key[:len(key)-1] + " "},
 		{"the longer of two", key + "-more", "[redacted]"},
 	}
 	for _, tt := range tests {
@@ -120,10 +121,10 @@ func TestScrubFindsOneOfManySecrets(t *testing.T) {
 	for _, piece := range []string{
 		`\`, `\u0041`, "%41", "%", "A", "AIzaSy", secrets[0][:20], secrets[7],
 	} {
-		body := strings.Repeat(piece, 1<<20/len(piece))
+		body := strings.Repeat(piece, 1<<20/len(piece)) + "."
 		want := body
 		if piece == secrets[7] {
-			want = strings.Repeat("[redacted]", 1<<20/len(piece))
+			want = strings.Repeat("[redacted]", 1<<20/len(piece)) + "."
 		}
 		if got := string(s.Scrub([]byte(body))); got != want {
 			t.Errorf("%q again and again: wrong", piece)
@@ -282,5 +283,27 @@ func BenchmarkScrub(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
 		s.Scrub(body)
+	}
+}
+
+func TestASecretThatIsCutOffAtTheEndIsFound(t *testing.T) {
+	const key, token = "AIzaSyAbcdefghijklmnopqrstuvwxyz0123456", "ya29.c.b0AXv0zTMabcdefghijklmnopqrstuvwxyz"
+	for _, s := range []*verdict.Scrubber{verdict.NewScrubber([]string{key, token}), verdict.NewScrubber([]string{key}).With(token)} {
+		for text, want := range map[string]string{
+			"Consumer 'api_key:" + key[:30]:               "Consumer 'api_key:[redacted]",
+			"Consumer 'api_key:" + key[:8]:                "Consumer 'api_key:[redacted]",
+			"Consumer 'api_key:" + key[:7]:                "Consumer 'api_key:" + key[:7],
+			token[:20]:                                    "[redacted]",
+			key + " and " + token[:9]:                     "[redacted] and [redacted]",
+			key[:30] + "'":                                key[:30] + "'", // nobody has cut it
+			strings.Repeat("x", 200_000) + " " + key[:12]: strings.Repeat("x", 200_000) + " [redacted]",
+		} {
+			if got := s.ScrubText(text); got != want {
+				t.Errorf("%.80s becomes %.80s", text, got)
+			}
+			if got := string(s.Scrub([]byte(text))); got != want {
+				t.Errorf("%.80s becomes %.80s", text, got)
+			}
+		}
 	}
 }
