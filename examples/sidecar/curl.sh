@@ -15,7 +15,9 @@ call() {
 	shift
 	curl --silent --show-error --max-time 30 "$http" --header 'Content-Type: application/json' \
 		--dump-header header --output body "$@"
-	cat header body
+	# The names of headers have neither case nor order.
+	awk -F: '{ name = tolower($1); sub(/^[^:]*/, ""); print name $0 }' header | sort
+	cat body
 	printf '\n'
 }
 

@@ -59,13 +59,12 @@ func (g *google) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.Emulator.ServeHTTP(w, r)
 }
 
-// exhaustMain uses up the quotas of project main: every call of it gets 429 from now on.
+// exhaustMain uses up the quotas of project main: from now on its models refuse every call, and new
+// uploads too. What is there already can be read and deleted.
 func (g *google) exhaustMain() {
-	main := geminitest.Match{Project: "main"}
-	g.Keep(main, geminitest.QuotaUnknown())
+	g.Keep(geminitest.Match{Project: "main", Method: "files.create"}, geminitest.QuotaUnknown())
 	for _, model := range geminitest.DefaultModels() {
-		main.Model = model
-		g.Keep(main, geminitest.MinuteQuota(model, 5, time.Minute))
+		g.Keep(geminitest.Match{Project: "main", Model: model}, geminitest.MinuteQuota(model, 5, time.Minute))
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds one run of a client, which takes seconds.
-const patience = time.Minute
+const patience = 2 * time.Minute
 
 // way is how a client reaches Google in a run.
 type way int
@@ -46,7 +46,7 @@ func (b bench) compare(ctx context.Context, p program, on road) (summary string,
 	if err != nil {
 		return "", err
 	}
-	if usual.refused > 0 || usual.spare > 0 {
+	if usual.refused > 0 {
 		return "", fmt.Errorf("nothing had failed, and yet: %+v", usual)
 	}
 	got, t, err := b.run(ctx, p, on, failover)

@@ -23,6 +23,8 @@ var varying = []struct {
 	{regexp.MustCompile(`https?://127\.0\.0\.1:\d+`), "GOOGLE"},
 	// Which of the two says where a body ends. A response that the sidecar has whole has a length.
 	{regexp.MustCompile(`(?mi)^(?:transfer-encoding|content-length): .*\n`), ""},
+	// Of an error that the sidecar remembers it has the body.
+	{regexp.MustCompile(`(?mi)^(?:server|vary): .*\n`), ""},
 	// What the sidecar adds, and the address for the chunks of an upload, which is its own.
 	{regexp.MustCompile(`(?mi)^spillway-[a-z]+: .*\n`), ""},
 	{regexp.MustCompile(`(?mi)^(x-goog-upload-(?:control-)?url: ).*\n`), "${1}ADDRESS\n"},
