@@ -62,5 +62,5 @@ def streamed(**more):
 
 
 calls("first")
-show("middle", client.models.retrieve("models/" + MODEL))
+show("middle", client.models.retrieve(MODEL))
 calls("second")

@@ -101,7 +101,7 @@ func (p program) transcript(ctx context.Context, work string, on road, url, key 
 	var output, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &problems
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w\n%s%s", p.files[0], err, &output, &problems)
+		return "", fmt.Errorf("%s: %w after the call %q\n%s", p.files[0], err, lastCall(output.String()), &problems)
 	}
 	return output.String(), nil
 }

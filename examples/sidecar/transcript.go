@@ -47,6 +47,16 @@ func sections(transcript string) []string {
 	return strings.Split(calls, "\n"+heading)
 }
 
+// lastCall returns the name of the last call that a client has printed.
+func lastCall(transcript string) string {
+	calls := sections(transcript)
+	if len(calls) == 0 {
+		return ""
+	}
+	name, _, _ := strings.Cut(calls[len(calls)-1], "\n")
+	return name
+}
+
 // compare returns an error that shows where two transcripts begin to differ.
 func compare(without, with string) error {
 	wants, gots := sections(settled(without)), sections(settled(with))

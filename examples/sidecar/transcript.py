@@ -1,4 +1,6 @@
-"""The transcript of a client in Python: a line that names each call, and what the SDK made of the response."""
+"""The transcript of a client in Python: a line that names each call, and what the SDK made of the response.
+
+Texts are printed as they are: bodies are among them."""
 
 import json
 
@@ -17,4 +19,4 @@ def plain(value):
 def show(name, value):
     print(f"=== {name}")
     for one in value if isinstance(value, list) else [value]:
-        print(json.dumps(plain(one), sort_keys=True, ensure_ascii=False))
+        print(one if isinstance(one, str) else json.dumps(plain(one), sort_keys=True, ensure_ascii=False))
