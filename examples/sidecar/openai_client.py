@@ -35,6 +35,11 @@ def chat(**more):
     return body(client.chat.completions, model=MODEL, messages=ask, **more)
 
 
+def message(body):
+    """What an error says. Google puts it into a list, where OpenAI's client does not look; the sidecar where it does."""
+    return (body[0] if isinstance(body, list) else body)["error"]["message"]
+
+
 def calls(half):
     show(f"{half} chat", chat())
     show(f"{half} tools", chat(tools=[function], tool_choice="required"))
@@ -45,7 +50,7 @@ def calls(half):
     try:
         client.chat.completions.create(model="no-such-model", messages=ask)
     except openai.NotFoundError as error:
-        show(f"{half} error", error.response.text)
+        show(f"{half} error", message(error.response.json()))
     else:
         raise SystemExit("a model that does not exist has responded")
 

@@ -26,7 +26,7 @@ var varying = []struct {
 	// Of an error that the sidecar remembers it has the body.
 	{regexp.MustCompile(`(?mi)^(?:server|vary): .*\n`), ""},
 	// What the sidecar adds, and the address for the chunks of an upload, which is its own.
-	{regexp.MustCompile(`(?mi)^spillway-[a-z]+: .*\n`), ""},
+	{regexp.MustCompile(`(?mi)^(?:spillway-[a-z]+|x-request-id): .*\n`), ""},
 	{regexp.MustCompile(`(?mi)^(x-goog-upload-(?:control-)?url: ).*\n`), "${1}ADDRESS\n"},
 }
 
