@@ -1,5 +1,7 @@
+import java.io.ByteArrayInputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpClient.Version;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -22,15 +24,23 @@ class Client {
 			{"model": "gemini-3.5-flash", "messages": [{"role": "user", "content": "Hello"}], "stream": %s}""";
 	static final HttpClient client = HttpClient.newHttpClient();
 
-	/** Sends a request and shows the response. Headers are names and values in turn. */
-	static HttpResponse<String> call(String name, String method, String address, String body, String... headers) throws Exception {
+	/** A request with the API key. Headers are names and values in turn. */
+	static HttpRequest.Builder request(String address, String... headers) {
 		var request = HttpRequest.newBuilder(URI.create(address)).timeout(Duration.ofSeconds(30))
 				.header("Content-Type", "application/json").header("x-goog-api-key", KEY);
-		if (headers.length > 0) {
-			request.headers(headers);
-		}
-		request.method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(body));
+		return headers.length == 0 ? request : request.headers(headers);
+	}
+
+	static HttpResponse<String> post(String name, String address, String body, String... headers) throws Exception {
+		return call(name, request(address, headers).POST(BodyPublishers.ofString(body)));
+	}
+
+	/** Sends a request and shows the response. */
+	static HttpResponse<String> call(String name, HttpRequest.Builder request) throws Exception {
 		var response = client.send(request.build(), BodyHandlers.ofString());
+		if (response.version() != (BASE.startsWith("https:") ? Version.HTTP_2 : Version.HTTP_1_1)) {
+			throw new IllegalStateException("the response came by " + response.version());
+		}
 		var type = response.headers().firstValue("Content-Type").orElse("no content type");
 		System.out.printf("=== %s%n%s %d %s%n%s%n", name, response.version(), response.statusCode(), type, response.body());
 		return response;
@@ -46,32 +56,38 @@ class Client {
 	}
 
 	static void calls(String half) throws Exception {
-		call(half + " generate", "POST", MODEL + ":generateContent", ASK);
-		call(half + " stream", "POST", STREAM, ASK);
-		call(half + " count tokens", "POST", MODEL + ":countTokens", ASK);
-		call(half + " embeddings", "POST", BASE + "/v1beta/models/gemini-embedding-001:embedContent", """
+		post(half + " generate", MODEL + ":generateContent", ASK);
+		post(half + " stream", STREAM, ASK);
+		post(half + " count tokens", MODEL + ":countTokens", ASK);
+		post(half + " embeddings", BASE + "/v1beta/models/gemini-embedding-001:embedContent", """
 				{"content": {"parts": [{"text": "dam"}]}}""");
-		call(half + " error", "POST", BASE + "/v1beta/models/no-such-model:generateContent", ASK);
-		call(half + " chat", "POST", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(false));
-		call(half + " chat, streamed", "POST", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(true));
+		post(half + " error", BASE + "/v1beta/models/no-such-model:generateContent", ASK);
+		post(half + " chat", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(false));
+		post(half + " chat, streamed", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(true));
+
+		// A body of unknown length: chunks in HTTP/1.1.
+		call(half + " generate, from a stream", request(MODEL + ":generateContent")
+				.POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(ASK.getBytes()))));
+		call(half + " generate, after 100 Continue", request(MODEL + ":generateContent").expectContinue(true)
+				.POST(BodyPublishers.ofString(ASK)));
 
 		var water = "water ".repeat(100_000);
-		var begun = call(half + " file, begun", "POST", BASE + "/upload/v1beta/files", "{}",
+		var begun = post(half + " file, begun", BASE + "/upload/v1beta/files", "{}",
 				"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start",
 				"X-Goog-Upload-Header-Content-Type", "text/plain", "X-Goog-Upload-Header-Content-Length", "" + water.length());
 		var address = begun.headers().firstValue("X-Goog-Upload-URL").orElseThrow();
-		var file = call(half + " file, sent", "POST", address, water,
+		var file = post(half + " file, sent", address, water,
 				"X-Goog-Upload-Offset", "0", "X-Goog-Upload-Command", "upload, finalize").body();
-		call(half + " file, asked about", "POST", MODEL + ":generateContent", """
+		post(half + " file, asked about", MODEL + ":generateContent", """
 				{"contents": [{"parts": [{"text": "What is in it?"}, {"fileData": {"mimeType": "text/plain", "fileUri": "%s"}}]}]}
 				""".formatted(field("uri", file)));
-		call(half + " files", "GET", BASE + "/v1beta/files", null);
-		call(half + " file, deleted", "DELETE", BASE + "/v1beta/" + field("name", file), null);
+		call(half + " files", request(BASE + "/v1beta/files"));
+		call(half + " file, deleted", request(BASE + "/v1beta/" + field("name", file)).DELETE());
 	}
 
 	public static void main(String[] arguments) throws Exception {
 		calls("first");
-		call("middle", "GET", MODEL, null);
+		call("middle", request(MODEL));
 		calls("second");
 	}
 }

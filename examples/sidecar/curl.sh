@@ -13,8 +13,12 @@ esac
 call() {
 	printf '=== %s, %s\n' "$half $1" "$http"
 	shift
-	curl --silent --show-error --max-time 30 "$http" --header 'Content-Type: application/json' \
-		--dump-header header --output body "$@"
+	version=$(curl --silent --show-error --max-time 30 "$http" --header 'Content-Type: application/json' \
+		--dump-header header --output body --write-out '%{http_version}' "$@")
+	case $http in
+	*"$version"*) ;;
+	*) echo "the response came by HTTP/$version" >&2 && exit 1 ;;
+	esac
 	# The names of headers have neither case nor order.
 	awk -F: '{ name = tolower($1); sub(/^[^:]*/, ""); print name $0 }' header | sort
 	cat body
@@ -35,6 +39,8 @@ calls() {
 	keyed embeddings "$BASE_URL/v1beta/models/gemini-embedding-001:embedContent" --data '{"content": {"parts": [{"text": "dam"}]}}'
 	call 'key in the URL' "$model:generateContent?key=$API_KEY" --data "$ask"
 	keyed error "$BASE_URL/v1beta/models/no-such-model:generateContent" --data "$ask"
+	keyed 'a body in chunks' "$model:generateContent" --data "$ask" --header 'Transfer-Encoding: chunked'
+	keyed 'a large body' "$model:generateContent" --data @large --header 'Expect: 100-continue'
 	keyed 'no JSON' "$model:generateContent" --data '{"contents": '
 	keyed chat "$BASE_URL/v1beta/openai/chat/completions" --data '{"model": "gemini-3.5-flash", "messages": [{"role": "user", "content": "Hello"}]}'
 
@@ -45,12 +51,24 @@ calls() {
 	call 'file, sent' "$address" --data-binary 'water water water water water water ' \
 		--header 'X-Goog-Upload-Offset: 0' --header 'X-Goog-Upload-Command: upload, finalize'
 	file=$(field name) uri=$(field uri)
+	printf -- '--piece\r\nContent-Type: application/json\r\n\r\n{"file": {"displayName": "more"}}\r\n' >parts
+	printf -- '--piece\r\nContent-Type: text/plain\r\n\r\nwater\r\n--piece--\r\n' >>parts
+	keyed 'another file, at once' "$BASE_URL/upload/v1beta/files" --data-binary @parts \
+		--header 'X-Goog-Upload-Protocol: multipart' --header 'Content-Type: multipart/related; boundary=piece'
+	more=$(field name)
 	keyed 'file, asked about' "$model:generateContent" \
 		--data '{"contents": [{"parts": [{"text": "What is in it?"}, {"fileData": {"mimeType": "text/plain", "fileUri": "'"$uri"'"}}]}]}'
 	keyed 'file, read' "$BASE_URL/v1beta/$file"
 	keyed 'files' "$BASE_URL/v1beta/files"
 	keyed 'file, deleted' "$BASE_URL/v1beta/$file" --request DELETE
+	keyed 'another file, deleted' "$BASE_URL/v1beta/$more" --request DELETE
 }
+
+{
+	printf '{"contents": [{"parts": [{"inlineData": {"mimeType": "text/plain", "data": "'
+	head -c 3000000 /dev/zero | tr '\0' A
+	printf '"}}]}]}'
+} >large
 
 for half in first second; do
 	for http in $protocols; do
