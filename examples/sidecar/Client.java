@@ -32,14 +32,14 @@ class Client {
 	}
 
 	static HttpResponse<String> post(String name, String address, String body, String... headers) throws Exception {
-		return call(name, request(address, headers).POST(BodyPublishers.ofString(body)));
+		return call(200, name, request(address, headers).POST(BodyPublishers.ofString(body)));
 	}
 
-	/** Sends a request and shows the response. */
-	static HttpResponse<String> call(String name, HttpRequest.Builder request) throws Exception {
+	/** Sends a request and shows the response, which must have a status. */
+	static HttpResponse<String> call(int want, String name, HttpRequest.Builder request) throws Exception {
 		var response = client.send(request.build(), BodyHandlers.ofString());
-		if (response.version() != (BASE.startsWith("https:") ? Version.HTTP_2 : Version.HTTP_1_1)) {
-			throw new IllegalStateException("the response came by " + response.version());
+		if (response.statusCode() != want || response.version() != (BASE.startsWith("https:") ? Version.HTTP_2 : Version.HTTP_1_1)) {
+			throw new IllegalStateException(name + ": " + response + " by " + response.version());
 		}
 		var type = response.headers().firstValue("Content-Type").orElse("no content type");
 		System.out.printf("=== %s%n%s %d %s%n%s%n", name, response.version(), response.statusCode(), type, response.body());
@@ -61,14 +61,14 @@ class Client {
 		post(half + " count tokens", MODEL + ":countTokens", ASK);
 		post(half + " embeddings", BASE + "/v1beta/models/gemini-embedding-001:embedContent", """
 				{"content": {"parts": [{"text": "dam"}]}}""");
-		post(half + " error", BASE + "/v1beta/models/no-such-model:generateContent", ASK);
+		call(404, half + " error", request(BASE + "/v1beta/models/no-such-model:generateContent").POST(BodyPublishers.ofString(ASK)));
 		post(half + " chat", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(false));
 		post(half + " chat, streamed", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(true));
 
 		// A body of unknown length: chunks in HTTP/1.1.
-		call(half + " generate, from a stream", request(MODEL + ":generateContent")
+		call(200, half + " generate, from a stream", request(MODEL + ":generateContent")
 				.POST(BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(ASK.getBytes()))));
-		call(half + " generate, after 100 Continue", request(MODEL + ":generateContent").expectContinue(true)
+		call(200, half + " generate, after 100 Continue", request(MODEL + ":generateContent").expectContinue(true)
 				.POST(BodyPublishers.ofString(ASK)));
 
 		var water = "water ".repeat(100_000);
@@ -81,13 +81,13 @@ class Client {
 		post(half + " file, asked about", MODEL + ":generateContent", """
 				{"contents": [{"parts": [{"text": "What is in it?"}, {"fileData": {"mimeType": "text/plain", "fileUri": "%s"}}]}]}
 				""".formatted(field("uri", file)));
-		call(half + " files", request(BASE + "/v1beta/files"));
-		call(half + " file, deleted", request(BASE + "/v1beta/" + field("name", file)).DELETE());
+		call(200, half + " files", request(BASE + "/v1beta/files"));
+		call(200, half + " file, deleted", request(BASE + "/v1beta/" + field("name", file)).DELETE());
 	}
 
 	public static void main(String[] arguments) throws Exception {
 		calls("first");
-		call("middle", request(MODEL));
+		call(200, "middle", request(MODEL));
 		calls("second");
 	}
 }

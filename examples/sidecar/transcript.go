@@ -21,8 +21,9 @@ var varying = []struct {
 	{regexp.MustCompile(`(?mi)^date: .*\n`), ""},
 	// Its port, in the address of a file.
 	{regexp.MustCompile(`https?://127\.0\.0\.1:\d+`), "GOOGLE"},
-	// Which of the two says where a body ends. A response that the sidecar has whole has a length.
-	{regexp.MustCompile(`(?mi)^(?:transfer-encoding|content-length): .*\n`), ""},
+	// What is about one connection. A response that the sidecar has whole has a length, and it ends the
+	// connection after a body in chunks.
+	{regexp.MustCompile(`(?mi)^(?:transfer-encoding|content-length|connection): .*\n`), ""},
 	// Of an error that the sidecar remembers it has the body.
 	{regexp.MustCompile(`(?mi)^(?:server|vary): .*\n`), ""},
 	// What the sidecar adds, and the address for the chunks of an upload, which is its own.
