@@ -59,7 +59,7 @@ func (b bench) compare(ctx context.Context, p program, on road) (summary string,
 	if t.main == 0 || t.refused == 0 || t.spare == 0 {
 		return "", fmt.Errorf("there was no failover in the middle: %+v", t)
 	}
-	return fmt.Sprintf("%d responses are the same through the sidecar; again with a failover: main served %d and refused %d, spare served %d",
+	return fmt.Sprintf("%d results are the same through the sidecar; and with a failover, in which main served %d and refused %d, spare served %d",
 		calls, t.main, t.refused, t.spare), nil
 }
 

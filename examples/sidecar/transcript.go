@@ -41,7 +41,7 @@ func settled(transcript string) string {
 
 // sections returns what a client printed of each call, with its heading.
 func sections(transcript string) []string {
-	_, calls, _ := strings.Cut("\n"+transcript, "\n"+heading)
+	_, calls, _ := strings.Cut("\n"+strings.TrimSuffix(transcript, "\n"), "\n"+heading)
 	if calls == "" {
 		return nil
 	}
@@ -75,7 +75,7 @@ func compare(without, with string) error {
 			name, around(want, same), around(got, same))
 	}
 	if len(wants) != len(gots) {
-		return fmt.Errorf("%d responses without the sidecar, %d with it", len(wants), len(gots))
+		return fmt.Errorf("%d results without the sidecar, %d with it", len(wants), len(gots))
 	}
 	return nil
 }
