@@ -7,6 +7,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.concurrent.CompletableFuture;
 import java.util.regex.Pattern;
 
 /**
@@ -64,6 +66,17 @@ class Client {
 		call(404, half + " error", request(BASE + "/v1beta/models/no-such-model:generateContent").POST(BodyPublishers.ofString(ASK)));
 		post(half + " chat", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(false));
 		post(half + " chat, streamed", BASE + "/v1beta/openai/chat/completions", CHAT.formatted(true));
+
+		// On https they share a connection. The ids of the responses are in any order.
+		System.out.printf("=== %s twenty at once%n", half);
+		var atOnce = new ArrayList<CompletableFuture<HttpResponse<String>>>();
+		for (int i = 0; i < 20; i++) {
+			var ask = ASK.replace("Why", i + ": why");
+			atOnce.add(client.sendAsync(request(MODEL + ":generateContent").POST(BodyPublishers.ofString(ask)).build(), BodyHandlers.ofString()));
+		}
+		for (var response : atOnce) {
+			System.out.println(field("text", response.get().body()));
+		}
 
 		// A body of unknown length: chunks in HTTP/1.1.
 		call(200, half + " generate, from a stream", request(MODEL + ":generateContent")

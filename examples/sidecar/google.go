@@ -76,6 +76,14 @@ type tally struct {
 	refused     int // by main, for its quota
 }
 
+// check returns an error if the requests are not those of a run.
+func (t tally) check(by way) error {
+	if (t.refused > 0) != (by == failover) || by == failover && (t.main == 0 || t.spare == 0) {
+		return fmt.Errorf("main served %d calls and refused %d, spare served %d", t.main, t.refused, t.spare)
+	}
+	return nil
+}
+
 // inspect counts the requests, and checks that none carried anything but the pool's keys.
 func (g *google) inspect() (t tally, err error) {
 	for _, r := range g.Requests() {

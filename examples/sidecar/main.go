@@ -73,7 +73,7 @@ func run(ctx context.Context, out io.Writer, only string) error {
 		return err
 	}
 	err = b.compareAll(ctx, out, ready, []road{{name: "plain"}, {name: "tls", dir: work}})
-	_, _ = fmt.Fprintf(out, "sidecar: %d clients, %d skipped\n", len(ready), len(chosen)-len(ready))
+	_, _ = fmt.Fprintf(out, "sidecar: %d ran, %d skipped\n", len(ready), len(chosen)-len(ready))
 	return err
 }
 

@@ -18,10 +18,21 @@ const patience = 2 * time.Minute
 type way int
 
 const (
-	direct   way = iota // without the sidecar
-	through             // through it, and nothing fails
-	failover            // through it, and in the middle project main has no quota left
+	direct   way = iota
+	through      // and nothing fails
+	failover     // through it, and in the middle project main has no quota left
 )
+
+func (w way) String() string {
+	switch w {
+	case through:
+		return "through the sidecar"
+	case failover:
+		return "through the sidecar, with main's quota used up in the middle"
+	default:
+		return "without the sidecar"
+	}
+}
 
 // bench runs clients.
 type bench struct {
@@ -33,34 +44,25 @@ type bench struct {
 func (b bench) compare(ctx context.Context, p program, on road) (summary string, err error) {
 	want, _, err := b.run(ctx, p, on, direct)
 	if err != nil {
-		return "", fmt.Errorf("without the sidecar: %w", err)
+		return "", fmt.Errorf("%s: %w", direct, err)
 	}
-	calls := len(sections(want))
-	if calls == 0 {
+	results := len(sections(want))
+	if results == 0 {
 		return "", errors.New("the client has called nothing")
 	}
-	got, usual, err := b.run(ctx, p, on, through)
-	if err == nil {
-		err = compare(want, got)
+	var seen tally
+	for _, by := range []way{through, failover} {
+		var got string
+		got, seen, err = b.run(ctx, p, on, by)
+		if err == nil {
+			err = errors.Join(compare(want, got), seen.check(by))
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", by, err)
+		}
 	}
-	if err != nil {
-		return "", err
-	}
-	if usual.refused > 0 {
-		return "", fmt.Errorf("nothing had failed, and yet: %+v", usual)
-	}
-	got, t, err := b.run(ctx, p, on, failover)
-	if err == nil {
-		err = compare(want, got)
-	}
-	if err != nil {
-		return "", fmt.Errorf("with main's quota used up in the middle: %w", err)
-	}
-	if t.main == 0 || t.refused == 0 || t.spare == 0 {
-		return "", fmt.Errorf("there was no failover in the middle: %+v", t)
-	}
-	return fmt.Sprintf("%d results are the same through the sidecar; and with a failover, in which main served %d and refused %d, spare served %d",
-		calls, t.main, t.refused, t.spare), nil
+	return fmt.Sprintf("%d results, three times the same; in the last main served %d, refused %d, spare served %d",
+		results, seen.main, seen.refused, seen.spare), nil
 }
 
 // run runs a program once, and returns its transcript and what Google saw.
