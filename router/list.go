@@ -114,7 +114,9 @@ func (l lister) pages(at cursor, homes []pool.Home) (*http.Response, error) {
 			homes, at = left, start(left[0])
 			continue
 		default:
-			next = l.next(left, mostLooked-looked)
+			if next = l.next(left, mostLooked-looked); next == "" {
+				return resp, nil // as Google wrote it
+			}
 		}
 		return l.withNext(resp, body, next)
 	}

@@ -97,6 +97,28 @@ func listed(t *testing.T, r *router.Router, token string, into any) int {
 	return resp.StatusCode
 }
 
+func TestTheLastPageOfAListIsAsGoogleWroteIt(t *testing.T) {
+	const written = "{\n  \"files\": [\n    {\n      \"name\": \"files/x\"\n    }\n  ]\n}\n"
+	synctest.Test(t, func(t *testing.T) {
+		r := routerOver(t, func(req *http.Request) (*http.Response, error) {
+			if req.Header.Get("X-Goog-Api-Key") == "k-a" {
+				return answerOf(200, written), nil
+			}
+			return answerOf(200, `{}`), nil
+		}, router.Config{}, keyed("a", "k-a").pool, keyed("b", "k-b").pool)
+		req := gen(t.Context(), "files", "")
+		req.Method, req.Body = http.MethodGet, nil
+		resp, err := r.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if body, err := io.ReadAll(resp.Body); err != nil || string(body) != written {
+			t.Errorf("got %q, %v, want %q", body, err, written)
+		}
+	})
+}
+
 func TestListThatNamesItsOwnPageNextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := routerOver(t, func(*http.Request) (*http.Response, error) {

@@ -103,8 +103,17 @@ func (c *client) end(problem any) {
 	panic(http.ErrAbortHandler) // breaks the connection off, so that no response looks whole
 }
 
-// RoundTrip gives the request to the router.
-func (c *client) RoundTrip(req *http.Request) (*http.Response, error) {
+// routing is a client's call on its way to the router.
+type routing struct {
+	*client
+
+	in *http.Request
+}
+
+// RoundTrip gives the request to the router. ReverseProxy would pass on interim responses, such as
+// 103; they are of one attempt, and the client's response may be another's.
+func (c routing) RoundTrip(out *http.Request) (*http.Response, error) {
+	req := out.WithContext(c.in.Context())
 	resp, err := c.sidecar.router.RoundTrip(req)
 	if err != nil {
 		return nil, err
@@ -122,11 +131,13 @@ func (c *client) forward(req *http.Request) {
 	// An offer of HTTP/2 for the rest of the connection is declined by not answering it.
 	req.Header.Del("Upgrade")
 	req.Header.Del("HTTP2-Settings")
+	// A client that expects 100 Continue gets it when its body is read. Google gets the body at once.
+	req.Header.Del("Expect")
 	// ReverseProxy removes the headers of one connection and ties the call to the client's
 	// connection. It sends every piece of a stream on at once, and breaks the client's connection
 	// when a response breaks off.
 	proxy := httputil.ReverseProxy{
-		Transport: c,
+		Transport: routing{c, req},
 		// The router sets host, path and credentials. ReverseProxy would drop the parameters of a
 		// query that has semicolons, as Google's has.
 		Rewrite: func(p *httputil.ProxyRequest) {

@@ -94,6 +94,9 @@ func standing(was *config.Serve, is config.Serve) config.Serve {
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	rules := s.rules.Load()
+	// What is set here is not the server's: it looks at its own request's body to know whether a client
+	// that expects 100 Continue has sent one.
+	req = req.WithContext(req.Context())
 	c := s.newClient(w, req, rules)
 	defer func() { c.end(recover()) }()
 	if req.ProtoMajor == 1 && (req.ProtoMinor == 0 || len(req.TransferEncoding) > 0) {
