@@ -57,7 +57,9 @@ def calls(half):
     show(f"{half} LangChain", chain.invoke("Why do dams have spillways?").content)
     show(f"{half} LangChain, stream", [piece.content for piece in chain.stream("Why do dams have spillways?")])
     show(f"{half} LangChain, tools", chain.bind_tools([level], tool_choice="required").invoke("?").tool_calls[0]["name"])
-    show(f"{half} LangChain, embeddings", embedder.embed_documents(["dam", "water"]))
+    # The client asks for 32-bit numbers in base64, and also takes decimal ones: they are the same to seven digits.
+    vectors = embedder.embed_documents(["dam", "water"])
+    show(f"{half} LangChain, embeddings", [[round(number, 6) for number in vector] for vector in vectors])
 
 
 def streamed(**more):
