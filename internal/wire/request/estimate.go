@@ -121,7 +121,7 @@ func (s *bodyScan) run() bool { //nolint:cyclop // one case for each token of JS
 func (s *bodyScan) name(key []byte) {
 	if s.Key = key; s.depth == 1 {
 		s.top = key
-		s.call.key(key)
+		doubtKey(s.call, key)
 	}
 	if (s.inTool() || s.depth == 1 && string(key) == "web_search_options") && s.Peek() == '{' {
 		s.call.tool(key)
@@ -168,7 +168,7 @@ func (s *bodyScan) string(value []byte) {
 	switch string(s.Key) {
 	case "model":
 		if s.depth == 1 {
-			s.call.nameModel(value)
+			mention(s.call, value)
 		}
 	case "role":
 		s.prefix.role(s.depth, value)
@@ -251,7 +251,7 @@ func (s *bodyScan) uri(uri string) {
 // scalar takes a number, a boolean or null.
 func (s *bodyScan) scalar(value []byte) {
 	if s.depth == 1 && len(value) > 0 {
-		s.call.bare(value)
+		doubtBare(s.call, value)
 	}
 	if s.literal > 0 {
 		s.text += int64(len(value))
