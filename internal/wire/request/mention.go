@@ -2,6 +2,7 @@ package request
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
@@ -49,7 +50,7 @@ func doubtKey(c *Call, key []byte) {
 // doubtBare takes what stands without quotes in the body itself. Some readers of JSON take keys without
 // quotes, or with single ones.
 func doubtBare(c *Call, value []byte) {
-	if bytes.IndexByte([]byte("-0123456789tfn"), value[0]) < 0 {
+	if strings.IndexByte("-0123456789tfn", value[0]) < 0 {
 		doubt(c)
 	}
 }
