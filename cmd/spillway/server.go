@@ -116,7 +116,7 @@ func newServer(h http.Handler, b config.Bounds, free *seats, log *slog.Logger) *
 // it breaks off, is for debugging: anyone who reaches an address can do it any number of times.
 type connectionLog struct{ slog.Handler }
 
-func (l connectionLog) Handle(ctx context.Context, r slog.Record) error { //nolint:gocritic // the interface's
+func (l connectionLog) Handle(ctx context.Context, r slog.Record) error {
 	if !strings.HasPrefix(r.Message, "http: Accept error") {
 		r.Level = slog.LevelDebug
 	}
