@@ -81,7 +81,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	if wrong == "" && unprintable(x.payload.call.Model) { // it would get into logs
 		wrong = "the model's name has control characters; write a name such as gemini-3.5-flash"
 	}
-	if wrong == "" && x.payload.call.Unclear() {
+	if wrong == "" && x.payload.call.Use.Named.Unclear() {
 		wrong = `the body names its model twice, or not as plain JSON; write "model" once, in double quotes and without escapes`
 	}
 	if wrong != "" {
@@ -89,7 +89,7 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	}
 	if x.payload.err == nil {
 		model := x.in.cfg.alias(x.payload.call.Model)
-		if beyond := options.beyond(model, x.payload.nameless(), x.in.cfg.places); beyond != "" {
+		if beyond := options.beyond(model, nameless(&x.payload), x.in.cfg.places); beyond != "" {
 			return nil, x.refuse(http.StatusForbidden, "PERMISSION_DENIED", "spillway: "+beyond), nil
 		}
 	}

@@ -33,8 +33,8 @@ func matches(globs []string, name string) bool {
 
 // nameless reports whether a call makes something of Google's models without naming one, as far as its
 // body was read. What only keeps data, or is about a thing that is there already, does not.
-func (p *payload) nameless() bool {
-	if p.tail != nil && p.call.InBody() {
+func nameless(p *payload) bool {
+	if p.tail != nil && p.call.Use.Named.InBody() {
 		return true // what was not read may name another
 	}
 	resource := p.call.Resource

@@ -128,6 +128,20 @@ func TestAProxyPassesNoOperatorsPathsOnToTheClients(t *testing.T) {
 	}
 }
 
+// A page that may call models learns nothing of the pool.
+func TestAPageOfAnotherOriginGetsNoOperatorsPaths(t *testing.T) {
+	for path, o := range operators {
+		at := context.WithValue(t.Context(), http.LocalAddrContextKey, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080})
+		req := httptest.NewRequestWithContext(at, o.method, "http://localhost"+path+"?once=1", strings.NewReader("{}"))
+		req.RemoteAddr = "127.0.0.1:50000"
+		req.Header.Set("Origin", "https://app.example")
+		w := ask(t, newGoogle(geminitest.Latency{}), defaultListen, config.Serve{Origins: []string{"https://app.example"}}, req)
+		if refused := w.Code == http.StatusForbidden; refused == o.public {
+			t.Errorf("%s gets %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
 func TestReadinessFollowsTheSidecarsLife(t *testing.T) {
 	google := newGoogle(geminitest.Latency{})
 	s := newSidecar(newRouter(t, google), defaultListen, testServe, slog.New(slog.DiscardHandler))

@@ -33,7 +33,7 @@ func (s *sidecar) signedIn(c *client, _ *http.Request) { writeJSON(c, http.Statu
 // changed.
 func (a *adminRules) session(until time.Time) *http.Cookie {
 	text := strconv.FormatInt(until.Unix(), 10)
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // Secure is set where the browser comes by TLS; not all do
 		Name: "spillway-" + hex.EncodeToString(a.sign("name")[:8]), Value: text + "." + base64.RawURLEncoding.EncodeToString(a.sign("until "+text)),
 		Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	}
@@ -77,7 +77,7 @@ func (a *adminRules) login(c *client, req *http.Request) {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", "this is not the admin_token")
 		return
 	}
-	cookie := a.session(time.Now().Add(loginLasts))
+	cookie := a.session(time.Now().Add(loginLasts)) //nolint:gosec // as above
 	cookie.Secure = scheme(req) == "https"
 	http.SetCookie(c, cookie)
 	writeJSON(c, http.StatusOK, login{true})

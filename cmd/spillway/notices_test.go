@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,8 +13,8 @@ import (
 func swap(t *testing.T, link string, files map[string]string) {
 	t.Helper()
 	old, _ := os.Readlink(link)
-	dir, err := os.MkdirTemp(filepath.Dir(link), "..2026_")
-	if err != nil {
+	dir := fmt.Sprintf("%s_%d", link, time.Now().UnixNano())
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for name, text := range files {

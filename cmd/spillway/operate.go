@@ -62,11 +62,16 @@ func relayed(req *http.Request) bool {
 }
 
 // operate serves a path for operators on an address for clients, and reports whether it is one. An
-// address for clients has these paths for requests of this machine alone, not for what a proxy passes on.
+// address for clients has these paths for requests of this machine alone, not for what a proxy passes on,
+// and not for a page that may call models.
 func (s *sidecar) operate(c *client, req *http.Request) bool {
 	o, ok := operators[req.URL.Path]
 	if !ok {
 		return false
+	}
+	if !o.public && c.page != "" {
+		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", req.URL.Path+" is for operators, and not for a web page of origins in [serve]")
+		return true
 	}
 	if at := connectedTo(req); !o.public && at != nil && (!isLocal(at) || relayed(req)) {
 		refuse(c, http.StatusForbidden, "PERMISSION_DENIED", req.URL.Path+" is for operators; ask at 127.0.0.1 on the "+

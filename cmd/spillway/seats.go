@@ -6,7 +6,12 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
+
+// settle is how long a connection without a call keeps its seat in any case. The end of its last response
+// may still be on its way: HTTP/2 says that a connection is idle before it has sent all.
+const settle = 100 * time.Millisecond
 
 // seats bound the connections of some listeners together. When all are taken, a new connection gets the
 // seat of the one that has been without a call for longest, which is closed. While all have calls, it
@@ -64,7 +69,7 @@ func seatOf(c net.Conn) *seated {
 // vacate notes that a connection has no call. The caller holds the lock.
 func (s *seats) vacate(c *seated) {
 	if c.place == nil && !c.left {
-		c.place = s.vacant.PushBack(c)
+		c.place, c.since = s.vacant.PushBack(c), time.Now()
 		s.changed.Broadcast()
 	}
 }
@@ -108,19 +113,31 @@ func (l *seating) take(c *seated) (gone *seated, ok bool) {
 	s := l.seats
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.taken >= s.most && s.vacant.Len() == 0 && !l.closed {
+	for s.taken >= s.most && !l.closed {
+		if first := s.vacant.Front(); first != nil {
+			gone, _ = first.Value.(*seated)
+			left := settle - time.Since(gone.since)
+			if left <= 0 {
+				s.leave(gone)
+				break
+			}
+			gone = nil
+			time.AfterFunc(left, s.wake)
+		}
 		s.changed.Wait()
 	}
 	if l.closed {
-		return nil, false
-	}
-	if s.taken >= s.most {
-		gone, _ = s.vacant.Front().Value.(*seated)
-		s.leave(gone)
+		return gone, false
 	}
 	s.taken++
 	s.vacate(c)
 	return gone, true
+}
+
+func (s *seats) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed.Broadcast()
 }
 
 func (l *seating) Close() error {
@@ -147,6 +164,7 @@ type seated struct {
 
 	seats *seats
 	place *list.Element // in vacant; nil while it has a call
+	since time.Time     // when it was put there
 	left  bool
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,7 +34,7 @@ func ended(c net.Conn) bool {
 	_ = c.SetReadDeadline(time.Now().Add(time.Millisecond))
 	_, err := c.Read(make([]byte, 1))
 	_ = c.SetReadDeadline(time.Time{})
-	return err == io.EOF || err == io.ErrClosedPipe
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe)
 }
 
 func TestAConnectionBeyondTheBoundTakesTheSeatOfTheOneThatIsIdleForLongest(t *testing.T) {

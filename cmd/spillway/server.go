@@ -108,8 +108,22 @@ func newServer(h http.Handler, b config.Bounds, free *seats, log *slog.Logger) *
 		Handler: h, ReadHeaderTimeout: b.HeaderTimeout, IdleTimeout: b.IdleTimeout, Protocols: &protocols,
 		MaxHeaderBytes: int(b.Header), ConnState: free.note,
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter},
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog: slog.NewLogLogger(connectionLog{log.Handler()}, slog.LevelWarn),
 	}
+}
+
+// connectionLog has what net/http tells. What one client does on its connection, such as a handshake that
+// it breaks off, is for debugging: anyone who reaches an address can do it any number of times.
+type connectionLog struct{ slog.Handler }
+
+func (l connectionLog) Handle(ctx context.Context, r slog.Record) error {
+	if !strings.HasPrefix(r.Message, "http: Accept error") {
+		r.Level = slog.LevelDebug
+	}
+	if !l.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return l.Handler.Handle(ctx, r)
 }
 
 // serveOn serves clients until ctx ends. Then it says that it is not ready, accepts no more calls after

@@ -275,6 +275,16 @@ const scenes = {
     await close(page);
     await close(await open(scene, phone));
   },
+  // A page of a large pool shows a part, and finds the rest.
+  async thousand(scene) {
+    const page = await open(scene);
+    await has(page, "#lanes", "more. Write what you look for above.");
+    await has(page, "#models", "more models");
+    assert.ok(await page.evaluate(() => document.querySelectorAll("*").length) < 20_000, "the page is too large");
+    await page.locator("#filter").fill("project-999");
+    await page.waitForFunction(() => [...document.querySelectorAll("#lanes article")].map((e) => e.dataset.key).join() === "project-999");
+    await close(page);
+  },
   async night(scene) {
     // Without a stream it asks: the same page comes up, and goes on.
     const asking = await open(scene, wide, (page) => page.route(/\/live$/, (route) => route.abort()));

@@ -80,6 +80,7 @@ var scenes = map[string]scene{
 	"refused":  refused(),
 	"hostile":  hostile(),
 	"hundred":  hundred(),
+	"thousand": thousand(),
 	"night":    night(),
 	"locked":   locked(),
 	"emptied":  emptied(),
@@ -233,6 +234,26 @@ func hundred() scene {
 			s.google.Keep(geminitest.Match{Project: names[i]}, geminitest.DayQuota(flash, 20, time.Minute))
 		}
 		return s.call(60, flash)
+	}}}
+}
+
+// thousand has a thousand projects, and more models than there are.
+func thousand() scene {
+	var names []string
+	for i := range 1000 {
+		names = append(names, fmt.Sprintf("project-%03d", i))
+	}
+	projects, file := gemini(names...)
+	// The first alone takes what no one has.
+	file = strings.ReplaceAll(file, "priority = ", "models = [\"gemini-*\"]\npriority = ")
+	file = strings.Replace(file, "models = [\"gemini-*\"]\npriority = 0\n", "priority = 0\n", 1)
+	return scene{projects, file, []func(*stage) error{func(s *stage) error {
+		for i := range 250 {
+			if err := s.call(1, fmt.Sprintf("made-up-%d", i)); err != nil {
+				return err
+			}
+		}
+		return s.call(1, flash)
 	}}}
 }
 

@@ -9,20 +9,32 @@ const columns = [
   { title: "Served", kind: "n" }, { title: "Refused", kind: "n" }, { title: "State" }, { title: "Used", kind: "fill" },
 ];
 
-// lanes shows every project that has something to show. filter is a text, wrong means only what
-// refuses calls.
+// most is how many rows are shown at once: a browser takes seconds for ten thousand.
+const most = 500;
+
+// lanes shows the projects that have something to show, as far as there is room. filter is a text,
+// wrong means only what refuses calls.
 export function lanes(state, filter, wrong) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
   const wanted = (text) => words.every((w) => text.toLowerCase().includes(w));
+  const byProject = Map.groupBy(state.endpoints, (e) => e.endpoint.split("/")[0]);
   const shown = [];
+  let room = most, projects = 0, endpoints = 0; // the two that are left out
   for (const p of state.projects) {
-    const own = state.endpoints.filter((e) => e.endpoint.split("/")[0] === p.name);
+    const own = byProject.get(p.name) || [];
     const list = own.filter((e) => wanted(e.endpoint + " " + title(e)) && (!wrong || !ready(e)));
     const out = p.cooldown || (p.keys || []).some((k) => k.cooldown);
-    if (list.length > 0 || (own.length === 0 && wanted(p.name) && (!wrong || out)) || (wrong && out && wanted(p.name))) shown.push(lane(p, list));
+    if (list.length === 0 && !(own.length === 0 && wanted(p.name) && (!wrong || out)) && !(wrong && out && wanted(p.name))) continue;
+    const part = list.slice(0, Math.max(0, room));
+    endpoints += list.length - part.length;
+    if (room > 0) shown.push(lane(p, part));
+    else projects++;
+    room -= 1 + part.length + (p.keys || []).length;
   }
   if (state.projects.length === 0) return h("p", { class: "calm" }, "The pool has no project.");
   if (shown.length === 0) return h("p", { class: "calm" }, wrong && words.length === 0 ? "Nothing refuses calls." : "No lane is like that.");
+  const left = [projects > 0 && plural(projects, "project"), endpoints > 0 && plural(endpoints, "endpoint")].filter(Boolean).join(" and ");
+  if (left) shown.push(h("p", { class: "calm", "data-key": " left out" }, left + " more. Write what you look for above."));
   return shown;
 }
 

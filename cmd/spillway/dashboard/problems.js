@@ -3,7 +3,7 @@ import { h, link, mark } from "./dom.js";
 import { left, number, span, now, plural } from "./words.js";
 import { problems } from "./state.js";
 
-const few = 4;
+const few = 4, most = 200; // subjects of a card: at once, and on request
 
 // problemList shows what is wrong, a card for each cause and remedy: what forty projects have in
 // common is said once.
@@ -24,7 +24,7 @@ function card(key, list) {
       h("span", { class: "when" }, [others.length > 0 && plural(list.length, "subject"), endpoints > 1 && plural(endpoints, "endpoint")].filter(Boolean).join(", "))),
     (first.remedy || first.page) && h("p", { class: "todo" }, first.remedy, " ", first.page && link(first.page, "Google’s page")),
     subjects(list.slice(0, few)),
-    list.length > few && h("details", { class: "rest" }, h("summary", null, "and " + number(list.length - few) + " more"), subjects(list.slice(few))));
+    list.length > few && h("details", { class: "rest" }, h("summary", null, "and " + number(list.length - few) + " more"), subjects(list.slice(few, most)), list.length > most && h("p", { class: "calm" }, number(list.length - most) + " are not shown.")));
 }
 
 function subject(p, speaks) {

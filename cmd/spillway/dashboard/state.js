@@ -21,8 +21,9 @@ export const ready = (e) => standing(e).serves === true || Boolean(e.cooldown?.o
 
 // models returns each model with its endpoints and whether one of them is ready.
 export function models(state) {
+  const byModel = Map.groupBy(state.endpoints, title);
   return state.models.map((m) => {
-    const endpoints = state.endpoints.filter((e) => e.model === m.model && (e.method || "") === (m.method || ""));
+    const endpoints = byModel.get(title(m)) || [];
     return { ...m, name: title(m), endpoints, ready: endpoints.filter(ready).length };
   });
 }

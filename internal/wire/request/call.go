@@ -56,12 +56,13 @@ type Use struct {
 	// Links are a file, a bucket or an address. Whether these can be read is the caller's own
 	// matter.
 	Links bool
+	// Named is how the body names the model.
+	Named Mention
 
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
 	misspelt   bool     // the model has the name of the other back end's, in OpenAI's dialect
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
-	named      mention  // how the body names the model
 }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a

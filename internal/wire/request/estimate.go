@@ -123,7 +123,7 @@ func (s *bodyScan) name(key []byte) {
 	key = jsonscan.Unescape(raw)
 	if s.Key = key; s.depth == 1 {
 		s.top = key
-		s.call.key(raw)
+		doubtKey(s.call, raw)
 	}
 	if (s.inTool() || s.depth == 1 && string(key) == "web_search_options") && s.Peek() == '{' {
 		s.call.tool(key)
@@ -170,7 +170,7 @@ func (s *bodyScan) string(value []byte) {
 	switch string(s.Key) {
 	case "model":
 		if s.depth == 1 {
-			s.call.nameModel(value)
+			mention(s.call, value)
 		}
 	case "role":
 		s.prefix.role(s.depth, value)
@@ -253,7 +253,7 @@ func (s *bodyScan) uri(uri string) {
 // scalar takes a number, a boolean or null.
 func (s *bodyScan) scalar(value []byte) {
 	if s.depth == 1 && len(value) > 0 {
-		s.call.bare(value)
+		doubtBare(s.call, value)
 	}
 	if s.literal > 0 {
 		s.text += int64(len(value))

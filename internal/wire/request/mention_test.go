@@ -21,11 +21,11 @@ func TestAModelThatTwoReadersMayReadDifferentlyIsUnclear(t *testing.T) {
 		`{"model":"a"}{"model":"b"}`:                              true,
 	} {
 		c := parse(t, "POST", chat, body)
-		if got := c.Unclear(); got != unclear {
+		if got := c.Use.Named.Unclear(); got != unclear {
 			t.Errorf("%s: unclear is %v", body, got)
 		}
 		// The path says it, whatever the body says.
-		if c := parse(t, "POST", named, body); c.Unclear() || c.InBody() || c.Model != "m" {
+		if c := parse(t, "POST", named, body); c.Use.Named.Unclear() || c.Use.Named.InBody() || c.Model != "m" {
 			t.Errorf("%s below a path with a model: %+v", body, c)
 		}
 	}
