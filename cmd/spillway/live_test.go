@@ -367,6 +367,35 @@ func TestALiveClientThatSendsNoSetupIsTold(t *testing.T) {
 	})
 }
 
+func TestLargeSetupsAreHeldAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		var held []func()
+		for range mostSetups { // as by sessions that are dialed
+			end, err := b.sidecar.live.setups.take(t.Context(), time.NewTimer(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, end)
+		}
+		b.open(t, geminiLive, geminiSetup) // a small one waits for none
+		large := strings.Replace(geminiSetup, `{"setup":{`, `{"setup":{"systemInstruction":{"parts":[{"text":"`+strings.Repeat("a", 1<<20)+`"}]},`, 1)
+		began, c := time.Now(), b.dial(t, geminiLive)
+		go c.say(large)
+		time.AfterFunc(time.Minute, held[0])
+		if m := c.hear(); m["setupComplete"] == nil || time.Since(began) != time.Minute {
+			t.Errorf("after %s it is answered with %v", time.Since(began), m)
+		}
+		synctest.Wait()
+		if n := len(b.sidecar.live.setups.free); n != mostSetups-1 {
+			t.Errorf("%d are held when it is dialed", n)
+		}
+		for _, end := range held[1:] {
+			end()
+		}
+	})
+}
+
 func TestAnEphemeralTokenIsToldWhereItBelongs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newLiveBench(t, liveProjects)
