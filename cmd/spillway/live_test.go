@@ -574,6 +574,25 @@ func TestLiveSessionsAreToldOfTheEnd(t *testing.T) {
 	})
 }
 
+func TestTheSidecarHasNotEndedBeforeItsLiveSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		c := b.open(t, geminiLive, geminiSetup)
+		ended := make(chan error, 1)
+		go func() { ended <- b.sidecar.shutDown(t.Context(), &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second) }()
+		c.hear() // goAway
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if said := b.log.String(); strings.Contains(said, "ended; every call was answered") {
+			t.Errorf("a session goes on, and the log says %s", said)
+		}
+		c.closed()
+		if err := <-ended; err != nil || !strings.Contains(b.log.String(), "ended; every call was answered") {
+			t.Errorf("%v, %s", err, b.log.String())
+		}
+	})
+}
+
 func TestLiveClientsThatDoNotReadLoseTheirSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newLiveBench(t, liveProjects)
