@@ -579,7 +579,9 @@ func TestTheSidecarHasNotEndedBeforeItsLiveSessions(t *testing.T) {
 		b := newLiveBench(t, liveProjects)
 		c := b.open(t, geminiLive, geminiSetup)
 		ended := make(chan error, 1)
-		go func() { ended <- b.sidecar.shutDown(t.Context(), &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second) }()
+		go func() {
+			ended <- b.sidecar.shutDown(t.Context(), &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second)
+		}()
 		c.hear() // goAway
 		time.Sleep(20 * time.Second)
 		synctest.Wait()
