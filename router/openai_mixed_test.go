@@ -1,7 +1,9 @@
 package router_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -121,6 +123,38 @@ func TestEmbeddingsInOpenAIsDialectGoToEither(t *testing.T) {
 				if status != 200 || strings.Count(body, `"embedding":`) != 2 || !strings.Contains(body, `"model": "`+named(dialect, model)+`"`) ||
 					resp.Header.Get("Spillway-Endpoint") != projectOf(first) {
 					t.Errorf("%s to %s: %d %v %s", dialect, first, status, resp.Header, body)
+				}
+			})
+		}
+	}
+}
+
+// TestEmbeddingsArePackedIfTheirCallerAsksForThat has an emulator that does not heed it.
+func TestEmbeddingsArePackedIfTheirCallerAsksForThat(t *testing.T) {
+	for dialect := range dialects {
+		for _, first := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newMixed(t, dialect, first, geminitest.Config{}, router.Config{})
+				vectors := func(format string, into any) {
+					req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, openAIBase[dialect]+"embeddings",
+						strings.NewReader(`{"model":"`+named(dialect, "gemini-embedding-001")+`","input":["a","b"],"encoding_format":"`+format+`"}`))
+					resp, err := b.router.RoundTrip(req)
+					_, body := read(t, resp, err)
+					if err := json.Unmarshal([]byte(body), into); err != nil || resp.Header.Get("Spillway-Endpoint") != projectOf(first) {
+						t.Errorf("%s to %s: %v %v %.200s", dialect, first, err, resp.Header, body)
+					}
+				}
+				var plain struct {
+					Data []struct{ Embedding []float32 }
+				}
+				var packed struct{ Data []struct{ Embedding []byte } }
+				vectors("float", &plain)
+				vectors("base64", &packed)
+				for i, d := range plain.Data {
+					want, _ := binary.Append(nil, binary.LittleEndian, d.Embedding)
+					if len(packed.Data) != 2 || len(want) != 4*3072 || !bytes.Equal(packed.Data[i].Embedding, want) {
+						t.Errorf("%s to %s: vector %d of %d is another", dialect, first, i, len(packed.Data))
+					}
 				}
 			})
 		}

@@ -63,7 +63,7 @@ func (u unary) read() result {
 	if x := a.exchange; !x.payload.call.Generates {
 		x.learn(a.endpoint, a.resp.Header, body)
 	}
-	setBody(a.resp, u.clean(body), s)
+	setBody(a.resp, u.clean(u.packed(body)), s)
 	return res
 }
 
@@ -86,7 +86,7 @@ func (u unary) readTranslated() result {
 		if e = u.examine(body); e.broken || e.foreign != "" || e.failure != nil {
 			return
 		}
-		switch small = a.translation.Response(body); {
+		switch small = u.packed(a.translation.Response(body)); {
 		case len(small) <= smallBody:
 		case unchanged(body, small):
 			small, long = nil, k
@@ -202,6 +202,14 @@ func (u unary) conclude(e examined) result {
 	a.exchange.in.router.signatures.put(e.signatures, a.endpoint.Backend)
 	a.sign(e.usage)
 	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
+}
+
+// packed returns embeddings as their caller wants them. Google may not heed it.
+func (u unary) packed(body []byte) []byte {
+	if u.a.exchange.payload.call.WantsPacked() {
+		return translate.Packed(body)
+	}
+	return body
 }
 
 // clean takes credentials out of a body that a model has not generated, or that holds an error.

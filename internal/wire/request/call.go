@@ -61,6 +61,7 @@ type Use struct {
 	background bool     // of an interaction that continues after the response
 	models     bool     // the body names two, of which nobody knows which one Google takes
 	misspelt   bool     // the model has the name of the other back end's, in OpenAI's dialect
+	packed     bool     // of embeddings in OpenAI's dialect: in base64
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
 }
 

@@ -171,6 +171,8 @@ func (s *bodyScan) string(value []byte) {
 		if s.depth == 1 {
 			s.model(jsonscan.Unquote(value))
 		}
+	case "encoding_format":
+		s.call.Use.packed = s.depth == 1 && string(value) == "base64"
 	case "role":
 		s.prefix.role(s.depth, value)
 	case "type":

@@ -103,6 +103,9 @@ func HidesUsage(c *Call, b pool.Backend) bool {
 	return c.Generates && c.Stream && c.OpenAI() && b == pool.BackendGemini && !c.Use.usage
 }
 
+// WantsPacked reports whether the caller wants embeddings in OpenAI's dialect in base64.
+func (c *Call) WantsPacked() bool { return c.Use.packed && MethodName(c) == "openai.embeddings" }
+
 // WithUsage returns the body of a streamed chat that asks for its usage. The given body is not
 // changed. A body that is no object stays as it is.
 func WithUsage(body []byte) []byte {
