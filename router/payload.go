@@ -81,7 +81,7 @@ func (p *payload) long() bool {
 
 // rename makes model the one that the call asks.
 func (p *payload) rename(model string) {
-	if p.call.Named(model) {
+	if request.Named(&p.call, model) {
 		return
 	}
 	p.other.kept.release()

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/pool"
@@ -206,7 +207,7 @@ func (u unary) conclude(e examined) result {
 
 // packed returns embeddings as their caller wants them. Google may not heed it.
 func (u unary) packed(body []byte) []byte {
-	if u.a.exchange.payload.call.WantsPacked() {
+	if request.WantsPacked(&u.a.exchange.payload.call) {
 		return translate.Packed(body)
 	}
 	return body

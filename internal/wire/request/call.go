@@ -67,7 +67,7 @@ type Use struct {
 
 // NamesTwoModels reports whether the body names two models in one place. Which one Google takes is
 // its own matter, so such a call cannot be held to what its caller may use.
-func (c *Call) NamesTwoModels() bool { return c.Use.models }
+func NamesTwoModels(c *Call) bool { return c.Use.models }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a
 // call without Method, which passes through. The body is scanned once and not kept.

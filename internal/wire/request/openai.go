@@ -104,7 +104,7 @@ func HidesUsage(c *Call, b pool.Backend) bool {
 }
 
 // WantsPacked reports whether the caller wants embeddings in OpenAI's dialect in base64.
-func (c *Call) WantsPacked() bool { return c.Use.packed && MethodName(c) == "openai.embeddings" }
+func WantsPacked(c *Call) bool { return c.Use.packed && MethodName(c) == "openai.embeddings" }
 
 // WithUsage returns the body of a streamed chat that asks for its usage. The given body is not
 // changed. A body that is no object stays as it is.
