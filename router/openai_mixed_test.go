@@ -313,6 +313,23 @@ func TestChatsStayWhereTheyCanGo(t *testing.T) {
 	}
 }
 
+// TestFieldsOfOpenAIsGoWhereThePoolIs has a base URL that is no back end's own, and no project of the
+// Developer API: Vertex AI ignores what it does not know.
+func TestFieldsOfOpenAIsGoWhereThePoolIs(t *testing.T) {
+	for path, want := range map[string]int{"/openai/v1/chat/completions": 200, "/v1beta/openai/chat/completions": 400} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup{}.bed(t, vertexed("prod", "global"))
+			req := chat(t.Context(), pool.BackendGemini, `"store":false,"parallel_tool_calls":true,"extra_body":{"x":1},`)
+			req.URL.Path = path
+			resp, err := b.router.RoundTrip(req)
+			status, body := read(t, resp, err)
+			if status != want || want == 200 && !strings.Contains(body, `"model": "`+flash+`"`) {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
+		})
+	}
+}
+
 func TestAnOrderTakesChatsOfEitherDialect(t *testing.T) {
 	for dialect := range dialects {
 		for stream := range streaming {
@@ -435,12 +452,12 @@ func TestTheIDOfACallIsWhereOpenAIsClientsLookForIt(t *testing.T) {
 		for _, want := range []int{400, 429, 429} {
 			resp, err := b.router.RoundTrip(chat(t.Context(), pool.BackendGemini, ""))
 			status, _ := read(t, resp, err)
-			if id := resp.Header.Get("X-Request-Id"); status != want || id == "" || id != resp.Header.Get("Spillway-Call") {
+			if id := resp.Header.Get("X-Request-ID"); status != want || id == "" || id != resp.Header.Get("Spillway-Call") {
 				t.Errorf("%d: %v", status, resp.Header)
 			}
 		}
 		resp, err := b.router.RoundTrip(gen(t.Context(), genPath, "{}"))
-		if _, _ = read(t, resp, err); resp.Header.Get("X-Request-Id") != "" {
+		if _, _ = read(t, resp, err); resp.Header.Get("X-Request-ID") != "" {
 			t.Errorf("a call of Google's own: %v", resp.Header)
 		}
 	})

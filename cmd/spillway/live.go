@@ -61,8 +61,8 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 	path := livePath.FindStringSubmatch(req.URL.Path)
 	switch {
 	case path == nil:
-		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Live API, such as /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent; "+
-			"no other WebSocket is carried")
+		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Live API, such as "+
+			"/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent; no other WebSocket is carried")
 		return
 	case req.ProtoMajor != 1:
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED", "WebSockets are served over HTTP/1.1")

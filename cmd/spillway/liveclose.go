@@ -60,8 +60,8 @@ func exhaustedReason(e *router.ExhaustedError) string {
 	if !e.RetryAt.IsZero() {
 		text = "spillway: try again at " + e.RetryAt.UTC().Format(time.TimeOnly+"Z")
 	}
-	for _, r := range e.Reasons[:min(1, len(e.Reasons))] {
-		text += "; " + r.Why
+	if len(e.Reasons) > 0 {
+		text += "; " + e.Reasons[0].Why
 	}
 	return closeReason(text)
 }

@@ -56,6 +56,9 @@ type Use struct {
 	// Links are a file, a bucket or an address. Whether these can be read is the caller's own
 	// matter.
 	Links bool
+	// Lone says that only the other back end is there to serve the call, whose path is no back end's
+	// own. What that back end does with the fields that it does not document is its own matter.
+	Lone bool
 
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
