@@ -61,6 +61,7 @@ func (r *relay) setup(slots *setupSlots) (setup []byte, end func(), err error) {
 		return setup, end, err
 	}
 	if end, err = slots.take(r.ctx, late); err != nil {
+		_, _ = io.Copy(io.Discard, message) // until the client has its close
 		return nil, func() {}, err
 	}
 	rest, err := io.ReadAll(message)
