@@ -17,7 +17,7 @@ func (p *payload) tooMuch(path string) string {
 	if len(c.Resources) > request.MostResources {
 		return fmt.Sprintf("the call names more than %d resources; name fewer", request.MostResources)
 	}
-	if request.NamesTwoModels(c) {
+	if c.NamesTwoModels() {
 		return "the call names two models; name one"
 	}
 	for _, n := range [...]struct{ what, name string }{

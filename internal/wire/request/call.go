@@ -60,17 +60,18 @@ type Use struct {
 	// own. What that back end does with the fields that it does not document is its own matter.
 	Lone bool
 
+	packed bool // of embeddings in OpenAI's dialect: in base64
+
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
 	models     bool     // the body names two, of which nobody knows which one Google takes
 	misspelt   bool     // the model has the name of the other back end's, in OpenAI's dialect
-	packed     bool     // of embeddings in OpenAI's dialect: in base64
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
 }
 
 // NamesTwoModels reports whether the body names two models in one place. Which one Google takes is
 // its own matter, so such a call cannot be held to what its caller may use.
-func NamesTwoModels(c *Call) bool { return c.Use.models }
+func (c *Call) NamesTwoModels() bool { return c.Use.models }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a
 // call without Method, which passes through. The body is scanned once and not kept.
