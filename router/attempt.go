@@ -200,7 +200,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 	}
 	x.in.router.tokens.had(e.Project)
 	a.exit.sending(h)
-	a.setTraffic(h)
+	setTraffic(a, h)
 	if deadline, ok := x.in.ctx.Deadline(); ok && h[serverTimeout] != nil {
 		left := max(math.Ceil(time.Until(deadline).Seconds()), 1)
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
@@ -210,7 +210,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 }
 
 // setTraffic asks for the traffic of the endpoint, where the call is metered.
-func (a *attempt) setTraffic(h http.Header) {
+func setTraffic(a *attempt, h http.Header) {
 	x, e := a.exchange, a.endpoint
 	switch {
 	case e.Backend != pool.BackendVertex || !x.payload.metered():

@@ -96,7 +96,7 @@ func (l *Live) Release(err error) {
 // demand if Vertex AI spills over by itself.
 func (l *Live) settled() bool {
 	h := http.Header{}
-	l.attempt.setTraffic(h)
+	setTraffic(l.attempt, h)
 	return l.lease.Endpoint().Traffic == pool.TrafficOnDemand || len(h) > 0
 }
 
@@ -221,7 +221,7 @@ func (a *attempt) newLive() (*Live, error) {
 		cc.Backend, cc.APIKey = genai.BackendGeminiAPI, h.Get("X-Goog-Api-Key")
 	} else {
 		cc.Backend, cc.Project, cc.Location = genai.BackendVertexAI, e.ProjectID, e.Location
-		a.setTraffic(h)
+		setTraffic(a, h)
 		cc.HTTPOptions.Headers = h
 	}
 	l := &Live{

@@ -38,8 +38,9 @@ type LiveRequest struct {
 // LiveConn has seen it, as after a restart, each endpoint is asked in turn whether it knows it.
 //
 // The session is one request against limits. The tokens in the usageMetadata of its messages are
-// charged as they come, each turn's in full, as Google bills them. A session on an order of Provisioned Throughput is asked
-// for as any call is, see [pool.Order]: all of it is served by the order or none.
+// charged as they come, each turn's in full, as Google bills them. A session on an order of
+// Provisioned Throughput is asked for as any call is, see [pool.Order]: all of it is served by the
+// order or none.
 //
 // The request goes through the router's transport, which must return a body that can be written to
 // with status 101, as [http.Transport] does. Cancelling ctx ends the waiting and the connecting, and
@@ -112,10 +113,6 @@ type dialing struct {
 // dial connects the session at the leased endpoint, and waits until its setup is accepted.
 func (d dialing) dial() (*LiveConn, result) {
 	a := d.attempt
-	message, err := d.setup.message(d.setup.nameFor(a))
-	if err != nil {
-		return nil, a.abandon(true, err)
-	}
 	ws, failed := d.handshake()
 	if ws == nil {
 		return nil, failed
@@ -123,7 +120,8 @@ func (d dialing) dial() (*LiveConn, result) {
 	ws.SetReadLimit(maxLiveMessage)
 	var kind websocket.MessageType
 	var first []byte
-	if err = ws.Write(a.ctx, websocket.MessageText, message); err == nil {
+	err := ws.Write(a.ctx, websocket.MessageText, d.setup.message(d.setup.nameFor(a)))
+	if err == nil {
 		kind, first, err = ws.Read(a.ctx)
 	}
 	if err != nil || refusesSetup(first) {

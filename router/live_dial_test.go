@@ -82,6 +82,32 @@ func TestDialLiveMovesOnFromARefusedHandshake(t *testing.T) {
 	}
 }
 
+func TestTheSetupOfALiveSessionIsReadAsItIs(t *testing.T) {
+	for setup, want := range map[string]string{
+		"\n{ \"x\":[1, 2.50],\"setup\": {\"a\":\"<b>\",\"model\" : \"voice\" ,\"model_x\":1}}": "models/" + liveModel,
+		`{"s\u0065tup":{"mod\u0065l":"models\/voice"}}`:                                        "models/" + liveModel,
+		`{"setup":{"model":"models/a","model":"models/b"}}`:                                    "two models",
+		`{"setup":{"model":"models/a"},"setup":{"model":"models/b"}}`:                          "two models",
+		`{"setup":{"model":"models/a"}} {}`:                                                    "the first message",
+		`{"setup":{"model":"models/a"`:                                                         "the first message",
+		`{"setup":[{"model":"models/a"}]}`:                                                     "the first message",
+		`{"x":{"setup":{"model":"models/a"}}}`:                                                 "the first message",
+	} {
+		google := newLiveServer(t)
+		r := liveRouter(t, router.Config{MaxWait: -1, Models: map[string]string{"voice": liveModel}}, google.studio("a", 0))
+		c, err := dialLive(t.Context(), r, setup)
+		switch {
+		case err != nil && !strings.Contains(err.Error(), want):
+			t.Errorf("%s: %v", setup, err)
+		case err == nil && google.dials[0].model != want:
+			t.Errorf("%s: %+v", setup, google.dials)
+		}
+		if err == nil {
+			c.Close(1000, "")
+		}
+	}
+}
+
 func TestDialLiveGivesUpWithItsContext(t *testing.T) {
 	google := newLiveServer(t)
 	google.hang = true

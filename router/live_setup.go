@@ -1,57 +1,86 @@
 package router
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"maps"
+	"slices"
 
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 	"github.com/spillway-go/spillway/pool"
 )
 
 // liveSetup is the first message of a client of the Live API. Its model is the endpoint's to name;
 // everything else goes to Google as it came.
 type liveSetup struct {
-	outer, inner map[string]json.RawMessage
-	name         string // of the message, in the client's spelling
-	model        string
-	handle       string // of the session to be resumed; empty: it is a new one
+	text     []byte
+	from, to int // where the model's name is in the text, with its quotes
+	model    string
+	handle   string // of the session to be resumed; empty: it is a new one
 }
 
-var errSetup = errors.New(`the first message must be {"setup": {"model": "models/NAME"}}`)
+var (
+	errSetup  = errors.New(`the first message must be {"setup": {"model": "models/NAME"}}`)
+	errModels = errors.New("the setup names two models; name one") // which one Google takes is its own matter
+)
 
 func readSetup(message []byte) (s liveSetup, err error) {
-	if json.Unmarshal(message, &s.outer) != nil {
+	if !json.Valid(message) {
 		return s, errSetup
 	}
-	s.name = "setup"
-	if json.Unmarshal(s.outer[s.name], &s.inner) != nil ||
-		json.Unmarshal(s.inner["model"], &s.model) != nil || s.model == "" {
-		return s, errSetup
+	s.text = message
+	setups := 0
+	for c := jsonscan.Object(message); c.Member(); {
+		if string(c.Key) == "setup" {
+			setups++
+			err = cmp.Or(s.read(&c), err)
+		}
 	}
-	for _, spelling := range []string{"sessionResumption", "session_resumption"} {
-		var resumption struct {
-			Handle string `json:"handle"`
-		}
-		if json.Unmarshal(s.inner[spelling], &resumption) == nil && resumption.Handle != "" {
-			s.handle = resumption.Handle
-		}
+	switch {
+	case err != nil:
+		return s, err
+	case setups > 1:
+		return s, errModels
+	case s.model == "":
+		return s, errSetup
 	}
 	return s, nil
 }
 
+// read reads the value of the setup, which comes next.
+func (s *liveSetup) read(c *jsonscan.Scanner) error {
+	if !c.Enter('{') {
+		return errSetup
+	}
+	for models := 0; c.Member(); {
+		switch string(c.Key) {
+		case "model":
+			if models++; models > 1 {
+				return errModels
+			}
+			s.from = c.Pos
+			name := c.Raw()
+			s.to = s.from + len(name)
+			if jsonscan.IsString(name) {
+				s.model = jsonscan.Unquote(name[1 : len(name)-1])
+			}
+		case "sessionResumption", "session_resumption":
+			for inner := jsonscan.Object(c.Raw()); inner.Member(); {
+				if value := inner.Raw(); string(inner.Key) == "handle" && jsonscan.IsString(value) {
+					s.handle = jsonscan.Unquote(value[1 : len(value)-1])
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // message returns the message with the name that the model has at an endpoint.
-func (s *liveSetup) message(model string) ([]byte, error) {
-	inner, outer := maps.Clone(s.inner), maps.Clone(s.outer)
-	var err error
-	if inner["model"], err = json.Marshal(model); err != nil {
-		return nil, err
-	}
-	if outer[s.name], err = json.Marshal(inner); err != nil {
-		return nil, err
-	}
-	return json.Marshal(outer)
+func (s *liveSetup) message(model string) []byte {
+	name, _ := json.Marshal(model) // a text
+	return slices.Concat(s.text[:s.from], name, s.text[s.to:])
 }
 
 // nameFor returns the name that the model has at an attempt's endpoint.

@@ -1,7 +1,9 @@
 package router_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -121,6 +123,38 @@ func TestEmbeddingsInOpenAIsDialectGoToEither(t *testing.T) {
 				if status != 200 || strings.Count(body, `"embedding":`) != 2 || !strings.Contains(body, `"model": "`+named(dialect, model)+`"`) ||
 					resp.Header.Get("Spillway-Endpoint") != projectOf(first) {
 					t.Errorf("%s to %s: %d %v %s", dialect, first, status, resp.Header, body)
+				}
+			})
+		}
+	}
+}
+
+// TestEmbeddingsArePackedIfTheirCallerAsksForThat has an emulator that does not heed it.
+func TestEmbeddingsArePackedIfTheirCallerAsksForThat(t *testing.T) {
+	for dialect := range dialects {
+		for _, first := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+			synctest.Test(t, func(t *testing.T) {
+				b := newMixed(t, dialect, first, geminitest.Config{}, router.Config{})
+				vectors := func(format string, into any) {
+					req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, openAIBase[dialect]+"embeddings",
+						strings.NewReader(`{"model":"`+named(dialect, "gemini-embedding-001")+`","input":["a","b"],"encoding_format":"`+format+`"}`))
+					resp, err := b.router.RoundTrip(req)
+					_, body := read(t, resp, err)
+					if err := json.Unmarshal([]byte(body), into); err != nil || resp.Header.Get("Spillway-Endpoint") != projectOf(first) {
+						t.Errorf("%s to %s: %v %v %.200s", dialect, first, err, resp.Header, body)
+					}
+				}
+				var plain struct {
+					Data []struct{ Embedding []float32 }
+				}
+				var packed struct{ Data []struct{ Embedding []byte } }
+				vectors("float", &plain)
+				vectors("base64", &packed)
+				for i, d := range plain.Data {
+					want, _ := binary.Append(nil, binary.LittleEndian, d.Embedding)
+					if len(packed.Data) != 2 || len(want) != 4*3072 || !bytes.Equal(packed.Data[i].Embedding, want) {
+						t.Errorf("%s to %s: vector %d of %d is another", dialect, first, i, len(packed.Data))
+					}
 				}
 			})
 		}
@@ -279,6 +313,23 @@ func TestChatsStayWhereTheyCanGo(t *testing.T) {
 	}
 }
 
+// TestFieldsOfOpenAIsGoWhereThePoolIs has a base URL that is no back end's own, and no project of the
+// Developer API: Vertex AI ignores what it does not know.
+func TestFieldsOfOpenAIsGoWhereThePoolIs(t *testing.T) {
+	for path, want := range map[string]int{"/openai/v1/chat/completions": 200, "/v1beta/openai/chat/completions": 400} {
+		synctest.Test(t, func(t *testing.T) {
+			b := setup{}.bed(t, vertexed("prod", "global"))
+			req := chat(t.Context(), pool.BackendGemini, `"store":false,"parallel_tool_calls":true,"extra_body":{"x":1},`)
+			req.URL.Path = path
+			resp, err := b.router.RoundTrip(req)
+			status, body := read(t, resp, err)
+			if status != want || want == 200 && !strings.Contains(body, `"model": "`+flash+`"`) {
+				t.Errorf("%s: %d %s", path, status, body)
+			}
+		})
+	}
+}
+
 func TestAnOrderTakesChatsOfEitherDialect(t *testing.T) {
 	for dialect := range dialects {
 		for stream := range streaming {
@@ -401,12 +452,12 @@ func TestTheIDOfACallIsWhereOpenAIsClientsLookForIt(t *testing.T) {
 		for _, want := range []int{400, 429, 429} {
 			resp, err := b.router.RoundTrip(chat(t.Context(), pool.BackendGemini, ""))
 			status, _ := read(t, resp, err)
-			if id := resp.Header.Get("X-Request-Id"); status != want || id == "" || id != resp.Header.Get("Spillway-Call") {
+			if id := resp.Header.Get("X-Request-ID"); status != want || id == "" || id != resp.Header.Get("Spillway-Call") {
 				t.Errorf("%d: %v", status, resp.Header)
 			}
 		}
 		resp, err := b.router.RoundTrip(gen(t.Context(), genPath, "{}"))
-		if _, _ = read(t, resp, err); resp.Header.Get("X-Request-Id") != "" {
+		if _, _ = read(t, resp, err); resp.Header.Get("X-Request-ID") != "" {
 			t.Errorf("a call of Google's own: %v", resp.Header)
 		}
 	})

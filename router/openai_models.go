@@ -41,7 +41,7 @@ func namedModels(c *Config, projects []pool.Project) []string {
 
 // asksForModels reports whether the call asks for models in OpenAI's dialect, of which the pool has
 // no list of Google's.
-func (x *exchange) asksForModels() bool {
+func asksForModels(x *exchange) bool {
 	if x.in.req.Method != http.MethodGet || !x.payload.call.OpenAI() || len(x.in.router.pool.Homes(pool.BackendGemini)) > 0 {
 		return false
 	}
@@ -56,9 +56,9 @@ type modelEntry struct {
 	OwnedBy string `json:"owned_by"`
 }
 
-// models returns the list of the models that the configuration names and the caller may use, or the
+// listModels returns the list of the models that the configuration names and the caller may use, or the
 // one that the path names.
-func (x *exchange) models() *http.Response {
+func listModels(x *exchange) *http.Response {
 	entries := []modelEntry{}
 	for _, name := range x.in.cfg.named {
 		if x.in.options.Scope.model(x.in.cfg.alias(name)) {

@@ -62,7 +62,11 @@ func (p *payload) read(ctx context.Context, req *http.Request) (err error) {
 			return err
 		}
 	}
-	return p.with(func(body []byte) { p.call.Parse(req.Method, req.URL, body) })
+	err = p.with(func(body []byte) { p.call.Parse(req.Method, req.URL, body) })
+	if request.Neutral(&p.call) {
+		p.call.Use.Lone = len(p.router.pool.Homes(p.call.Backend)) == 0
+	}
+	return err
 }
 
 // with gives f the body, as far as it is kept.
@@ -81,7 +85,7 @@ func (p *payload) long() bool {
 
 // rename makes model the one that the call asks.
 func (p *payload) rename(model string) {
-	if p.call.Named(model) {
+	if request.Named(&p.call, model) {
 		return
 	}
 	p.other.kept.release()

@@ -173,7 +173,7 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	h[headerTraffic] = values[2:3:3]
 	if x.id != "" {
 		h[headerCall] = values[3:4:4]
-		x.identify(h)
+		setRequestID(x, h)
 	}
 	if x.request.Model != x.in.cfg.alias(x.model) {
 		h[headerModel] = []string{x.request.Model}
@@ -183,9 +183,9 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	}
 }
 
-// identify puts the call's id where clients of OpenAI's look for one. Google sends none there. Source:
+// setRequestID puts the call's id where clients of OpenAI's look for one. Google sends none there. Source:
 // https://platform.openai.com/docs/api-reference/debugging-requests.
-func (x *exchange) identify(h http.Header) {
+func setRequestID(x *exchange, h http.Header) {
 	if x.payload.call.OpenAI() {
 		h["X-Request-Id"] = []string{x.id}
 	}

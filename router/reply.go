@@ -168,7 +168,7 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 	}
 	if x.id != "" {
 		resp.Header[headerCall] = []string{x.id}
-		x.identify(resp.Header)
+		setRequestID(x, resp.Header)
 	}
 	if x.explained != nil {
 		resp.Header[headerExplain] = []string{x.explained.line(x, "")}

@@ -131,8 +131,8 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
 			"its OpenAI dialect is at /v1beta/openai, or /openai/v1"), nil)
 	}
-	if x.asksForModels() {
-		return x.ended(x.models(), nil)
+	if asksForModels(x) {
+		return x.ended(listModels(x), nil)
 	}
 	if x.lists() {
 		return x.ended(lister{x}.list())

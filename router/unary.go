@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 	"github.com/spillway-go/spillway/internal/wire/translate"
 	"github.com/spillway-go/spillway/pool"
@@ -63,7 +64,7 @@ func (u unary) read() result {
 	if x := a.exchange; !x.payload.call.Generates {
 		x.learn(a.endpoint, a.resp.Header, body)
 	}
-	setBody(a.resp, u.clean(body), s)
+	setBody(a.resp, u.clean(u.packed(body)), s)
 	return res
 }
 
@@ -86,7 +87,7 @@ func (u unary) readTranslated() result {
 		if e = u.examine(body); e.broken || e.foreign != "" || e.failure != nil {
 			return
 		}
-		switch small = a.translation.Response(body); {
+		switch small = u.packed(a.translation.Response(body)); {
 		case len(small) <= smallBody:
 		case unchanged(body, small):
 			small, long = nil, k
@@ -202,6 +203,14 @@ func (u unary) conclude(e examined) result {
 	a.exchange.in.router.signatures.put(e.signatures, a.endpoint.Backend)
 	a.sign(e.usage)
 	return result{lease: a.lease, class: pool.ClassOK, served: true, resp: a.resp}
+}
+
+// packed returns embeddings as their caller wants them. Google may not heed it.
+func (u unary) packed(body []byte) []byte {
+	if request.WantsPacked(&u.a.exchange.payload.call) {
+		return translate.Packed(body)
+	}
+	return body
 }
 
 // clean takes credentials out of a body that a model has not generated, or that holds an error.

@@ -13,22 +13,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"github.com/coder/websocket"
-	"google.golang.org/genai"
 
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
 
 const (
-	// maxLiveMessage bounds a message of a client's, of which a piece is held at a time. maxSetup
-	// bounds the first, which is held while an endpoint is found.
+	// maxLiveMessage bounds a message of a client's, of which a piece is held at a time.
 	maxLiveMessage = 16 << 20
-	maxSetup       = 4 << 20
-	// setupTimeout is the time for a client's first message.
-	setupTimeout = 10 * time.Second
 	// goodbye is the part of the time to drain that is left for closes: a fifth of it.
 	goodbye = 5
 )
@@ -39,6 +33,8 @@ var livePath = regexp.MustCompile(`^/*ws/google\.(?:ai\.generativelanguage\.(v[0
 
 // relays are the Live sessions under way. The zero value is ready for use.
 type relays struct {
+	setups setupSlots
+
 	mu     sync.Mutex
 	open   map[*relay]struct{}
 	ending bool
@@ -53,6 +49,7 @@ type relay struct {
 	cancel context.CancelFunc
 
 	ready  chan struct{} // closed when google is there
+	over   chan struct{} // closed when the client's messages are over
 	once   sync.Once
 	pinged atomic.Bool // a ping is on its way to Google
 
@@ -64,7 +61,8 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 	path := livePath.FindStringSubmatch(req.URL.Path)
 	switch {
 	case path == nil:
-		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Live API; its paths begin with /ws/google.")
+		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path of the Live API, such as "+
+			"/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent; no other WebSocket is carried")
 		return
 	case req.ProtoMajor != 1:
 		refuse(c, http.StatusNotImplemented, "UNIMPLEMENTED", "WebSockets are served over HTTP/1.1")
@@ -95,52 +93,24 @@ func (s *sidecar) serveLive(c *client, req *http.Request) {
 	if path[2] != "" {
 		asked.Backend, asked.Version = pool.BackendVertex, path[2]
 	}
-	if asked.Setup, err = r.setup(); err == nil {
-		r.run(s.router, asked)
+	if google, ok := r.dial(s, asked); ok {
+		r.run(google)
 	}
 }
 
-// ephemeral is what a client with an ephemeral token is told. The token is a credential of its own: it
-// belongs to one project, and names no client of the sidecar's.
-const ephemeral = "spillway: an ephemeral token is for Google's own address; connect there, or here with any API key or a sidecar's token"
-
-// stopping is the close of a sidecar that is being stopped.
-func stopping() (code int, reason string) {
-	return int(websocket.StatusGoingAway), "spillway: the sidecar is being stopped"
-}
-
-// setup reads the client's first message.
-func (r *relay) setup() ([]byte, error) {
-	late := time.AfterFunc(setupTimeout, func() {
-		r.close(int(websocket.StatusPolicyViolation), "spillway: no whole setup has come within "+setupTimeout.String())
-	})
-	defer late.Stop()
-	r.client.SetReadLimit(maxSetup)
-	_, setup, err := r.client.Read(r.ctx)
-	r.client.SetReadLimit(maxLiveMessage)
-	return setup, err
-}
-
-// run connects the session and carries its messages until either side ends it.
-func (r *relay) run(to *router.Router, asked router.LiveRequest) {
-	over := make(chan struct{})
-	defer func() {
-		r.cancel()
-		<-over
-	}()
-	go func() {
-		defer close(over)
-		r.up()
-	}()
-	google, err := to.DialLive(r.ctx, asked)
-	if err != nil {
-		r.close(refusal(err))
-		return
-	}
+// run carries the session's messages until either side ends it.
+func (r *relay) run(google *router.LiveConn) {
+	defer r.end()
 	r.google = google
 	close(r.ready)
 	defer google.Close(int(websocket.StatusGoingAway), "") // if nothing has closed it before
 	r.down()
+}
+
+// end ends what goes on with the client.
+func (r *relay) end() {
+	r.cancel()
+	<-r.over
 }
 
 // up carries the client's messages to Google. It reads before Google is there, to notice that the
@@ -263,60 +233,6 @@ func (r *relay) passPing(context.Context, []byte) bool {
 		}()
 	}
 	return true
-}
-
-// ending is the close that a client gets when the session with Google has ended.
-func ending(err error) (code int, reason string) {
-	if closed, ok := errors.AsType[*router.LiveCloseError](err); ok {
-		return closed.Code, closed.Reason
-	}
-	return int(websocket.StatusInternalError), "spillway: the connection to Google has broken"
-}
-
-// refusal is the close that a client gets for a session that could not be had. Google has no public
-// list of its codes; these are those that it was seen to use, and 1013 for what is worth another try.
-func refusal(err error) (code int, reason string) {
-	if closed, ok := errors.AsType[*router.LiveCloseError](err); ok {
-		return closed.Code, closed.Reason
-	}
-	if e, ok := router.Exhausted(err); ok {
-		return int(websocket.StatusTryAgainLater), exhaustedReason(e)
-	}
-	said, ok := errors.AsType[genai.APIError](err)
-	if !ok {
-		return int(websocket.StatusInternalError), closeReason("spillway: no session could be had: " + err.Error())
-	}
-	status := websocket.StatusInternalError
-	switch {
-	case said.Code == http.StatusTooManyRequests, said.Code == http.StatusServiceUnavailable:
-		status = websocket.StatusTryAgainLater
-	case said.Code == http.StatusForbidden, said.Code == http.StatusNotFound:
-		status = websocket.StatusPolicyViolation
-	case said.Code < http.StatusInternalServerError:
-		status = websocket.StatusInvalidFramePayloadData
-	}
-	return int(status), closeReason(said.Message)
-}
-
-// exhaustedReason says of a pool that is exhausted when to come back, and why.
-func exhaustedReason(e *router.ExhaustedError) string {
-	text := "spillway: no endpoint is ready"
-	if !e.RetryAt.IsZero() {
-		text = "spillway: try again at " + e.RetryAt.UTC().Format(time.TimeOnly+"Z")
-	}
-	for _, r := range e.Reasons[:min(1, len(e.Reasons))] {
-		text += "; " + r.Why
-	}
-	return closeReason(text)
-}
-
-// closeReason cuts a text to the 123 bytes that a close has room for.
-func closeReason(text string) string {
-	for len(text) > 123 {
-		_, last := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-last]
-	}
-	return text
 }
 
 // begin counts a session in, unless no more may begin.

@@ -367,6 +367,35 @@ func TestALiveClientThatSendsNoSetupIsTold(t *testing.T) {
 	})
 }
 
+func TestLargeSetupsAreHeldAFewAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		var held []func()
+		for range mostSetups { // as by sessions that are dialed
+			end, err := b.sidecar.live.setups.take(t.Context(), time.NewTimer(time.Minute))
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, end)
+		}
+		b.open(t, geminiLive, geminiSetup) // a small one waits for none
+		large := strings.Replace(geminiSetup, `{"setup":{`, `{"setup":{"systemInstruction":{"parts":[{"text":"`+strings.Repeat("a", 1<<20)+`"}]},`, 1)
+		began, c := time.Now(), b.dial(t, geminiLive)
+		go func() { _ = c.WriteMessage(websocket.TextMessage, []byte(large)) }()
+		time.AfterFunc(time.Minute, held[0])
+		if m := c.hear(); m["setupComplete"] == nil || time.Since(began) != time.Minute {
+			t.Errorf("after %s it is answered with %v", time.Since(began), m)
+		}
+		synctest.Wait()
+		if n := len(b.sidecar.live.setups.free); n != mostSetups-1 {
+			t.Errorf("%d are held when it is dialed", n)
+		}
+		for _, end := range held[1:] {
+			end()
+		}
+	})
+}
+
 func TestAnEphemeralTokenIsToldWhereItBelongs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newLiveBench(t, liveProjects)
@@ -442,7 +471,7 @@ func TestLiveSessionsOfBeforeAreResumedWhereTheyWere(t *testing.T) {
 			c.closed()
 			synctest.Wait()
 		}
-		if asked := b.asked(); asked != "spare main spare spare" {
+		if asked := b.asked(); asked != "spare main"+strings.Repeat(" spare", 2) {
 			t.Errorf("asked %s", asked)
 		}
 		for range 3 { // what one client has lost puts nothing on cooldown
@@ -541,6 +570,27 @@ func TestLiveSessionsAreToldOfTheEnd(t *testing.T) {
 		}
 		if n := b.google.LiveSessions(); n != 0 {
 			t.Errorf("%d sessions go on at Google", n)
+		}
+	})
+}
+
+func TestTheSidecarHasNotEndedBeforeItsLiveSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newLiveBench(t, liveProjects)
+		c := b.open(t, geminiLive, geminiSetup)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- b.sidecar.shutDown(t.Context(), &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second)
+		}()
+		c.hear() // goAway
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if said := b.log.String(); strings.Contains(said, "ended; every call was answered") {
+			t.Errorf("a session goes on, and the log says %s", said)
+		}
+		c.closed()
+		if err := <-ended; err != nil || !strings.Contains(b.log.String(), "ended; every call was answered") {
+			t.Errorf("%v, %s", err, b.log.String())
 		}
 	})
 }

@@ -171,9 +171,11 @@ func (s *sidecar) shutDown(ctx context.Context, server *http.Server, drain time.
 		defer close(ended)
 		s.live.drain(drain)
 	}()
-	defer func() { <-ended }() // the server's own end does not wait for Live sessions
-	if err := server.Shutdown(patience); err != nil {
+	err := server.Shutdown(patience)
+	if err != nil {
 		_ = server.Close()
+	}
+	if <-ended; err != nil { // the server's own end does not wait for Live sessions
 		return errBrokenOff
 	}
 	s.log.Info("ended; every call was answered")

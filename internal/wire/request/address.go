@@ -15,6 +15,7 @@ type address struct {
 	project, location string // as written; those of an endpoint replace them
 	rest              string // after version and scope, without a leading slash
 	query             string // without credentials
+	neutral           bool   // it was /openai/v1, which is no back end's own
 }
 
 // scope says which of a path's first parts an endpoint decides.
@@ -50,7 +51,7 @@ func parsePath(escaped string) address {
 			case before == "upload", before == "download":
 				p.media = before
 			case before == "openai" && s == "v1" && inOpenAI(rest):
-				p.version, p.rest = "v1beta", onGemini+rest
+				p.version, p.rest, p.neutral = "v1beta", onGemini+rest, true
 			}
 			break
 		}
@@ -61,24 +62,27 @@ func parsePath(escaped string) address {
 			p.version, p.rest = "v1", p.rest[at:]
 		}
 	}
-	if p.version != "" && segment(p.rest, 0) == "projects" && segment(p.rest, 1) != "" {
-		p.scope, p.project, p.rest = scopeProject, segment(p.rest, 1), after(p.rest, 2)
-		if segment(p.rest, 0) == "locations" && segment(p.rest, 1) != "" {
-			p.scope, p.location, p.rest = scopeLocation, segment(p.rest, 1), after(p.rest, 2)
-		}
-	}
+	p.readScope()
 	if segment(p.rest, 0) != "environments" { // whose files may be folders
 		p.rest = strings.TrimRight(p.rest, "/") // Google has no path that ends so
 	}
-	// Vertex AI has no list of models in OpenAI's dialect.
-	if path, ok := strings.CutPrefix(p.rest, onVertex); ok && segment(path, 0) == "models" {
-		p = address{version: "v1beta", rest: onGemini + path, media: p.media}
-	}
+	p.moveModels()
 	// The SDK writes a full model name so on the Gemini back end.
 	if bare, ok := strings.CutPrefix(fullName(p.rest), "publishers/google/"); ok {
 		p.rest = bare
 	}
 	return p
+}
+
+// readScope takes project and location off the front of the rest.
+func (p *address) readScope() {
+	if p.version == "" || segment(p.rest, 0) != "projects" || segment(p.rest, 1) == "" {
+		return
+	}
+	p.scope, p.project, p.rest = scopeProject, segment(p.rest, 1), after(p.rest, 2)
+	if segment(p.rest, 0) == "locations" && segment(p.rest, 1) != "" {
+		p.scope, p.location, p.rest = scopeLocation, segment(p.rest, 1), after(p.rest, 2)
+	}
 }
 
 // plainVerb undoes the escape of the colon before a custom method: "models/x%3AgenerateContent".

@@ -58,6 +58,11 @@ type Use struct {
 	Links bool
 	// Named is how the body names the model.
 	Named Mention
+	// Lone says that only the other back end is there to serve the call, whose path is no back end's
+	// own. What that back end does with the fields that it does not document is its own matter.
+	Lone bool
+
+	packed bool // of embeddings in OpenAI's dialect: in base64
 
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response

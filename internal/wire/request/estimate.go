@@ -172,6 +172,8 @@ func (s *bodyScan) string(value []byte) {
 		if s.depth == 1 {
 			mention(s.call, value)
 		}
+	case "encoding_format":
+		s.call.Use.packed = s.depth == 1 && string(value) == "base64"
 	case "role":
 		s.prefix.role(s.depth, value)
 	case "type":

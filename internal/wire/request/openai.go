@@ -23,6 +23,13 @@ const (
 // of the dialect's. OpenAI's have no custom methods.
 func inOpenAI(path string) bool { return !strings.Contains(path, ":") }
 
+// moveModels moves a list of models in OpenAI's dialect, which Vertex AI has not, to the Gemini API.
+func (p *address) moveModels() {
+	if path, ok := strings.CutPrefix(p.rest, onVertex); ok && segment(path, 0) == "models" {
+		*p = address{version: "v1beta", rest: onGemini + path, media: p.media}
+	}
+}
+
 // openAIPath returns what follows in the path where Google serves OpenAI's dialect.
 func (p *address) openAIPath() (path string, ok bool) {
 	if p.version == "" {
@@ -97,11 +104,17 @@ func wellSpelt(name string, by pool.Backend) bool {
 	return !strings.HasPrefix(name, publisher)
 }
 
+// Neutral reports whether the call is in OpenAI's dialect, below a path that is no back end's own.
+func Neutral(c *Call) bool { return c.address.neutral && c.OpenAI() }
+
 // HidesUsage reports whether a back end tells the cost of a streamed chat only if it is asked to, and
 // its caller does not ask. Vertex AI always tells it, in the last chunk.
 func HidesUsage(c *Call, b pool.Backend) bool {
 	return c.Generates && c.Stream && c.OpenAI() && b == pool.BackendGemini && !c.Use.usage
 }
+
+// WantsPacked reports whether the caller wants embeddings in OpenAI's dialect in base64.
+func WantsPacked(c *Call) bool { return c.Use.packed && MethodName(c) == "openai.embeddings" }
 
 // WithUsage returns the body of a streamed chat that asks for its usage. The given body is not
 // changed. A body that is no object stays as it is.

@@ -147,7 +147,7 @@ func TestTheNameOfAModelIsWrittenAsTheBackEndTakesIt(t *testing.T) {
 	} {
 		body := func(name string) string { return `{"n":1,"model":"` + name + `","messages":[{"model":"x"}]}` }
 		c := parse(t, "POST", tt.url, body(tt.name))
-		if got := string(c.Rename(tt.model, []byte(body(tt.name)))); got != body(tt.want) || c.Model != tt.model || !c.Named(tt.model) {
+		if got := string(c.Rename(tt.model, []byte(body(tt.name)))); got != body(tt.want) || c.Model != tt.model || !request.Named(&c, tt.model) {
 			t.Errorf("%s for %s as %s: %s", tt.url, tt.name, tt.model, got)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // dialect the name is written as the call's back end has it.
 func (c *Call) Rename(model string, body []byte) []byte {
 	old := c.Model
-	if c.Named(model) {
+	if Named(c, model) {
 		return body
 	}
 	for _, name := range []string{old, url.PathEscape(old)} {
@@ -36,7 +36,7 @@ func (c *Call) Rename(model string, body []byte) []byte {
 }
 
 // Named reports whether the call names no model, or this one as its back end does.
-func (c *Call) Named(model string) bool {
+func Named(c *Call, model string) bool {
 	return c.Model == "" || c.Model == model && !c.Use.misspelt
 }
 

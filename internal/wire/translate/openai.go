@@ -34,12 +34,12 @@ func (t *Translation) openAI() (lacks []string) {
 		known = embeddingFields
 	}
 	for c := jsonscan.Object(t.Body); c.Member(); {
-		switch key := string(c.Key); {
-		case !slices.Contains(known, key):
+		switch key, lone := string(c.Key), t.Call.Use.Lone; {
+		case !slices.Contains(known, key) && !lone:
 			lacks = append(lacks, notTaken(key, to))
 		case key == "messages":
 			lacks = append(lacks, attachments(to, c.Raw())...)
-		case key == "extra_body":
+		case key == "extra_body" && !lone:
 			lacks = append(lacks, extras(to, c.Raw())...)
 		}
 	}
