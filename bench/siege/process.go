@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,6 +30,14 @@ func build(ctx context.Context, dir string) (path string, err error) {
 	return path, cmd.Run()
 }
 
+// apart makes a program run on the first core alone, and beside on the others, at the lowest
+// priority: the clients of a siege have machines of their own elsewhere.
+func apart(words ...string) []string { return append([]string{"taskset", "-c", "0"}, words...) }
+
+func beside(words ...string) []string {
+	return append([]string{"taskset", "-c", fmt.Sprintf("1-%d", max(1, runtime.NumCPU()-1)), "chrt", "--other", "0", "nice", "-n", "19"}, words...)
+}
+
 // process is a process that tells an address in its first line.
 type process struct {
 	*exec.Cmd
@@ -41,13 +50,13 @@ type process struct {
 var served = regexp.MustCompile(`https?://([0-9.]+:[0-9]+)`)
 
 // start starts a process and waits for its address. It logs into a file.
-func start(logFile, program string, args ...string) (*process, error) {
+func start(logFile string, words []string) (*process, error) {
 	log, err := os.Create(filepath.Clean(logFile))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	p := &process{Cmd: exec.Command(program, args...), ended: make(chan error, 1)} //nolint:noctx // stop ends it
+	p := &process{Cmd: exec.Command(words[0], words[1:]...), ended: make(chan error, 1)} //nolint:noctx // stop ends it
 	p.Stderr = log
 	stdout, err := p.StdoutPipe()
 	if err != nil {
@@ -66,7 +75,7 @@ func start(logFile, program string, args ...string) (*process, error) {
 	if found == nil {
 		_ = p.stop(syscall.SIGKILL)
 		said, _ := os.ReadFile(filepath.Clean(logFile))
-		return nil, fmt.Errorf("%s does not start: %s", filepath.Base(program), said)
+		return nil, fmt.Errorf("%s does not start: %s", words, said)
 	}
 	p.address = found[1]
 	return p, nil

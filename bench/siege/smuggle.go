@@ -12,7 +12,7 @@ import (
 const smuggled = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 // healthy is in the response to smuggled, and in no other.
-const healthy = "\"HEALTHY\""
+const healthy = `"backend"`
 
 // disguises are requests whose end is ambiguous. RFC 9112, sections 6 and 7.
 func disguises() []string {

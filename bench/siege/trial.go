@@ -32,8 +32,6 @@ type trial struct {
 // alone is for how long the others are alone, before the siege and after.
 const alone = 3 * time.Second
 
-// lowly runs a program at the lowest priority.
-var lowly = []string{"nice", "-n", "19"}
 
 func (t *trial) run(ctx context.Context) result {
 	if t.result.err = os.MkdirAll(t.dir, 0o700); t.result.err == nil {
@@ -48,18 +46,18 @@ func (t *trial) measure(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.calm, err = start(t.log("calm"), self, "google"); err != nil {
+	if t.calm, err = start(t.log("calm"), []string{self, "google"}); err != nil {
 		return err
 	}
 	defer t.calm.stop(syscall.SIGKILL)
-	if t.busy, err = start(t.log("busy"), lowly[0], append(lowly[1:], self, "google", "-slow", t.row.slow.String())...); err != nil {
+	if t.busy, err = start(t.log("busy"), beside(self, "google", "-slow", t.row.slow.String())); err != nil {
 		return err
 	}
 	defer t.busy.stop(syscall.SIGKILL)
 	if err := t.write(t.file()); err != nil {
 		return err
 	}
-	if t.serve, err = start(t.log("serve"), t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "20s"); err != nil {
+	if t.serve, err = start(t.log("serve"), apart(t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "20s")); err != nil {
 		return err
 	}
 	defer t.serve.stop(syscall.SIGKILL)
@@ -89,8 +87,8 @@ func (t *trial) measure(ctx context.Context) (err error) {
 
 // besiege measures the others beside the siege.
 func (t *trial) besiege(ctx context.Context, self string) error {
-	args := append(lowly[1:], self, "clients", "-row", t.row.name, "-at", t.serve.address, fmt.Sprintf("-quick=%t", t.options.quick))
-	siege := exec.CommandContext(ctx, lowly[0], args...)
+	words := beside(self, "clients", "-row", t.row.name, "-at", t.serve.address, fmt.Sprintf("-quick=%t", t.options.quick))
+	siege := exec.CommandContext(ctx, words[0], words[1:]...)
 	siege.Stderr = os.Stderr
 	stdout, err := siege.StdoutPipe()
 	if err != nil {
@@ -100,7 +98,7 @@ func (t *trial) besiege(ctx context.Context, self string) error {
 		return err
 	}
 	defer t.profile()()
-	beside, stop := context.WithCancel(ctx)
+	on, stop := context.WithCancel(ctx)
 	defer stop()
 	ended, met, m := make(chan error, 1), newReport(), new(measured)
 	go func() {
@@ -115,9 +113,9 @@ func (t *trial) besiege(ctx context.Context, self string) error {
 		ended <- err
 	}()
 	if t.row.also != nil {
-		go t.row.also(beside, t)
+		go t.row.also(on, t)
 	}
-	t.others.call(beside, m)
+	t.others.call(on, m)
 	if err := <-ended; err != nil {
 		return fmt.Errorf("the clients of the siege: %w", err)
 	}
