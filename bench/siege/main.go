@@ -2,7 +2,7 @@
 // processes of their own, on loopback and in real time: `spillway serve`, two emulators in place of
 // Google, and the clients.
 //
-//	go -C bench run ./siege [-quick] [-row regexp] [-keep] [-profile directory]
+//	go -C bench run ./siege [-quick] [-row regexp] [-keep] [-realtime] [-profile directory]
 //
 // Each row is a sidecar of its own. Other clients call all the while: 100 calls a second, each fifth
 // a stream, of an emulator that answers at once. So their time is the sidecar's. First they are
@@ -27,6 +27,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
@@ -38,6 +39,7 @@ import (
 // options are those of the command.
 type options struct {
 	quick, keep bool
+	realtime    bool
 	profile     string
 	only        *regexp.Regexp
 }
@@ -52,13 +54,18 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "a tenth of the clients, for a shorter time")
 	flag.BoolVar(&o.keep, "keep", false, "keep the directory with the logs")
+	flag.BoolVar(&o.realtime, "realtime", false, "run all in the real-time class, which takes root: for machines that are busy with other things")
 	flag.StringVar(&o.profile, "profile", "", "a directory for CPU profiles of the sidecar, one for each row")
 	pattern := flag.String("row", "", "only rows whose name matches this regular expression")
 	flag.Parse()
 	var err error
 	if o.only, err = regexp.Compile(*pattern); err != nil || flag.NArg() > 0 {
-		fmt.Fprintln(os.Stderr, "usage: go -C bench run ./siege [-quick] [-row REGEXP] [-keep] [-profile DIRECTORY]")
+		fmt.Fprintln(os.Stderr, "usage: go -C bench run ./siege [-quick] [-row REGEXP] [-keep] [-realtime] [-profile DIRECTORY]")
 		os.Exit(2)
+	}
+	if err := o.rise(); err != nil {
+		fmt.Fprintln(os.Stderr, "siege:", err)
+		os.Exit(1)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -69,6 +76,19 @@ func main() {
 	if err != nil || !met {
 		os.Exit(1)
 	}
+}
+
+// rise starts this program again with the rank that it has to have, once.
+func (o *options) rise() error {
+	const done = "SIEGE_IS_RANKED=1"
+	if words := o.ranked(high, os.Args...); len(words) > len(os.Args) && os.Getenv("SIEGE_IS_RANKED") == "" {
+		path, err := exec.LookPath(words[0])
+		if err != nil {
+			return err
+		}
+		return syscall.Exec(path, words, append(os.Environ(), done))
+	}
+	return nil
 }
 
 // run measures the rows and prints them. It reports whether all met their figures.

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,12 +29,24 @@ func build(ctx context.Context, dir string) (path string, err error) {
 	return path, cmd.Run()
 }
 
-// apart makes a program run on the first core alone, and beside on the others, at the lowest
-// priority: the clients of a siege have machines of their own elsewhere.
-func apart(words ...string) []string { return append([]string{"taskset", "-c", "0"}, words...) }
+// rank is how a process is scheduled beside the others.
+type rank int
 
-func beside(words ...string) []string {
-	return append([]string{"taskset", "-c", fmt.Sprintf("1-%d", max(1, runtime.NumCPU()-1)), "chrt", "--other", "0", "nice", "-n", "19"}, words...)
+const (
+	low    rank = iota + 1 // clients of the siege, and Google for them: elsewhere they have machines of their own
+	middle                 // the sidecar
+	high                   // what measures, and Google for the other clients
+)
+
+// ranked returns the words that run a program with a rank.
+func (o *options) ranked(r rank, words ...string) []string {
+	switch {
+	case o.realtime:
+		return append([]string{"chrt", "--rr", fmt.Sprint(int(r))}, words...)
+	case r == low:
+		return append([]string{"nice", "-n", "19"}, words...)
+	}
+	return words
 }
 
 // process is a process that tells an address in its first line.

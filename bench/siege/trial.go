@@ -32,7 +32,6 @@ type trial struct {
 // alone is for how long the others are alone, before the siege and after.
 const alone = 3 * time.Second
 
-
 func (t *trial) run(ctx context.Context) result {
 	if t.result.err = os.MkdirAll(t.dir, 0o700); t.result.err == nil {
 		t.result.err = t.measure(ctx)
@@ -46,18 +45,18 @@ func (t *trial) measure(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.calm, err = start(t.log("calm"), []string{self, "google"}); err != nil {
+	if t.calm, err = start(t.log("calm"), t.options.ranked(high, self, "google")); err != nil {
 		return err
 	}
 	defer t.calm.stop(syscall.SIGKILL)
-	if t.busy, err = start(t.log("busy"), beside(self, "google", "-slow", t.row.slow.String())); err != nil {
+	if t.busy, err = start(t.log("busy"), t.options.ranked(low, self, "google", "-slow", t.row.slow.String())); err != nil {
 		return err
 	}
 	defer t.busy.stop(syscall.SIGKILL)
 	if err := t.write(t.file()); err != nil {
 		return err
 	}
-	if t.serve, err = start(t.log("serve"), apart(t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "20s")); err != nil {
+	if t.serve, err = start(t.log("serve"), t.options.ranked(middle, t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "20s")); err != nil {
 		return err
 	}
 	defer t.serve.stop(syscall.SIGKILL)
@@ -87,7 +86,7 @@ func (t *trial) measure(ctx context.Context) (err error) {
 
 // besiege measures the others beside the siege.
 func (t *trial) besiege(ctx context.Context, self string) error {
-	words := beside(self, "clients", "-row", t.row.name, "-at", t.serve.address, fmt.Sprintf("-quick=%t", t.options.quick))
+	words := t.options.ranked(low, self, "clients", "-row", t.row.name, "-at", t.serve.address, fmt.Sprintf("-quick=%t", t.options.quick))
 	siege := exec.CommandContext(ctx, words[0], words[1:]...)
 	siege.Stderr = os.Stderr
 	stdout, err := siege.StdoutPipe()

@@ -34,7 +34,8 @@ func (l *seating) Accept() (net.Conn, error) {
 		<-l.seats
 		return nil, err
 	}
-	return &seated{Conn: c, leave: sync.OnceFunc(func() { <-l.seats })}, nil
+	boundKernel(c)
+	return &seated{Conn: yielding{c}, leave: sync.OnceFunc(func() { <-l.seats })}, nil
 }
 
 func (l *seating) Close() error {
