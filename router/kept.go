@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+
+	"github.com/spillway-go/spillway/internal/turns"
 )
 
 // kept is a body that can be read again and again: in memory or, where that has no room, in a
@@ -171,15 +173,25 @@ type opened struct {
 	kept      *kept
 	from      io.Reader // nil: it is closed
 	forgotten runtime.Cleanup
+	turns     turns.Carrier // used by the one who reads
 }
 
 func (o *opened) Read(p []byte) (int, error) {
+	n, size, err := o.read(p)
+	if size > longBody {
+		o.turns.Carried(n) // with no lock, as Close does not wait
+	}
+	return n, err
+}
+
+func (o *opened) read(p []byte) (n int, size int64, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.from == nil {
-		return 0, http.ErrBodyReadAfterClose
+		return 0, 0, http.ErrBodyReadAfterClose
 	}
-	return o.from.Read(p)
+	n, err = o.from.Read(p)
+	return n, o.kept.size, err
 }
 
 // Close lets go of the body.

@@ -35,7 +35,7 @@ func (l *seating) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	boundKernel(c)
-	return &seated{Conn: yielding{c}, leave: sync.OnceFunc(func() { <-l.seats })}, nil
+	return &seated{Conn: &carrier{Conn: c}, leave: sync.OnceFunc(func() { <-l.seats })}, nil
 }
 
 func (l *seating) Close() error {

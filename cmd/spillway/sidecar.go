@@ -76,6 +76,9 @@ func (s *sidecar) configure(cfg config.Serve) {
 // ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Context().Err() != nil {
+		return // an HTTP/2 client has taken its request back at once, and may do so very often
+	}
 	rules := s.rules.Load()
 	c := s.newClient(w, req, rules)
 	defer func() { c.end(recover()) }()
