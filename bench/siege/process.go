@@ -41,6 +41,8 @@ const (
 // ranked returns the words that run a program with a rank.
 func (o *options) ranked(r rank, words ...string) []string {
 	switch {
+	case o.realtime && r == low: // Linux throttles the real-time class when it takes all there is
+		return append([]string{"chrt", "--other", "0"}, words...)
 	case o.realtime:
 		return append([]string{"chrt", "--rr", fmt.Sprint(int(r))}, words...)
 	case r == low:
