@@ -13,6 +13,7 @@ type row struct {
 	slow  time.Duration // what slowModel takes
 	least int           // clients that have to be served, or to hold on
 	ends  bool          // the sidecar ends in it
+	roomy bool          // its calls may take more memory: they are no siege
 
 	siege func(ctx context.Context, to *target, met *report)
 	also  func(ctx context.Context, t *trial) // beside the siege, in the process that measures

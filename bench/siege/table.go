@@ -42,7 +42,7 @@ func (w *row) missed(r *result) (missed []string) {
 			missed = append(missed, fmt.Sprintf(format, values...))
 		}
 	}
-	miss(r.memory > mostMemory, "more than %d MB", mostMemory>>20)
+	miss(r.memory > mostMemory && !w.roomy, "more than %d MB", mostMemory>>20)
 	miss(!w.ends && r.beside > max(time.Duration(mostSlower*float64(r.alone)), r.alone+noise), "others' p95 is %.1f times as long", float64(r.beside)/float64(r.alone))
 	for _, why := range slices.Sorted(maps.Keys(r.failed)) {
 		miss(true, "%d of the others' calls failed: %s", r.failed[why], why)
