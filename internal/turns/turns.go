@@ -19,29 +19,34 @@ const (
 	carrying = time.Millisecond
 )
 
-// Carrier is a connection or a body that may be long. The zero value is ready for use.
-type Carrier struct{ _ byte } // or all had one address
-
-// last is who carried much last, and when.
-var last struct {
-	who atomic.Pointer[Carrier]
-	at  atomic.Int64
+// turns are shared by some carriers.
+type turns struct {
+	began time.Time
+	who   atomic.Pointer[Carrier] // who carried much last
+	at    atomic.Int64            // when, since began
 }
 
-var began = time.Now()
+// all are the turns of this process, as it is its processors that they are about.
+var all = turns{began: time.Now()}
 
-// Carried says that c has carried n bytes. It waits for less than a turn, if they are many and others
-// carry as much. The goroutine holds no lock that others wait for.
+// Carrier is a connection or a body that may be long. The zero value is ready for use, by one
+// goroutine at a time for each direction.
+type Carrier struct{ _ byte } // without a size, all could have one address
+
+// Carried says that c has carried n bytes. It waits for at most a millisecond if they are many, and
+// others have carried as much just before. The caller holds no lock.
 func (c *Carrier) Carried(n int) {
-	if n < many {
-		return
+	if n >= many {
+		time.Sleep(all.left(c))
 	}
-	now := time.Since(began)
-	before, at := last.who.Swap(c), time.Duration(last.at.Swap(int64(now)))
-	if before == c || now-at > turn || now < at {
-		return
+}
+
+// left returns for how long c has to wait.
+func (t *turns) left(c *Carrier) time.Duration {
+	now := time.Since(t.began)
+	before, at := t.who.Swap(c), time.Duration(t.at.Swap(int64(now)))
+	if before == nil || before == c || now < at || now-at > turn || now%turn < carrying {
+		return 0
 	}
-	if at := now % turn; at >= carrying {
-		time.Sleep(turn - at)
-	}
+	return turn - now%turn
 }

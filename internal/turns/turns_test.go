@@ -11,38 +11,48 @@ func TestWhoCarriesMuchBesideOthersLeavesHalfOfTheTime(t *testing.T) {
 		0: 0, carrying - 1: 0, carrying: turn - carrying, turn - 1: 1,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			began = time.Now()
 			var a, b Carrier
+			shared := turns{began: time.Now()}
 			time.Sleep(turn + at)
-			a.Carried(many) // before was nobody
-			start := time.Now()
-			b.Carried(many)
-			if got := time.Since(start); got != want {
+			if got := shared.left(&a); got != 0 {
+				t.Errorf("the first waits %v", got)
+			}
+			if got := shared.left(&b); got != want {
 				t.Errorf("%v after the begin of a turn it waits %v, want %v", at, got, want)
+			}
+			if got := shared.left(&a); got != want {
+				t.Errorf("%v after the begin of a turn the first waits %v, want %v", at, got, want)
 			}
 		})
 	}
 }
 
-func TestWhoCarriesAloneOrLittleDoesNotWait(t *testing.T) {
+func TestWhoCarriesAloneDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began = time.Now()
 		var a, b Carrier
-		a.Carried(many)
-		for at := time.Duration(0); at < 2*turn; at += turn / 8 {
+		shared := turns{began: time.Now()}
+		for range 20 {
 			time.Sleep(turn / 8)
-			start := time.Now()
-			a.Carried(1 << 20)
-			b.Carried(many - 1)
-			if took := time.Since(start); took != 0 {
-				t.Errorf("after %v they wait %v", at, took)
+			if got := shared.left(&a); got != 0 {
+				t.Errorf("alone it waits %v", got)
 			}
 		}
-		time.Sleep(2*turn - time.Millisecond/2)
-		start := time.Now()
-		b.Carried(many)
-		if took := time.Since(start); took != 0 {
-			t.Errorf("long after another it waits %v", took)
+		time.Sleep(turn + carrying)
+		if got := shared.left(&b); got != 0 {
+			t.Errorf("long after the other it waits %v", got)
 		}
 	})
+}
+
+func TestWhatIsShortDoesNotWait(t *testing.T) {
+	var a, b Carrier
+	for range 3 {
+		a.Carried(many)
+		all.at.Store(int64(time.Since(all.began)))
+		who := all.who.Load()
+		b.Carried(many - 1)
+		if all.who.Load() != who {
+			t.Error("a few bytes count as many")
+		}
+	}
 }
