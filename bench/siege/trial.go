@@ -30,7 +30,12 @@ type trial struct {
 }
 
 // alone is for how long the others are alone, before the siege and after.
-const alone = 3 * time.Second
+func (o *options) alone() time.Duration {
+	if o.quick {
+		return time.Second
+	}
+	return 3 * time.Second
+}
 
 func (t *trial) run(ctx context.Context) result {
 	if t.result.err = os.MkdirAll(t.dir, 0o700); t.result.err == nil {
@@ -56,13 +61,13 @@ func (t *trial) measure(ctx context.Context) (err error) {
 	if err := t.write(t.file()); err != nil {
 		return err
 	}
-	if t.serve, err = start(t.log("serve"), t.options.ranked(middle, t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "20s")); err != nil {
+	if t.serve, err = start(t.log("serve"), t.options.ranked(middle, t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "5s")); err != nil {
 		return err
 	}
 	defer t.serve.stop(syscall.SIGKILL)
 	t.others = newOthers(t.url())
 	t.listen(ctx, time.Second) // all are warm then
-	before := t.listen(ctx, alone)
+	before := t.listen(ctx, t.options.alone())
 	if err := t.serve.resetPeak(); err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func (t *trial) measure(ctx context.Context) (err error) {
 		return err
 	}
 	time.Sleep(time.Second) // connections of the siege close
-	after := t.listen(ctx, alone)
+	after := t.listen(ctx, t.options.alone())
 	t.result.alone = quantile(append(before.took, after.took...), 0.95)
 	t.fail(before)
 	t.fail(after)
