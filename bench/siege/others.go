@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -89,7 +90,7 @@ func (o *others) once(stream bool) error {
 	case resp.StatusCode != http.StatusOK:
 		return fmt.Errorf("%s: %.200s", resp.Status, body)
 	case !strings.Contains(string(body), `"STOP"`):
-		return fmt.Errorf("a response without an end")
+		return errors.New("a response without an end")
 	}
 	return nil
 }

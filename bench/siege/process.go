@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -86,7 +85,7 @@ func start(logFile string, words []string) (*process, error) {
 	}()
 	found := served.FindStringSubmatch(line)
 	if found == nil {
-		_ = p.stop(syscall.SIGKILL)
+		p.kill()
 		said, _ := os.ReadFile(filepath.Clean(logFile))
 		return nil, fmt.Errorf("%s does not start: %s", words, said)
 	}
@@ -94,12 +93,10 @@ func start(logFile string, words []string) (*process, error) {
 	return p, nil
 }
 
-// stop sends the process a signal and waits until it has ended. It may be called again.
-func (p *process) stop(sig syscall.Signal) error {
-	_ = p.Process.Signal(sig)
-	err := <-p.ended
-	p.ended <- err
-	return err
+// kill ends the process. It may be called again.
+func (p *process) kill() {
+	_ = p.Process.Kill()
+	p.ended <- <-p.ended
 }
 
 // wait waits until the process has ended by itself.

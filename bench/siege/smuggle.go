@@ -85,7 +85,7 @@ func tell(ctx context.Context, to *target, what string) (said string, err error)
 		n, err := c.Read(piece)
 		all.Write(piece[:n])
 		if err != nil {
-			return all.String(), nil //nolint:nilerr // it has closed, or says no more
+			return all.String(), nil // it has closed, or says no more
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -53,18 +52,18 @@ func (t *trial) measure(ctx context.Context) (err error) {
 	if t.calm, err = start(t.log("calm"), t.options.ranked(high, self, "google")); err != nil {
 		return err
 	}
-	defer t.calm.stop(syscall.SIGKILL)
+	defer t.calm.kill()
 	if t.busy, err = start(t.log("busy"), t.options.ranked(low, self, "google", "-slow", t.row.slow.String())); err != nil {
 		return err
 	}
-	defer t.busy.stop(syscall.SIGKILL)
+	defer t.busy.kill()
 	if err := t.write(t.file()); err != nil {
 		return err
 	}
 	if t.serve, err = start(t.log("serve"), t.options.ranked(middle, t.sidecar, "serve", t.path("spillway.toml"), "--listen", "127.0.0.1:0", "--drain", "5s")); err != nil {
 		return err
 	}
-	defer t.serve.stop(syscall.SIGKILL)
+	defer t.serve.kill()
 	t.others = newOthers(t.url())
 	t.listen(ctx, time.Second) // all are warm then
 	before := t.listen(ctx, t.options.alone())
