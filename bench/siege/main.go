@@ -6,8 +6,8 @@
 //
 // Each row is a sidecar of its own. Other clients call all the while: 100 calls a second, each fifth
 // a stream, of an emulator that answers at once. So their time is the sidecar's. First they are
-// alone, then the siege is on, then they are alone again. All rows take five minutes; -quick takes
-// one, with a tenth of the clients. The command fails if a row misses a figure.
+// alone, then the siege is on, then they are alone again. All rows take ten minutes; -quick takes
+// four, with a tenth of the clients. The command fails if a row misses a figure.
 //
 // The columns are:
 //
@@ -18,8 +18,11 @@
 //
 // The clients of the siege run at a low priority (nice 19), as does the emulator that they reach:
 // elsewhere these have machines of their own. What they cost in the sidecar and in the kernel still
-// counts. Others' p95 may be 1.5 times as long, or half a millisecond longer if that is more: a
-// machine with two cores is not quieter than that.
+// counts. Others' p95 may be 1.5 times as long, or half a millisecond longer if that is more.
+//
+// On a machine that is busy with other things -realtime puts what measures before the sidecar, and
+// both before all else. It takes root. Linux takes the processor from a process of that class for a
+// part of each second in which it wants all of it, so rows that fill it look worse than they are.
 package main
 
 import (
