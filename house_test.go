@@ -69,6 +69,7 @@ var house = []room{
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
+	{"internal/discover", []string{"internal/credential", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/report", []string{"calls", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only

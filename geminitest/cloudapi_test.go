@@ -192,7 +192,8 @@ func TestVertexQuotasAreOfRegions(t *testing.T) {
 	all, _ := infos(t, google, strings.Replace(quotaInfos, "generativelanguage", "aiplatform", 1), "quotaInfos", nil)
 	regions := map[any]any{}
 	for _, q := range all {
-		if q["quotaId"] != "GenerateContentRequestsPerMinutePerProjectPerBaseModel" {
+		id, _ := q["quotaId"].(string)
+		if !strings.HasSuffix(id, "GenerateContentRequestsPerMinutePerProjectPerBaseModel") {
 			continue
 		}
 		list, _ := q["dimensionsInfos"].([]any)
@@ -200,7 +201,11 @@ func TestVertexQuotasAreOfRegions(t *testing.T) {
 			m, _ := one.(map[string]any)
 			dimensions, _ := m["dimensions"].(map[string]any)
 			details, _ := m["details"].(map[string]any)
-			regions[dimensions["region"]] = details["value"]
+			region := dimensions["region"]
+			if region == nil {
+				region = strings.ToLower(id[:6])
+			}
+			regions[region] = details["value"]
 		}
 	}
 	if regions["europe-west4"] != "10" || regions["global"] != "10" {

@@ -107,15 +107,16 @@ func (e *Emulator) modelQuotas(p *Project) []Quota {
 		Quota{ID: "FileStorageBytesPerProject", Metric: metricPrefix + "file_storage_bytes", Values: []QuotaValue{{Value: 20 << 30}}})
 }
 
-// regionQuotas are the quotas of Vertex AI's older models, in each region.
+// regionQuotas are the quotas of Vertex AI's older models: in each region, and of the global endpoint,
+// whose quotas have names of their own.
 func (e *Emulator) regionQuotas(p *Project) []Quota {
-	regions := []string{"global", "us-central1", "europe-west4"}
+	regions := []string{"us-central1", "europe-west4"}
 	for _, o := range p.Orders {
 		regions = append(regions, o.Location)
 	}
 	regions = slices.AppendSeq(regions, maps.Keys(p.Locations))
 	slices.Sort(regions)
-	regions = slices.Compact(regions)
+	regions = slices.DeleteFunc(slices.Compact(regions), func(r string) bool { return r == "global" })
 	var all []Quota
 	for _, kind := range []struct {
 		name  string
@@ -124,21 +125,25 @@ func (e *Emulator) regionQuotas(p *Project) []Quota {
 		{requestsQuota, func(l Limit) int { return l.RPM }},
 		{tokensQuota, func(l Limit) int { return l.TPM }},
 	} {
-		q := Quota{ID: camel(kind.name), Metric: vertexService + "/" + kind.name, Interval: "minute", Dimensions: []string{"region", "base_model"}}
+		local := Quota{ID: camel(kind.name), Metric: vertexService + "/" + kind.name, Interval: "minute", Dimensions: []string{"region", "base_model"}}
+		global := Quota{ID: camel("global_" + kind.name), Metric: vertexService + "/global_" + kind.name, Interval: "minute", Dimensions: []string{"base_model"}}
 		for _, model := range e.cfg.Models {
-			value := p.smallest(model, kind.value)
+			value := int64(p.smallest(model, kind.value))
 			if value == 0 {
 				continue // newer models have no fixed quota
 			}
 			for _, region := range regions {
 				if e.has(p, region, model) {
-					q.Values = append(q.Values, QuotaValue{
-						Dimensions: map[string]string{"region": region, "base_model": model}, Locations: []string{region}, Value: int64(max(value, 0)),
+					local.Values = append(local.Values, QuotaValue{
+						Dimensions: map[string]string{"region": region, "base_model": model}, Locations: []string{region}, Value: max(value, 0),
 					})
 				}
 			}
+			if e.has(p, "global", model) {
+				global.Values = append(global.Values, QuotaValue{Dimensions: map[string]string{"base_model": model}, Value: max(value, 0)})
+			}
 		}
-		all = append(all, q)
+		all = append(all, local, global)
 	}
 	return append(all, Quota{
 		ID: "CustomModelTrainingCPUsPerProjectPerRegion", Metric: vertexService + "/custom_model_training_cpus", Dimensions: []string{"region"},
