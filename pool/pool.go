@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/internal/owner"
 )
 
@@ -48,7 +49,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
-	s, err := newSetup(cfg, sync.OnceValues(detect), p.fleet)
+	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -29,7 +30,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	p.reload.Lock()
 	defer p.reload.Unlock()
 	old := p.setup.Load()
-	adc := sync.OnceValues(detect)
+	adc := sync.OnceValues(credential.Default)
 	if old.usesADC() {
 		adc = old.adc
 	}
