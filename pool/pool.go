@@ -35,6 +35,8 @@ type Pool struct {
 	fleet  *fleet
 	sent   *sent
 
+	discovery *discovery
+
 	reload sync.Mutex
 	memory entries // of what belongs to no model
 	models models
@@ -49,7 +51,8 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
-	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet)
+	p.discovery = newDiscovery(p, cfg.Discover)
+	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet, p.discovery)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +65,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
 	p.fleet.start()
+	p.discovery.follow(s)
 	return p, nil
 }
 
@@ -71,6 +75,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 func (p *Pool) Close() {
 	p.queue.close()
 	p.fleet.leave()
+	p.discovery.close()
 }
 
 // instant is now as cooldowns count it.

@@ -214,6 +214,12 @@ var table = map[Cause]advice{
 		step:   step{wait + "Google named this limit when it refused a call; calls test it. Move to a higher tier, or ask for more.", rateLimits},
 		vertex: step{wait + "Google named this limit when it refused a call; calls test it. Ask for a higher quota.", consoleQuotas},
 	},
+	DiscoveredLimit: {
+		step: step{wait + "Google shows this limit for the project. Move to a higher tier, or ask for more; if it is wrong, write another one " +
+			"in the file, under [[project.limits]].", rateLimits},
+		vertex: step{wait + "Google shows this quota for the project. Ask for a higher one; if it is wrong, write another limit in the file, " +
+			"under [[project.limits]].", consoleQuotas},
+	},
 	StoreAway: {step: step{
 		"The store that replicas share is away, so this one keeps to its part of the limit: bring the store back.", "",
 	}},
