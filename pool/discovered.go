@@ -1,7 +1,6 @@
 package pool
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +97,7 @@ func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident
 		case len(wrong.found) > 0:
 			why = wrong.found[0].Error()
 		case !c.inside(o.Location):
-			why, do = "it is outside the locations under [router]", "add its location there to use it"
+			why, do = "it is outside the locations of the pool", "add its location to those under [router] to use it"
 		case !slices.Contains(places, "global") && !slices.Contains(places, o.Location):
 			why = "its location is not one of the project's, and data might not be allowed there"
 			do = "add its location to the project's locations, or " + do
@@ -130,10 +129,10 @@ func (o Order) asDeclared() Order { //nolint:gocritic // it returns another one
 }
 
 // take takes over an answer about a project, unless the question has ended.
-func (d *discovery) take(ctx context.Context, id identity, e *explorer, a *discovered) {
+func (d *discovery) take(id identity, e *explorer, a *discovered) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.closed || d.explorers[id] != e || ctx.Err() != nil && a.answer.Limits == nil && a.answer.Provisioned == nil && len(a.problems) == 0 {
+	if d.closed || d.explorers[id] != e {
 		return
 	}
 	f := d.found[id]

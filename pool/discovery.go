@@ -186,12 +186,10 @@ func (d *discovery) question(ctx context.Context, id identity, e *explorer) (aga
 	answer, err := d.askWith(ctx, project, adc)
 	problems := joined(err)
 	again = discoverEvery + rand.N(discoverEvery/10)
-	for _, p := range problems {
-		if passing(p) {
-			again = discoverAgain + rand.N(discoverAgain)
-		}
+	if ctx.Err() != nil || slices.ContainsFunc(problems, passing) {
+		again = discoverAgain + rand.N(discoverAgain)
 	}
-	d.take(ctx, id, e, &discovered{project: project.Name, answer: answer, problems: problems})
+	d.take(id, e, &discovered{project: project.Name, answer: answer, problems: problems})
 	return again
 }
 

@@ -80,7 +80,7 @@ func (c *client) get(ctx context.Context, r *request, v any) *Problem {
 			// The project that the credentials are of pays then, which needs no permission.
 			c.alone = true
 			continue
-		case !p.Passing || try >= tries || !sleep(ctx, pause+rand.N(pause)):
+		case !p.passes || try >= tries || !sleep(ctx, pause+rand.N(pause)):
 			return p
 		}
 		pause *= 2
@@ -123,13 +123,13 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 	}
 	resp, err := c.source.Transport.RoundTrip(req)
 	if err != nil {
-		return nil, token, &Problem{Host: r.host, Passing: true, Message: says(unreachable(err), secret)}
+		return nil, token, &Problem{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	switch {
 	case err != nil:
-		return nil, token, &Problem{Host: r.host, Passing: true, Message: says(unreachable(err), secret)}
+		return nil, token, &Problem{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
 	case resp.StatusCode != http.StatusOK:
 		return nil, token, c.refused(r.host, resp.StatusCode, body, secret)
 	case len(body) > maxPage:

@@ -97,7 +97,7 @@ func Read(ctx context.Context, s Source) Facts {
 // API, which another attempt does not mend.
 func (f *Facts) Denied() bool {
 	for _, p := range f.Problems {
-		if !p.Passing {
+		if !p.passes {
 			return true
 		}
 	}

@@ -189,7 +189,7 @@ func TestAMissingPermissionIsNamedWithItsRoleAndCommand(t *testing.T) {
 				s.Vertex, s.Locations = true, []string{"global"}
 				f := discover.Read(t.Context(), s)
 				same(t, "problems", problems(f), test.want)
-				if test.command != "" && (f.Problems[0].Command != test.command || !strings.Contains(f.Problems[0].Error(), test.command)) {
+				if test.command != "" && (f.Problems[0].Command != test.command || !strings.Contains(f.Problems[0].Remedy(), test.command)) {
 					t.Errorf("got %q, %v", f.Problems[0].Command, f.Problems[0])
 				}
 				if f.Denied() != (test.want != nil) {
@@ -233,7 +233,7 @@ func TestNoTokenIsAProblem(t *testing.T) {
 		s.Tokens = &tokens{}
 		f := discover.Read(t.Context(), s)
 		if len(f.Problems) != 2 || !strings.Contains(f.Problems[1].Error(), "no credentials here") ||
-			!strings.Contains(f.Problems[1].Error(), "gcloud auth application-default login") {
+			!strings.Contains(f.Problems[1].Remedy(), "gcloud auth application-default login") {
 			t.Errorf("got %v", f.Problems)
 		}
 	})

@@ -21,23 +21,24 @@ type Problem struct {
 	// Permission is what the credentials lack, and Role a role that has it; empty if it is
 	// something else.
 	Permission, Role string
-	// Command mends it, as gcloud has it; empty if there is none. Remedy says it in words.
-	Command, Remedy string
-	// Passing says that it may be over soon.
-	Passing bool
+	// Command mends it, as gcloud has it; empty if there is none. Do says in words what to do.
+	Command, Do string
 
+	passes bool
 	status int
 	reason string
 }
 
-// Error says what could not be read, why, and what to do.
+// Error says what could not be read, and why.
 func (p *Problem) Error() string {
-	text := "the " + p.What + " cannot be read from " + p.Host + ": " + p.Message
-	if p.Remedy != "" {
-		text += "; " + p.Remedy
-	}
-	return text
+	return "the " + p.What + " cannot be read from " + p.Host + ": " + p.Message
 }
+
+// Remedy says what to do; "" if nothing helps, or it passes.
+func (p *Problem) Remedy() string { return p.Do }
+
+// Passing reports whether it may be over soon.
+func (p *Problem) Passing() bool { return p.passes }
 
 // maxMessage bounds what is kept of what Google said, in bytes.
 const maxMessage = 300
@@ -57,8 +58,8 @@ func says(text, secret string) string {
 // noToken is that there is no access token.
 func noToken(host string, err error) *Problem {
 	return &Problem{
-		Host: host, Message: "there is no access token: " + says(err.Error(), ""), Passing: true,
-		Remedy: "run `gcloud auth application-default login`, or set credentials",
+		Host: host, Message: "there is no access token: " + says(err.Error(), ""), passes: true,
+		Do: "run `gcloud auth application-default login`, or set credentials",
 	}
 }
 
@@ -85,7 +86,7 @@ func (c *client) refused(host string, status int, body []byte, secret string) *P
 	_ = json.Unmarshal(body, &answer) // what is not Google's has its status alone
 	p := &Problem{
 		Host: host, status: status, Message: says(firstSentences(answer.Error.Message), secret),
-		Passing: status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500,
+		passes: status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500,
 	}
 	if p.Message == "" {
 		p.Message = "HTTP status " + http.StatusText(status)
@@ -120,20 +121,20 @@ func firstSentences(message string) string {
 func (c *client) explain(p *Problem, consumer string) {
 	needs := roles[p.Host]
 	switch {
-	case p.Passing:
+	case p.passes:
 	case p.reason == "SERVICE_DISABLED":
 		p.Command = "gcloud services enable " + p.Host + " --project=" + consumer
-		p.Remedy = "enable the API: " + p.Command
+		p.Do = "enable the API: " + p.Command
 	case p.reason == "USER_PROJECT_DENIED":
 		c.grant(p, "serviceusage.services.use", "roles/serviceusage.serviceUsageConsumer", consumer)
 	case p.reason == "ACCESS_TOKEN_SCOPE_INSUFFICIENT":
-		p.Remedy = "make credentials with the scope https://www.googleapis.com/auth/cloud-platform"
+		p.Do = "make credentials with the scope https://www.googleapis.com/auth/cloud-platform"
 	case p.status == http.StatusForbidden && needs.role != "":
 		c.grant(p, needs.permission, needs.role, c.source.ProjectID)
 	case p.status == http.StatusUnauthorized:
-		p.Remedy = "Google takes the credentials for none: an access token is needed, not an API key"
+		p.Do = "Google takes the credentials for none: an access token is needed, not an API key"
 	case p.status == http.StatusNotFound:
-		p.Remedy = "check project_id, and what answers there"
+		p.Do = "check project_id, and what answers there"
 	}
 }
 
@@ -141,5 +142,5 @@ func (c *client) explain(p *Problem, consumer string) {
 func (c *client) grant(p *Problem, permission, role, project string) {
 	p.Permission, p.Role = permission, role
 	p.Command = "gcloud projects add-iam-policy-binding " + project + " --member=" + credential.Member(c.source.Tokens) + " --role=" + role
-	p.Remedy = "grant the role " + role + ": " + p.Command
+	p.Do = "grant the role " + role + ": " + p.Command
 }
