@@ -86,12 +86,16 @@ func discovering(t *testing.T, google *googleHas, change func(*pool.Config), tes
 		if change != nil {
 			change(&x.cfg)
 		}
-		x.bed = observed(t, x.cfg, func(_ *pool.Pool, e pool.Event) {
+		p, err := pool.New(x.cfg, func(e pool.Event) {
 			x.mu.Lock()
 			defer x.mu.Unlock()
 			x.events = append(x.events, e)
 		})
-		defer x.pool.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.Close()
+		x.bed = &bed{t: t, log: &logged{}, pool: p, start: time.Now()}
 		time.Sleep(2 * time.Second)
 		test(t, x)
 	})
