@@ -97,7 +97,8 @@ func TestARouterThatDiscoversKeepsToTheLimitsFromTheFirstMinute(t *testing.T) {
 		calls.Go(func() { drive("gemini-3.1-flash-lite", 60) })
 		calls.Wait()
 		refused := b.CountStatus(geminitest.Match{Method: "generateContent"}, 429)
-		if n := served.Load(); float64(refused) > 0.002*float64(n) || n < int64(200*span.Minutes()) {
+		// A router that learns its limits would meet one refusal for each; 0.002 of the calls is the bound.
+		if n := served.Load(); refused > 0 || n < int64(200*span.Minutes()) {
 			t.Errorf("%d calls were served, and Google refused %d", n, refused)
 		}
 		if n := b.CountStatus(geminitest.Match{Method: "quotaInfos.list", Project: "studio"}, 200); n < 4 {
