@@ -148,6 +148,7 @@ func (t *table) project() (p pool.Project) {
 	p.Keys = t.keys("keys")
 	p.Discover = t.flag("discover")
 	p.Credentials = t.credentials("credentials", p.Backend, p.Discover)
+	t.reference(p.Name)
 	p.Locations = t.texts("locations")
 	p.Models = t.texts("models")
 	p.Priority, _ = integer[int](t, "priority")

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -115,16 +116,10 @@ func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident
 // asDeclared returns an order that Google shows as a file would declare it: by its units, unless the
 // table does not have them, or has another throughput.
 func (o Order) asDeclared() Order { //nolint:gocritic // it returns another one
-	plain := Order{Model: o.Model, Location: o.Location, GSUs: o.GSUs}
-	const close = 0.01
-	ledger, err := newOrder(plain)
-	if err == nil {
-		rate := ledger.ledger.Stat(time.Time{}).TokensPerSecond
-		if diff := o.TokensPerSecond/rate - 1; o.TokensPerSecond == 0 || diff < close && diff > -close {
-			return plain
-		}
+	plain := Order{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond}
+	if rate, ok := quota.Throughput(o.Model, o.GSUs); ok && math.Abs(o.TokensPerSecond-rate) < rate/100 {
+		plain.TokensPerSecond = 0
 	}
-	plain.TokensPerSecond = o.TokensPerSecond
 	return plain
 }
 

@@ -69,5 +69,5 @@ func newQuota(metric, id, interval string) (q quota, ok bool) {
 // "-preview-09-2026", "-latest", "-exp".
 var suffixes = regexp.MustCompile(`(@.*|-\d{3}|-(preview|exp|experimental|latest)(-[a-z0-9-]+)?)$`)
 
-// family returns a model's name without its version.
-func family(model string) string { return suffixes.ReplaceAllString(model, "") }
+// Family returns a model's name without its version.
+func Family(model string) string { return suffixes.ReplaceAllString(model, "") }

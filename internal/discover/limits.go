@@ -15,7 +15,7 @@ func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limi
 	})
 	names, families := map[string]*model{}, map[string]bool{}
 	for i, m := range listed {
-		names[m.name], families[family(m.name)] = &listed[i], true
+		names[m.name], families[Family(m.name)] = &listed[i], true
 	}
 	for _, q := range quotas {
 		for p := range q.values {
@@ -81,7 +81,7 @@ func highest(quotas []quota, k kind, name string, listed *model, place string) i
 // else that of all other models; and of each that of the place before that of all. A value for all
 // other models is for those that are listed, and that generate.
 func (q *quota) find(name string, listed *model, place string) (limit int64, ok bool) {
-	names := []string{name, family(name)}
+	names := []string{name, Family(name)}
 	if listed != nil && listed.generates {
 		names = append(names, "")
 	}

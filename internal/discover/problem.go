@@ -52,7 +52,7 @@ func says(text, secret string) string {
 	if text = plain.Text(text, len(text)+3); credential.Looks(text) {
 		return "[redacted]"
 	}
-	return plain.Text(text, maxMessage)
+	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
 }
 
 // noToken is that there is no access token.
