@@ -7,8 +7,8 @@
 // more.
 //
 // Package router does all of this for HTTP requests; most programs use that, by way of package
-// spillway. The pool does no I/O but for access tokens ([Lease.Authorize]). Everything is safe for
-// concurrent use.
+// spillway. The pool does no I/O but for access tokens ([Lease.Authorize]) and by [Config].Discover.
+// Everything is safe for concurrent use.
 package pool
 
 import (
