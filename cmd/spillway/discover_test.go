@@ -136,6 +136,9 @@ func TestDiscoverPrintsAFileThatCheckTakes(t *testing.T) {
 	if status := run(t.Context(), []string{"check", printed}, &stdout, &stderr); status != statusOK {
 		t.Errorf("check says %d: %s", status, stderr.String())
 	}
+	if status := run(t.Context(), []string{"check", file, "gemini-3.5-flash", "--probe"}, &stdout, &stderr); status != statusOK {
+		t.Errorf("calls have the keys, but a probe of the file says %d: %s", status, stderr.String())
+	}
 	for _, want := range []string{"10 GSUs", "rpm 800, tpm 2,000,000", "rpm 150, rpd 5,000"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("check does not show %s:\n%s", want, stdout.String())
@@ -243,6 +246,9 @@ func fill(t *testing.T, v reflect.Value, path string) {
 			return
 		}
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				t.Fatalf("%s is a %s: teach discover to print it, and this test to fill it", path, v.Type())
+			}
 			fill(t, v.Field(i), path+"."+v.Type().Field(i).Name)
 		}
 	case reflect.Slice:

@@ -33,7 +33,10 @@ const (
 	// maxPage bounds a page in bytes, and mostPages the pages of a list: what a project has for a
 	// service is some hundred quotas.
 	maxPage   = 8 << 20
-	mostPages = 100
+	mostPages = 50
+	// mostOrders and mostLimits bound what is taken over.
+	mostOrders = 1_000
+	mostLimits = 10_000
 )
 
 // client asks Google.

@@ -34,7 +34,7 @@ func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limi
 			all = append(all, l)
 		}
 	}
-	return all
+	return all[:min(len(all), mostLimits)]
 }
 
 // sum returns what the project has of one kind for a model in all places together; zero if that is

@@ -47,7 +47,7 @@ func (c *client) orders(ctx context.Context, f *Facts) []Order {
 	slices.SortFunc(all, func(a, b Order) int {
 		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Location, b.Location))
 	})
-	return all
+	return all[:min(len(all), mostOrders)]
 }
 
 // lot is what an order is for.
