@@ -125,8 +125,10 @@ func (e *Emulator) regionQuotas(p *Project) []Quota {
 		{requestsQuota, func(l Limit) int { return l.RPM }},
 		{tokensQuota, func(l Limit) int { return l.TPM }},
 	} {
-		local := Quota{ID: camel(kind.name), Metric: vertexService + "/" + kind.name, Interval: "minute", Dimensions: []string{"region", "base_model"}}
-		global := Quota{ID: camel("global_" + kind.name), Metric: vertexService + "/global_" + kind.name, Interval: "minute", Dimensions: []string{"base_model"}}
+		of := func(name string, dimensions ...string) Quota {
+			return Quota{ID: camel(name), Metric: vertexService + "/" + name, Interval: "minute", Dimensions: dimensions}
+		}
+		local, global := of(kind.name, "region", "base_model"), of("global_"+kind.name, "base_model")
 		for _, model := range e.cfg.Models {
 			value := int64(p.smallest(model, kind.value))
 			if value == 0 {
@@ -238,8 +240,8 @@ func (q *Quota) limit(metric string, full bool) map[string]any {
 		unit += "/d"
 	}
 	unit += "/{project}"
-	for _, d := range q.Dimensions {
-		unit += "/{" + d + "}"
+	if len(q.Dimensions) > 0 {
+		unit += "/{" + strings.Join(q.Dimensions, "}/{") + "}"
 	}
 	limit := map[string]any{
 		"name": metric + "/limits/" + url.PathEscape(strings.NewReplacer("1/", "/", "{", "", "}", "").Replace(unit)), "metric": q.Metric, "unit": unit,

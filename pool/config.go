@@ -122,9 +122,10 @@ type Project struct {
 	// Credentials.
 	Keys []Secret
 	// Credentials give access tokens for Vertex AI. Nil, without Keys, means application default
-	// credentials. [NoCredentials] sends none. When Google refuses a token, the pool asks once for
-	// another. With Keys, or on the Gemini back end, they are for Discover alone. A provider that keeps tokens and has a method Drop(token string) is told first, so
-	// that it can forget the one that was refused.
+	// credentials. [NoCredentials] sends none. With Keys, or on the Gemini back end, they are for
+	// Discover alone. When Google refuses a token, the pool asks once for another. A provider that
+	// keeps tokens and has a method Drop(token string) is told first, so that it can forget the one
+	// that was refused.
 	Credentials auth.TokenProvider
 	// Locations are where the project serves calls on demand: "global", a multi-region ("us", "eu")
 	// or a region. Empty means "global". Vertex AI only. A Provisioned Throughput order names its

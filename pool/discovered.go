@@ -79,7 +79,7 @@ func (f *found) shown() []Order {
 }
 
 // sameLot reports whether two orders are for the same model, whatever the version, and location.
-func (o Order) sameLot(other Order) bool { //nolint:gocritic // for slices.ContainsFunc
+func (o Order) sameLot(other Order) bool {
 	return o.Location == other.Location && sameName(strings.Split(o.Model, "-"), strings.Split(other.Model, "-"))
 }
 
@@ -91,7 +91,8 @@ func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident
 		o = o.asDeclared()
 		var wrong faults
 		wrong.order("", &o)
-		why, do := "", "declare it under [[project.provisioned]] to use it"
+		var why string
+		do := "declare it under [[project.provisioned]] to use it"
 		switch {
 		case slices.ContainsFunc(p.Provisioned, o.sameLot), slices.ContainsFunc(orders, o.sameLot):
 			continue
@@ -115,7 +116,7 @@ func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident
 
 // asDeclared returns an order that Google shows as a file would declare it: by its units, unless the
 // table does not have them, or has another throughput.
-func (o Order) asDeclared() Order { //nolint:gocritic // it returns another one
+func (o Order) asDeclared() Order {
 	plain := Order{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond}
 	if rate, ok := quota.Throughput(o.Model, o.GSUs); ok && math.Abs(o.TokensPerSecond-rate) < rate/100 {
 		plain.TokensPerSecond = 0

@@ -190,7 +190,7 @@ func (f *discoverFlags) ask(ctx context.Context, cfg *config.Config) []discovere
 // readFacts asks about one project.
 func readFacts(ctx context.Context, d *discoveredProject, machine func() (auth.TokenProvider, error)) discover.Facts {
 	if d.Backend == pool.BackendGemini && d.ProjectID == "" {
-		return discover.Facts{Problems: []*discover.Problem{{
+		return discover.Facts{Problems: []*discover.ReadError{{
 			What: "limits", Host: "Google", Message: "the file does not say which Google Cloud project the keys belong to, and keys cannot ask",
 			Do: "write discover = true and project_id into the project",
 		}}}

@@ -25,7 +25,7 @@ func (f *discoverFlags) differences(all []discoveredProject) string {
 		return ""
 	}
 	t := &tomlFile{}
-	t.WriteString("\n")
+	t.line("")
 	found := 0
 	for i := range all {
 		for _, x := range all[i].differences() {
@@ -38,7 +38,7 @@ func (f *discoverFlags) differences(all []discoveredProject) string {
 	if found == 0 {
 		t.comment(f.file + " has what Google shows.")
 	}
-	return t.String()
+	return t.text.String()
 }
 
 // differences are those of one project, of what could be read.
@@ -155,7 +155,7 @@ func (f *discoverFlags) data(cfg *config.Config, all []discoveredProject) discov
 			Name: d.Name, Backend: string(d.Backend), ProjectID: d.ProjectID, Tier: string(d.facts.Tier), Models: d.facts.Models,
 			Limits: converted(d.facts.Limits, func(l discover.Limit) discoveredLimit { return discoveredLimit(l) }),
 			Orders: converted(d.facts.Orders, func(o discover.Order) discoveredOrder { return discoveredOrder(o) }),
-			Problems: converted(d.facts.Problems, func(p *discover.Problem) discoveryProblem {
+			Problems: converted(d.facts.Problems, func(p *discover.ReadError) discoveryProblem {
 				return discoveryProblem{p.What, p.Host, p.Message, p.Permission, p.Role, p.Do, p.Command, p.Passing()}
 			}),
 		})

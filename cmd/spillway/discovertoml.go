@@ -18,16 +18,17 @@ import (
 
 // tomlFile writes a file for Spillway.
 type tomlFile struct {
-	strings.Builder
-
+	text strings.Builder
 	mark string // before each line: "# " for what is not meant to hold
 }
 
+func (t *tomlFile) line(text string) { _, _ = t.text.WriteString(text + "\n") }
+
 func (t *tomlFile) linef(format string, values ...any) {
-	t.WriteString(t.mark + fmt.Sprintf(format, values...) + "\n")
+	t.line(t.mark + fmt.Sprintf(format, values...))
 }
 
-func (t *tomlFile) comment(text string) { t.WriteString("# " + plain.Text(text, len(text)+3) + "\n") }
+func (t *tomlFile) comment(text string) { t.line("# " + plain.Text(text, len(text)+3)) }
 
 // tomlString writes a text as TOML does: JSON's escapes are some of TOML's.
 func tomlString(text string) string {
@@ -74,7 +75,7 @@ func tomlOf(cfg *config.Config, all []discoveredProject) string {
 	for i := range all {
 		d := &all[i]
 		if i > 0 {
-			t.WriteString("\n")
+			t.line("")
 		}
 		t.project(d, cfg.References(d.Name))
 		for _, o := range d.Provisioned {
@@ -82,7 +83,7 @@ func tomlOf(cfg *config.Config, all []discoveredProject) string {
 		}
 		for _, o := range d.moreOrders() {
 			if !slices.Contains(d.locations(), "global") && !slices.Contains(d.locations(), o.Location) {
-				t.WriteString("\n")
+				t.line("")
 				t.comment("The location of this order is none of the project's. Take it in if data may go there:")
 				t.mark = "# "
 			}
@@ -96,7 +97,7 @@ func tomlOf(cfg *config.Config, all []discoveredProject) string {
 			t.limit(&l)
 		}
 	}
-	return t.String()
+	return t.text.String()
 }
 
 // project writes a project as the file has it.
@@ -163,7 +164,7 @@ func (d *discoveredProject) found() string {
 }
 
 func (t *tomlFile) order(o *pool.Order) {
-	t.WriteString("\n")
+	t.line("")
 	t.linef("[[project.provisioned]]")
 	t.set("model", o.Model)
 	t.set("location", o.Location)
@@ -190,7 +191,7 @@ func (t *tomlFile) order(o *pool.Order) {
 }
 
 func (t *tomlFile) limit(l *pool.Limit) {
-	t.WriteString("\n")
+	t.line("")
 	t.linef("[[project.limits]]")
 	t.set("model", l.Model)
 	t.set("rpm", l.RPM)

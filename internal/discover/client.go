@@ -66,14 +66,14 @@ func (c *client) address(r *request) string {
 }
 
 // get asks, and decodes the answer into v.
-func (c *client) get(ctx context.Context, r *request, v any) *Problem {
+func (c *client) get(ctx context.Context, r *request, v any) *ReadError {
 	dropped := false
 	for pause, try := firstPause, 1; ; try++ {
 		body, token, p := c.once(ctx, r)
 		switch {
 		case p == nil:
 			if json.Unmarshal(body, v) != nil {
-				return &Problem{Host: r.host, Message: "the answer is not what Google's documentation says"}
+				return &ReadError{Host: r.host, Message: "the answer is not what Google's documentation says"}
 			}
 			return nil
 		case p.status == http.StatusUnauthorized && !dropped && c.drop(token):
@@ -100,15 +100,15 @@ func (c *client) drop(token string) bool {
 }
 
 // once sends a request once. token is what it was sent with.
-func (c *client) once(ctx context.Context, r *request) (body []byte, token string, p *Problem) {
+func (c *client) once(ctx context.Context, r *request) (body []byte, token string, p *ReadError) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address(r), http.NoBody)
 	if err != nil {
-		return nil, "", &Problem{Host: r.host, Message: "the address is not a URL"}
+		return nil, "", &ReadError{Host: r.host, Message: "the address is not a URL"}
 	}
 	req.Header.Set("Accept", "application/json")
-	secret := ""
+	var secret string // that is sent
 	if r.keyed {
 		secret = c.source.Key()
 		req.Header.Set("X-Goog-Api-Key", secret)
@@ -126,17 +126,17 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 	}
 	resp, err := c.source.Transport.RoundTrip(req)
 	if err != nil {
-		return nil, token, &Problem{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
+		return nil, token, &ReadError{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	switch {
 	case err != nil:
-		return nil, token, &Problem{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
+		return nil, token, &ReadError{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
 	case resp.StatusCode != http.StatusOK:
 		return nil, token, c.refused(r.host, resp.StatusCode, body, secret)
 	case len(body) > maxPage:
-		return nil, token, &Problem{Host: r.host, Message: fmt.Sprintf("the answer has more than %d MB", maxPage>>20)}
+		return nil, token, &ReadError{Host: r.host, Message: fmt.Sprintf("the answer has more than %d MB", maxPage>>20)}
 	}
 	return body, token, nil
 }
@@ -163,7 +163,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // pages asks for every page of a list, and gives each element to add. An element that cannot be
 // decoded is as good as none: Google adds things.
-func pages[T any](ctx context.Context, c *client, r *request, name string, add func(*T)) *Problem {
+func pages[T any](ctx context.Context, c *client, r *request, name string, add func(*T)) *ReadError {
 	seen := map[string]bool{}
 	for range mostPages {
 		var page map[string]json.RawMessage
@@ -189,5 +189,5 @@ func pages[T any](ctx context.Context, c *client, r *request, name string, add f
 		seen[next] = true
 		r.query.Set("pageToken", next)
 	}
-	return &Problem{Host: r.host, Message: "the list does not end"}
+	return &ReadError{Host: r.host, Message: "the list does not end"}
 }

@@ -3,7 +3,7 @@
 //
 // It asks Cloud Quotas, or Service Usage where that cannot be asked, Cloud Monitoring, Cloud
 // Billing for the tier, and models.list. All but the last need an access token: an API key cannot
-// ask what its project has. What could not be read is a [Problem], which says what to do.
+// ask what its project has. What could not be read is a [ReadError], which says what to do.
 //
 // It was tested on the emulator of package geminitest only.
 package discover
@@ -47,7 +47,7 @@ type Facts struct {
 	// Tier is TierFree or TierPaid, of the Gemini Developer API; empty if it is not known. Then the
 	// limits are the highest of all tiers.
 	Tier     Tier
-	Problems []*Problem
+	Problems []*ReadError
 }
 
 // Limit is the quota of a model: requests and input tokens a minute, requests a day. Zero means that

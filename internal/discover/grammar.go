@@ -49,20 +49,33 @@ func newQuota(metric, id, interval string) (q quota, ok bool) {
 	if tier := tierSyntax.FindStringSubmatch(strings.ReplaceAll(id, "-", "_")); tier != nil {
 		q.tier = tier[1] + tier[2] // "…-PaidTier2": the metric may be that of all paid tiers
 	}
-	day := interval == "day" || interval == "" && (strings.Contains(id, "perday") || strings.Contains(name, "per_day"))
-	minute := interval == "minute" || interval == "" && (strings.Contains(id, "perminute") || strings.Contains(name, "per_minute"))
+	if interval == "" {
+		interval = intervalOf(name, id)
+	}
 	tokens, requests := strings.Contains(name, "token"), strings.Contains(name, "request")
 	switch {
-	case requests && !tokens && minute:
-		q.kind = requestsMinute
-	case tokens && strings.Contains(name, "input") && minute:
+	case interval == "minute" && tokens && strings.Contains(name, "input"):
 		q.kind = tokensMinute
-	case requests && !tokens && day:
+	case interval == "minute" && requests && !tokens:
+		q.kind = requestsMinute
+	case interval == "day" && requests && !tokens:
 		q.kind = requestsDay
 	default:
 		return q, false
 	}
 	return q, true
+}
+
+// intervalOf returns the interval that a metric or an id names; "" if neither does.
+func intervalOf(name, id string) string {
+	switch {
+	case strings.Contains(id, "perday"), strings.Contains(name, "per_day"):
+		return "day"
+	case strings.Contains(id, "perminute"), strings.Contains(name, "per_minute"):
+		return "minute"
+	default:
+		return ""
+	}
 }
 
 // suffixes are the ends of a model's name that its quota may lack: "-001", "@002", "-preview",

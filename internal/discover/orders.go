@@ -91,7 +91,7 @@ func (s *series) newest() (value float64) {
 }
 
 // gauge returns what a metric shows of each order now. Versions of a model are one order.
-func (c *client) gauge(ctx context.Context, metric string) (map[lot]float64, *Problem) {
+func (c *client) gauge(ctx context.Context, metric string) (map[lot]float64, *ReadError) {
 	now := time.Now().UTC()
 	r := &request{
 		host: monitoring,

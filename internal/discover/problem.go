@@ -10,8 +10,8 @@ import (
 	"github.com/spillway-go/spillway/internal/plain"
 )
 
-// Problem is why something could not be read, and what to do.
-type Problem struct {
+// ReadError is why something could not be read, and what to do.
+type ReadError struct {
 	// What could not be read: "limits", "orders", "models" or "tier".
 	What string
 	// Host is the API that was asked.
@@ -30,15 +30,15 @@ type Problem struct {
 }
 
 // Error says what could not be read, and why.
-func (p *Problem) Error() string {
+func (p *ReadError) Error() string {
 	return "the " + p.What + " cannot be read from " + p.Host + ": " + p.Message
 }
 
 // Remedy says what to do; "" if nothing helps, or it passes.
-func (p *Problem) Remedy() string { return p.Do }
+func (p *ReadError) Remedy() string { return p.Do }
 
 // Passing reports whether it may be over soon.
-func (p *Problem) Passing() bool { return p.passes }
+func (p *ReadError) Passing() bool { return p.passes }
 
 // maxMessage bounds what is kept of what Google said, in bytes.
 const maxMessage = 300
@@ -56,8 +56,8 @@ func says(text, secret string) string {
 }
 
 // noToken is that there is no access token.
-func noToken(host string, err error) *Problem {
-	return &Problem{
+func noToken(host string, err error) *ReadError {
+	return &ReadError{
 		Host: host, Message: "there is no access token: " + says(err.Error(), ""), passes: true,
 		Do: "run `gcloud auth application-default login`, or set credentials",
 	}
@@ -76,7 +76,7 @@ var roles = map[string]struct{ permission, role string }{
 var consumerSyntax = regexp.MustCompile(`^projects/([a-z0-9][a-z0-9.:-]{0,127})$`)
 
 // refused is what an answer with an error means.
-func (c *client) refused(host string, status int, body []byte, secret string) *Problem {
+func (c *client) refused(host string, status int, body []byte, secret string) *ReadError {
 	var answer struct {
 		Error struct {
 			Message string            `json:"message"`
@@ -84,7 +84,7 @@ func (c *client) refused(host string, status int, body []byte, secret string) *P
 		} `json:"error"`
 	}
 	_ = json.Unmarshal(body, &answer) // what is not Google's has its status alone
-	p := &Problem{
+	p := &ReadError{
 		Host: host, status: status, Message: says(firstSentences(answer.Error.Message), secret),
 		passes: status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500,
 	}
@@ -118,7 +118,7 @@ func firstSentences(message string) string {
 }
 
 // explain adds what to do about a refusal. consumer is the project that the API counts the call for.
-func (c *client) explain(p *Problem, consumer string) {
+func (c *client) explain(p *ReadError, consumer string) {
 	needs := roles[p.Host]
 	switch {
 	case p.passes:
@@ -139,7 +139,7 @@ func (c *client) explain(p *Problem, consumer string) {
 }
 
 // grant says how the credentials get a role.
-func (c *client) grant(p *Problem, permission, role, project string) {
+func (c *client) grant(p *ReadError, permission, role, project string) {
 	p.Permission, p.Role = permission, role
 	p.Command = "gcloud projects add-iam-policy-binding " + project + " --member=" + credential.Member(c.source.Tokens) + " --role=" + role
 	p.Do = "grant the role " + role + ": " + p.Command

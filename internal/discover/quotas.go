@@ -80,7 +80,7 @@ type quotaInfo struct {
 	} `json:"dimensionsInfos"`
 }
 
-func (c *client) quotaInfos(ctx context.Context) (all []quota, p *Problem) {
+func (c *client) quotaInfos(ctx context.Context) (all []quota, p *ReadError) {
 	r := &request{
 		host:  cloudQuotas,
 		path:  "/v1/projects/" + c.source.ProjectID + "/locations/global/services/" + c.service() + "/quotaInfos",
@@ -116,7 +116,7 @@ type quotaMetric struct {
 	} `json:"consumerQuotaLimits"`
 }
 
-func (c *client) quotaMetrics(ctx context.Context) (all []quota, p *Problem) {
+func (c *client) quotaMetrics(ctx context.Context) (all []quota, p *ReadError) {
 	r := &request{
 		host:  serviceUsage,
 		path:  "/v1beta1/projects/" + c.source.ProjectID + "/services/" + c.service() + "/consumerQuotaMetrics",
