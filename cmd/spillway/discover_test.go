@@ -308,3 +308,28 @@ tpm = 5_000
 		}
 	})
 }
+
+func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
+	google := geminitest.NewServer(t, emulated)
+	t.Setenv("SMALL_TOKEN", "small-token")
+	text := fmt.Sprintf(snippet, google.URL)
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		for _, key := range []string{"discover ", "discover_url", "project_id", "credentials"} {
+			if setting, ok := strings.CutPrefix(line, "#   "+key); ok {
+				lines = append(lines, key+setting)
+			}
+		}
+	}
+	text = strings.Replace(text, "[[project]]\n", "[[project]]\n"+strings.Join(lines, "\n")+"\n", 1)
+	file := filepath.Join(t.TempDir(), "spillway.toml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr strings.Builder
+	run(t.Context(), []string{"discover", file}, &stdout, &stderr)
+	if len(lines) != 4 || !strings.Contains(stdout.String(), "# small: free tier") || !strings.Contains(stdout.String(), "rpm = 10\n") ||
+		!strings.Contains(stderr.String(), "large: ") || strings.Contains(stderr.String(), "small: ") {
+		t.Errorf("%d settings\n%s\n%s", len(lines), stdout.String(), stderr.String())
+	}
+}
