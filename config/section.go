@@ -146,7 +146,9 @@ func (t *table) project() (p pool.Project) {
 	p.Backend = pool.Backend(backend)
 	p.ProjectID, _ = t.text("project_id")
 	p.Keys = t.keys("keys")
-	p.Credentials = t.credentials("credentials", p.Backend)
+	p.Discover = t.flag("discover")
+	p.Credentials = t.credentials("credentials", p.Backend, p.Discover)
+	t.reference(p.Name)
 	p.Locations = t.texts("locations")
 	p.Models = t.texts("models")
 	p.Labels = t.texts("labels")
@@ -154,6 +156,8 @@ func (t *table) project() (p pool.Project) {
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")
 	t.inClearText("base_url", p.BaseURL)
+	p.DiscoverURL, _ = t.text("discover_url")
+	t.inClearText("discover_url", p.DiscoverURL)
 	for _, o := range t.tables("provisioned") {
 		p.Provisioned = append(p.Provisioned, o.order())
 	}

@@ -63,21 +63,25 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	if o.store != nil {
 		p.Store = o.store
 	}
-	made, err := pool.New(p, o.observer())
-	if err != nil {
-		return nil, err
-	}
 	r := &Router{
-		pool: made, transport: o.transport, tracing: tracing{trace: joinTraces(o.traces)},
+		transport: o.transport, tracing: tracing{trace: joinTraces(o.traces)},
 		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
-	r.tokens.log, r.saver.log = o.log, o.log
-	r.restore(cfg.State)
-	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {
 		r.own = newHostTransport()
 		r.transport = r.own
 	}
+	if p.Discover == nil {
+		p.Discover = discoverer{r.transport}.discover
+	}
+	made, err := pool.New(p, o.observer())
+	if err != nil {
+		return nil, err
+	}
+	r.pool = made
+	r.tokens.log, r.saver.log = o.log, o.log
+	r.restore(cfg.State)
+	r.configure(cfg.effective(p.Projects))
 	return r, nil
 }
 

@@ -78,7 +78,7 @@ func TestAClientThatDoesNotReadIsSentLittle(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = server.Close() }()
-	c, err := make(seats, 1).on(l).Accept()
+	c, err := newSeats(1).on(l).Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
