@@ -127,6 +127,14 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refused, nil
 	}
 	defer x.close()
+	if c := x.consult(); c != nil {
+		return c.answer()
+	}
+	return x.marked(x.ask())
+}
+
+// ask has Google answer the call.
+func (x *exchange) ask() result {
 	if x.payload.call.OfOpenAI() {
 		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
 			"its OpenAI dialect is at /v1beta/openai, or /openai/v1"), nil)
@@ -134,12 +142,11 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x.lists() {
 		return x.ended(lister{x}.list())
 	}
-	if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
+	if refused, err := (resolver{x}).resolve(); refused != nil || err != nil {
 		return x.ended(refused, err)
 	}
 	x.signed.begin(x)
-	res := x.do(x.attempt)
-	return res.resp, res.err
+	return x.do(x.attempt)
 }
 
 // Stat returns a snapshot of every project, key and endpoint: cooldowns, calls in flight, and what
@@ -147,6 +154,7 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 func (r *Router) Stat() Stat {
 	retries := r.budget.stat(time.Now())
 	retries.Stat, retries.LookupCount = r.pool.Stat(time.Now()), r.lookups.made.Load()
+	retries.Caches = r.cfg.Load().cacheStats()
 	return retries
 }
 
@@ -167,6 +175,8 @@ type Stat struct {
 	RetryBudget                   int
 	// LookupCount counts the searches for the owner of a resource.
 	LookupCount int64
+	// Caches are what responses are kept of each [Cache], in the order of [Config.Caches].
+	Caches []CacheStat
 }
 
 // Plan returns how calls for a model, or an alias, are served, tier by tier. [Router.Explain] takes a
