@@ -123,10 +123,17 @@ func (c *cached) answer() (*http.Response, error) {
 	}
 }
 
-// shares reports whether the call would get the same error. It would not if it waits for an endpoint
-// that will be ready in time.
+// shares reports whether the call would get the same error. It would not if an endpoint will be ready
+// while it waits or, where that is not known, if it has much of its patience left.
 func (c *cached) shares(a *answer) bool {
-	return a.refused == nil || a.refused.RetryAt.IsZero() || a.refused.RetryAt.After(c.until)
+	switch r := a.refused; {
+	case r == nil, r.Never:
+		return true
+	case r.RetryAt.IsZero():
+		return time.Until(c.until) <= c.request.Terms.Wait/10
+	default:
+		return r.RetryAt.After(c.until)
+	}
 }
 
 // lead makes the request, and ends the flight with its response.

@@ -28,7 +28,7 @@ type Cache[T any] struct {
 	bytes   int64 // of the entries, and of what flights have recorded
 	entries map[Key]*list.Element
 	recent  list.List // of *entry[T], the most recently used first
-	flights map[Key]*Flight[T]
+	flights map[Key][]*Flight[T] // that calls may join
 
 	hits, misses int64
 }
@@ -44,7 +44,7 @@ type entry[T any] struct {
 // New returns an empty cache of at most bound bytes.
 func New[T any](bound int64) *Cache[T] {
 	return &Cache[T]{
-		bound: max(bound, 0), entries: make(map[Key]*list.Element), flights: make(map[Key]*Flight[T]),
+		bound: max(bound, 0), entries: make(map[Key]*list.Element), flights: make(map[Key][]*Flight[T]),
 	}
 }
 
@@ -77,8 +77,7 @@ type Found[T any] struct {
 	Leads  bool
 }
 
-// Ask looks for an entry, then for a request to join. Without either the call leads. It leads a
-// request that no other joins if there is one that does not suit its terms.
+// Ask looks for an entry, then for a request to join whose terms suit. Without either the call leads.
 func (c *Cache[T]) Ask(r Request) Found[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -94,15 +93,14 @@ func (c *Cache[T]) Ask(r Request) Found[T] {
 			c.dropLocked(el)
 		}
 	}
-	f := c.flights[r.Key]
-	if f != nil && f.terms.covers(r.Terms) {
-		return Found[T]{Flight: f}
+	for _, f := range c.flights[r.Key] {
+		if f.terms.covers(r.Terms) {
+			return Found[T]{Flight: f}
+		}
 	}
 	c.misses++
 	made := newFlight(c, r)
-	if f == nil {
-		c.flights[r.Key] = made
-	}
+	c.flights[r.Key] = append(c.flights[r.Key], made)
 	return Found[T]{Flight: made, Leads: true}
 }
 

@@ -2,6 +2,7 @@ package respcache
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -85,8 +86,10 @@ func (f *Flight[T]) End(o Outcome[T]) {
 
 // leaveLocked keeps further calls from joining. The caller holds cache.mu.
 func (f *Flight[T]) leaveLocked() {
-	if f.cache.flights[f.key] == f {
-		delete(f.cache.flights, f.key)
+	flights := f.cache.flights
+	others := slices.DeleteFunc(flights[f.key], func(other *Flight[T]) bool { return other == f })
+	if flights[f.key] = others; len(others) == 0 {
+		delete(flights, f.key)
 	}
 }
 
