@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -218,7 +219,7 @@ func (c *cached) toKeep(resp *http.Response, body []byte, ends []int) *answer {
 	for name, values := range resp.Header {
 		switch {
 		case name == "Content-Type", name == "Retry-After", name == headerWhy, strings.HasPrefix(name, "X-Gemini-"):
-			a.header[name] = values
+			a.header[name] = slices.Clone(values) // they are the caller's own
 		}
 	}
 	return a
@@ -254,7 +255,7 @@ func (c *cached) replay(a *answer, age time.Duration, use CacheUse) (*http.Respo
 	x.trace.cache, x.trace.refused, x.request.Model = use, a.refused, a.model
 	h := make(http.Header, len(a.header)+6)
 	for name, values := range a.header {
-		h[name] = values[:len(values):len(values)]
+		h[name] = slices.Clone(values)
 	}
 	h[headerAttempts] = []string{"0"}
 	if use == CacheHit {
