@@ -293,11 +293,10 @@ func hits(tb testing.TB, n int) []time.Duration {
 	return took[1:]
 }
 
-// Half of the hits are quicker than this on a machine that others use as well; BenchmarkHit has the
-// figure.
+// The quickest tenth is looked at, because others may use the machine; BenchmarkHit has the figure.
 func TestAHitCostsLittle(t *testing.T) {
-	if took := hits(t, 2000); took[len(took)/10] > 30*time.Microsecond {
-		t.Errorf("a tenth of the hits takes more than %v, want 30µs at most", took[len(took)/10])
+	if took := hits(t, 2000); took[len(took)/10] > slowdown*30*time.Microsecond {
+		t.Errorf("nine in ten hits take more than %v, want at most 30µs", took[len(took)/10])
 	}
 }
 

@@ -27,7 +27,7 @@ type Cache[T any] struct {
 	bound   int64
 	bytes   int64 // of the entries, and of what flights have recorded
 	entries map[Key]*list.Element
-	recent  list.List // of *entry[T], the most recently used first
+	recent  list.List            // of *entry[T], the most recently used first
 	flights map[Key][]*Flight[T] // that calls may join
 
 	hits, misses int64
