@@ -40,7 +40,7 @@ func newGuests(cfg *config.Serve, before *guests) *guests {
 	for i := range cfg.Tokens {
 		t := &cfg.Tokens[i]
 		call := router.Call{
-			Label: cmp.Or(t.Label, t.Name),
+			Label: cmp.Or(t.Label, t.Name), Namespace: t.Name,
 			Scope: router.Scope{Models: t.Models, Locations: t.Locations},
 		}
 		if t.Priority == router.PriorityBatch { // an interactive one may ask for less

@@ -26,7 +26,7 @@ operators have paused stands apart, as does what orders failed to serve within t
 purchase. Then come the calls since the start: how many came, got no endpoint, or
 waited, and what became of the attempts at each endpoint. If replicas share a store,
 it shows whether that answers, how many they are, and how many calls of shared
-limits this one has in hand. Times are UTC. The default URL is http://127.0.0.1:8080,
+limits this one has in hand; of each [[cache]], hits, misses and bytes. Times are UTC. The default URL is http://127.0.0.1:8080,
 or else http://127.0.0.1:8081, which is for operators. unix:/path is a socket.
 SPILLWAY_ADMIN_TOKEN in the environment is sent as the sidecar's admin_token.
 
@@ -135,6 +135,9 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 	v.linef(out, "%s: %s, clients speak %s, at %s", address, plain.Plural(len(s.Projects), "project"), s.Backend, plain.Instant(s.At))
 	if s.Store != nil {
 		v.linef(out, "store: %s", s.Store.words())
+	}
+	for i := range s.Caches {
+		v.linef(out, "%s", s.Caches[i].words())
 	}
 	var table strings.Builder
 	writef(&table, "PROJECT\tBACK END\tKEY\tSTATE\n")

@@ -8,6 +8,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
 )
 
 // Group is a sum of calls that have something in common.
@@ -18,7 +19,9 @@ type Group struct {
 	// Attempts are the requests to Google, TooMany those that got a 429, Lookups the requests for
 	// lists and to find resources, which are no attempts.
 	Attempts, TooMany, Lookups int64
-	Tokens                     calls.Tokens
+	// Hits are the calls that the response cache served.
+	Hits   int64
+	Tokens calls.Tokens
 
 	failures map[string]int64 // attempts by class
 	traffic  map[string]int64 // calls that were served
@@ -59,7 +62,10 @@ func (g *Group) add(c *calls.Record) {
 
 // serve adds what is of calls that were served alone. The length of a Live session is no latency.
 func (g *Group) serve(c *calls.Record) {
-	count(g.traffic, c.Traffic)
+	if c.Cache == router.CacheHit {
+		g.Hits++
+	}
+	count(g.traffic, servedBy(c))
 	if c.Live() {
 		return
 	}
@@ -67,6 +73,17 @@ func (g *Group) serve(c *calls.Record) {
 	if c.FirstByteMS > 0 {
 		g.firstByte.add(c.FirstByteMS)
 	}
+}
+
+// fromCache stands in the place of a traffic for what the response cache has served.
+const fromCache = "cache"
+
+// servedBy returns the traffic that served a call.
+func servedBy(c *calls.Record) string {
+	if c.Cache == router.CacheHit {
+		return fromCache
+	}
+	return c.Traffic
 }
 
 func (g *Group) spend(t *calls.Tokens) {
