@@ -168,9 +168,7 @@ func (f *faults) caches(all []Cache) {
 		if len(c.Namespace) > maxName {
 			f.add(at+"namespace", "namespace is too long", "write at most 1,024 bytes")
 		}
-		same := func(other Cache) bool {
-			return cmp.Or(other.Model, "*") == cmp.Or(c.Model, "*") && other.Namespace == c.Namespace
-		}
+		same := func(other Cache) bool { return cmp.Or(other.Model, "*") == cmp.Or(c.Model, "*") }
 		if j := slices.IndexFunc(all[:i], same); j >= 0 {
 			f.found = append(f.found, &pool.FieldError{
 				Field: at + "model", Problem: "the model has a cache", Other: fmt.Sprintf("cache[%d].model", j), Fix: "write one for it",
