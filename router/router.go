@@ -106,6 +106,8 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // The router removes the request's own credential, its Spillway-… headers (see [Call]), and what says
 // which trace it belongs to (see [Trace]).
 //
+// Where there is a response cache for the call, Spillway-Cache says what it did, see [Cache].
+//
 // Google and proxies may echo credentials. RoundTrip replaces every key of the pool, and the access
 // tokens that went out lately, by "[redacted]", also where they are escaped: in the headers of every
 // response, in errors of every kind, also inside a good response or after content, in its own
