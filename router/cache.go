@@ -28,11 +28,12 @@ import (
 // http address, a cached content or a tuned model, that continues a response, or that chooses the
 // fields of its response. Nor does it keep what a fallback has answered.
 //
-// Equal calls at the same time share one request. If the call that made it leaves, or gets a fault of
-// the server's, another one takes over; after two faults each asks for itself. An error that all would
-// get, a mistake of the caller's or a pool that is exhausted, goes to all. Nobody waits for a request
-// that may queue longer than his own. A stream is handed to the others when it is whole, event by
-// event. If its own caller stops reading it for [Config.IdleTimeout], the others ask for themselves.
+// Equal calls at the same time share one request. If the call that made it leaves, or gets a
+// fault of the server's, another one takes over; after two faults, or a response that is not one
+// to keep, each asks for itself. An error that all would get, a mistake of the caller's or a
+// pool that is exhausted, goes to all. Nobody waits for a request that may queue longer than his
+// own. A stream is handed to the others when it is whole, event by event. If its own caller
+// stops reading it for [Config.IdleTimeout], the others ask for themselves.
 //
 // The response header Spillway-Cache is "hit" for a response that no request was made for, "miss" for
 // others, and "off" if the call is not one to keep. A hit has its Age in seconds, no attempts and no

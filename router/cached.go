@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/respcache"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 )
 
@@ -23,14 +24,14 @@ type cached struct {
 	until   time.Time // the call waits for an endpoint no longer
 }
 
-// consult returns the call as one for the cache; nil if it is none.
-func (x *exchange) consult() *cached {
+// consult returns a call as one for the cache; nil if it is none.
+func consult(x *exchange) *cached {
 	o := &x.in.options
 	if len(x.in.cfg.shelves) == 1 && o.Cache == 0 { // nobody asks for it
 		return nil
 	}
 	s := x.in.cfg.shelf(x.request.Model, o.Cache > 0)
-	computes := x.payload.call.Computes(x.payload.method)
+	computes := request.Computes(&x.payload.call, x.payload.method)
 	if s == nil || !computes && o.Cache == 0 {
 		if o.Cache < 0 {
 			x.trace.cache = CacheOff
@@ -39,10 +40,10 @@ func (x *exchange) consult() *cached {
 	}
 	x.trace.cache = CacheOff
 	say := readCacheControl(x.in.req.Header)
-	if !computes || o.Cache < 0 || say.noStore || x.payload.tail != nil || !x.payload.call.Repeatable(x.in.req.Header) {
+	if !computes || o.Cache < 0 || say.noStore || x.payload.tail != nil || !request.Repeatable(&x.payload.call, x.in.req.Header) {
 		return nil
 	}
-	key, ok := x.cacheKey(s)
+	key, ok := keyOf(x, s)
 	if !ok {
 		return nil
 	}
@@ -111,7 +112,7 @@ func (c *cached) answer() (*http.Response, error) {
 		o, err := found.Flight.Wait(c.x.in.ctx, c.x.in.cfg.IdleTimeout)
 		switch {
 		case err != nil:
-			return c.x.marked(c.x.ended(nil, err))
+			return marked(c.x, c.x.ended(nil, err))
 		case o.Fate == respcache.Answered:
 			return c.replay(o.Value, max(time.Since(o.At), 0), CacheHit)
 		case o.Fate == respcache.Refused && c.shares(o.Value):
@@ -145,12 +146,12 @@ func (c *cached) lead(f *respcache.Flight[*answer]) (*http.Response, error) {
 			leave(f)
 		}
 	}()
-	res := c.x.ask()
+	res := ask(c.x)
 	if !c.record(f, &res) {
 		f.End(c.outcome(&res))
 	}
 	led = true
-	return c.x.marked(res)
+	return marked(c.x, res)
 }
 
 // record records a response that is handed on while it is read, if it may be kept. It reports whether
@@ -281,11 +282,11 @@ func (c *cached) replay(a *answer, age time.Duration, use CacheUse) (*http.Respo
 	}
 	res := result{resp: resp}
 	x.trace.end(&res)
-	return x.marked(res)
+	return marked(x, res)
 }
 
 // marked is what the caller gets, which says what the cache did for it.
-func (x *exchange) marked(res result) (*http.Response, error) {
+func marked(x *exchange, res result) (*http.Response, error) {
 	if res.resp != nil && x.trace.cache != "" {
 		res.resp.Header[headerCache] = []string{string(x.trace.cache)}
 	}

@@ -11,23 +11,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/spillway-go/spillway/internal/respcache"
+	"github.com/spillway-go/spillway/internal/wire/request"
 )
 
-// cacheKey returns the key of the call's response, which is that of all equal calls of its namespace.
+// keyOf returns the key of a call's response, which is that of all equal calls of its namespace.
 // It is not ok if the body is no JSON that every reader takes for the same.
-func (x *exchange) cacheKey(s *shelf) (key respcache.Key, ok bool) {
+func keyOf(x *exchange, s *shelf) (key respcache.Key, ok bool) {
 	p := &x.payload
 	var k keyed
 	k.texts(namespaceOf(s, &x.in.options))
-	k.texts([]string{string(p.call.Backend), p.method, p.call.Path(), x.request.Model})
+	k.texts([]string{string(p.call.Backend), p.method, request.Path(&p.call), x.request.Model})
 	k.texts(x.in.options.Locations)
+	k.texts(x.in.cfg.standIns(x.request.Model, &x.in.options.Scope)) // what one may have by a fallback another may not
 	for _, name := range slices.Sorted(maps.Keys(x.in.req.Header)) {
 		if decides(name) {
 			k.texts([]string{http.CanonicalHeaderKey(name)})
 			k.texts(x.in.req.Header[name])
 		}
 	}
-	err := p.whole(func(body []byte) {
+	err := withWhole(p, func(body []byte) {
 		canonical := jsontext.Value(slices.Clone(body))
 		// Whole numbers keep the digits that a double has no room for: RFC 8785 would make some equal.
 		if ok = canonical.Canonicalize(jsontext.CanonicalizeRawInts(false)) == nil; ok {
@@ -40,8 +42,8 @@ func (x *exchange) cacheKey(s *shelf) (key respcache.Key, ok bool) {
 	return key, ok && err == nil
 }
 
-// whole gives f the whole body. Long ones are looked at one at a time, because f copies it.
-func (p *payload) whole(f func(body []byte)) error {
+// withWhole gives f the whole body. Long ones are looked at one at a time, because f copies it.
+func withWhole(p *payload, f func(body []byte)) error {
 	if !p.long() || p.kept.inFile() { // from a file it is loaded at the desk
 		return p.with(f)
 	}

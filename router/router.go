@@ -129,14 +129,14 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refused, nil
 	}
 	defer x.close()
-	if c := x.consult(); c != nil {
+	if c := consult(x); c != nil {
 		return c.answer()
 	}
-	return x.marked(x.ask())
+	return marked(x, ask(x))
 }
 
-// ask has Google answer the call.
-func (x *exchange) ask() result {
+// ask has Google answer a call.
+func ask(x *exchange) result {
 	if x.payload.call.OfOpenAI() {
 		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
 			"its OpenAI dialect is at /v1beta/openai, or /openai/v1"), nil)

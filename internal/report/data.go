@@ -23,7 +23,6 @@ type summary struct {
 	Attempts    int64            `json:"attempts"`
 	TooMany     int64            `json:"attempts_429"`
 	Lookups     int64            `json:"lookups"`
-	Hits        int64            `json:"cache_hits"`
 	Failures    map[string]int64 `json:"failed_attempts"`
 	Traffic     map[string]int64 `json:"served_by"`
 	Tokens      calls.Tokens     `json:"tokens"`
@@ -46,7 +45,7 @@ func (g *Group) summary() summary {
 	return summary{
 		Name:  g.Name,
 		Calls: g.Calls, Served: g.Served, Refused: g.Refused, Failed: g.Failed, Cancelled: g.Cancelled,
-		Attempts: g.Attempts, TooMany: g.TooMany, Lookups: g.Lookups, Hits: g.Hits,
+		Attempts: g.Attempts, TooMany: g.TooMany, Lookups: g.Lookups,
 		Failures: g.failures, Traffic: g.traffic, Tokens: g.Tokens,
 		WaitedMS: g.waited.quantiles(), FirstByteMS: g.firstByte.quantiles(), LatencyMS: g.latency.quantiles(),
 	}
@@ -87,7 +86,6 @@ var columns = []struct {
 	{"attempts", func(s *summary) string { return whole(s.Attempts) }},
 	{"attempts_429", func(s *summary) string { return whole(s.TooMany) }},
 	{"lookups", func(s *summary) string { return whole(s.Lookups) }},
-	{"cache_hits", func(s *summary) string { return whole(s.Hits) }},
 	{"waited_p50_ms", func(s *summary) string { return decimal(s.WaitedMS.P50) }},
 	{"waited_p95_ms", func(s *summary) string { return decimal(s.WaitedMS.P95) }},
 	{"first_byte_p50_ms", func(s *summary) string { return decimal(s.FirstByteMS.P50) }},

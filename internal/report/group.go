@@ -19,8 +19,7 @@ type Group struct {
 	// Attempts are the requests to Google, TooMany those that got a 429, Lookups the requests for
 	// lists and to find resources, which are no attempts.
 	Attempts, TooMany, Lookups int64
-	// Hits are the calls that the response cache served.
-	Hits   int64
+	int64
 	Tokens calls.Tokens
 
 	failures map[string]int64 // attempts by class
@@ -62,9 +61,6 @@ func (g *Group) add(c *calls.Record) {
 
 // serve adds what is of calls that were served alone. The length of a Live session is no latency.
 func (g *Group) serve(c *calls.Record) {
-	if c.Cache == router.CacheHit {
-		g.Hits++
-	}
 	count(g.traffic, servedBy(c))
 	if c.Live() {
 		return

@@ -137,10 +137,10 @@ func TestHitsOfTheResponseCacheAreAShareOfTheirOwn(t *testing.T) {
 	if err := errors.Join(r.WriteText(&text), r.WriteCSV(&table)); err != nil {
 		t.Fatal(err)
 	}
-	if r.All.Hits != 3 || r.All.Attempts != 1 || r.All.Tokens.Input != 1000 {
+	if r.All.Served != 4 || r.All.Attempts != 1 || r.All.Tokens.Input != 1000 {
 		t.Errorf("%+v", r.All)
 	}
-	if !strings.Contains(text.String(), "cache 75 %, on_demand 25 %") || !strings.Contains(table.String(), "cache_hits") {
+	if !strings.Contains(text.String(), "cache 75 %, on_demand 25 %") || !strings.Contains(table.String(), "cache=3") {
 		t.Errorf("it is\n%s%s", &text, &table)
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 // Computes reports whether the call only has Google compute something of what it brings: content,
 // counts of tokens, embeddings. Nothing is made or changed by it.
-func (c *Call) Computes(method string) bool {
+func Computes(c *Call, method string) bool {
 	if method != http.MethodPost {
 		return false
 	}
@@ -28,7 +28,7 @@ func (c *Call) Computes(method string) bool {
 // response, a tuned model. Nor does it if the model may act, by tools that Google or the caller runs.
 // A response of which the caller has chosen the fields, or another format, does not tell whether it
 // is whole. h is the request's header.
-func (c *Call) Repeatable(h http.Header) bool {
+func Repeatable(c *Call, h http.Header) bool {
 	acts := c.Generates && (c.Estimate.Prompt.Tools || len(c.Use.tools) > 0)
 	depends := c.Resource != "" || len(c.Resources) > 0 || c.Continuation != "" || c.Use.Links
 	return c.Model != "" && !acts && !depends && c.JSON(h) && !c.Masked(h)
@@ -36,7 +36,7 @@ func (c *Call) Repeatable(h http.Header) bool {
 
 // Path returns the path and the query of the call without what its endpoint decides, and without
 // credentials.
-func (c *Call) Path() string {
+func Path(c *Call) string {
 	u := c.URL(Target{Backend: c.Backend, Base: new(url.URL)})
 	return u.EscapedPath() + "?" + u.RawQuery
 }
