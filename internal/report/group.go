@@ -19,8 +19,7 @@ type Group struct {
 	// Attempts are the requests to Google, TooMany those that got a 429, Lookups the requests for
 	// lists and to find resources, which are no attempts.
 	Attempts, TooMany, Lookups int64
-	int64
-	Tokens calls.Tokens
+	Tokens                     calls.Tokens
 
 	failures map[string]int64 // attempts by class
 	traffic  map[string]int64 // calls that were served
