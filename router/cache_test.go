@@ -29,7 +29,7 @@ var everything = router.Config{Caches: []router.Cache{{TTL: 10 * time.Minute}}}
 var slowly = geminitest.Config{Latency: geminitest.Latency{FirstToken: time.Second, PerToken: 50 * time.Millisecond}}
 
 // send sends a call, reads its response, and returns what the cache did for it.
-func (b *bed) send(t *testing.T, ctx context.Context, verb, body string, kv ...string) (*http.Response, string) { //nolint:revive // t first, as everywhere
+func (b *bed) send(t *testing.T, ctx context.Context, verb, body string, kv ...string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost,
 		"https://generativelanguage.googleapis.com/v1beta/models/"+flash+":"+verb, strings.NewReader(body))

@@ -57,13 +57,13 @@ func (r *recording) Read(p []byte) (int, error) {
 func (r *recording) note(piece []byte, err error) {
 	now := time.Now()
 	if len(piece) > 0 {
-		grown := append(r.body, piece...)
-		if r.over = !r.flight.Record(cap(grown)-cap(r.body), now); r.over {
+		before := cap(r.body)
+		r.body = append(r.body, piece...)
+		if r.over = !r.flight.Record(cap(r.body)-before, now); r.over {
 			r.body = nil
 			r.flight.End(respcache.Outcome[*answer]{Fate: respcache.Apart})
 			return
 		}
-		r.body = grown
 		_, _ = r.events.Write(piece)
 		if r.events.Pending() == 0 {
 			r.ends = append(r.ends, len(r.body))
