@@ -444,3 +444,76 @@ func TestTracesTellAHit(t *testing.T) {
 		t.Errorf("%v in %d attempts, want %v in 3", uses, attempts, want)
 	}
 }
+
+func TestWhatAFallbackMayAnswerIsOnesOwn(t *testing.T) {
+	cfg := router.Config{
+		Caches:    []router.Cache{{Namespace: "all"}},
+		Fallbacks: []router.Fallback{{Model: flash, To: []string{"gemini-3.5-flash"}}},
+		MaxWait:   -1,
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := setup{google: slowly, router: cfg}.bed(t, keyed("a", "key-a"))
+		b.Keep(geminitest.Match{Model: flash}, geminitest.QuotaUnknown().Late(time.Second))
+		var calls sync.WaitGroup
+		for _, models := range [][]string{nil, {"gemini-2.5-*"}, nil, {"gemini-2.5-*"}, nil} {
+			calls.Go(func() {
+				ctx := router.WithCall(t.Context(), router.Call{Scope: router.Scope{Models: models}})
+				resp, _ := b.send(t, ctx, "generateContent", saysHi)
+				if by := resp.Header.Get("Spillway-Model"); (by != "") != (models == nil) {
+					t.Errorf("a caller of %v got %d of %q", models, resp.StatusCode, by)
+				}
+			})
+		}
+		calls.Wait()
+		if n := b.Count(geminitest.Match{Model: "gemini-3.5-flash"}); n != 1 {
+			t.Errorf("the fallback was asked %d times, want once", n)
+		}
+	})
+}
+
+func TestAPanicOfTheTransportHoldsNobodyUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := 0
+		var mu sync.Mutex
+		r := newRouter(t, poolOf(keyed("a", "key-a")), everything, router.WithTransport(transport(func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			asked++
+			first := asked == 1
+			mu.Unlock()
+			time.Sleep(time.Second)
+			if first {
+				panic("a fault of the transport")
+			}
+			return answerOf(http.StatusOK, okBody), nil
+		})))
+		var calls sync.WaitGroup
+		panics, hits := 0, 0
+		for range 10 {
+			calls.Go(func() {
+				defer func() {
+					if recover() != nil {
+						mu.Lock()
+						panics++
+						mu.Unlock()
+					}
+				}()
+				req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1beta/models/"+flash+":generateContent", strings.NewReader(saysHi))
+				resp, err := r.RoundTrip(req)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = resp.Body.Close()
+				mu.Lock()
+				defer mu.Unlock()
+				if use(resp) == "hit" {
+					hits++
+				}
+			})
+		}
+		calls.Wait()
+		if panics != 1 || hits != 8 || asked != 2 {
+			t.Errorf("%d panics and %d hits after %d requests, want 1, 8 and 2", panics, hits, asked)
+		}
+	})
+}
