@@ -26,8 +26,9 @@ operators have paused stands apart, as does what orders failed to serve within t
 purchase. Then come the calls since the start: how many came, got no endpoint, or
 waited, and what became of the attempts at each endpoint. If replicas share a store,
 it shows whether that answers, how many they are, and how many calls of shared
-limits this one has in hand; of each [[cache]], hits, misses and bytes. Times are UTC. The default URL is http://127.0.0.1:8080,
-or else http://127.0.0.1:8081, which is for operators. unix:/path is a socket.
+limits this one has in hand. Each [[cache]] has a line with its hits, misses and
+bytes. Times are UTC. The default URL is http://127.0.0.1:8080, or else
+http://127.0.0.1:8081, which is for operators. unix:/path is a socket.
 SPILLWAY_ADMIN_TOKEN in the environment is sent as the sidecar's admin_token.
 
 Flags:
