@@ -305,3 +305,68 @@ func BenchmarkHit(b *testing.B) {
 	took := hits(b, max(b.N, 1))
 	b.ReportMetric(float64(took[len(took)/2].Nanoseconds()), "median-ns")
 }
+
+// TestEmbeddingsAndCountsAreKept makes the calls that a cache is best for with the SDK, in either
+// dialect, and where the other back end answers them.
+func TestEmbeddingsAndCountsAreKept(t *testing.T) {
+	for _, p := range []project{keyed("a", "key-a"), vertexed("a", "global")} {
+		for _, dialect := range []pool.Backend{pool.BackendGemini, pool.BackendVertex} {
+			cfg := everything
+			cfg.Backend = dialect
+			b := setup{router: cfg}.bed(t, p)
+			c := b.client(t)
+			for name, call := range map[string]func() (*genai.HTTPResponse, error){
+				"embedContent": func() (*genai.HTTPResponse, error) {
+					r, err := c.Models.EmbedContent(t.Context(), "gemini-embedding-001", genai.Text("hi"), nil)
+					if err != nil {
+						return nil, err
+					}
+					return r.SDKHTTPResponse, nil
+				},
+				"countTokens": func() (*genai.HTTPResponse, error) {
+					r, err := c.Models.CountTokens(t.Context(), flash, genai.Text("hi"), nil)
+					if err != nil {
+						return nil, err
+					}
+					return r.SDKHTTPResponse, nil
+				},
+			} {
+				for _, want := range []string{"miss", "hit"} {
+					resp, err := call()
+					if err != nil {
+						t.Fatal(name, err)
+					}
+					if got := resp.Headers.Get("Spillway-Cache"); got != want {
+						t.Errorf("%s of %s at %s: a %s, want a %s", name, dialect, p.pool.Backend, got, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestAProgramSteersTheCache(t *testing.T) {
+	b := setup{router: everything}.bed(t, keyed("a", "key-a"))
+	b.send(t, t.Context(), "generateContent", saysHi)
+	for _, tt := range []struct {
+		name   string
+		call   router.Call
+		status int
+		want   string
+	}{
+		{"as the file says", router.Call{}, http.StatusOK, "hit"},
+		{"off", router.Call{Cache: -1}, http.StatusOK, "off"},
+		{"nothing that old", router.Call{Cache: 1}, http.StatusOK, "miss"},
+		{"a namespace without end", router.Call{Namespace: strings.Repeat("x", 1025)}, http.StatusBadRequest, ""},
+	} {
+		resp, text := b.send(t, router.WithCall(t.Context(), tt.call), "generateContent", saysHi)
+		if resp.StatusCode != tt.status || use(resp) != tt.want {
+			t.Errorf("%s: %d, a %q: %s", tt.name, resp.StatusCode, use(resp), text)
+		}
+	}
+	b.send(t, t.Context(), "generateContent", saysHi)
+	resp, _ := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Explain", "1")
+	if use(resp) != "hit" || !strings.Contains(resp.Header.Get("Spillway-Explain"), "an equal call") {
+		t.Errorf("a %s explains itself as %q", use(resp), resp.Header.Get("Spillway-Explain"))
+	}
+}
