@@ -126,10 +126,15 @@ func (c *cached) answer() (*http.Response, error) {
 }
 
 // shares reports whether the call would get the same error. It would not if an endpoint will be ready
-// while it waits or, where that is not known, if it has much of its patience left.
+// while it waits or, where that is not known, if it has much of its patience left. Nor does a refusal
+// of one label say anything of another, which may have other projects.
 func (c *cached) shares(a *answer) bool {
 	switch r := a.refused; {
-	case r == nil, r.Never:
+	case r == nil:
+		return true
+	case a.label != c.x.in.options.Label:
+		return false
+	case r.Never:
 		return true
 	case r.RetryAt.IsZero():
 		return time.Until(c.until) <= c.request.Terms.Wait/10
@@ -216,6 +221,9 @@ func (c *cached) toKeep(resp *http.Response, body []byte, ends []int) *answer {
 	a := &answer{
 		status: resp.StatusCode, header: map[string][]string{}, body: body, ends: ends,
 		model: strings.Clone(c.x.request.Model), refused: c.x.trace.refused,
+	}
+	if a.refused != nil {
+		a.label = strings.Clone(c.x.in.options.Label)
 	}
 	for name, values := range resp.Header {
 		switch {
