@@ -517,3 +517,28 @@ func TestAPanicOfTheTransportHoldsNobodyUp(t *testing.T) {
 		}
 	})
 }
+
+func TestARefusalOfOneLabelIsNotAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		google := slowly
+		google.Latency.FirstToken = time.Minute
+		p := keyed("a", "key-a")
+		p.pool.Limits = []pool.Limit{{Concurrency: 1}}
+		b := setup{google: google, router: router.Config{Caches: []router.Cache{{Namespace: "all"}}, MaxWait: time.Second}}.bed(t, p)
+		var calls sync.WaitGroup
+		calls.Go(func() { b.send(t, t.Context(), "generateContent", `{"contents":[{"parts":[{"text":"another"}]}]}`) })
+		synctest.Wait()
+		for i := range 20 {
+			calls.Go(func() {
+				resp, _ := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Label", []string{"a", "b"}[i%2])
+				if resp.StatusCode != http.StatusTooManyRequests {
+					t.Errorf("status %d", resp.StatusCode)
+				}
+			})
+		}
+		calls.Wait()
+		if n := b.router.Stat().Models[0].RefusedCount; n != 2 {
+			t.Errorf("the pool refused %d calls, want one of each label", n)
+		}
+	})
+}
