@@ -73,7 +73,7 @@ var house = []room{
 	{"internal/discover", []string{"internal/credential", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/pace", []string{"internal/plain"}},
-	{"internal/report", []string{"calls", "pool", "internal/plain"}},
+	{"internal/report", []string{"calls", "router", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 

@@ -38,7 +38,8 @@
 //	rpd         = 10_000                # requests a day, from midnight in California
 //	concurrency = 64                    # calls at once
 //
-// Everything else is optional. These are the defaults, and examples for [models] and [[fallback]]:
+// Everything else is optional. These are the defaults, and examples for [models], [[fallback]] and
+// [[cache]]:
 //
 //	[router]
 //	policy             = "least_loaded" # or "round_robin", "random"
@@ -118,6 +119,12 @@
 //	[[fallback]]                        # when nothing serves a model within fallback_after
 //	model = "gemini-3.1-pro-preview"
 //	to    = ["gemini-3.5-flash"]        # in order; responses name it in Spillway-Model
+//
+//	[[cache]]                           # of good responses, for equal calls; see router.Cache
+//	model     = "gemini-embedding-*"    # glob; default: all
+//	ttl       = "10m"                   # how long a response is kept
+//	max_bytes = "64MiB"                 # of memory, for all of them
+//	namespace = ""                      # all callers share it; default: each token or label its own
 //
 // Durations are written with a unit ("500ms", "10s", "5m"), sizes as a whole number and kB, MB, GB,
 // KiB, MiB or GiB.

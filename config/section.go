@@ -31,6 +31,9 @@ func (t *table) config(cfg *Config) {
 	for _, f := range t.tables("fallback") {
 		cfg.Router.Fallbacks = append(cfg.Router.Fallbacks, f.fallback())
 	}
+	for _, c := range t.tables("cache") {
+		cfg.Router.Caches = append(cfg.Router.Caches, c.cache())
+	}
 	for _, p := range t.tables("project") {
 		cfg.Pool.Projects = append(cfg.Pool.Projects, p.project())
 	}
@@ -135,6 +138,18 @@ func (t *table) fallback() (f router.Fallback) {
 	f.To = t.texts("to")
 	t.end()
 	return f
+}
+
+func (t *table) cache() (c router.Cache) {
+	if t == nil {
+		return c
+	}
+	c.Model, _ = t.text("model")
+	t.duration("ttl", &c.TTL)
+	t.size("max_bytes", &c.MaxBytes)
+	c.Namespace, _ = t.text("namespace")
+	t.end()
+	return c
 }
 
 func (t *table) project() (p pool.Project) {

@@ -17,7 +17,8 @@ import (
 type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
-	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
+	Store     *storeSnapshot     `json:"store,omitempty"`  // that replicas share
+	Caches    []cacheSnapshot    `json:"caches,omitempty"` // of responses
 	Paused    []pausedSnapshot   `json:"paused,omitempty"`
 	Projects  []projectSnapshot  `json:"projects"`
 	Models    []modelSnapshot    `json:"models"`    // of all models called or restored
@@ -133,7 +134,7 @@ type orderSnapshot struct {
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
 	s := snapshot{
-		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses),
+		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store), Caches: cachesOf(stat.Caches), Paused: pausesOf(stat.Pauses),
 		Projects: []projectSnapshot{}, Models: modelsOf(stat.Models), Endpoints: []endpointSnapshot{},
 	}
 	for _, p := range stat.Projects {
@@ -187,6 +188,10 @@ func (s snapshot) visible() snapshot {
 		}
 	}
 	s.Backend = visible(s.Backend, "")
+	for i := range s.Caches {
+		c := &s.Caches[i]
+		c.Model, c.Namespace = visible(c.Model, ""), visible(c.Namespace, "")
+	}
 	for i := range s.Paused {
 		p := &s.Paused[i]
 		p.Subject, p.Why = visible(p.Subject, ""), visible(p.Why, "")

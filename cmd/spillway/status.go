@@ -27,9 +27,10 @@ for that; docs/429.md explains each cause. What operators have paused stands apa
 as does what orders failed to serve within their purchase. Then come the calls since
 the start: how many came, got no endpoint, or waited, and what became of the attempts
 at each endpoint. If replicas share a store, it shows whether that answers, how many
-they are, and how many calls of shared limits this one has in hand. Times are UTC.
-The default URL is http://127.0.0.1:8080, or else http://127.0.0.1:8081, which is for
-operators. unix:/path is a socket.
+they are, and how many calls of shared limits this one has in hand. Each [[cache]]
+has a line with its hits, misses and bytes. Times are UTC. The default URL is
+http://127.0.0.1:8080, or else http://127.0.0.1:8081, which is for operators.
+unix:/path is a socket.
 SPILLWAY_ADMIN_TOKEN in the environment is sent as the sidecar's admin_token.
 
 Flags:
@@ -137,6 +138,9 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 	v.linef(out, "%s: %s, clients speak %s, at %s", address, plain.Plural(len(s.Projects), "project"), s.Backend, plain.Instant(s.At))
 	if s.Store != nil {
 		v.linef(out, "store: %s", s.Store.words())
+	}
+	for i := range s.Caches {
+		v.linef(out, "%s", s.Caches[i].words())
 	}
 	var table strings.Builder
 	writef(&table, "PROJECT\tBACK END\tKEY\tSTATE\n")
