@@ -27,6 +27,10 @@ replicas: ## Measure real replicas over a real Redis for ten minutes; as root it
 		apt-get update -q && apt-get install -qy --no-install-recommends redis-server; } || true
 	$(GO) -C bench run ./fleet
 
+.PHONY: siege
+siege: ## Measure what hostile clients cost the others of a sidecar, for ten minutes
+	$(GO) -C bench run ./siege
+
 .PHONY: lint
 lint: ## Run go vet and the linter pinned in tools/go.mod
 	$(GO) vet ./...

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"google.golang.org/genai"
 
@@ -106,4 +107,32 @@ rpm     = 10
 	// Output:
 	// spillway.toml:5: keys[0]: the environment variable A_VARIABLE_THAT_IS_NOT_SET is not set; set A_VARIABLE_THAT_IS_NOT_SET before starting, or leave this out
 	// spillway.toml:6: unknown key: rpm does not belong here; write it in [[project.limits]]
+}
+
+// Embeddings are what a response cache suits best: the second call makes no request.
+func ExampleNew_cache() {
+	google := geminitest.New(geminitest.Config{Projects: []geminitest.Project{{ID: "studio", Keys: []string{"a-key"}}}})
+	ctx := context.Background()
+	client, err := spillway.New(ctx, &config.Config{
+		Pool: pool.Config{Projects: []pool.Project{
+			{Name: "studio", Backend: pool.BackendGemini, Keys: []pool.Secret{pool.NewSecret("a-key")}},
+		}},
+		Router: router.Config{Caches: []router.Cache{{Model: "gemini-embedding-*", TTL: 24 * time.Hour}}},
+	}, router.WithTransport(google))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer client.Close()
+	for range 2 {
+		resp, err := client.Models.EmbedContent(ctx, "gemini-embedding-001", genai.Text("What is a spillway?"), nil)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(len(resp.Embeddings), resp.SDKHTTPResponse.Headers.Get("Spillway-Cache"))
+	}
+	// Output:
+	// 1 miss
+	// 1 hit
 }

@@ -34,7 +34,8 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
-		"geminitest", "internal/pace", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"geminitest", "internal/credential", "internal/discover", "internal/pace", "internal/plain",
+		"internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{
@@ -69,9 +70,10 @@ var house = []room{
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
+	{"internal/discover", []string{"internal/credential", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/pace", []string{"internal/plain"}},
-	{"internal/report", []string{"calls", "pool", "internal/plain"}},
+	{"internal/report", []string{"calls", "router", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},
 

@@ -124,6 +124,9 @@ func (c *call) end(e *router.CallEnd) *Record {
 	c.done = true
 	r.WaitedMS, r.LatencyMS, r.Status = ms(c.total), since(r.Time.Time, e.At), e.Status
 	r.Outcome = r.outcome(e.Err, refused != nil)
+	if r.Cache = e.Cache; r.Cache == router.CacheHit {
+		r.ServedModel = strings.Clone(e.Model)
+	}
 	if r.Outcome != OutcomeServed {
 		r.ServedModel = ""
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/router"
 )
 
 // Explain says in plain lines why the call went where it went: how it ended, its attempts, and why
@@ -13,7 +15,10 @@ func (r *Record) Explain() []string {
 	for i, a := range r.Attempts {
 		lines = append(lines, fmt.Sprintf("attempt %d: %s", i+1, a.words()))
 	}
-	if len(r.Attempts) == 0 && r.Lookups == 0 {
+	switch {
+	case r.Cache == router.CacheHit:
+		lines = append(lines, "Google was not asked: the response cache had the response of an equal call")
+	case len(r.Attempts) == 0 && r.Lookups == 0:
 		lines = append(lines, "Google was not asked")
 	}
 	if r.Lookups > 0 {

@@ -26,6 +26,7 @@ func (r *Record) appendLine(b []byte) []byte {
 	if !r.RetryAt.IsZero() {
 		l.time("retry_at", r.RetryAt)
 	}
+	l.textIf("cache", string(r.Cache))
 	l.textIf("served_model", r.ServedModel)
 	l.textIf("endpoint", r.Endpoint)
 	l.textIf("project", r.Project)

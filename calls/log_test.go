@@ -28,7 +28,7 @@ func TestLinesAreWhatEncodingJSONMakes(t *testing.T) {
 	full := calls.Record{
 		ID: "0123456789abcdef", Time: at(7),
 		Request: calls.Request{Model: "a \"<model>\" & \\ \u2028 é", Method: "m", Stream: true, Label: "l\x7f", Priority: router.PriorityBatch},
-		Outcome: calls.OutcomeFailed, Status: 503, Error: "e\n", RetryAt: at(1e6),
+		Outcome: calls.OutcomeFailed, Status: 503, Error: "e\n", RetryAt: at(1e6), Cache: router.CacheOff,
 		Service: calls.Service{
 			ServedModel: "s", Endpoint: "e", Project: "p", Traffic: "t", Tier: "flex",
 			Tokens: calls.Tokens{

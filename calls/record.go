@@ -26,6 +26,9 @@ type Record struct {
 	Error string `json:"error,omitempty"`
 	// RetryAt is, of a refused call, when an endpoint could next serve it. Zero if none is known.
 	RetryAt Time `json:"retry_at,omitzero"`
+	// Cache is "hit" for a response that no request was made for: it has no attempts, endpoint and
+	// tokens. "miss" and "off" are of other calls for which there is a cache. See [router.Cache].
+	Cache router.CacheUse `json:"cache,omitempty"`
 
 	Service
 

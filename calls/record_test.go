@@ -230,6 +230,30 @@ func TestARecordOfAKeptAnswerSaysWhyGoogleWasNotAsked(t *testing.T) {
 	}
 }
 
+// TestARecordOfAHitHasNoCost asks twice what the response cache keeps.
+func TestARecordOfAHitHasNoCost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, keyed(1), router.Config{Caches: []router.Cache{{}}}, geminitest.Config{})
+		b.ask(t)
+		first := b.last(t, 1)
+		b.ask(t)
+		hit := b.last(t, 2)
+		if first.Cache != router.CacheMiss || first.Tokens == (calls.Tokens{}) {
+			t.Errorf("the first is %+v", first)
+		}
+		want := calls.Record{
+			ID: hit.ID, Time: hit.Time, Request: hit.Request, Outcome: calls.OutcomeServed, Status: 200, Cache: router.CacheHit,
+			Service: calls.Service{ServedModel: flash}, Attempts: []calls.Attempt{},
+		}
+		if diff := cmp.Diff(&want, hit); diff != "" {
+			t.Error(diff)
+		}
+		if text := strings.Join(hit.Explain(), "\n"); !strings.Contains(text, "the response cache had") {
+			t.Errorf("it is explained as %q", text)
+		}
+	})
+}
+
 func asksOnce(t *testing.T, b *bed) { b.ask(t) }
 
 func withOrder() []pool.Project {

@@ -124,10 +124,15 @@ func (a *adviser) models(at fieldPath, p *pool.Project) {
 	}
 }
 
-// standIns warns of models that aliases and fallbacks name.
+// standIns warns of models that aliases, fallbacks and caches name.
 func (a *adviser) standIns() {
 	for alias, model := range a.cfg.Router.Models {
 		a.model(fieldPath{"models", alias}, "the alias's model", model, a.serving(model))
+	}
+	for i, c := range a.cfg.Router.Caches {
+		if c.Model != "" {
+			a.model(fieldPath{"cache"}.element(i).to("model"), "the model of the cache", c.Model, nil)
+		}
 	}
 	for i, f := range a.cfg.Router.Fallbacks {
 		at := fieldPath{"fallback"}.element(i)
@@ -152,8 +157,8 @@ func (a *adviser) serving(model string) (on []pool.Backend) {
 // model warns of a model, or of a glob of models. It shows only names of its own lists, because a
 // name in the file may be anything.
 func (a *adviser) model(at fieldPath, what, name string, on []pool.Backend) {
-	if _, alias := a.cfg.Router.Models[name]; alias && at[0] == "project" {
-		a.warn(at, what+" is an alias, and calls are counted by the model that it stands for", "write that model")
+	if _, alias := a.cfg.Router.Models[name]; alias && (at[0] == "project" || at[0] == "cache") {
+		a.warn(at, what+" is an alias, and calls go by the model that it stands for", "write that model")
 		return
 	}
 	if known, meant := KnownModel(name); !known {

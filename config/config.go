@@ -31,8 +31,21 @@ type Config struct {
 	// Warnings are what works but should be changed, sorted by line. None shows a key.
 	Warnings []Warning
 
-	source *source // nil if it is not of Load
+	source     *source // nil if it is not of Load
+	references map[string]References
 }
+
+// References are how the file writes the credentials of a project. They hold none.
+type References struct {
+	// Keys are "env:NAME" or "file:PATH" for each key, and "" for one that is written out.
+	Keys []string
+	// Credentials is "adc", "file:PATH", "env:NAME", "none", or empty.
+	Credentials string
+}
+
+// References returns how the file writes the credentials of the project of a name; the zero value if
+// it has no such project.
+func (c *Config) References(project string) References { return c.references[project] }
 
 // maxFile bounds the size of a file. Ten thousand projects fit.
 const maxFile = 4 << 20

@@ -23,8 +23,8 @@ const cloudPlatform = "https://www.googleapis.com/auth/cloud-platform"
 
 // credentials reads how a project gets access tokens. Nil means application default credentials,
 // which are found later. It refuses what conflicts with the back end or the keys, because nil would
-// hide that from Validate.
-func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider {
+// hide that from Validate. With discover they are beside the keys.
+func (t *table) credentials(key string, backend pool.Backend, discover bool) auth.TokenProvider {
 	text, ok := t.text(key)
 	if !ok {
 		return nil
@@ -33,10 +33,10 @@ func (t *table) credentials(key string, backend pool.Backend) auth.TokenProvider
 	_, keys := t.values["keys"]
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
-	case backend == pool.BackendGemini:
+	case backend == pool.BackendGemini && !discover:
 		t.wrong(at, "a gemini project takes keys, not credentials",
-			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
-	case keys:
+			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"; with discover = true credentials read its quotas`)
+	case keys && !discover:
 		t.wrong(at, "the project has both keys and credentials", "keep one of them")
 	case text == "adc":
 		return nil
@@ -122,6 +122,9 @@ type namedProvider struct {
 
 // Drop makes the next Token fetch another.
 func (c fileCredentials) Drop(token string) { c.from.Drop(token) }
+
+// Member returns whose credentials they are, as IAM names it.
+func (c fileCredentials) Member() string { return c.from.Member() }
 
 // Token returns an access token and renews it as needed.
 func (c fileCredentials) Token(ctx context.Context) (*auth.Token, error) { return c.from.Token(ctx) }

@@ -22,6 +22,7 @@
 //	priority    = 0                     # lower first
 //	weight      = 1                     # share among equals
 //	base_url    = ""                    # a private endpoint or an emulator; default: Google
+//	discover    = false                 # read its limits and orders from Google, see below
 //
 //	[[project.provisioned]]
 //	model    = "gemini-3.5-flash"
@@ -37,7 +38,8 @@
 //	rpd         = 10_000                # requests a day, from midnight in California
 //	concurrency = 64                    # calls at once
 //
-// Everything else is optional. These are the defaults, and examples for [models] and [[fallback]]:
+// Everything else is optional. These are the defaults, and examples for [models], [[fallback]] and
+// [[cache]]:
 //
 //	[router]
 //	policy             = "least_loaded" # or "round_robin", "random"
@@ -118,8 +120,34 @@
 //	model = "gemini-3.1-pro-preview"
 //	to    = ["gemini-3.5-flash"]        # in order; responses name it in Spillway-Model
 //
+//	[[cache]]                           # of good responses, for equal calls; see router.Cache
+//	model     = "gemini-embedding-*"    # glob; default: all
+//	ttl       = "10m"                   # how long a response is kept
+//	max_bytes = "64MiB"                 # of memory, for all of them
+//	namespace = ""                      # all callers share it; default: each token or label its own
+//
 // Durations are written with a unit ("500ms", "10s", "5m"), sizes as a whole number and kB, MB, GB,
 // KiB, MiB or GiB.
+//
+// # Discovery
+//
+// With discover = true the project's limits and orders are read from Google in the background, at the
+// start, after a reload and each hour. They hold where the file declares none: what it declares wins.
+//
+//	[[project]]
+//	name         = "studio"
+//	backend      = "gemini"
+//	keys         = ["env:GEMINI_API_KEY"]
+//	discover     = true
+//	project_id   = "acme-studio"        # whose keys they are
+//	credentials  = "adc"                # default; to ask with, calls have the keys
+//	discover_url = ""                   # an emulator; default: Google
+//
+// It takes Google credentials, also beside keys: an API key cannot ask what its project has. They
+// need the roles roles/cloudquotas.viewer and, for orders, roles/monitoring.viewer; for the tier of a
+// project of the Developer API, roles/browser and the Cloud Billing API. What cannot be read fails
+// nothing: an event says which role or API is missing, and the command that mends it. See [pool.Project]
+// for what holds when, and `spillway help discover`. It was tested on the emulator only.
 //
 // # Replicas
 //

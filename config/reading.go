@@ -18,6 +18,8 @@ type reading struct {
 	sources sources
 	lines   *node
 
+	references map[string]References // by project
+
 	errors   Errors
 	warnings []Warning
 	// spoiled are paths with a mistake. What Validate reports about them, or about something inside
@@ -26,7 +28,7 @@ type reading struct {
 }
 
 func newReading(name string, s sources) *reading {
-	return &reading{name: name, sources: s, lines: &node{line: 1}}
+	return &reading{name: name, sources: s, lines: &node{line: 1}, references: map[string]References{}}
 }
 
 func (r *reading) parse(data []byte) (*Config, error) {
@@ -49,7 +51,7 @@ func (r *reading) parse(data []byte) (*Config, error) {
 	slices.SortStableFunc(r.warnings, func(a, b Warning) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Problem, b.Problem))
 	})
-	cfg.Warnings = r.warnings
+	cfg.Warnings, cfg.references = r.warnings, r.references
 	return cfg, nil
 }
 

@@ -75,6 +75,21 @@ func (t *table) key(at fieldPath, what, text string) (string, bool) {
 	return text, true
 }
 
+// reference notes how the credentials of a project are written.
+func (t *table) reference(project string) {
+	var r References
+	keys, _ := t.values["keys"].([]any)
+	for _, v := range keys {
+		text, _ := v.(string)
+		if kind, _, ok := strings.Cut(text, ":"); !ok || kind != "env" && kind != "file" {
+			text = ""
+		}
+		r.Keys = append(r.Keys, text)
+	}
+	r.Credentials, _ = t.values["credentials"].(string)
+	t.references[project] = r
+}
+
 // variable looks up an environment variable that must be set.
 func (t *table) variable(at fieldPath, what, name string) (string, bool) {
 	if !variableSyntax.MatchString(name) || credential.Looks(name) {

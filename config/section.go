@@ -31,6 +31,9 @@ func (t *table) config(cfg *Config) {
 	for _, f := range t.tables("fallback") {
 		cfg.Router.Fallbacks = append(cfg.Router.Fallbacks, f.fallback())
 	}
+	for _, c := range t.tables("cache") {
+		cfg.Router.Caches = append(cfg.Router.Caches, c.cache())
+	}
 	for _, p := range t.tables("project") {
 		cfg.Pool.Projects = append(cfg.Pool.Projects, p.project())
 	}
@@ -137,6 +140,18 @@ func (t *table) fallback() (f router.Fallback) {
 	return f
 }
 
+func (t *table) cache() (c router.Cache) {
+	if t == nil {
+		return c
+	}
+	c.Model, _ = t.text("model")
+	t.duration("ttl", &c.TTL)
+	t.size("max_bytes", &c.MaxBytes)
+	c.Namespace, _ = t.text("namespace")
+	t.end()
+	return c
+}
+
 func (t *table) project() (p pool.Project) {
 	if t == nil {
 		return p
@@ -146,7 +161,9 @@ func (t *table) project() (p pool.Project) {
 	p.Backend = pool.Backend(backend)
 	p.ProjectID, _ = t.text("project_id")
 	p.Keys = t.keys("keys")
-	p.Credentials = t.credentials("credentials", p.Backend)
+	p.Discover = t.flag("discover")
+	p.Credentials = t.credentials("credentials", p.Backend, p.Discover)
+	t.reference(p.Name)
 	p.Locations = t.texts("locations")
 	p.Models = t.texts("models")
 	p.Labels = t.texts("labels")
@@ -154,6 +171,8 @@ func (t *table) project() (p pool.Project) {
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")
 	t.inClearText("base_url", p.BaseURL)
+	p.DiscoverURL, _ = t.text("discover_url")
+	t.inClearText("discover_url", p.DiscoverURL)
 	for _, o := range t.tables("provisioned") {
 		p.Provisioned = append(p.Provisioned, o.order())
 	}

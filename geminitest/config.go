@@ -26,6 +26,8 @@ type Config struct {
 	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
 	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
 
+	QuotaPage int // most quotas on a page of Cloud Quotas and Service Usage; default 500
+
 	// Processing is how long an uploaded file is PROCESSING, and a job, a video or another
 	// long-running operation under way; default: no time at all. [Emulator.SetState] ends or undoes
 	// it for one of them.
@@ -46,6 +48,11 @@ type Project struct {
 
 	Limits []Limit
 	Orders []Order
+
+	// What the APIs of Google Cloud say of it to its tokens.
+	Quotas   []Quota  // shown beside those of Limits
+	Denied   []string // permissions that its tokens lack, such as "cloudquotas.quotas.get"
+	Disabled []string // APIs that are not enabled, such as "cloudquotas.googleapis.com"
 }
 
 // Limit is a quota of one project, kept for every model apart. Every limit whose glob fits is
@@ -147,6 +154,9 @@ func (c Config) Validate() error { //nolint:gocognit // one thing after the othe
 	}
 	if c.Latency.FirstToken < 0 || c.Latency.PerToken < 0 || !(c.Latency.Jitter >= 0 && c.Latency.Jitter <= 1) {
 		wrong("Latency: times are not negative and Jitter lies between 0 and 1")
+	}
+	if c.QuotaPage < 0 {
+		wrong("QuotaPage is not negative")
 	}
 	if c.Processing < 0 || c.Caching.TTL < 0 || c.Caching.Min < 0 {
 		wrong("Processing, Caching.TTL and Caching.Min are not negative")

@@ -31,6 +31,9 @@ func (e *Emulator) authorize(c *call) *Answer {
 	own, gone := e.refused[c.secret]
 	valid := c.owner != nil && !gone
 	e.mu.Unlock()
+	if c.backend == cloud && (!gone || own.Status == 0) {
+		return e.authorizeCloud(c, valid)
+	}
 	switch {
 	case gone && own.Status != 0:
 		return &own

@@ -81,6 +81,15 @@
 // placeholder skip_thought_signature_validator is taken by both, and
 // context_engineering_is_the_way_to_go by the Gemini Developer API.
 //
+// # What a project has
+//
+// The access tokens of a project may ask what it has. Cloud Quotas (quotaInfos) and Service Usage
+// (consumerQuotaMetrics) show its limits, those of the other tier, which hold for nobody, and what
+// Project.Quotas adds; Config.QuotaPage sets the size of their pages. Cloud Monitoring (timeSeries)
+// shows dedicated_gsu_limit and dedicated_token_limit of its orders, 3 minutes late, and Cloud
+// Billing (billingInfo) whether it pays. Project.Denied takes permissions away, Project.Disabled
+// whole APIs.
+//
 // # What goes wrong
 //
 // [Emulator.Script] gives the next calls of a kind answers of a test's choice, [Emulator.Keep] all

@@ -10,7 +10,7 @@ import (
 
 // Match selects calls. An empty field means any.
 type Match struct {
-	Backend  string // "gemini" or "vertex"
+	Backend  string // "gemini", "vertex", or "cloud" for the APIs that tell what a project has
 	Key      string // API key or access token
 	Project  string
 	Location string // Vertex AI only; the calls of the Gemini Developer API have none

@@ -73,6 +73,9 @@ func routeOf(r *http.Request) route {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
+	if c, ok := cloudRoute(strings.ToLower(host), r); ok {
+		return c
+	}
 	backend, hostLocation, google := hostOf(strings.ToLower(host))
 	segments := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	query := r.URL.Query()

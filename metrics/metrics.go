@@ -54,6 +54,12 @@
 //	order_spilled_tokens_total
 //	                          tokens served on demand that a larger order would have taken
 //
+// Those of the response cache, by the model and the namespace of each [[cache]] (or "" for calls that
+// ask for it themselves). A hit counts in calls_total as well, and has no tokens and no attempt:
+//
+//	cache_hits_total, cache_misses_total
+//	cache_entries, cache_bytes, cache_limit_bytes
+//
 // Those of the whole:
 //
 //	cooldown_active           1, by kind and subject of what is on cooldown, and class

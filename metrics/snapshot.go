@@ -30,6 +30,7 @@ var described = []metric{
 	queued, exhausted, rerouted, reroutedTo,
 	cooldownActive, cooldownLeft,
 	retries, retriesRefused, retryBudget, lookups,
+	cacheHits, cacheMisses, cacheEntries, cacheBytes, cacheLimit,
 	storeUp, storeMembers, storeLapsed, storeLag, build,
 }
 
@@ -45,6 +46,7 @@ func (s snapshot) collect() {
 	s.orders()
 	s.models()
 	s.cooldowns()
+	s.caches()
 	s.whole()
 }
 

@@ -74,7 +74,9 @@ func scene(t testing.TB) *bed {
 	b.Script(geminitest.Match{Project: "studio"}, geminitest.MinuteQuota("gemini-3.6-flash", 10, 30*time.Second))
 	b.call(t, "gemini-3.6-flash")
 	b.call(t, "gemini-none", "Spillway-Max-Wait", "0s")
-	b.ask(t, flash, "countTokens", `{"contents":[{"parts":[{"text":"hi"}]}]}`)
+	for range 3 {
+		b.ask(t, flash, "countTokens", `{"contents":[{"parts":[{"text":"hi"}]}]}`, "Spillway-Cache", "10m")
+	}
 	return b
 }
 
@@ -297,6 +299,17 @@ func TestPausesAreShown(t *testing.T) {
 		}
 		if _, left := got["spillway_cooldown_remaining_seconds"+labels]; left {
 			t.Error("a pause without an end has time left")
+		}
+	})
+}
+
+func TestTheResponseCacheShows(t *testing.T) {
+	inScene(t, func(t *testing.T, b *bed) {
+		for name, want := range map[string]float64{"cache_hits_total": 2, "cache_misses_total": 1, "cache_entries": 1, "cache_limit_bytes": 64 << 20} {
+			got := b.values(t, "spillway_"+name)
+			if diff := cmp.Diff(map[string]float64{"spillway_" + name + `{model="",namespace=""}`: want}, got); diff != "" {
+				t.Error(diff)
+			}
 		}
 	})
 }

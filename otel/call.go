@@ -131,6 +131,9 @@ func (t *tracer) callEnd(ctx context.Context, e router.CallEnd) {
 	if at := c.last.Endpoint; at != nil {
 		attributes = append(attributes, server(at)...)
 	}
+	if e.Cache != "" {
+		attributes = append(attributes, attribute.String("spillway.cache", string(e.Cache)))
+	}
 	if outcome == observed.OK {
 		attributes = append(attributes, c.answered(&e)...)
 	} else {

@@ -70,7 +70,11 @@ func (i *instruments) attempt(ctx context.Context, a *router.AttemptEnd) {
 func (i *instruments) call(ctx context.Context, c *call, e *router.CallEnd, outcome observed.Outcome) {
 	ok := outcome == observed.OK
 	model := attribute.String("gen_ai.request.model", i.models.Of(observed.Text(e.Model), ok))
-	i.calls.Add(ctx, 1, metric.WithAttributes(model, attribute.String("spillway.outcome", string(outcome))))
+	counted := []attribute.KeyValue{model, attribute.String("spillway.outcome", string(outcome))}
+	if e.Cache != "" {
+		counted = append(counted, attribute.String("spillway.cache", string(e.Cache)))
+	}
+	i.calls.Add(ctx, 1, metric.WithAttributes(counted...))
 	i.waits.Record(ctx, c.waited.Seconds(), metric.WithAttributes(model))
 	common := []attribute.KeyValue{model, attribute.String("gen_ai.operation.name", i.methods.Of(operation(c.start.Method), ok))}
 	if at := c.last.Endpoint; at != nil {

@@ -12,7 +12,8 @@
 // gen_ai.request.stream, gen_ai.response.model, gen_ai.response.time_to_first_chunk,
 // gen_ai.usage.…, server.address, server.port, http.response.status_code and error.type, and with
 // spillway.call.id (the response's header Spillway-Call), spillway.label, spillway.priority,
-// spillway.attempts, spillway.wait.duration and spillway.outcome. Each request to Google is a span
+// spillway.attempts, spillway.wait.duration, spillway.outcome and, where there is a response cache for
+// the call, spillway.cache, which is hit, miss or off. Each request to Google is a span
 // "spillway.attempt" below it, with spillway.endpoint, spillway.project, spillway.location,
 // spillway.traffic, spillway.attempt.number and spillway.class, see [pool.Class]. An event
 // "spillway.no_endpoint" says that none could be had. Requests that the router makes to search and
@@ -25,7 +26,7 @@
 //	gen_ai.client.operation.duration             s
 //	gen_ai.client.operation.time_to_first_chunk  s, of streams
 //	gen_ai.client.token.usage                    {token}, by gen_ai.token.type
-//	spillway.calls                               by model and outcome
+//	spillway.calls                               by model, outcome and what a response cache did
 //	spillway.attempts                            by endpoint, model and class
 //	spillway.wait.duration                       s, of a call for endpoints, all attempts together
 //

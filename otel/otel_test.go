@@ -243,6 +243,24 @@ func TestSpansOfCallsThatFail(t *testing.T) {
 	}
 }
 
+func TestAHitOfTheResponseCacheIsASpanWithoutAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		for range 2 {
+			b.call(t.Context(), t, http.MethodPost, "models/"+flash+":countTokens", "Spillway-Cache", "10m")
+		}
+		text := strings.Join(b.shown(), "\n")
+		if strings.Count(text, "spillway.cache=hit") != 1 || strings.Count(text, "spillway.cache=miss") != 1 || strings.Count(text, "spillway.attempt ") != 1 {
+			t.Errorf("the spans are\n%s", text)
+		}
+		calls := "gen_ai.request.model=" + flash + ",spillway.cache=%s,spillway.outcome=ok"
+		want := map[string]float64{fmt.Sprintf(calls, "hit"): 1, fmt.Sprintf(calls, "miss"): 1}
+		if diff := cmp.Diff(want, b.points(t, "spillway.calls")); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestSpansBelongToTheCallersTrace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t)

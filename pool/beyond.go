@@ -47,7 +47,7 @@ func (l *limits) reserveTest(r *lease, now time.Time, deadline int64) (quota.Res
 		}
 		return quota.Reservation{}, false
 	}
-	reservation, ok := l.quota.ReserveWithin(now, r.need.Input, l.declared)
+	reservation, ok := l.quota.ReserveWithin(now, r.need.Input, l.promised.bounds(r.at, l.learnedLocked(), l.share))
 	if !ok {
 		return quota.Reservation{}, false
 	}
@@ -85,7 +85,7 @@ func (l *limits) wait(now time.Time, at, tokens int64, e *entry) time.Duration {
 	probing := e.dayClosed(at)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait = l.quota.WaitWithin(now, tokens, l.declared)
+	wait = l.quota.WaitWithin(now, tokens, l.promised.bounds(at, l.learnedLocked(), l.share))
 	for i, d := range l.learnedLocked() {
 		if excess := l.excessLocked(now, at, i, d, tokens); excess > 0 && (!d.daily || !probing) {
 			wait = max(wait, min(excess, max(time.Duration(d.testDue(at)-at), 0)))

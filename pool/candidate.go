@@ -88,7 +88,7 @@ func (c *candidate) limitsInForce() quota.Limits {
 	case c.order != nil:
 		return quota.Limits{}
 	case e == nil:
-		return c.project.limits(c.plan.model.name)
+		return c.project.promised(c.plan.model.name).limits()
 	default:
 		if q := e.limits.inForce(); q != nil {
 			return q.Limits()

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"context"
 	"time"
 
 	"cloud.google.com/go/auth"
@@ -77,6 +78,15 @@ type Config struct {
 	// Store. With one it is the part of every limit until the process has first heard of the others,
 	// and no order is used until then. Zero means all of it, and with a Store an eighth.
 	Share float64
+	// Discover reads what a project with Discover really has. The pool calls it in the background, at
+	// the start, after a reload, and each hour, of several projects at the same time, and never makes
+	// a call wait for it. p has the credentials to ask with, and its locations inside the fence. Of
+	// the result only Limits, each of one model, and Provisioned count. One that is nil could not be
+	// read: what was known goes on. The error says why. Where it joins several, each is told for
+	// itself; one that has a method Remedy() string says what to do, and one that has Passing() bool
+	// whether it is tried again soon. ctx ends when the pool is closed, or the project is gone. Nil
+	// means that nothing is discovered; package router sets it. A reload does not change it.
+	Discover func(ctx context.Context, p Project) (Project, error)
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
 	// not.
@@ -105,15 +115,17 @@ type Project struct {
 	Name string
 	// Backend is the API of this entry. A project that is used through both APIs has two entries.
 	Backend Backend
-	// ProjectID is the Google Cloud project id in Vertex AI's paths. Empty means Name.
+	// ProjectID is the Google Cloud project id in Vertex AI's paths. Empty means Name. On the Gemini
+	// back end it is for Discover alone.
 	ProjectID string
 	// Keys are API keys. The Gemini back end needs at least one. With Vertex AI they replace
 	// Credentials.
 	Keys []Secret
 	// Credentials give access tokens for Vertex AI. Nil, without Keys, means application default
-	// credentials. [NoCredentials] sends none. When Google refuses a token, the pool asks once for
-	// another. A provider that keeps tokens and has a method Drop(token string) is told first, so
-	// that it can forget the one that was refused.
+	// credentials. [NoCredentials] sends none. With Keys, or on the Gemini back end, they are for
+	// Discover alone. When Google refuses a token, the pool asks once for another. A provider that
+	// keeps tokens and has a method Drop(token string) is told first, so that it can forget the one
+	// that was refused.
 	Credentials auth.TokenProvider
 	// Locations are where the project serves calls on demand: "global", a multi-region ("us", "eu")
 	// or a region. Empty means "global". Vertex AI only. A Provisioned Throughput order names its
@@ -137,6 +149,21 @@ type Project struct {
 	// Limits are quotas that the pool must not exceed. If several match a model, the strictest of
 	// each dimension holds.
 	Limits []Limit
+	// Discover has the pool read the project's quotas and orders from Google, at the start and each
+	// hour, and use them where Limits and Provisioned say nothing. The Gemini back end needs
+	// ProjectID for it, and both back ends Credentials: API keys cannot read what a project has.
+	// Nothing fails and nothing waits if it cannot be read: events tell it.
+	//
+	// A limit that is discovered holds in each dimension that no matching limit of Limits has. One
+	// that Google names in a refusal goes before it, until it is forgotten. Limits of Vertex AI, which
+	// each location has for itself, are added up over Locations. An order is used as if it were in
+	// Provisioned if that has none for its model and location, and if the project may serve calls
+	// there on demand, too: its location is in Locations, or "global" is. It goes once two readings in
+	// a row do not show it.
+	Discover bool
+	// DiscoverURL replaces the hosts of Google Cloud's APIs that Discover asks, for a private
+	// endpoint or an emulator. Empty means Google's.
+	DiscoverURL string
 }
 
 // Order is a Provisioned Throughput order: throughput bought for one model in one location.

@@ -33,8 +33,8 @@ type Endpoint struct {
 	// Order is the Provisioned Throughput order that the endpoint is for. Nil on demand. In a [Plan]
 	// its TokensPerSecond are there in any case.
 	Order *Order
-	// Limits are, in a [Plan], the limits to keep to for the plan's model, declared or learned. The
-	// project's on-demand endpoints share them.
+	// Limits are, in a [Plan], the limits to keep to for the plan's model, wherever they are known from.
+	// The project's on-demand endpoints share them.
 	Limits quota.Limits
 	// Why says, in a [Plan], what keeps the plan's call from the endpoint now, as a [Reason] does.
 	// Empty means that nothing does.

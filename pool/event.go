@@ -34,6 +34,14 @@ const (
 	// tells that none is left.
 	LimitLearned   EventKind = "limit_learned"
 	LimitForgotten EventKind = "limit_forgotten"
+	// LimitDisputed tells that the limits which Google's answers named (Limits) are not those that it
+	// shows for the project (Discovered), each time that one of them has changed.
+	LimitDisputed EventKind = "limit_disputed"
+	// ProjectDiscovered tells that what a project has was read, for the first time or with a change:
+	// Message has how many limits and orders. DiscoveryIncomplete tells once what could not be read,
+	// or is not used, why (Message), and what to do (Remedy).
+	ProjectDiscovered   EventKind = "project_discovered"
+	DiscoveryIncomplete EventKind = "discovery_incomplete"
 	// UsageHigh tells, at most once an hour, that a limit or an order is used to Share.
 	UsageHigh EventKind = "usage_high"
 	// OrderUnused tells once that a call that was sent for an order was served on demand.
@@ -84,10 +92,12 @@ type Event struct {
 	By string
 	// Quota is Google's name of the quota that is used up, Message the first line of what Google
 	// said. Of CallsRefused, Message is what keeps endpoints from a call, the most frequent reason
-	// first, of StoreLost the error of the store.
+	// first, of StoreLost the error of the store, of ProjectDiscovered what was read, and of
+	// DiscoveryIncomplete what was not.
 	Quota, Message string
-	// Limits are the learned limits of the Subject, all of them.
-	Limits quota.Limits
+	// Limits are the learned limits of the Subject, all of them. Discovered are those that Google
+	// shows, where they differ from them.
+	Limits, Discovered quota.Limits
 	// Share is how much of a limit or an order is used, and of StoreLost the part of each limit that
 	// this replica may use. Calls is how many calls an order or the pool has refused, or an order has
 	// failed, Of how many came, Traffic what served a call in place of an order.
@@ -258,6 +268,15 @@ func (p *Pool) limitsLearned(now time.Time, at int64, e *entry) {
 		kind, cause = LimitForgotten, ""
 	}
 	p.outbox.post(Event{At: now, Kind: kind, Subject: e.subject, Cause: string(cause), Limits: known})
+	p.outbox.limitDisputed(p, now, at, e)
+}
+
+func (o *outbox) discovered(now time.Time, project, message string) {
+	o.post(Event{At: now, Kind: ProjectDiscovered, Subject: Subject{Kind: kindProject, Project: project}, Message: message})
+}
+
+func (o *outbox) discoveryIncomplete(now time.Time, s Subject, message, remedy string) {
+	o.post(Event{At: now, Kind: DiscoveryIncomplete, Subject: s, Message: message, Remedy: remedy})
 }
 
 func (o *outbox) usageHigh(now time.Time, e *entry, share float64, cause remedy.Cause) {

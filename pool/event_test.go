@@ -58,7 +58,7 @@ func (r *replay) observe(e pool.Event) {
 		r.reloads++
 	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.OrderBelowPurchase,
 		pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted,
-		pool.StoreLost, pool.StoreBack:
+		pool.StoreLost, pool.StoreBack, pool.LimitDisputed, pool.ProjectDiscovered, pool.DiscoveryIncomplete:
 	}
 }
 

@@ -252,9 +252,3 @@ func (c *candidate) Gates() (gates, keys []Subject) {
 	}
 	return gates, keys
 }
-
-// OnGoogle and MetadataTokens are how credentials are found that are not there yet.
-var (
-	OnGoogle       = onGoogle
-	MetadataTokens = metadataTokens
-)

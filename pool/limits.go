@@ -9,7 +9,7 @@ import (
 )
 
 // limits are what one project promises for one model on demand, whatever the location: the declared
-// limits and those that Google named.
+// limits, those that were discovered, and those that Google named.
 type limits struct {
 	name    string // of its subject
 	fleet   fleetUse
@@ -22,9 +22,9 @@ type limits struct {
 	portion quota.Quota // of the calls that keep to a share
 
 	mu            sync.Mutex
-	declared      quota.Limits
+	promised      promised
 	rpm, tpm, rpd learnedLimit
-	told          quota.Limits // the learned limits that the last event named
+	told          toldLimits
 }
 
 // fleetUse is how a fleet uses limits.
@@ -37,7 +37,7 @@ type fleetUse struct {
 func newLimits(project *project, m *model) *limits {
 	l := &limits{
 		name: project.sharedSubject(m.modelKey).String(), share: project.share,
-		declared: project.limits(m.name), rpd: learnedLimit{daily: true},
+		promised: project.promised(m.name), rpd: learnedLimit{daily: true},
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +74,7 @@ func (l *limits) tell(at int64) (known quota.Limits, changed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known = l.knownLocked(at)
-	changed, l.told = known != l.told, known
+	changed, l.told.learned = known != l.told.learned, known
 	return known, changed
 }
 
@@ -92,33 +92,36 @@ func (l *limits) unlearn(at int64) {
 func (l *limits) forget() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	told := l.told != (quota.Limits{})
-	l.told = quota.Limits{}
+	told := l.told.learned != (quota.Limits{})
+	l.told = toldLimits{}
 	return told
 }
 
-// declare replaces the declared limits. What was used stays used.
-func (l *limits) declare(at int64, declared quota.Limits) {
+// promise replaces the limits that hold before Google has named any. What was used stays used. It
+// reports whether limits that were discovered are others now: what was learned is of the time before.
+func (l *limits) promise(at int64, p promised) (others bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.declared = declared
+	was := l.promised.discovered
+	l.promised = p
 	l.applyLocked(at)
+	return was != (quota.Limits{}) && p.discovered != (quota.Limits{}) && was != p.discovered
 }
 
-// applyLocked puts the limits in force: of each dimension the smaller of declared and learned. The
-// caller holds l.mu.
+// applyLocked puts the limits in force: of each dimension the smaller of what is promised and what
+// is learned. The caller holds l.mu.
 func (l *limits) applyLocked(at int64) {
-	inForce := divided(l.knownLocked(at), l.share)
-	smaller := func(limit *int64, declared int64) {
-		if *limit == 0 || declared > 0 && declared < *limit {
-			*limit = declared
+	inForce, bounds := divided(l.knownLocked(at), l.share), l.promised.bounds(at, l.learnedLocked(), l.share)
+	smaller := func(limit *int64, promised int64) {
+		if *limit == 0 || promised > 0 && promised < *limit {
+			*limit = promised
 		}
 	}
 	review := min(l.rpm.next(at), l.tpm.next(at), l.rpd.next(at))
-	smaller(&inForce.RPM, l.declared.RPM)
-	smaller(&inForce.TPM, l.declared.TPM)
-	smaller(&inForce.RPD, l.declared.RPD)
-	inForce.Concurrency = l.declared.Concurrency
+	smaller(&inForce.RPM, bounds.RPM)
+	smaller(&inForce.TPM, bounds.TPM)
+	smaller(&inForce.RPD, bounds.RPD)
+	inForce.Concurrency = bounds.Concurrency
 	l.quota.SetLimits(inForce)
 	l.limited.Store(inForce != (quota.Limits{}))
 	l.review.Store(review)

@@ -44,6 +44,8 @@ func (e *Event) line() (message string, level slog.Level) {
 		return "limit learned from Google's response", slog.LevelInfo
 	case LimitForgotten:
 		return "learned limit forgotten", slog.LevelInfo
+	case LimitDisputed, ProjectDiscovered, DiscoveryIncomplete:
+		return e.ofDiscovery()
 	case UsageHigh:
 		if e.Subject.Kind == kindOrder {
 			return "provisioned order nearly used", slog.LevelWarn
@@ -67,6 +69,18 @@ func (e *Event) line() (message string, level slog.Level) {
 		return "configuration reloaded", slog.LevelInfo
 	default:
 		return string(e.Kind), slog.LevelInfo
+	}
+}
+
+// ofDiscovery is the message of an event about what a project has, and how loud it is.
+func (e *Event) ofDiscovery() (message string, level slog.Level) {
+	switch e.Kind {
+	case LimitDisputed:
+		return "Google's response names another limit than Google shows for the project; the named one holds", slog.LevelWarn
+	case ProjectDiscovered:
+		return "what the project has was read from Google", slog.LevelInfo
+	default:
+		return "something that the project has was not read, or is not used", slog.LevelWarn
 	}
 }
 
@@ -125,6 +139,9 @@ func (e *Event) attrs() []slog.Attr {
 	number("rpm", e.Limits.RPM)
 	number("tpm", e.Limits.TPM)
 	number("rpd", e.Limits.RPD)
+	number("discovered_rpm", e.Discovered.RPM)
+	number("discovered_tpm", e.Discovered.TPM)
+	number("discovered_rpd", e.Discovered.RPD)
 	if e.Kind == StoreLost || e.Kind == StoreBack {
 		attrs = append(attrs, slog.Time("since", e.Since))
 	}

@@ -17,7 +17,7 @@ func TestNothingInALogMovesACursor(t *testing.T) {
 	handler := recorder{&lines}
 	for _, kind := range []pool.EventKind{
 		pool.CooldownStarted, pool.CooldownEnded, pool.BreakerOpened, pool.LimitLearned, pool.UsageHigh,
-		pool.OrderUnused, pool.MemoryFull, pool.CallsRefused,
+		pool.OrderUnused, pool.MemoryFull, pool.CallsRefused, pool.LimitDisputed, pool.ProjectDiscovered, pool.DiscoveryIncomplete,
 	} {
 		pool.Log(slog.New(handler))(pool.Event{
 			Kind: kind, Subject: pool.Subject{Kind: "model", Project: evil, Location: evil, Model: evil + strings.Repeat("long", 1000)},

@@ -7,8 +7,8 @@
 // more.
 //
 // Package router does all of this for HTTP requests; most programs use that, by way of package
-// spillway. The pool does no I/O but for access tokens ([Lease.Authorize]). Everything is safe for
-// concurrent use.
+// spillway. The pool does no I/O but for access tokens ([Lease.Authorize]) and by [Config].Discover.
+// Everything is safe for concurrent use.
 package pool
 
 import (
@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/internal/owner"
 )
 
@@ -34,6 +35,8 @@ type Pool struct {
 	fleet  *fleet
 	sent   *sent
 
+	discovery *discovery
+
 	reload sync.Mutex
 	memory entries // of what belongs to no model
 	models models
@@ -48,7 +51,8 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
-	s, err := newSetup(cfg, sync.OnceValues(detect), p.fleet)
+	p.discovery = newDiscovery(p, cfg.Discover)
+	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet, p.discovery)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +65,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
 	p.fleet.start()
+	p.discovery.follow(s)
 	return p, nil
 }
 
@@ -70,6 +75,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 func (p *Pool) Close() {
 	p.queue.close()
 	p.fleet.leave()
+	p.discovery.close()
 }
 
 // instant is now as cooldowns count it.

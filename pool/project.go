@@ -23,6 +23,7 @@ type project struct {
 	lastToken atomic.Pointer[string] // that went out
 	keys      keys                   // empty where tokens are used
 	orders    []*order
+	found     found // what Google shows that the project has
 	entry     *entry
 	backend   *entry // of all projects of the back end
 
@@ -39,6 +40,9 @@ type key struct {
 // newProject makes a project of what the fence has left of its configuration.
 func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, error) {
 	p := &project{Project: c, tokens: c.Credentials}
+	if len(c.Keys) > 0 {
+		p.tokens = nil // those are for Discover
+	}
 	if p.ProjectID == "" {
 		p.ProjectID = p.Name
 	}

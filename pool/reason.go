@@ -141,13 +141,21 @@ func (o obstacles) bypassed() Reason {
 	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})
 }
 
-// cause is whose limits have no room for a call of so many tokens: the configuration's, or those
-// that Google named.
+// cause is whose limits have no room for a call of so many tokens: the configuration's, those that
+// Google shows, or those that it named.
 func (l *limits) cause(now time.Time, tokens int64) remedy.Cause {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.anyLearned() || l.declared != (quota.Limits{}) && l.quota.WaitWithin(now, tokens, l.declared) > 0 {
-		return remedy.OwnLimit
+	full := func(limits quota.Limits) bool {
+		return limits != (quota.Limits{}) && l.quota.WaitWithin(now, tokens, limits) > 0
 	}
-	return remedy.LearnedLimit
+	shown := l.promised.discovered
+	switch {
+	case full(l.promised.declared), !l.anyLearned() && shown == (quota.Limits{}):
+		return remedy.OwnLimit
+	case !l.anyLearned(), full(shown):
+		return remedy.DiscoveredLimit
+	default:
+		return remedy.LearnedLimit
+	}
 }

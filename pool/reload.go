@@ -1,11 +1,13 @@
 package pool
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/credential"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -29,15 +31,31 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 	p.reload.Lock()
 	defer p.reload.Unlock()
 	old := p.setup.Load()
-	adc := sync.OnceValues(detect)
+	adc := sync.OnceValues(credential.Default)
 	if old.usesADC() {
 		adc = old.adc
 	}
-	cfg.Store, cfg.StoreTimeout = old.cfg.Store, old.cfg.StoreTimeout
-	s, err := newSetup(cfg, adc, p.fleet)
+	cfg.Store, cfg.StoreTimeout, cfg.Discover = old.cfg.Store, old.cfg.StoreTimeout, old.cfg.Discover
+	s, err := newSetup(cfg, adc, p.fleet, p.discovery)
 	if err != nil {
 		return err
 	}
+	s.install(p, now, old, true)
+	at := p.instant(now)
+	for _, project := range s.projects {
+		if was := old.project(project.Name); was != nil && !project.sameCredentials(was) {
+			hasten(p, at, project.Name)
+		}
+	}
+	p.outbox.reloaded(now)
+	p.discovery.follow(s)
+	p.queue.changed(now)
+	return nil
+}
+
+// install puts a setup in force, in the place of old. unlearn says that learned limits are forgotten.
+// The caller holds p.reload.
+func (s *setup) install(p *Pool, now time.Time, old *setup, unlearn bool) {
 	at := p.instant(now)
 	p.roster.update(at, s)
 	known := p.memory.all()
@@ -47,26 +65,21 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 			e.forgotten(p, now, at)
 		}
 	}
-	p.owners.SetBound(ownerBytes(cfg.memory()))
+	p.owners.SetBound(ownerBytes(s.cfg.memory()))
 	p.sent.configured(s.secrets)
 	p.models.mu.Lock()
-	p.models.bound = modelBytesBound(cfg.memory())
+	p.models.bound = modelBytesBound(s.cfg.memory())
 	p.setup.Store(s)
 	for _, m := range p.models.all() {
+		if unlearn {
+			m.unlearn(p, now, at)
+		}
 		m.reload(p, now, old, s, replaced)
 		if m.plan.Load() != nil {
 			m.plan.Store(newPlan(p, m, s))
 		}
 	}
 	p.models.mu.Unlock()
-	for _, project := range s.projects {
-		if was := old.project(project.Name); was != nil && !project.sameCredentials(was) {
-			hasten(p, at, project.Name)
-		}
-	}
-	p.outbox.reloaded(now)
-	p.queue.changed(now)
-	return nil
 }
 
 // hasten makes everything due for a probe that only an operator could mend and that is of a project
@@ -98,15 +111,21 @@ func (p *project) sameCredentials(other *project) bool {
 	return mine.Comparable() && theirs.Comparable() && mine.Equal(theirs)
 }
 
+// unlearn forgets what Google named of the limits of all projects.
+func (m *model) unlearn(p *Pool, now time.Time, at int64) {
+	for _, e := range m.all() {
+		if e.limits != nil {
+			e.unlearn(p, now, at)
+		}
+	}
+}
+
 // reload adapts the model's entries to another configuration.
 func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*order]bool) {
 	at := p.instant(now)
 	for _, e := range m.all() {
 		if s.cfg.Breaker != old.cfg.Breaker {
 			e.renewBreaker(p, now)
-		}
-		if e.limits != nil {
-			e.unlearn(p, now, at)
 		}
 	}
 	m.adapt(p, now, at, old, s)
@@ -127,7 +146,7 @@ func (m *model) reload(p *Pool, now time.Time, old, s *setup, replaced map[*orde
 func (m *model) adapt(p *Pool, now time.Time, at int64, old, s *setup) {
 	for _, project := range s.projects {
 		if e := m.find(project.sharedSubject(m.modelKey)); e != nil && e.limits != nil {
-			e.limits.declare(at, project.limits(m.name))
+			project.promised(m.name).hold(p, now, at, e)
 		}
 		if s.cfg.Pacing == old.cfg.Pacing && s.cfg.Ramp == old.cfg.Ramp {
 			continue
@@ -177,7 +196,13 @@ type identity struct {
 	base      string
 }
 
-func (p *project) identity() identity { return identity{p.Name, p.Backend, p.ProjectID, p.BaseURL} }
+func (p *Project) identity() identity {
+	id := identity{p.Name, p.Backend, cmp.Or(p.ProjectID, p.Name), p.BaseURL}
+	if p.Backend == BackendGemini { // its keys say whose quota it is
+		id.projectID = ""
+	}
+	return id
+}
 
 // roster knows the projects of the configurations that were in force, by name.
 type roster struct {

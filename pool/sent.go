@@ -74,6 +74,11 @@ func (s *sent) reason(text string) string {
 	return plain.Text(s.redact(plain.Text(text, len(text)+sign)), maxWhy)
 }
 
+// line is a text of others as events have it.
+func (s *sent) line(text string) string {
+	return plain.Text(s.redact(plain.Text(text, len(text)+3)), maxLogged)
+}
+
 // shown is an operator's text for a message, unless it may be a credential.
 func (s *sent) shown(text string) string {
 	for _, form := range []string{text, unescaped(text)} {

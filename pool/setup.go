@@ -11,8 +11,9 @@ type setup struct {
 	labelled bool                               // a project is for calls with some labels alone
 }
 
-// newSetup checks cfg and makes projects of it, which have seen nothing yet.
-func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet) (*setup, error) {
+// newSetup checks cfg and makes projects of it and of what was discovered, which have seen nothing
+// yet.
+func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet, d *discovery) (*setup, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -21,14 +22,18 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet) (*se
 		for _, k := range c.Keys {
 			s.secrets = append(s.secrets, k.Reveal())
 		}
-		if c = cfg.fenced(c); len(c.Locations)+len(c.Provisioned) == 0 {
+		known := d.of(&c)
+		known.used, _ = known.usable(&cfg, &c)
+		c = cfg.fenced(c)
+		c.Provisioned = append(c.Provisioned, known.used...)
+		if len(c.Locations)+len(c.Provisioned) == 0 {
 			continue // nothing of it is inside the fence
 		}
 		project, err := newProject(cfg.divided(c), adc)
 		if err != nil {
 			return nil, err
 		}
-		project.share = cfg.part()
+		project.share, project.found = cfg.part(), known
 		if err := f.shareOrders(project); err != nil {
 			return nil, err
 		}

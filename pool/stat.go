@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/breaker"
@@ -182,17 +183,22 @@ type EndpointStat struct {
 	// how that ends; the zero Cooldown means that there is none.
 	ProbeDue Cooldown `json:",omitzero"`
 	Breaker  breaker.Stat
-	// Quota is what the project has of its limits for the model, declared or learned; nil where
+	// Quota is what the project has of its limits for the model, wherever they are known from; nil where
 	// there is none, and for orders.
 	Quota *quota.Stat
 	// Learned are the limits that Google's refusals named. One call at a time tests a limit that
 	// keeps others out, now and then: a good answer ends the limit. It begins to grow a day after it
 	// was named last, until it is forgotten.
 	Learned quota.Limits
+	// Declared are the limits of the configuration, and Discovered, in the other dimensions, those
+	// that Google shows for the project, see [Project].Discover.
+	Declared, Discovered quota.Limits `json:",omitzero"`
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	// OrderModel is the model that the order names, which may be a version of Model.
-	Order      *quota.LedgerStat
-	OrderModel string `json:",omitzero"`
+	Order *quota.LedgerStat
+	// OrderDiscovered says that the configuration does not have the order, and Google shows it.
+	OrderModel      string `json:",omitzero"`
+	OrderDiscovered bool   `json:",omitzero"`
 	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
 	Faults quota.FaultStat `json:",omitzero"`
 	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
@@ -303,8 +309,12 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		stat := quota.New(l).Stat(now)
 		e.Quota = &stat
 	}
-	if c.order != nil {
+	if c.order == nil {
+		promised := c.project.promised(c.plan.model.name)
+		e.Declared, e.Discovered = promised.declared, promised.discovered
+	} else {
 		l := c.order.ledger.Stat(now)
+		e.OrderDiscovered = slices.ContainsFunc(c.project.found.used, c.order.sameLot)
 		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
 		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()
 	}

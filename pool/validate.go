@@ -58,7 +58,8 @@ func (c Config) Validate() error {
 		}
 		f.labels(at, p)
 		f.amount(at+".weight", "weight", p.Weight)
-		f.baseURL(at+".base_url", p.BaseURL)
+		f.baseURL(at+".base_url", "base_url", p.BaseURL)
+		f.discover(at, p)
 		for j := range p.Limits {
 			f.limit(index(at+".limits", j), &p.Limits[j])
 		}
@@ -205,14 +206,17 @@ func (f *faults) geminiOnly(at string, p *Project) {
 		f.add(at+".keys", "a gemini project needs at least one key",
 			`write keys = ["env:GEMINI_API_KEY"]`)
 	}
-	if p.Credentials != nil {
+	if p.Credentials != nil && !p.Discover {
 		f.add(at+".credentials", "a gemini project takes keys, not credentials",
-			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"`)
+			`write keys = ["env:GEMINI_API_KEY"], or backend = "vertex"; with discover = true credentials read its quotas`)
 	}
 	const fix = `leave it out, or write backend = "vertex"`
-	if p.ProjectID != "" {
-		f.add(at+".project_id",
-			"project_id is for vertex projects: the Developer API knows a project by its keys", fix)
+	switch {
+	case p.Discover:
+		f.projectID(at, p)
+	case p.ProjectID != "":
+		f.add(at+".project_id", "project_id is for vertex projects: the Developer API knows a project by its keys",
+			fix+", or discover = true to read its quotas")
 	}
 	if len(p.Locations) > 0 {
 		f.add(at+".locations", "locations are for vertex projects: the Developer API has none", fix)
@@ -225,11 +229,8 @@ func (f *faults) geminiOnly(at string, p *Project) {
 
 // vertexOnly checks what only Vertex AI has, also in a project without a backend.
 func (f *faults) vertexOnly(at string, p *Project) {
-	if p.ProjectID != "" && (!projectIDSyntax.MatchString(p.ProjectID) || credential.Looks(p.ProjectID)) {
-		f.add(at+".project_id", "project_id is not a Google Cloud project id",
-			`write the id as the console shows it, such as "acme-prod"`)
-	}
-	if len(p.Keys) > 0 && p.Credentials != nil {
+	f.projectID(at, p)
+	if len(p.Keys) > 0 && p.Credentials != nil && !p.Discover {
 		f.add(at+".credentials", "the project has both keys and credentials", "keep one of them")
 	}
 	listed := map[string]bool{}
@@ -352,26 +353,7 @@ func (f *faults) model(field, what, model, fix string) bool {
 	return false
 }
 
-func (f *faults) limit(at string, l *Limit) {
-	if l.Model != "" {
-		f.glob(at+".model", "model", l.Model)
-	}
-	if *l == (Limit{Model: l.Model}) {
-		f.add(at, "the limits table limits nothing", "write rpm, tpm, rpd or concurrency")
-	}
-	dimensions := []struct {
-		name  string
-		value int64
-	}{{"rpm", l.RPM}, {"tpm", l.TPM}, {"rpd", l.RPD}, {"concurrency", l.Concurrency}}
-	for _, d := range dimensions {
-		if d.value < 0 {
-			f.add(at+"."+d.name, d.name+" is negative",
-				"write a limit above 0, or leave it out for no limit")
-		}
-	}
-}
-
-func (f *faults) baseURL(field, text string) {
+func (f *faults) baseURL(field, what, text string) {
 	if text == "" {
 		return
 	}
@@ -380,12 +362,12 @@ func (f *faults) baseURL(field, text string) {
 	switch {
 	// The parser's error quotes the text, which may contain a password.
 	case err != nil || u.Host == "" || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		f.add(field, "base_url is not an absolute http or https URL", fix)
+		f.add(field, what+" is not an absolute http or https URL", fix)
 	case u.User != nil:
-		f.add(field, "base_url holds a user name or password",
+		f.add(field, what+" holds a user name or password",
 			fix+"; credentials go into keys or credentials")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		f.add(field, "base_url holds a query or fragment", fix)
+		f.add(field, what+" holds a query or fragment", fix)
 	}
 }
 

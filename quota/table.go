@@ -42,6 +42,13 @@ var models = map[string]model{
 // longPrompt is the number of prompt tokens above which the long rates hold for the whole request.
 const longPrompt = 200_000
 
+// Throughput returns how many tokens, burned down, an order of so many units of a model takes in a
+// second; not ok for a model that the built-in table does not have.
+func Throughput(name string, gsus int) (tokensPerSecond float64, ok bool) {
+	key, ok := modelKey(models, name)
+	return float64(gsus) * models[key].throughput, ok
+}
+
 // modelKey returns the key that is name, or name without its version: parts at the end that are
 // numbers or "preview".
 func modelKey[V any](keys map[string]V, name string) (string, bool) {

@@ -68,6 +68,14 @@ type Call struct {
 	// last choice and why. It has at most 1,000 bytes, printable ASCII without any key. Header:
 	// Spillway-Explain, "1" or "0".
 	Explain bool
+	// Cache is how long the response is kept for equal calls, and how old a kept one may be, also where
+	// no [Config.Caches] matches. Zero means what that says; negative means that the call neither takes
+	// nor leaves a response. Header: Spillway-Cache, a duration with its unit such as "10m", or "off".
+	Cache time.Duration
+	// Namespace keeps the responses of the call apart from those of other namespaces. Empty means that
+	// Label does. At most 1,024 bytes. There is no header for it: a server that knows its callers sets
+	// it, as spillway serve does for each token.
+	Namespace string
 	// Scope is what the caller may use, whatever the call asks for. There is no header for it.
 	Scope Scope
 }
@@ -88,6 +96,7 @@ const (
 	headerShare     = headerPrefix + "Share"
 	headerLabel     = headerPrefix + "Label"
 	headerExplain   = headerPrefix + "Explain" // of responses as well
+	headerCache     = headerPrefix + "Cache"   // of responses as well
 
 	headerCall     = headerPrefix + "Call"
 	headerWhy      = headerPrefix + "Why"
@@ -98,7 +107,7 @@ const (
 )
 
 // known are the headers that a call may set, as net/http spells them.
-var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain}
+var known = []string{headerAffinity, headerLocations, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain, headerCache}
 
 // optionsOf reads what a request asks of the router, or returns what is wrong with it. places are the
 // locations of the pool, in lower case and in order. A header that is not understood is refused: a
@@ -123,6 +132,9 @@ func optionsOf(req *http.Request, places []string) (c Call, wrong string) {
 func (c *Call) check(places []string) (wrong string) {
 	if len(c.Affinity) > maxName {
 		return tooLong("the affinity", c.Affinity)
+	}
+	if len(c.Namespace) > maxName {
+		return tooLong("the namespace", c.Namespace)
 	}
 	if wrong = wrongLabel(c.Label); wrong != "" {
 		return wrong
@@ -152,7 +164,7 @@ func isOurs(name string) bool {
 // header reads one header into c, unless c says the same thing already.
 func (c *Call) header(name string, values []string) (wrong string) {
 	switch name = http.CanonicalHeaderKey(name); name {
-	case headerAffinity, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain:
+	case headerAffinity, headerMaxWait, headerPriority, headerShare, headerLabel, headerExplain, headerCache:
 		for _, v := range values {
 			if v != values[0] {
 				return "header " + name + " is there more than once, with different values; write it once"
@@ -173,6 +185,8 @@ func (c *Call) header(name string, values []string) (wrong string) {
 		return c.maxWait(value)
 	case headerShare:
 		return c.share(value)
+	case headerCache:
+		return c.cache(value)
 	case headerLocations:
 		return c.locations(values)
 	case headerCall, headerWhy, headerEndpoint, headerAttempts, headerTraffic, headerModel:
@@ -217,6 +231,23 @@ func (c *Call) share(value string) (wrong string) {
 		return fmt.Sprintf("header %s is %s; write a part up to 1, such as 0.3", headerShare, quoted(value))
 	}
 	c.Share = share
+	return ""
+}
+
+// cache reads how long the response is kept.
+func (c *Call) cache(value string) (wrong string) {
+	if c.Cache != 0 || value == "" {
+		return ""
+	}
+	if value == string(CacheOff) {
+		c.Cache = -1
+		return ""
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		return fmt.Sprintf("header %s is %s; write a duration with its unit, e.g. \"10m\", or \"off\"", headerCache, quoted(value))
+	}
+	c.Cache = d
 	return ""
 }
 

@@ -84,10 +84,14 @@ type Config struct {
 	// Fallbacks are the models to try when a model is exhausted: when no endpoint can serve the
 	// call within FallbackAfter and MaxWait, or its MaxAttempts are used up.
 	Fallbacks []Fallback
+	// Caches are which responses are kept for equal calls. None by default; a call can still ask for
+	// it, see [Call.Cache].
+	Caches []Cache
 
-	mixed  bool     // effective: the projects are of both back ends
-	places []string // the pool's locations, see placesOf; the router fills them in
-	named  []string // effective: see namedModels
+	mixed   bool     // effective: the projects are of both back ends
+	places  []string // the pool's locations, see placesOf; the router fills them in
+	named   []string // effective: see namedModels
+	shelves []shelf  // what is kept; the router fills them in
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a

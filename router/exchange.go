@@ -104,7 +104,6 @@ func (r *Router) newExchange(req *http.Request) (_ *exchange, refused *http.Resp
 	}
 	now := time.Now()
 	x.fallback.begin(x, now)
-	r.budget.call(now)
 	x.trace.begin(x)
 	made = true
 	return x, nil, nil
@@ -176,6 +175,7 @@ func (x *exchange) close() { x.payload.close(x.in.req) }
 // sessions all go through it.
 func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 	defer func() { x.trace.end(&res) }()
+	x.in.router.budget.call(time.Now())
 	for {
 		lease, err := x.acquire()
 		if err != nil {
@@ -227,9 +227,10 @@ func mayDoBetter(c pool.Class) bool {
 }
 
 // ended tells the trace of a call that ended without an attempt of its own.
-func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error) {
-	x.trace.end(&result{resp: resp, err: err})
-	return resp, err
+func (x *exchange) ended(resp *http.Response, err error) result {
+	res := result{resp: resp, err: err}
+	x.trace.end(&res)
+	return res
 }
 
 // acquire leases an endpoint.

@@ -131,6 +131,14 @@ func (x *exchange) goBack(e *pool.ExhaustedError) *pool.ExhaustedError {
 	return x.in.router.pool.Explain(x.request)
 }
 
+// standIns returns the fallbacks of a model that are within a scope, in order.
+func (c *Config) standIns(model string, within *Scope) (all []string) {
+	for next := c.standIn(model, model, within); next != ""; next = c.standIn(model, next, within) {
+		all = append(all, next)
+	}
+	return all
+}
+
 // standIn returns the fallback of the model first that follows the model last and is within a scope;
 // "" if there is none.
 func (c *Config) standIn(first, last string, within *Scope) string {

@@ -138,7 +138,8 @@ func (r *Router) liveExchange(ctx context.Context, to liveService, model string,
 	x, refused, err := r.newExchange(req)
 	if err == nil && refused == nil {
 		if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
-			refused, err = x.ended(refused, err)
+			res := x.ended(refused, err)
+			refused, err = res.resp, res.err
 		}
 	}
 	if err == nil && refused != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"sync/atomic"
 )
 
@@ -27,19 +28,29 @@ type bodyMemory struct {
 	used  atomic.Int64  // of the bound
 	files atomic.Int64  // bytes in temporary files
 	desk  chan struct{} // holds one value while a long body is loaded or rewritten
+	eyes  chan struct{} // holds a value for each long body that is read through
 }
 
-func newBodyMemory() *bodyMemory { return &bodyMemory{desk: make(chan struct{}, 1)} }
+// newBodyMemory returns a memory with eyes for all processors but one, which is left for short calls:
+// to read through a long body takes many times as long as one of these.
+func newBodyMemory() *bodyMemory {
+	return &bodyMemory{desk: make(chan struct{}, 1), eyes: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)-1))}
+}
 
 // atDesk runs f while no other long body is loaded or rewritten. Copies of all of them at once would
 // need several times the memory. f does not wait for the network.
 func (m *bodyMemory) atDesk(ctx context.Context, f func() error) error {
+	return within(ctx, m.desk, f)
+}
+
+// within runs f while there is room for it.
+func within(ctx context.Context, room chan struct{}, f func() error) error {
 	select {
-	case m.desk <- struct{}{}:
+	case room <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-m.desk }()
+	defer func() { <-room }()
 	return f()
 }
 

@@ -71,11 +71,17 @@ func (p *payload) read(ctx context.Context, req *http.Request) (err error) {
 
 // with gives f the body, as far as it is kept.
 func (p *payload) with(f func(body []byte)) error {
-	if p.kept.inFile() {
-		return p.kept.with(p.ctx, f)
+	if !p.long() {
+		f(p.body)
+		return nil
 	}
-	f(p.body)
-	return nil
+	return within(p.ctx, p.router.bodies.eyes, func() error {
+		if p.kept.inFile() {
+			return p.kept.with(p.ctx, f)
+		}
+		f(p.body)
+		return nil
+	})
 }
 
 // long reports whether copies of the body are made at the desk.

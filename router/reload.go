@@ -46,6 +46,11 @@ func (r *Router) configure(cfg Config) {
 	r.budget.allow(cfg.Retry.Budget)
 	r.bodies.bound.Store(cfg.BodyMemory)
 	cfg.places = placesOf(r.pool)
+	var before []shelf
+	if old := r.cfg.Load(); old != nil {
+		before = old.shelves
+	}
+	cfg.shelves = shelvesOf(cfg.Caches, before)
 	r.cfg.Store(&cfg)
 	r.saver.start(r)
 }

@@ -1,8 +1,6 @@
 package router
 
 import (
-	"bytes"
-	"io"
 	"math"
 	"net/http"
 	"slices"
@@ -163,9 +161,9 @@ func (x *exchange) reply(status int, body []byte) *http.Response {
 			"Content-Type": {"application/json; charset=UTF-8"},
 			headerAttempts: {strconv.Itoa(x.attempts)},
 		},
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 		Request: x.in.req,
 	}
+	setBody(resp, body, nil)
 	if x.id != "" {
 		resp.Header[headerCall] = []string{x.id}
 		setRequestID(x, resp.Header)

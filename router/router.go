@@ -63,21 +63,25 @@ func New(p pool.Config, cfg Config, opts ...Option) (*Router, error) {
 	if o.store != nil {
 		p.Store = o.store
 	}
-	made, err := pool.New(p, o.observer())
-	if err != nil {
-		return nil, err
-	}
 	r := &Router{
-		pool: made, transport: o.transport, tracing: tracing{trace: joinTraces(o.traces)},
+		transport: o.transport, tracing: tracing{trace: joinTraces(o.traces)},
 		ending: shutdown{closed: make(chan struct{})}, signatures: newSignatures(), bodies: newBodyMemory(), lookups: newLookups(),
 	}
-	r.tokens.log, r.saver.log = o.log, o.log
-	r.restore(cfg.State)
-	r.configure(cfg.effective(p.Projects))
 	if r.transport == nil {
 		r.own = newHostTransport()
 		r.transport = r.own
 	}
+	if p.Discover == nil {
+		p.Discover = discoverer{r.transport}.discover
+	}
+	made, err := pool.New(p, o.observer())
+	if err != nil {
+		return nil, err
+	}
+	r.pool = made
+	r.tokens.log, r.saver.log = o.log, o.log
+	r.restore(cfg.State)
+	r.configure(cfg.effective(p.Projects))
 	return r, nil
 }
 
@@ -106,6 +110,8 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // The router removes the request's own credential, its Spillway-… headers (see [Call]), and what says
 // which trace it belongs to (see [Trace]).
 //
+// Where there is a response cache for the call, Spillway-Cache says what it did, see [Cache].
+//
 // Google and proxies may echo credentials. RoundTrip replaces every key of the pool, and the access
 // tokens that went out lately, by "[redacted]", also where they are escaped: in the headers of every
 // response, in errors of every kind, also inside a good response or after content, in its own
@@ -127,6 +133,14 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 		return refused, nil
 	}
 	defer x.close()
+	if c := consult(x); c != nil {
+		return c.answer()
+	}
+	return marked(x, ask(x))
+}
+
+// ask has Google answer a call.
+func ask(x *exchange) result {
 	if x.payload.call.OfOpenAI() {
 		return x.ended(x.refuse(http.StatusNotFound, "NOT_FOUND", "spillway: Spillway speaks the Gemini API; "+
 			"its OpenAI dialect is at /v1beta/openai, or /openai/v1"), nil)
@@ -137,12 +151,11 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 	if x.lists() {
 		return x.ended(lister{x}.list())
 	}
-	if refused, err = (resolver{x}).resolve(); refused != nil || err != nil {
+	if refused, err := (resolver{x}).resolve(); refused != nil || err != nil {
 		return x.ended(refused, err)
 	}
 	x.signed.begin(x)
-	res := x.do(x.attempt)
-	return res.resp, res.err
+	return x.do(x.attempt)
 }
 
 // Stat returns a snapshot of every project, key and endpoint: cooldowns, calls in flight, and what
@@ -150,6 +163,7 @@ func (r *Router) RoundTrip(req *http.Request) (*http.Response, error) {
 func (r *Router) Stat() Stat {
 	retries := r.budget.stat(time.Now())
 	retries.Stat, retries.LookupCount = r.pool.Stat(time.Now()), r.lookups.made.Load()
+	retries.Caches = r.cfg.Load().cacheStats()
 	return retries
 }
 
@@ -170,6 +184,8 @@ type Stat struct {
 	RetryBudget                   int
 	// LookupCount counts the searches for the owner of a resource.
 	LookupCount int64
+	// Caches are what responses are kept of each [Cache], in the order of [Config.Caches].
+	Caches []CacheStat
 }
 
 // Plan returns how calls for a model, or an alias, are served, tier by tier. [Router.Explain] takes a

@@ -108,6 +108,8 @@ type CallEnd struct {
 	// router's own because of that, or what Google says of the keys and projects that are all out.
 	// Else it is nil.
 	Refused *pool.ExhaustedError
+	// Cache says what the response cache did for the call, see [Cache]. A hit has made no attempt.
+	Cache CacheUse
 }
 
 // callTrace reports one exchange to a [Trace]. Only this file calls its functions.
@@ -119,6 +121,7 @@ type callTrace struct {
 	start AttemptStart
 	// refused is why the response is the router's own; nil if it is not.
 	refused *pool.ExhaustedError
+	cache   CacheUse
 	once    sync.Once // of CallEnd
 }
 
@@ -192,10 +195,8 @@ func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
 
 // refuse notes why no endpoint could serve the call, and when one could.
 func (t *callTrace) refuse(e *pool.ExhaustedError, retryAt time.Time) {
-	if t.trace != nil {
-		refused := *e
-		refused.RetryAt, t.refused = retryAt, &refused
-	}
+	refused := *e
+	refused.RetryAt, t.refused = retryAt, &refused
 }
 
 // end reports the call's end, unless its response is being read.
@@ -215,7 +216,7 @@ func (t *callTrace) callEnd(status int, err error) {
 		if t.trace.CallEnd != nil {
 			t.trace.CallEnd(t.ctx, CallEnd{
 				Began: t.began, At: time.Now(), Attempts: t.x.attempts,
-				Model: t.x.request.Model, Status: status, Err: err, Refused: t.refused,
+				Model: t.x.request.Model, Status: status, Err: err, Refused: t.refused, Cache: t.cache,
 			})
 		}
 	})

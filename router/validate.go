@@ -47,6 +47,7 @@ func (c Config) Validate() error {
 	f.retry(c.Retry)
 	f.aliases(c.Models)
 	f.fallbacks(c.Fallbacks, c.Models)
+	f.caches(c.Caches)
 	return errors.Join(f.found...)
 }
 

@@ -124,10 +124,11 @@ func planner(cfg *config.Config) (*router.Router, error) {
 	}
 	asked.Projects = slices.Clone(asked.Projects)
 	for i := range asked.Projects {
-		if p := &asked.Projects[i]; p.Credentials == nil && len(p.Keys) == 0 {
+		if p := &asked.Projects[i]; p.Credentials == nil && (len(p.Keys) == 0 || p.Discover) {
 			p.Credentials = pool.NoCredentials
 		}
 	}
+	asked.Discover = func(context.Context, pool.Project) (pool.Project, error) { return pool.Project{}, nil }
 	return router.New(asked, cfg.Router)
 }
 

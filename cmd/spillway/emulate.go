@@ -33,7 +33,7 @@ Flags:
 var emulated = geminitest.Config{
 	Projects: []geminitest.Project{
 		{
-			ID: "small", Keys: []string{"small-key"},
+			ID: "small", Keys: []string{"small-key"}, Tokens: []string{"small-token"},
 			Limits: []geminitest.Limit{{RPM: 10}},
 			Orders: []geminitest.Order{{Model: "gemini-3.5-flash", Location: "europe-west4", GSUs: 1}},
 		},
@@ -58,6 +58,13 @@ keys     = ["large-key"]
 base_url = "%[1]s"
 priority = 1
 
+# To have it read its limits from there, export SMALL_TOKEN=small-token, and add to the first:
+#
+#   discover     = true    # and try "spillway discover FILE"
+#   discover_url = "%[1]s"
+#   project_id   = "small"
+#   credentials  = "env:SMALL_TOKEN"
+#
 # For Vertex AI, write backend = "vertex" in both and add to the first:
 #
 #   [[project.provisioned]]

@@ -27,7 +27,8 @@ var eventKinds = []string{
 	string(pool.CooldownStarted), string(pool.CooldownEnded), string(pool.BreakerOpened), string(pool.BreakerClosed),
 	string(pool.LimitLearned), string(pool.LimitForgotten), string(pool.UsageHigh), string(pool.OrderUnused),
 	string(pool.OrderUnconfirmed), string(pool.OrderBelowPurchase), string(pool.CallsRefused), string(pool.ModelRerouted), string(pool.MemoryFull),
-	string(pool.StoreLost), string(pool.StoreBack), string(pool.Reloaded),
+	string(pool.StoreLost), string(pool.StoreBack), string(pool.Reloaded), string(pool.LimitDisputed), string(pool.ProjectDiscovered),
+	string(pool.DiscoveryIncomplete),
 }
 
 // eventQuery is which events a client wants.

@@ -39,7 +39,7 @@ func newGuests(cfg *config.Serve, running tallies) *guests {
 	for i := range cfg.Tokens {
 		t := &cfg.Tokens[i]
 		call := router.Call{
-			Label: cmp.Or(t.Label, t.Name),
+			Label: cmp.Or(t.Label, t.Name), Namespace: t.Name,
 			Scope: router.Scope{Models: t.Models, Locations: t.Locations},
 		}
 		if t.Priority == router.PriorityBatch { // an interactive one may ask for less

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -162,6 +163,45 @@ func TestLabelAndPriorityAreTheTokens(t *testing.T) {
 		if len(got) != 1 || got[0].Label != tt.wantLabel || (got[0].Priority == router.PriorityBatch) != tt.wantBatch {
 			t.Errorf("%s that asks for %q: %d %+v", tt.token, tt.asked, w.Code, got)
 		}
+	}
+}
+
+// TestResponsesAreKeptForEachTokenApart: not even with one label do two tokens share what is kept, nor
+// does a client without a token that takes a token's name for its label.
+func TestResponsesAreKeptForEachTokenApart(t *testing.T) {
+	cfg, err := config.Parse("test", []byte(twoProjects+"\n[[cache]]\n"), config.WithEnv(func(name string) (string, bool) { return strings.ToLower(name), true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(newGoogle(geminitest.Latency{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	serve := twoGuests()
+	serve.Open = true
+	for i := range serve.Tokens {
+		serve.Tokens[i].Label, serve.Tokens[i].Locations = "team", nil
+	}
+	s := newSidecar(r, defaultListen, serve, slog.New(slog.DiscardHandler))
+	var got []string
+	for _, call := range []struct{ token, label string }{
+		{tokenA, ""}, {tokenA, ""}, {tokenB, ""}, {tokenB, "team-a"}, {"", "team-a"}, {"", "team"}, {"", "team"},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+generatePath, strings.NewReader(hello))
+		req.Header.Set(keyHeader, call.token)
+		req.Header.Set("Spillway-Label", call.label)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, req)
+		got = append(got, w.Header().Get("Spillway-Cache"))
+	}
+	if want := []string{"miss", "hit", "miss", "hit", "miss", "miss", "hit"}; !slices.Equal(got, want) {
+		t.Errorf("the calls are %v, want %v", got, want)
+	}
+	var printed strings.Builder
+	snapshotOf(r).print(&printed, "http://sidecar", view{})
+	if line := "cache *: 3 hits, 4 missed, 4 responses in "; !strings.Contains(printed.String(), line) || !strings.Contains(printed.String(), " of 67,108,864 bytes; 43 % hits\n") {
+		t.Errorf("the status has no %q:\n%s", line, &printed)
 	}
 }
 

@@ -162,6 +162,9 @@ locations   = [%q]   # %s
 }
 
 const fileTail = `
+# In a project with Google credentials, discover = true reads its quotas and orders from Google. A project
+# of the Developer API needs project_id for it. "spillway discover FILE" shows them.
+#
 # Below a project, quotas to keep to if you know them; others are learned from Google's refusals:
 #
 # [[project.limits]]

@@ -580,7 +580,7 @@ func TestTheSidecarHasNotEndedBeforeItsLiveSessions(t *testing.T) {
 		c := b.open(t, geminiLive, geminiSetup)
 		ended := make(chan error, 1)
 		go func() {
-			ended <- b.sidecar.shutDown(t.Context(), &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second)
+			ended <- b.sidecar.shutDown(t.Context(), nil, &http.Server{ReadHeaderTimeout: time.Minute}, 30*time.Second)
 		}()
 		c.hear() // goAway
 		time.Sleep(20 * time.Second)

@@ -3,6 +3,7 @@
 //
 //	spillway init
 //	spillway check spillway.toml --probe
+//	spillway discover spillway.toml
 //	spillway serve spillway.toml --listen 127.0.0.1:8080
 //	spillway status http://127.0.0.1:8080 --watch
 //	spillway events --follow
@@ -86,6 +87,7 @@ func commands() []command {
 	return []command{
 		{"init", "write a file from what the environment has", initHelp, initialize},
 		{"check", "show how each model is served, or the mistakes in a file", checkHelp, check},
+		{"discover", "ask Google which limits and orders projects have", discoverHelp, discoverProjects},
 		{"serve", "serve the Gemini API to programs in any language", serveHelp, serve},
 		{"status", "show the state of a running sidecar", statusHelp, status},
 		{"events", "show what a running sidecar has told its log", eventsHelp, showEvents},

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,9 +20,10 @@ import (
 type memory struct {
 	conns  chan net.Conn
 	closed chan struct{}
+	once   sync.Once
 }
 
-func newMemory() *memory { return &memory{make(chan net.Conn), make(chan struct{})} }
+func newMemory() *memory { return &memory{conns: make(chan net.Conn), closed: make(chan struct{})} }
 
 func (m *memory) Accept() (net.Conn, error) {
 	select {
@@ -33,7 +35,7 @@ func (m *memory) Accept() (net.Conn, error) {
 }
 
 func (m *memory) Close() error {
-	close(m.closed)
+	m.once.Do(func() { close(m.closed) })
 	return nil
 }
 

@@ -79,14 +79,14 @@ func probesOf(cfg *config.Config, plan func(model string) pool.Plan, asked []str
 				keys = 1 // each key was tried there; a model is not a key's
 			}
 			for k := range keys {
-				one := pool.Project{
-					Name: p.Name, Backend: p.Backend, ProjectID: p.ProjectID, Credentials: p.Credentials, BaseURL: p.BaseURL,
-				}
+				one := pool.Project{Name: p.Name, Backend: p.Backend, BaseURL: p.BaseURL}
 				if len(p.Keys) > 0 {
 					one.Keys = p.Keys[k : k+1]
+				} else {
+					one.Credentials = p.Credentials
 				}
 				if p.Backend == pool.BackendVertex {
-					one.Locations = []string{at.location}
+					one.ProjectID, one.Locations = p.ProjectID, []string{at.location}
 				}
 				probes = append(probes, probe{one, at.location, at.model, usual})
 			}

@@ -159,6 +159,8 @@ func TestMomentsThatHavePassedAreNotAnnounced(t *testing.T) {
 		{endpointSnapshot{}, "ready"},
 		{endpointSnapshot{Limits: []limitSnapshot{{Name: "rpm", Used: 3, Limit: 4}}}, "ready, rpm 3 of 4"},
 		{endpointSnapshot{Limits: []limitSnapshot{{Name: "rpm", Used: 4, Limit: 4}}}, "limit reached, rpm 4 of 4"},
+		{endpointSnapshot{Limits: []limitSnapshot{{Name: "rpm", Used: 3, Limit: 4, From: "discovered"}}}, "ready, rpm 3 of 4 (discovered)"},
+		{endpointSnapshot{Limits: []limitSnapshot{{Name: "rpm", Used: 3, Limit: 4, From: "declared"}}}, "ready, rpm 3 of 4"},
 		{endpointSnapshot{Order: &orderSnapshot{Used: 10, Capacity: 10}}, "order full, order used to 100 %, 0 served, 0 refused"},
 		{endpointSnapshot{Cooldown: &cooldownSnapshot{Class: "billing", Probe: past}}, "billing, tried again with the next call"},
 		{endpointSnapshot{Cooldown: &cooldownSnapshot{Class: "billing", Probe: next}}, "billing, tried again at 2026-11-25 23:34:00Z"},

@@ -95,6 +95,7 @@ func (l *seating) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	boundKernel(c)
 	seat := &seated{Conn: c, seats: l.seats}
 	gone, ok := l.take(seat)
 	if gone != nil {

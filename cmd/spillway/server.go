@@ -21,6 +21,9 @@ const (
 	// pingAfter is how long an HTTP/2 connection may be silent before the client is asked whether
 	// it is there.
 	pingAfter = time.Minute
+	// lastCalls is the time for calls on connections that are accepted already. Once it shuts down,
+	// net/http drops what it reads, without a response.
+	lastCalls = 250 * time.Millisecond
 )
 
 // phase is where a sidecar is in its life.
@@ -159,11 +162,11 @@ func (s *sidecar) serveOn(ctx context.Context, doors []door, drain time.Duration
 	delay := s.rules.Load().drainDelay
 	s.log.Info("ending; the sidecar is not ready for more", slog.Duration("delay", delay), slog.Duration("drain", drain))
 	time.Sleep(delay)
-	return s.shutDown(ctx, server, drain)
+	return s.shutDown(ctx, doors, server, drain)
 }
 
-// shutDown accepts no more calls, and waits for those under way.
-func (s *sidecar) shutDown(ctx context.Context, server *http.Server, drain time.Duration) error {
+// shutDown accepts no more connections, and waits for the calls under way.
+func (s *sidecar) shutDown(ctx context.Context, doors []door, server *http.Server, drain time.Duration) error {
 	patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	ended := make(chan struct{})
@@ -171,6 +174,8 @@ func (s *sidecar) shutDown(ctx context.Context, server *http.Server, drain time.
 		defer close(ended)
 		s.live.drain(drain)
 	}()
+	closeAll(doors)
+	time.Sleep(min(lastCalls, drain/2))
 	err := server.Shutdown(patience)
 	if err != nil {
 		_ = server.Close()

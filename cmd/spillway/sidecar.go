@@ -93,6 +93,9 @@ func standing(was *config.Serve, is config.Serve) config.Serve {
 // ServeHTTP is no ServeMux: that redirects paths that it finds unclean, which turns a POST into a
 // GET.
 func (s *sidecar) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Context().Err() != nil {
+		return // an HTTP/2 client has taken its request back at once, and may do so very often
+	}
 	rules := s.rules.Load()
 	// What is set here is not the server's: it looks at its own request's body to know whether a client
 	// that expects 100 Continue has sent one.

@@ -17,7 +17,8 @@ import (
 type snapshot struct {
 	At        time.Time          `json:"at"`
 	Backend   string             `json:"backend"`
-	Store     *storeSnapshot     `json:"store,omitempty"` // that replicas share
+	Store     *storeSnapshot     `json:"store,omitempty"`  // that replicas share
+	Caches    []cacheSnapshot    `json:"caches,omitempty"` // of responses
 	Paused    []pausedSnapshot   `json:"paused,omitempty"`
 	Projects  []projectSnapshot  `json:"projects"`
 	Models    []modelSnapshot    `json:"models"`    // of all models called or restored
@@ -111,6 +112,7 @@ type limitSnapshot struct {
 	Name   string    `json:"name"` // rpm, tpm, rpd, concurrency
 	Used   int64     `json:"used"`
 	Limit  int64     `json:"limit"`
+	From   string    `json:"from"` // who says so: "declared" in the file, "discovered" at Google, or "learned" from a refusal
 	Resets time.Time `json:"resets,omitzero"`
 }
 
@@ -121,6 +123,7 @@ type orderSnapshot struct {
 	Capacity        float64 `json:"capacity"`
 	Served          int64   `json:"served"`
 	Refused         int64   `json:"refused"`
+	Discovered      bool    `json:"discovered,omitempty"` // Google shows it, and the file does not declare it
 	// FailedBelow are answers with 5XX within the purchase, FailedAbove the others.
 	FailedBelow int64     `json:"failed_below,omitempty"`
 	FailedLast  time.Time `json:"failed_last,omitzero"` // below the purchase
@@ -131,7 +134,7 @@ type orderSnapshot struct {
 func snapshotOf(r *router.Router) snapshot {
 	stat := r.Stat()
 	s := snapshot{
-		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store), Paused: pausesOf(stat.Pauses),
+		At: stat.At.UTC(), Backend: string(r.Backend()), Store: storeOf(stat.Store), Caches: cachesOf(stat.Caches), Paused: pausesOf(stat.Pauses),
 		Projects: []projectSnapshot{}, Models: modelsOf(stat.Models), Endpoints: []endpointSnapshot{},
 	}
 	for _, p := range stat.Projects {
@@ -155,7 +158,7 @@ func snapshotOf(r *router.Router) snapshot {
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
 			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
-			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order, &e.Faults),
+			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(&e),
 		}
 		if endpoint.Cooldown != nil {
 			endpoint.Cooldown.Only = only
@@ -185,6 +188,10 @@ func (s snapshot) visible() snapshot {
 		}
 	}
 	s.Backend = visible(s.Backend, "")
+	for i := range s.Caches {
+		c := &s.Caches[i]
+		c.Model, c.Namespace = visible(c.Model, ""), visible(c.Namespace, "")
+	}
 	for i := range s.Paused {
 		p := &s.Paused[i]
 		p.Subject, p.Why = visible(p.Subject, ""), visible(p.Why, "")
@@ -214,7 +221,7 @@ func (s snapshot) visible() snapshot {
 			e.Breaker.State = visible(e.Breaker.State, "")
 		}
 		for j := range e.Limits {
-			e.Limits[j].Name = visible(e.Limits[j].Name, "")
+			e.Limits[j].Name, e.Limits[j].From = visible(e.Limits[j].Name, ""), visible(e.Limits[j].From, "")
 		}
 	}
 	for i := range s.Models {
@@ -278,16 +285,25 @@ func limitsOf(e *pool.EndpointStat) []limitSnapshot {
 	for _, l := range []struct {
 		name string
 		quota.Dimension
-		learned int64
+		learned, declared, discovered int64
 	}{
-		{"rpm", e.Quota.Requests, e.Learned.RPM}, {"tpm", e.Quota.Tokens, e.Learned.TPM},
-		{"rpd", e.Quota.Day, e.Learned.RPD}, {"concurrency", e.Quota.Concurrency, 0},
+		{"rpm", e.Quota.Requests, e.Learned.RPM, e.Declared.RPM, e.Discovered.RPM},
+		{"tpm", e.Quota.Tokens, e.Learned.TPM, e.Declared.TPM, e.Discovered.TPM},
+		{"rpd", e.Quota.Day, e.Learned.RPD, e.Declared.RPD, e.Discovered.RPD},
+		{"concurrency", e.Quota.Concurrency, 0, e.Declared.Concurrency, 0},
 	} {
 		if l.name == usedUp && l.learned == l.Limit {
 			l.Used, l.Resets = max(l.Used, l.Limit), later(l.Resets, e.Cooldown.Until)
 		}
 		if l.Limit > 0 {
-			limits = append(limits, limitSnapshot{l.name, l.Used, l.Limit, l.Resets.UTC()})
+			from := "learned"
+			switch l.Limit {
+			case l.declared:
+				from = "declared"
+			case l.discovered:
+				from = "discovered"
+			}
+			limits = append(limits, limitSnapshot{l.name, l.Used, l.Limit, from, l.Resets.UTC()})
 		}
 	}
 	return limits
@@ -300,12 +316,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-func orderOf(l *quota.LedgerStat, f *quota.FaultStat) *orderSnapshot {
+func orderOf(e *pool.EndpointStat) *orderSnapshot {
+	l, f := e.Order, &e.Faults
 	if l == nil {
 		return nil
 	}
 	return &orderSnapshot{
-		l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount,
+		l.TokensPerSecond, l.Window.String(), l.Used, l.Capacity, l.ServedCount, l.RefusedCount, e.OrderDiscovered,
 		f.BelowCount, f.BelowLast.UTC(), f.AboveCount,
 	}
 }

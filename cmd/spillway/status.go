@@ -20,14 +20,17 @@ const statusHelp = `Usage: spillway status [URL] [--watch [2s]] [--json] [--quie
 Status shows the state of a running "spillway serve": projects and their keys (as
 short hashes), and the endpoints of every model called so far or restored, in the
 order of their tiers, with calls in flight (ACTIVE) and their tokens, cooldowns,
-limits and orders. Below what refuses calls stand its subject, Google's own words,
-what to do, and Google's page for that; docs/429.md explains each cause. What
-operators have paused stands apart, as does what orders failed to serve within their
-purchase. Then come the calls since the start: how many came, got no endpoint, or
-waited, and what became of the attempts at each endpoint. If replicas share a store,
-it shows whether that answers, how many they are, and how many calls of shared
-limits this one has in hand. Times are UTC. The default URL is http://127.0.0.1:8080,
-or else http://127.0.0.1:8081, which is for operators. unix:/path is a socket.
+limits and orders. Limits that the file does not declare say where they are known
+from, "discovered" at Google or "learned" from a refusal, as do orders. Below what
+refuses calls stand its subject, Google's own words, what to do, and Google's page
+for that; docs/429.md explains each cause. What operators have paused stands apart,
+as does what orders failed to serve within their purchase. Then come the calls since
+the start: how many came, got no endpoint, or waited, and what became of the attempts
+at each endpoint. If replicas share a store, it shows whether that answers, how many
+they are, and how many calls of shared limits this one has in hand. Each [[cache]]
+has a line with its hits, misses and bytes. Times are UTC. The default URL is
+http://127.0.0.1:8080, or else http://127.0.0.1:8081, which is for operators.
+unix:/path is a socket.
 SPILLWAY_ADMIN_TOKEN in the environment is sent as the sidecar's admin_token.
 
 Flags:
@@ -136,6 +139,9 @@ func (s snapshot) print(out io.Writer, address string, v view) {
 	if s.Store != nil {
 		v.linef(out, "store: %s", s.Store.words())
 	}
+	for i := range s.Caches {
+		v.linef(out, "%s", s.Caches[i].words())
+	}
 	var table strings.Builder
 	writef(&table, "PROJECT\tBACK END\tKEY\tSTATE\n")
 	told := told{}
@@ -230,11 +236,19 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	}
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
-		notes = append(notes, fmt.Sprintf("order used to %.0f %%, %s served, %s refused", used, plain.Number(o.Served), plain.Number(o.Refused)))
+		what := "order"
+		if o.Discovered {
+			what = "discovered order"
+		}
+		notes = append(notes, fmt.Sprintf("%s used to %.0f %%, %s served, %s refused", what, used, plain.Number(o.Served), plain.Number(o.Refused)))
 		notes = append(notes, o.failures()...)
 	}
 	for _, l := range e.Limits {
-		notes = append(notes, fmt.Sprintf("%s %s of %s", l.Name, plain.Number(l.Used), plain.Number(l.Limit)))
+		note := fmt.Sprintf("%s %s of %s", l.Name, plain.Number(l.Used), plain.Number(l.Limit))
+		if l.From != "declared" && l.From != "" { // of an older sidecar
+			note += " (" + l.From + ")"
+		}
+		notes = append(notes, note)
 	}
 	if e.Shared != nil {
 		notes = append(notes, e.Shared.words(e.Limits))

@@ -8,7 +8,10 @@ require (
 	github.com/spillway-go/spillway v0.0.0
 )
 
-require github.com/coder/websocket v1.8.15 // indirect
+require (
+	github.com/coder/websocket v1.8.15 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
+)
 
 require (
 	cloud.google.com/go v0.116.0 // indirect

@@ -79,10 +79,14 @@ const (
 const (
 	OwnLimit     Cause = "own_limit"     // a limit in the configuration
 	LearnedLimit Cause = "learned_limit" // a limit that an earlier refusal named
-	ShareUsed    Cause = "share_used"    // calls that keep to a share have used it
-	StoreAway    Cause = "store_away"    // only a part of the limits is this replica's
-	Ramp         Cause = "ramp"          // the rate rises slowly
-	Paused       Cause = "paused"        // an operator has taken it out
+	// DiscoveredLimit is a limit that Google shows the project has.
+	DiscoveredLimit Cause = "discovered_limit"
+	StoreAway       Cause = "store_away" // only a part of the limits is this replica's
+	Ramp            Cause = "ramp"       // the rate rises slowly
+	Paused          Cause = "paused"     // an operator has taken it out
+
+	// ShareUsed is that calls which keep to a share have used it.
+	ShareUsed Cause = "share_used"
 )
 
 // For returns the cause of a refusal of a class: what its body said, if that is a word for the

@@ -217,6 +217,12 @@ var table = map[Cause]advice{
 	ShareUsed: {step: step{
 		do: wait + "The call keeps to a share of what there is, with others like it: give them a greater one if they matter more.",
 	}},
+	DiscoveredLimit: {
+		step: step{wait + "Google shows this limit for the project. Move to a higher tier, or ask for more; if it is wrong, write another one " +
+			"in the file, under [[project.limits]].", rateLimits},
+		vertex: step{wait + "Google shows this quota for the project. Ask for a higher one; if it is wrong, write another limit in the file, " +
+			"under [[project.limits]].", consoleQuotas},
+	},
 	StoreAway: {step: step{
 		"The store that replicas share is away, so this one keeps to its part of the limit: bring the store back.", "",
 	}},

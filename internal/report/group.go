@@ -8,6 +8,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
 )
 
 // Group is a sum of calls that have something in common.
@@ -59,7 +60,7 @@ func (g *Group) add(c *calls.Record) {
 
 // serve adds what is of calls that were served alone. The length of a Live session is no latency.
 func (g *Group) serve(c *calls.Record) {
-	count(g.traffic, c.Traffic)
+	count(g.traffic, servedBy(c))
 	if c.Live() {
 		return
 	}
@@ -67,6 +68,17 @@ func (g *Group) serve(c *calls.Record) {
 	if c.FirstByteMS > 0 {
 		g.firstByte.add(c.FirstByteMS)
 	}
+}
+
+// fromCache stands in the place of a traffic for what the response cache has served.
+const fromCache = "cache"
+
+// servedBy returns the traffic that served a call.
+func servedBy(c *calls.Record) string {
+	if c.Cache == router.CacheHit {
+		return fromCache
+	}
+	return c.Traffic
 }
 
 func (g *Group) spend(t *calls.Tokens) {

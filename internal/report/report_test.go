@@ -22,6 +22,7 @@ import (
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/report"
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
 )
 
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
@@ -123,6 +124,24 @@ func TestReportWithoutCalls(t *testing.T) {
 	}
 	if text.String() != "no calls\n" || strings.Count(table.String(), "\n") != 1 || !strings.Contains(object.String(), `"groups": []`) {
 		t.Errorf("it is\n%s%s%s", &text, &table, &object)
+	}
+}
+
+func TestHitsOfTheResponseCacheAreAShareOfTheirOwn(t *testing.T) {
+	hit := served("team-a", "", 1)
+	hit.Cache, hit.Attempts, hit.Tokens, hit.Project = router.CacheHit, nil, calls.Tokens{}, ""
+	miss := served("team-a", "on_demand", 1000)
+	miss.Cache = router.CacheMiss
+	r := reportOf(t, report.ByTraffic, time.Time{}, jsonl(t, hit, miss, hit, hit))
+	var text, table bytes.Buffer
+	if err := errors.Join(r.WriteText(&text), r.WriteCSV(&table)); err != nil {
+		t.Fatal(err)
+	}
+	if r.All.Served != 4 || r.All.Attempts != 1 || r.All.Tokens.Input != 1000 {
+		t.Errorf("%+v", r.All)
+	}
+	if !strings.Contains(text.String(), "cache 75 %, on_demand 25 %") || !strings.Contains(table.String(), "cache=3") {
+		t.Errorf("it is\n%s%s", &text, &table)
 	}
 }
 

@@ -67,7 +67,7 @@ function endpoint(e) {
 
 // fills shows each window of an endpoint: what is used of it.
 function fills(e) {
-  const all = (e.limits || []).map((l) => meter(l.name, l.used, l.limit));
+  const all = (e.limits || []).map((l) => meter(l.from && l.from !== "declared" ? `${l.name} (${l.from})` : l.name, l.used, l.limit));
   const o = e.order;
   if (o) all.push(meter("order", o.used, o.capacity, o.window));
   if (o?.failed_below > 0) all.push(note("failed below the purchase", number(o.failed_below)));

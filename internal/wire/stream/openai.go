@@ -53,7 +53,9 @@ func (c chunk) choice() {
 		case "index":
 			index, _ = c.Number()
 		case "finish_reason":
-			finished = len(c.Text()) > 0 || finished
+			reason := c.Text()
+			finished = len(reason) > 0 || finished
+			c.next.otherwise = c.next.otherwise || len(reason) > 0 && string(reason) != "stop"
 		}
 	}
 	c.next.end(index, finished)

@@ -68,6 +68,7 @@ type progress struct {
 	blocked    bool   // the prompt was blocked
 	done       bool   // OpenAI's last event came
 	unfinished uint64 // a bit for each candidate whose last piece has no finishReason
+	otherwise  bool   // a candidate ended for another reason than that it was done
 }
 
 // New returns a Stream of a form.
@@ -320,7 +321,9 @@ func (s *Stream) candidate(c *jsonscan.Scanner, next *progress) {
 		case "index":
 			index, _ = c.Number()
 		case "finishReason", "finish_reason":
-			finished = named(c.Text()) || finished
+			reason := c.Text()
+			finished = named(reason) || finished
+			next.otherwise = next.otherwise || named(reason) && !stops(reason)
 		case "continuationToken", "continuation_token":
 			if token := c.Text(); len(token) > 0 {
 				s.continuation = request.ContinuationName(token)

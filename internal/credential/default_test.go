@@ -1,4 +1,4 @@
-package pool_test
+package credential_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/internal/credential"
 )
 
 func TestMachinesOfGooglesAreKnownWithoutTheNetwork(t *testing.T) {
@@ -23,16 +23,16 @@ func TestMachinesOfGooglesAreKnownWithoutTheNetwork(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := pool.OnGoogle(file); got != want {
+		if got := credential.OnGoogle(file); got != want {
 			t.Errorf("of a %q: %t", text, got)
 		}
 	}
 	missing := filepath.Join(t.TempDir(), "none")
-	if pool.OnGoogle(missing) {
+	if credential.OnGoogle(missing) {
 		t.Error("a machine of which nothing is known is taken for Google's")
 	}
 	t.Setenv("K_SERVICE", "a-service")
-	if !pool.OnGoogle(missing) {
+	if !credential.OnGoogle(missing) {
 		t.Error("Cloud Run is not known")
 	}
 }
@@ -46,7 +46,7 @@ func TestTokensOfAMetadataServerThatStartsLater(t *testing.T) {
 	}
 	t.Setenv("GCE_METADATA_HOST", l.Addr().String())
 	_ = l.Close()
-	tokens := pool.MetadataTokens()
+	tokens := credential.MetadataTokens()
 	_, err = tokens.Token(t.Context())
 	if _, network := errors.AsType[net.Error](err); !network {
 		t.Fatalf("while nobody listens the error is %v, want one of the network", err)

@@ -1,0 +1,86 @@
+package discover
+
+import (
+	"regexp"
+	"strings"
+)
+
+// kind is what a quota counts.
+type kind int
+
+const (
+	requestsMinute kind = iota
+	tokensMinute
+	requestsDay
+	kinds // how many there are
+)
+
+var (
+	// Metrics of calls that generate or embed:
+	//
+	//	generate_requests_per_model_per_minute, generate_requests_per_model_per_day
+	//	generate_content_free_tier_requests, generate_content_free_tier_input_token_count
+	//	generate_content_paid_tier_2_input_token_count, embed_content_…
+	//	[global_]generate_content_requests_per_minute_per_project_per_base_model
+	//	[global_]generate_content_input_tokens_per_minute_per_base_model
+	//	online_prediction_requests_per_base_model (older models, embeddings)
+	metricSyntax = regexp.MustCompile(`^(global_)?(generate_requests_per_model|generate_content_|embed_content_|online_prediction_)[a-z0-9_]*$`)
+	// What such a metric may also be about, and no single call counts there.
+	otherUse   = regexp.MustCompile(`output|batch|enqueued|concurrent|tuning|cached|image|video|audio|bidi|live|per_user`)
+	tierSyntax = regexp.MustCompile(`(free|paid)_?tier_?(\d*)`)
+)
+
+// newQuota reads what a quota counts from its metric, its id and its interval, of which the id and
+// the interval may be empty. It is not ok for a quota that does not limit single models, or counts
+// something that the pool does not.
+func newQuota(metric, id, interval string) (q quota, ok bool) {
+	name := strings.ToLower(metric[strings.LastIndexByte(metric, '/')+1:])
+	if !metricSyntax.MatchString(name) || otherUse.MatchString(name) {
+		return q, false
+	}
+	id = strings.ToLower(id)
+	if id != "" && !strings.Contains(id, "model") {
+		return q, false // of the project as a whole
+	}
+	q.global, q.values = strings.HasPrefix(name, "global_"), map[part]int64{}
+	if tier := tierSyntax.FindStringSubmatch(name); tier != nil {
+		q.tier = tier[1] + tier[2]
+	}
+	if tier := tierSyntax.FindStringSubmatch(strings.ReplaceAll(id, "-", "_")); tier != nil {
+		q.tier = tier[1] + tier[2] // "…-PaidTier2": the metric may be that of all paid tiers
+	}
+	if interval == "" {
+		interval = intervalOf(name, id)
+	}
+	tokens, requests := strings.Contains(name, "token"), strings.Contains(name, "request")
+	switch {
+	case interval == "minute" && tokens && strings.Contains(name, "input"):
+		q.kind = tokensMinute
+	case interval == "minute" && requests && !tokens:
+		q.kind = requestsMinute
+	case interval == "day" && requests && !tokens:
+		q.kind = requestsDay
+	default:
+		return q, false
+	}
+	return q, true
+}
+
+// intervalOf returns the interval that a metric or an id names; "" if neither does.
+func intervalOf(name, id string) string {
+	switch {
+	case strings.Contains(id, "perday"), strings.Contains(name, "per_day"):
+		return "day"
+	case strings.Contains(id, "perminute"), strings.Contains(name, "per_minute"):
+		return "minute"
+	default:
+		return ""
+	}
+}
+
+// suffixes are the ends of a model's name that its quota may lack: "-001", "@002", "-preview",
+// "-preview-09-2026", "-latest", "-exp".
+var suffixes = regexp.MustCompile(`(@.*|-\d{3}|-(preview|exp|experimental|latest)(-[a-z0-9-]+)?)$`)
+
+// Family returns a model's name without its version.
+func Family(model string) string { return suffixes.ReplaceAllString(model, "") }

@@ -1,0 +1,146 @@
+package discover
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/spillway-go/spillway/internal/credential"
+	"github.com/spillway-go/spillway/internal/plain"
+)
+
+// ReadError is why something could not be read, and what to do.
+type ReadError struct {
+	// What could not be read: "limits", "orders", "models" or "tier".
+	What string
+	// Host is the API that was asked.
+	Host string
+	// Message is what Google said, or what went wrong, in one line.
+	Message string
+	// Permission is what the credentials lack, and Role a role that has it; empty if it is
+	// something else.
+	Permission, Role string
+	// Command mends it, as gcloud has it; empty if there is none. Do says in words what to do.
+	Command, Do string
+
+	passes bool
+	status int
+	reason string
+}
+
+// Error says what could not be read, and why.
+func (p *ReadError) Error() string {
+	return "the " + p.What + " cannot be read from " + p.Host + ": " + p.Message
+}
+
+// Remedy says what to do; "" if nothing helps, or it passes.
+func (p *ReadError) Remedy() string { return p.Do }
+
+// Passing reports whether it may be over soon.
+func (p *ReadError) Passing() bool { return p.passes }
+
+// maxMessage bounds what is kept of what Google said, in bytes.
+const maxMessage = 300
+
+// says makes a line of a text of others, without the secret that was sent, and without what looks
+// like one.
+func says(text, secret string) string {
+	if len(secret) >= 4 {
+		text = strings.ReplaceAll(text, secret, "[redacted]")
+	}
+	if text = plain.Text(text, len(text)+3); credential.Looks(text) {
+		return "[redacted]"
+	}
+	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
+}
+
+// noToken is that there is no access token.
+func noToken(host string, err error) *ReadError {
+	return &ReadError{
+		Host: host, Message: "there is no access token: " + says(err.Error(), ""), passes: true,
+		Do: "run `gcloud auth application-default login`, or set credentials",
+	}
+}
+
+// roles has for each API the permission that a caller needs, and a role that has it and little else.
+// See https://cloud.google.com/iam/docs/roles-permissions.
+var roles = map[string]struct{ permission, role string }{
+	cloudQuotas:  {"cloudquotas.quotas.get", "roles/cloudquotas.viewer"},
+	serviceUsage: {"serviceusage.quotas.get", "roles/serviceusage.serviceUsageViewer"},
+	monitoring:   {"monitoring.timeSeries.list", "roles/monitoring.viewer"},
+	billing:      {"resourcemanager.projects.get", "roles/browser"},
+	vertexAI:     {"aiplatform.endpoints.predict", "roles/aiplatform.user"},
+}
+
+var consumerSyntax = regexp.MustCompile(`^projects/([a-z0-9][a-z0-9.:-]{0,127})$`)
+
+// refused is what an answer with an error means.
+func (c *client) refused(host string, status int, body []byte, secret string) *ReadError {
+	var answer struct {
+		Error struct {
+			Message string            `json:"message"`
+			Details []json.RawMessage `json:"details"`
+		} `json:"error"`
+	}
+	_ = json.Unmarshal(body, &answer) // what is not Google's has its status alone
+	p := &ReadError{
+		Host: host, status: status, Message: says(firstSentences(answer.Error.Message), secret),
+		passes: status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500,
+	}
+	if p.Message == "" {
+		p.Message = "HTTP status " + http.StatusText(status)
+	}
+	consumer := c.source.ProjectID
+	for _, raw := range answer.Error.Details {
+		var info struct {
+			Reason   string            `json:"reason"`
+			Metadata map[string]string `json:"metadata"`
+		}
+		if json.Unmarshal(raw, &info) != nil || info.Reason == "" {
+			continue
+		}
+		p.reason = info.Reason
+		if m := consumerSyntax.FindStringSubmatch(info.Metadata["consumer"]); m != nil {
+			consumer = m[1]
+		}
+	}
+	c.explain(p, consumer)
+	return p
+}
+
+// firstSentences cuts off what follows the reason in Google's longer messages.
+func firstSentences(message string) string {
+	for _, end := range []string{" Enable it by visiting ", " Grant the caller ", "\n"} {
+		message, _, _ = strings.Cut(message, end)
+	}
+	return message
+}
+
+// explain adds what to do about a refusal. consumer is the project that the API counts the call for.
+func (c *client) explain(p *ReadError, consumer string) {
+	needs := roles[p.Host]
+	switch {
+	case p.passes:
+	case p.reason == "SERVICE_DISABLED":
+		p.Command = "gcloud services enable " + p.Host + " --project=" + consumer
+		p.Do = "enable the API: " + p.Command
+	case p.reason == "USER_PROJECT_DENIED":
+		c.grant(p, "serviceusage.services.use", "roles/serviceusage.serviceUsageConsumer", consumer)
+	case p.reason == "ACCESS_TOKEN_SCOPE_INSUFFICIENT":
+		p.Do = "make credentials with the scope https://www.googleapis.com/auth/cloud-platform"
+	case p.status == http.StatusForbidden && needs.role != "":
+		c.grant(p, needs.permission, needs.role, c.source.ProjectID)
+	case p.status == http.StatusUnauthorized:
+		p.Do = "Google takes the credentials for none: an access token is needed, not an API key"
+	case p.status == http.StatusNotFound:
+		p.Do = "check project_id, and what answers there"
+	}
+}
+
+// grant says how the credentials get a role.
+func (c *client) grant(p *ReadError, permission, role, project string) {
+	p.Permission, p.Role = permission, role
+	p.Command = "gcloud projects add-iam-policy-binding " + project + " --member=" + credential.Member(c.source.Tokens) + " --role=" + role
+	p.Do = "grant the role " + role + ": " + p.Command
+}

@@ -1,0 +1,204 @@
+package pool
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// found is what Google shows that a project has. Lists that are nil were never read.
+type found struct {
+	limits map[string]quota.Limits // by model
+	orders []Order
+	before []Order // of the reading before: an order that one reading does not show may be there
+	used   []Order // in a setup, those of both that the project has beside its own
+}
+
+// discovered is an answer about a project, and what it lacks.
+type discovered struct {
+	project  string
+	answer   Project
+	problems []error
+	news     bool       // it changes what is known
+	untold   []incident // problems that were not told yet
+}
+
+// incident is something to tell once.
+type incident struct {
+	subject         Subject
+	message, remedy string
+}
+
+// of returns what is known of a project that the pool is to discover.
+func (d *discovery) of(p *Project) found {
+	if d == nil || !p.Discover {
+		return found{}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.found[p.identity()]
+}
+
+// learn takes over an answer, and reports whether it changes something.
+func (f *found) learn(answer *Project) (news bool) {
+	if answer.Limits != nil {
+		limits := make(map[string]quota.Limits)
+		for _, l := range answer.Limits {
+			if l.Model != "" && !strings.ContainsAny(l.Model, `*?[\`) {
+				limits[l.Model] = quota.Limits{RPM: max(l.RPM, 0), TPM: max(l.TPM, 0), RPD: max(l.RPD, 0)}
+			}
+		}
+		news = f.limits == nil || len(limits) != len(f.limits)
+		for model, l := range limits {
+			news = news || f.limits[model] != l
+		}
+		f.limits = limits
+	}
+	if answer.Provisioned != nil {
+		was := f.shown()
+		news = news || f.orders == nil
+		f.before, f.orders = f.orders, slices.Clone(answer.Provisioned)
+		news = news || !slices.Equal(was, f.shown())
+	}
+	return news
+}
+
+// shown returns the orders of this reading, and those that only the one before shows.
+func (f *found) shown() []Order {
+	all := slices.Clone(f.orders)
+	for _, o := range f.before {
+		if !slices.ContainsFunc(all, o.sameLot) {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// sameLot reports whether two orders are for the same model, whatever the version, and location.
+func (o Order) sameLot(other Order) bool {
+	return o.Location == other.Location && sameName(strings.Split(o.Model, "-"), strings.Split(other.Model, "-"))
+}
+
+// usable returns the orders of f that a project uses beside its own, as they would be declared, and
+// why it does not use the others.
+func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident) {
+	places := p.locations()
+	for _, o := range f.shown() {
+		o = o.asDeclared()
+		var wrong faults
+		wrong.order("", &o)
+		var why string
+		do := "declare it under [[project.provisioned]] to use it"
+		switch {
+		case slices.ContainsFunc(p.Provisioned, o.sameLot), slices.ContainsFunc(orders, o.sameLot):
+			continue
+		case len(wrong.found) > 0:
+			why = wrong.found[0].Error()
+		case !c.inside(o.Location):
+			why, do = "it is outside the locations of the pool", "add its location to those under [router] to use it"
+		case !slices.Contains(places, "global") && !slices.Contains(places, o.Location):
+			why = "its location is not one of the project's, and data might not be allowed there"
+			do = "add its location to the project's locations, or " + do
+		default:
+			orders = append(orders, o)
+			continue
+		}
+		unused = append(unused, incident{
+			Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}, "an order that Google shows is not used: " + why, do,
+		})
+	}
+	return orders, unused
+}
+
+// asDeclared returns an order that Google shows as a file would declare it: by its units, unless the
+// table does not have them, or has another throughput.
+func (o Order) asDeclared() Order {
+	plain := Order{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond}
+	if rate, ok := quota.Throughput(o.Model, o.GSUs); ok && math.Abs(o.TokensPerSecond-rate) < rate/100 {
+		plain.TokensPerSecond = 0
+	}
+	return plain
+}
+
+// take takes over an answer about a project, unless the question has ended.
+func (d *discovery) take(id identity, e *explorer, a *discovered) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.explorers[id] != e {
+		return
+	}
+	f := d.found[id]
+	a.news = f.learn(&a.answer)
+	d.found[id] = f
+	about := Subject{Kind: kindProject, Project: a.project}
+	var all []incident
+	for _, p := range a.problems {
+		do := ""
+		if r, ok := p.(interface{ Remedy() string }); ok {
+			do = r.Remedy()
+		}
+		all = append(all, incident{about, p.Error(), do})
+	}
+	_, unused := f.usable(&d.pool.setup.Load().cfg, &e.declared)
+	told := make(map[incident]bool)
+	for _, i := range append(all, unused...) {
+		if !e.told[i] {
+			a.untold = append(a.untold, i)
+		}
+		told[i] = true
+	}
+	e.told = told
+	d.news = append(d.news, *a)
+	if d.due == nil {
+		d.due = time.AfterFunc(discoverBatch, d.apply)
+	}
+}
+
+// apply puts in force what was taken over, and tells of it.
+func (d *discovery) apply() {
+	p := d.pool
+	defer p.outbox.deliver()
+	p.reload.Lock()
+	defer p.reload.Unlock()
+	d.mu.Lock()
+	news, closed := d.news, d.closed
+	d.news, d.due = nil, nil
+	d.mu.Unlock()
+	if closed {
+		return
+	}
+	now := time.Now()
+	if slices.ContainsFunc(news, func(a discovered) bool { return a.news }) {
+		old := p.setup.Load()
+		s, err := newSetup(old.cfg, old.adc, p.fleet, d)
+		if err != nil { // what is in force was checked, and so were the orders
+			return
+		}
+		s.install(p, now, old, false)
+		p.queue.changed(now)
+	}
+	for _, a := range news {
+		if a.news {
+			p.outbox.discovered(now, a.project, a.words())
+		}
+		for _, i := range a.untold {
+			p.outbox.discoveryIncomplete(now, i.subject, p.sent.line(i.message), p.sent.line(i.remedy))
+		}
+	}
+}
+
+// words says how much was read.
+func (a *discovered) words() string {
+	var parts []string
+	if a.answer.Limits != nil {
+		parts = append(parts, plain.Plural(len(a.answer.Limits), "limit"))
+	}
+	if a.answer.Provisioned != nil {
+		parts = append(parts, plain.Plural(len(a.answer.Provisioned), "order"))
+	}
+	return strings.Join(parts, ", ")
+}
