@@ -108,7 +108,9 @@ another sidecar on this machine, is a warning:
   drain_delay = "5s"               # not ready and still serving, after SIGTERM
 
   GET  /healthz  200 while it serves
-  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls
+  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls, which all
+                 replicas do at once: for a balancer that has somewhere else to go. A
+                 probe of Kubernetes takes /healthz
   GET  /metrics  for Prometheus
   GET  /status   what "spillway status" shows
   GET  /events   the last 1,000, a line of JSON each (?since=10m, ?kind=cooldown_started);
