@@ -90,6 +90,9 @@ use, and 429 beyond its concurrency. An address that other machines can reach ne
 tokens, or open = true: then everyone who can reach it can spend the pool's quota.
 With open = true and tokens, clients without one are served too.
 
+A unix socket takes connections from the sidecar's own user, and from others as the
+umask says: containers that share one run as the same user.
+
 A request that is larger than the bounds gets 431 or 413. A client that is silent in
 its header for 10 seconds or in its body for a minute loses its connection, as does
 one that accepts nothing of its response for a minute.
