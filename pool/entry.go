@@ -167,7 +167,7 @@ func (e *entry) bytes() int {
 	if e.limits != nil && e.limits.limited.Load() {
 		n += windowBytes
 	}
-	if e.limits != nil && e.limits.portion.Limits() != (quota.Limits{}) {
+	if e.limits != nil && e.limits.portion.Load() != nil {
 		n += windowBytes
 	}
 	return n

@@ -19,7 +19,7 @@ type limits struct {
 	quota   quota.Quota  // counts while it is limited
 	alert   usageAlert
 	drain   drain
-	portion quota.Quota // of the calls that keep to a share
+	portion atomic.Pointer[quota.Quota] // of the calls that keep to a share, once there are such
 
 	mu            sync.Mutex
 	promised      promised

@@ -51,10 +51,14 @@ type portionHold struct {
 
 // portionOf returns the quota of calls that keep to a share of the limits.
 func portionOf(l *limits, share float64) *quota.Quota {
-	if part := divided(l.quota.Limits(), share); l.portion.Limits() != part {
-		l.portion.SetLimits(part)
+	if l.portion.Load() == nil {
+		l.portion.CompareAndSwap(nil, &quota.Quota{})
 	}
-	return &l.portion
+	q := l.portion.Load()
+	if part := divided(l.quota.Limits(), share); q.Limits() != part {
+		q.SetLimits(part)
+	}
+	return q
 }
 
 // portionTime returns how long a share of the candidate's order or pace takes for a call with this
@@ -110,7 +114,7 @@ func reservePortion(r *lease, now time.Time) bool {
 func releasePortion(r *lease, now time.Time) {
 	h := &r.charges.portion
 	if h.limited {
-		r.shared.limits.portion.Release(now, h.limits)
+		r.shared.limits.portion.Load().Release(now, h.limits)
 	}
 	if h.time > 0 {
 		r.own.load.portion.correct(-h.time)
@@ -130,7 +134,7 @@ func settlePortion(r *lease, now time.Time, o *Outcome) {
 		if o.Counted {
 			used = o.Usage.Input
 		}
-		r.shared.limits.portion.Settle(now, h.limits, used)
+		r.shared.limits.portion.Load().Settle(now, h.limits, used)
 	}
 	if order := r.candidate.order; h.time > 0 && o.Counted && order != nil {
 		estimate, cost := order.cost(&r.need), order.ledger.Cost(o.Usage)

@@ -124,6 +124,7 @@ func (t *tomlFile) project(d *discoveredProject, written config.References) {
 	t.set("credentials", written.Credentials)
 	t.set("locations", d.Locations)
 	t.set("models", d.Models)
+	t.set("labels", d.Labels)
 	t.set("priority", int64(d.Priority))
 	t.set("weight", d.Weight)
 	t.set("base_url", d.BaseURL)
