@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -10,9 +11,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -50,7 +52,7 @@ func manifests(t *testing.T, file string) []any {
 			t.Fatal(err)
 		}
 		made := map[string]any{
-			"apps/v1 Deployment": new(apps.Deployment), "v1 ConfigMap": new(core.ConfigMap), "v1 Secret": new(core.Secret),
+			"apps/v1 Deployment": new(apps.Deployment), "v1 ConfigMap": new(core.ConfigMap),
 			"v1 Service": new(core.Service), "policy/v1 PodDisruptionBudget": new(policy.PodDisruptionBudget),
 			"networking.k8s.io/v1 NetworkPolicy": new(networking.NetworkPolicy),
 		}[head.APIVersion+" "+head.Kind]
@@ -82,7 +84,7 @@ func TestManifestsFitTheAPI(t *testing.T) {
 				t.Errorf("%s: the selector of %s does not fit its pods", file, d.Name)
 			}
 			mounted(t, file, d, all)
-			hardened(t, file, d)
+			hardened(t, file, d, spillwayFile(t, file, all))
 		}
 		pods := of[apps.Deployment](all)[0].Spec.Template
 		for _, s := range of[core.Service](all) {
@@ -125,9 +127,6 @@ func mounted(t *testing.T, file string, d *apps.Deployment, all []any) {
 		if v.ConfigMap != nil && !slices.ContainsFunc(of[core.ConfigMap](all), func(c *core.ConfigMap) bool { return c.Name == v.ConfigMap.Name }) {
 			t.Errorf("%s: volume %s has no ConfigMap", file, v.Name)
 		}
-		if v.Secret != nil && !slices.ContainsFunc(of[core.Secret](all), func(s *core.Secret) bool { return s.Name == v.Secret.SecretName }) {
-			t.Errorf("%s: volume %s has no Secret", file, v.Name)
-		}
 	}
 	for _, c := range append(spec.InitContainers, spec.Containers...) {
 		for _, m := range c.VolumeMounts {
@@ -141,8 +140,30 @@ func mounted(t *testing.T, file string, d *apps.Deployment, all []any) {
 	}
 }
 
+// bounded checks that neither the bodies that are held nor those in files can end the pod, and that no
+// probe asks more than whether it serves.
+func bounded(t *testing.T, file string, spec core.PodSpec, c core.Container, cfg *config.Config) {
+	t.Helper()
+	held := cmp.Or(cfg.Router.BodyMemory, 256<<20)
+	tmp := spec.Volumes[slices.IndexFunc(spec.Volumes, func(v core.Volume) bool { return v.EmptyDir != nil })].EmptyDir
+	if tmp.Medium == core.StorageMediumMemory || tmp.SizeLimit.Value() < 16*held {
+		t.Errorf("%s: /tmp is %+v, for 16 times %d bytes", file, tmp, held)
+	}
+	if disk := c.Resources.Limits[core.ResourceEphemeralStorage]; disk.Cmp(*tmp.SizeLimit) <= 0 {
+		t.Errorf("%s: the container may write %s in all and %s to /tmp", file, disk.String(), tmp.SizeLimit)
+	}
+	if memory := c.Resources.Limits[core.ResourceMemory]; memory.Value() < held+(64+64)<<20 {
+		t.Errorf("%s: the container has %s, for bodies of %d bytes and what the router remembers", file, memory.String(), held)
+	}
+	for _, p := range []*core.Probe{c.StartupProbe, c.ReadinessProbe, c.LivenessProbe} {
+		if p != nil && (p.Exec != nil && slices.Contains(p.Exec.Command, "--quiet") || p.HTTPGet != nil && p.HTTPGet.Path != "/healthz") {
+			t.Errorf("%s: a probe fails while Google refuses calls: %+v", file, p.ProbeHandler)
+		}
+	}
+}
+
 // hardened checks that the sidecar is neither root nor may write, and has time to let its calls end.
-func hardened(t *testing.T, file string, d *apps.Deployment) {
+func hardened(t *testing.T, file string, d *apps.Deployment, cfg *config.Config) {
 	t.Helper()
 	spec := d.Spec.Template.Spec
 	for _, c := range append(spec.InitContainers, spec.Containers...) {
@@ -155,9 +176,11 @@ func hardened(t *testing.T, file string, d *apps.Deployment) {
 		}
 		at := slices.Index(c.Args, "--drain")
 		drain, err := time.ParseDuration(c.Args[at+1])
+		drain += cfg.Serve.DrainDelay
 		if err != nil || time.Duration(*spec.TerminationGracePeriodSeconds)*time.Second <= drain {
 			t.Errorf("%s: pods have %d s to end and calls %s (%v)", file, *spec.TerminationGracePeriodSeconds, drain, err)
 		}
+		bounded(t, file, spec, c, cfg)
 	}
 	if spec.SecurityContext == nil || spec.SecurityContext.RunAsNonRoot == nil || !*spec.SecurityContext.RunAsNonRoot {
 		t.Errorf("%s: pods may run as root", file)
@@ -166,24 +189,93 @@ func hardened(t *testing.T, file string, d *apps.Deployment) {
 
 func TestFilesOfTheManifestsAreSpillways(t *testing.T) {
 	for _, file := range []string{"kubernetes/sidecar.yaml", "kubernetes/gateway.yaml"} {
-		secrets := t.TempDir()
-		if err := os.WriteFile(filepath.Join(secrets, "key"), []byte("the-key"), 0o600); err != nil {
-			t.Fatal(err)
+		cfg := spillwayFile(t, file, manifests(t, file))
+		if len(cfg.Warnings) > 0 || cfg.Store.Redis.Reveal() == "" {
+			t.Errorf("%s: %v", file, cfg.Warnings)
 		}
-		for _, m := range of[core.ConfigMap](manifests(t, file)) {
-			text := strings.ReplaceAll(m.Data["spillway.toml"], "/run/secrets/gemini", secrets)
-			cfg, err := config.Parse(file, []byte(text), config.WithEnv(func(name string) (string, bool) {
-				return "redis://redis:6379", name == "REDIS_URL"
-			}))
-			if err != nil {
-				t.Error(err)
-				continue
+	}
+}
+
+// No manifest has a Secret: a key that is made up would be in force, and would replace the real one whenever
+// the manifest is applied again. The README makes it, with all that the pods read.
+func TestTheReadmeMakesTheSecretsOfTheManifests(t *testing.T) {
+	readme, err := os.ReadFile("../examples/kubernetes/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"kubernetes/sidecar.yaml", "kubernetes/gateway.yaml"} {
+		spec := of[apps.Deployment](manifests(t, file))[0].Spec.Template.Spec
+		keys := map[string][]string{}
+		for _, v := range spec.Volumes {
+			if v.Secret != nil {
+				for _, item := range v.Secret.Items {
+					keys[v.Secret.SecretName] = append(keys[v.Secret.SecretName], item.Key)
+				}
 			}
-			if len(cfg.Warnings) > 0 || cfg.Store.Redis.Reveal() == "" {
-				t.Errorf("%s: %v", file, cfg.Warnings)
+		}
+		for _, c := range append(spec.InitContainers, spec.Containers...) {
+			for _, e := range c.Env {
+				if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+					keys[e.ValueFrom.SecretKeyRef.Name] = append(keys[e.ValueFrom.SecretKeyRef.Name], e.ValueFrom.SecretKeyRef.Key)
+				}
+			}
+		}
+		for secret, some := range keys {
+			if !bytes.Contains(readme, []byte("kubectl create secret generic "+secret+" ")) {
+				t.Errorf("%s needs the Secret %s, which the README does not make", file, secret)
+			}
+			for _, key := range some {
+				if !regexp.MustCompile(`--from-(file|literal)=` + key + `=`).Match(readme) {
+					t.Errorf("%s needs %s in the Secret %s, which the README does not make", file, key, secret)
+				}
 			}
 		}
 	}
+}
+
+// A gateway asks who calls, and a Prometheus in the cluster reaches its counters.
+func TestTheGatewayHasTokens(t *testing.T) {
+	const file = "kubernetes/gateway.yaml"
+	all := manifests(t, file)
+	cfg := spillwayFile(t, file, all)
+	if cfg.Serve.Open || len(cfg.Serve.Tokens) == 0 || cfg.Serve.Admin.Token.Reveal() == "" {
+		t.Errorf("%s lets strangers in", file)
+	}
+	for _, p := range of[core.Service](all)[0].Spec.Ports {
+		if p.TargetPort.StrVal != "http" {
+			t.Errorf("the Service has the port %s", p.TargetPort.StrVal)
+		}
+	}
+}
+
+// spillwayFile reads the file for Spillway in a manifest, with the secrets as the pod sees them.
+func spillwayFile(t *testing.T, file string, all []any) *config.Config {
+	t.Helper()
+	spec, paths := of[apps.Deployment](all)[0].Spec.Template.Spec, map[string]string{}
+	for _, c := range append(spec.InitContainers, spec.Containers...) {
+		for _, m := range c.VolumeMounts {
+			v := spec.Volumes[slices.IndexFunc(spec.Volumes, func(v core.Volume) bool { return v.Name == m.Name })]
+			if v.Secret == nil {
+				continue
+			}
+			for _, item := range v.Secret.Items {
+				paths[path.Join(m.MountPath, item.Path)] = "the-secret-named-" + item.Key
+			}
+		}
+	}
+	cfg, err := config.Parse(file, []byte(of[core.ConfigMap](all)[0].Data["spillway.toml"]),
+		config.WithEnv(func(name string) (string, bool) { return "redis://redis:6379", name == "REDIS_URL" }),
+		config.WithFiles(func(name string) ([]byte, error) {
+			text, ok := paths[name]
+			if !ok {
+				return nil, fmt.Errorf("no Secret is mounted at %s", name)
+			}
+			return []byte(text), nil
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
 // The image has the binary alone, so that needs no library, and no other file to be written.

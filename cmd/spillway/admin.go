@@ -128,7 +128,7 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		writeJSON(c, http.StatusOK, login{false})
 	case stranger && !o.public && !o.static:
 		c.Header().Set("WWW-Authenticate", `Bearer realm="spillway admin"`)
-		refuse(c, http.StatusUnauthorized, "UNAUTHENTICATED", `this address asks for admin_token; send it as "Authorization: Bearer"`)
+		refuse(c, http.StatusUnauthorized, "UNAUTHENTICATED", wants(req)+`; send it as "Authorization: Bearer"`)
 	case known:
 		a.run(o, c, req)
 	case strings.HasPrefix(req.URL.Path, profilePath):
@@ -137,6 +137,14 @@ func (a admin) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		refuse(c, http.StatusNotFound, "NOT_FOUND", "this is not a path for operators; there are "+
 			"/healthz, /readyz, /metrics, /status, /events, /explain, /calls, /sla, /pause and /resume")
 	}
+}
+
+// wants says what a stranger has to send, or that what came is not it.
+func wants(req *http.Request) string {
+	if len(credentials(req)) > 0 {
+		return "what came is not this address's admin_token"
+	}
+	return "this address asks for admin_token"
 }
 
 const profilePath = "/debug/pprof/"

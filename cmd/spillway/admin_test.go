@@ -257,8 +257,12 @@ func TestTheAdminAddress(t *testing.T) {
 	t.Setenv("THE_TOKEN", adminSecret)
 	file := "[serve]\nadmin = \"unix:" + socket + "\"\nadmin_token = \"env:THE_TOKEN\"\n" + twoProjects
 	_, stderr, end := startServe(t, file, "--listen", "127.0.0.1:0")
-	if code, said := transcript(t.Context(), "status", "unix:"+socket); code != statusFailed || !strings.Contains(said, "this address asks for admin_token") {
-		t.Errorf("without the token, status ends with %d: %s", code, said)
+	for token, want := range map[string]string{"": "this address asks for admin_token", "another": "what came is not this address's admin_token"} {
+		t.Setenv(adminTokenVariable, token)
+		if code, said := transcript(t.Context(), "status", "unix:"+socket); code != statusFailed ||
+			!strings.Contains(said, want) || !strings.Contains(said, adminTokenVariable+" in the environment") {
+			t.Errorf("with the token %q, status ends with %d: %s", token, code, said)
+		}
 	}
 	t.Setenv(adminTokenVariable, adminSecret)
 	for _, args := range [][]string{

@@ -37,8 +37,11 @@ func listenOn(ctx context.Context, a config.Address) (net.Listener, error) {
 	if err == nil || a.Network != "unix" {
 		return l, err
 	}
-	if info, statErr := os.Lstat(a.Address); statErr != nil || info.Mode()&os.ModeSocket == 0 {
-		return nil, err // nothing is there, or something else than a socket
+	switch info, statErr := os.Lstat(a.Address); {
+	case statErr != nil: // nothing is there
+		return nil, fmt.Errorf("%w; write a path in a folder that exists and that this user may write to", err)
+	case info.Mode()&os.ModeSocket == 0:
+		return nil, fmt.Errorf("%w; what is there is not a socket: remove it, or write another path", err)
 	}
 	if c, dialErr := new(net.Dialer).DialContext(ctx, a.Network, a.Address); dialErr == nil {
 		_ = c.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,11 +56,13 @@ func (at remote) open(ctx context.Context, path string, header http.Header) (*ht
 }
 
 // send sends a request, and returns a good response. Its body is the caller's to close. The default
-// sidecar is asked at its address for clients first, and then at that for operators.
+// sidecar is asked at its address for clients first, and then at that for operators, if nobody is there
+// or there is TLS.
 func (at remote) send(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
 	resp, err := at.try(ctx, method, path, header, body)
 	var dial *net.OpError
-	if at != defaultRemote || !errors.As(err, &dial) || dial.Op != "dial" {
+	elsewhere := errors.Is(err, errTLS) || errors.As(err, &dial) && dial.Op == "dial"
+	if at != defaultRemote || !elsewhere {
 		return resp, err
 	}
 	other, otherErr := remote("http://"+defaultAdmin).try(ctx, method, path, header, body)
@@ -87,18 +90,40 @@ func (at remote) try(ctx context.Context, method, path string, header http.Heade
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := client.Do(req) //nolint:gosec // as above
-	if err != nil {
+	switch {
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return nil, fmt.Errorf("no sidecar responds: %w; on Linux SSL_CERT_FILE=FILE adds the certificate of a private authority", err)
+	case err != nil:
 		return nil, fmt.Errorf("no sidecar responds: %w", err)
-	}
-	if resp.StatusCode == http.StatusOK {
+	case resp.StatusCode == http.StatusOK:
 		return resp, nil
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if said := refusalOf(resp.Body); said != "" {
-		return nil, refusedError(said)
-	}
-	return nil, fmt.Errorf("%s %w: it responds with %s", at, errOther, plain.Text(resp.Status, maxShown))
+	return nil, at.refused(resp)
 }
+
+// refused returns what a response says that is not a good one, and what to do about it.
+func (at remote) refused(resp *http.Response) error {
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16)) // half of it is another's
+	said := refusalOf(text)
+	switch {
+	case said != "" && resp.StatusCode == http.StatusUnauthorized:
+		return refusedError(said + "; a command takes it from " + adminTokenVariable + " in the environment")
+	case said != "":
+		return refusedError(said)
+	case resp.StatusCode == http.StatusBadRequest && bytes.HasPrefix(text, []byte(plainOverTLS)):
+		return fmt.Errorf("%s %w; write https:// with a name of its certificate, a unix: address of [serve], "+
+			"or the address of its admin", at, errTLS)
+	default:
+		return fmt.Errorf("%s %w: it responds with %s", at, errOther, plain.Text(resp.Status, maxShown))
+	}
+}
+
+// plainOverTLS is what net/http responds to a request without TLS, where there is TLS.
+const plainOverTLS = "Client sent an HTTP request to an HTTPS server"
+
+// errTLS means that an address is asked without TLS, and has TLS.
+var errTLS = errors.New("asks for TLS")
 
 // socketScheme begins the address of a sidecar on a unix socket.
 const socketScheme = "unix:"
@@ -121,18 +146,17 @@ func (e refusedError) Error() string { return string(e) }
 // useless reports whether the same request would fail again, after an error of remote's.
 func useless(err error) bool {
 	var refused refusedError
-	return errors.Is(err, errOther) || errors.As(err, &refused)
+	return errors.Is(err, errOther) || errors.Is(err, errTLS) || errors.As(err, &refused)
 }
 
 // refusalOf returns what a sidecar says in an error of its own; "" if the response is another's.
-func refusalOf(body io.Reader) string {
+func refusalOf(text []byte) string {
 	var refused struct {
 		Error struct {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	text, err := io.ReadAll(io.LimitReader(body, 1<<16))
-	if err != nil || json.Unmarshal(text, &refused) != nil {
+	if json.Unmarshal(text, &refused) != nil {
 		return ""
 	}
 	said, ours := strings.CutPrefix(refused.Error.Message, "spillway: ")

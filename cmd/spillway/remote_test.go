@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +77,38 @@ func TestCommandsSayWhatIsWrongWithAHostileSidecar(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestCommandsSayHowToReachASidecarWithTLS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	for url, want := range map[string]string{
+		server.URL: "SSL_CERT_FILE=FILE",
+		"http" + strings.TrimPrefix(server.URL, "https"): "asks for TLS; write https://",
+	} {
+		if code, said := transcript(t.Context(), "status", url); code != statusFailed || !strings.Contains(said, want) {
+			t.Errorf("status of %s ends with %d: %s", url, code, said)
+		}
+	}
+}
+
+// With TLS at the address for clients, the one for operators is asked: the health check of a container
+// names no address.
+func TestTheDefaultSidecarIsAskedAtItsAdminAddressIfItHasTLS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inBubble(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Host == defaultAdmin {
+				_, _ = w.Write([]byte(`{"at":"2026-11-26T00:00:00Z","backend":"gemini"}`))
+				return
+			}
+			text(http.StatusBadRequest, plainOverTLS+".\n")(w, req)
+		}))
+		if code, said := transcript(t.Context(), "status"); code != statusOK {
+			t.Errorf("status ends with %d: %s", code, said)
+		}
+	})
 }
 
 // inBubble makes commands reach h without sockets, for the bubbles of synctest.

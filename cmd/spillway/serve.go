@@ -90,6 +90,9 @@ use, and 429 beyond its concurrency. An address that other machines can reach ne
 tokens, or open = true: then everyone who can reach it can spend the pool's quota.
 With open = true and tokens, clients without one are served too.
 
+A unix socket takes connections from the sidecar's own user, and from others as the
+umask says: containers that share one run as the same user.
+
 A request that is larger than the bounds gets 431 or 413. A client that is silent in
 its header for 10 seconds or in its body for a minute loses its connection, as does
 one that accepts nothing of its response for a minute.
@@ -108,7 +111,9 @@ another sidecar on this machine, is a warning:
   drain_delay = "5s"               # not ready and still serving, after SIGTERM
 
   GET  /healthz  200 while it serves
-  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls
+  GET  /readyz   503 while it starts, drains, or every endpoint refuses calls, which all
+                 replicas do at once: for a balancer that has somewhere else to go. A
+                 probe of Kubernetes takes /healthz
   GET  /metrics  for Prometheus
   GET  /status   what "spillway status" shows
   GET  /events   the last 1,000, a line of JSON each (?since=10m, ?kind=cooldown_started);

@@ -40,7 +40,8 @@ Flags:
            elsewhere each follows the one before after a line of dashes.
   --json   prints the state as JSON, on one line: what URL/spillway/status has.
   --quiet  prints nothing. The exit status says whether something can serve: for
-           health checks.
+           health checks. Without it, whether the sidecar serves: for probes of pods,
+           which are not to end because a quota is used up.
   --model  shows one model alone.
 
 Lines fit a terminal's width, and have colours there unless NO_COLOR is set.

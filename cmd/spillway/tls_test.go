@@ -290,8 +290,12 @@ func TestASocketIsServedAndItsRemainsAreTakenAway(t *testing.T) {
 	if err := os.WriteFile(socket, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listenOn(t.Context(), listen); err == nil {
-		t.Error("a file that is no socket is taken away")
+	if _, err := listenOn(t.Context(), listen); err == nil || !strings.Contains(err.Error(), "write another path") {
+		t.Errorf("a file that is no socket: %v", err)
+	}
+	nowhere := config.Address{Network: "unix", Address: filepath.Join(t.TempDir(), "none", "s.sock")}
+	if _, err := listenOn(t.Context(), nowhere); err == nil || !strings.Contains(err.Error(), "in a folder that exists") {
+		t.Errorf("a folder that does not exist: %v", err)
 	}
 }
 

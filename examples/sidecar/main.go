@@ -46,6 +46,15 @@ func names() (all []string) {
 
 // run runs the clients, and fails if one of them does.
 func run(ctx context.Context, out io.Writer, only string) error {
+	var chosen []client
+	for _, c := range clients {
+		if only == "" || only == c.name {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return fmt.Errorf("there is no client %q; write one of %s", only, strings.Join(names(), ", "))
+	}
 	work, err := os.MkdirTemp("", "spillway-sidecar-")
 	if err != nil {
 		return err
@@ -58,15 +67,6 @@ func run(ctx context.Context, out io.Writer, only string) error {
 	}
 	if err := writeCertificates(ctx, work); err != nil {
 		return err
-	}
-	var chosen []client
-	for _, c := range clients {
-		if only == "" || only == c.name {
-			chosen = append(chosen, c)
-		}
-	}
-	if len(chosen) == 0 {
-		return fmt.Errorf("there is no client %q; write one of %s", only, strings.Join(names(), ", "))
 	}
 	ready, err := install(ctx, out, work, chosen)
 	if err != nil {
