@@ -52,7 +52,7 @@ var house = []room{
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
 	// shared.
-	{"quota", []string{"store"}},
+	{"quota", []string{"store", "internal/modelid"}},
 	{"breaker", nil},
 	{"store", nil},
 
