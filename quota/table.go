@@ -83,9 +83,9 @@ var builtIn = sync.OnceValue(func() *table {
 // tableFile is the form of rows.json. Windows are in seconds.
 type tableFile struct {
 	Models []struct {
-		Model           string        `json:"model"`
-		TokensPerSecond float64       `json:"tokens_per_second"`
-		Burndown        burndownRates `json:"burndown"`
+		Model           string   `json:"model"`
+		TokensPerSecond float64  `json:"tokens_per_second"`
+		Burndown        Burndown `json:"burndown"`
 		origin
 	} `json:"models"`
 	Windows []struct {
@@ -97,23 +97,6 @@ type tableFile struct {
 		} `json:"steps"`
 		origin
 	} `json:"windows"`
-}
-
-// burndownRates is a [Burndown] as the file has it.
-type burndownRates struct {
-	Input           float64 `json:"input"`
-	InputAudio      float64 `json:"input_audio"`
-	InputImage      float64 `json:"input_image"`
-	Cached          float64 `json:"cached"`
-	CachedAudio     float64 `json:"cached_audio"`
-	Output          float64 `json:"output"`
-	OutputImage     float64 `json:"output_image"`
-	OutputAudio     float64 `json:"output_audio"`
-	LongInput       float64 `json:"long_input"`
-	LongInputAudio  float64 `json:"long_input_audio"`
-	LongCached      float64 `json:"long_cached"`
-	LongCachedAudio float64 `json:"long_cached_audio"`
-	LongOutput      float64 `json:"long_output"`
 }
 
 // origin says where a row was read.
@@ -135,7 +118,7 @@ func readTable(file []byte) (*table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("model %q: %w", m.Model, err)
 		}
-		t.models[m.Model] = Row{m.Model, m.TokensPerSecond, Burndown(m.Burndown), read, m.Source}
+		t.models[m.Model] = Row{m.Model, m.TokensPerSecond, m.Burndown, read, m.Source}
 	}
 	for _, w := range f.Windows {
 		if _, err := time.Parse(time.DateOnly, w.Read); err != nil {
