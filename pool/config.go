@@ -153,6 +153,10 @@ type Order struct {
 	Window time.Duration
 	// Overflow says who routes the calls that do not fit. Empty means OverflowRouter.
 	Overflow Overflow
+	// From and Until are when the order begins and ends: outside of that time it is not asked, and no
+	// reload is needed at either. Calls under way go on. Zero means that it has begun, or that no end
+	// is known.
+	From, Until time.Time
 }
 
 // Limit is a quota that the pool must not exceed, for each model that matches.

@@ -49,6 +49,10 @@ func (e *Event) line() (message string, level slog.Level) {
 			return "provisioned order nearly used", slog.LevelWarn
 		}
 		return "limit nearly used", slog.LevelWarn
+	case OrderBegan:
+		return "a provisioned order has begun", slog.LevelInfo
+	case OrderEnded:
+		return "a provisioned order has ended", slog.LevelWarn
 	case OrderUnused, OrderUnconfirmed, OrderBelowPurchase:
 		return e.ofOrder(), slog.LevelWarn
 	case CallsRefused:

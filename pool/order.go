@@ -28,6 +28,7 @@ type order struct {
 
 func newOrder(o Order) (*order, error) {
 	ledger, err := quota.NewLedger(o.quota())
+	o.From, o.Until = time.Time{}, time.Time{} // a reload may change them: an endpoint has them
 	return &order{Order: o, ledger: ledger, alone: ledger, faults: &quota.Faults{}}, err
 }
 
@@ -53,9 +54,10 @@ func (o *order) spill(u quota.Usage) {
 	o.spilledTokens.Add(int64(cost.Input + cost.Output))
 }
 
-// same reports whether nothing of an order has changed.
+// same reports whether nothing of an order has changed but for its time.
 func (o *order) same(other *Order) bool {
 	mine := o.Order
+	mine.From, mine.Until = other.From, other.Until
 	if mine.Burndown != nil && other.Burndown != nil && *mine.Burndown == *other.Burndown {
 		mine.Burndown = other.Burndown
 	}

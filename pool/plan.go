@@ -119,8 +119,8 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
 }
 
-// orderFor returns the first order that a request may use, or nil.
-func (p *plan) orderFor(r *Request) *order {
+// orderFor returns the first order in force that a request may use, or nil.
+func (p *plan) orderFor(r *Request, at int64) *order {
 	if r.Estimate.Unmetered {
 		return nil
 	}
@@ -128,7 +128,7 @@ func (p *plan) orderFor(r *Request) *order {
 		if c.order == nil { // orders come first
 			break
 		}
-		if r.eligible(c) {
+		if c.inForce.holds(at) && r.eligible(c) {
 			return c.order
 		}
 	}
@@ -270,7 +270,7 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
-	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server]}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: e.calendar(b.plan.pool)}
 	if k.method != "" {
 		b.account(c)
 	}

@@ -39,6 +39,8 @@ type Pool struct {
 	models models
 	roster roster
 	pauses pauses
+
+	calendars calendars
 }
 
 // New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which
@@ -60,6 +62,8 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	s.connect(&p.memory)
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
+	p.calendars.pool = p
+	p.calendars.follow(p.epoch)
 	p.fleet.start()
 	return p, nil
 }

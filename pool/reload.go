@@ -64,6 +64,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 			hasten(p, at, project.Name)
 		}
 	}
+	p.calendars.follow(now)
 	p.outbox.reloaded(now)
 	p.queue.changed(now)
 	return nil

@@ -199,7 +199,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r)
+	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r, p.instant(now))
 	return true
 }
 
