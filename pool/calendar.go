@@ -14,19 +14,26 @@ type calendar struct{ from, until int64 }
 // always is the calendar of what is not bought for a time.
 var always = calendar{0, cooldown.Forever}
 
-// calendar returns the time in which the endpoint may be asked.
-func (e *endpoint) calendar(p *Pool) calendar {
+// calendarOf returns the time in which an order is in force; nil is pay-as-you-go.
+func calendarOf(p *Pool, o *Order) calendar {
 	c := always
-	if e.Order == nil {
+	if o == nil {
 		return c
 	}
-	if !e.Order.From.IsZero() {
-		c.from = p.instant(e.Order.From)
+	if !o.From.IsZero() {
+		c.from = p.instant(o.From)
 	}
-	if !e.Order.Until.IsZero() {
-		c.until = p.instant(e.Order.Until)
+	if !o.Until.IsZero() {
+		c.until = p.instant(o.Until)
 	}
 	return c
+}
+
+// calendar checks when an order begins and ends.
+func (f *faults) calendar(at string, o *Order) {
+	if !o.Until.IsZero() && !o.Until.After(o.From) {
+		f.add(at+".until", "the order ends before it begins", "write an end after from, or leave it out")
+	}
 }
 
 // wake returns when the order may be asked: at the instant itself if it is in force then, and Forever

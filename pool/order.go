@@ -26,6 +26,9 @@ type order struct {
 	spilledTokens atomic.Int64 // burned down, of calls that it could have served
 }
 
+// unknownRow is what to write in an order for a model that the table of package quota does not have.
+const unknownRow = "write tokens_per_second = GSUs × the throughput in Google's table, and its rates: burndown = { output = 6 }"
+
 func newOrder(o Order) (*order, error) {
 	ledger, err := quota.NewLedger(o.quota())
 	o.From, o.Until = time.Time{}, time.Time{} // a reload may change them: an endpoint has them

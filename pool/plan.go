@@ -128,7 +128,7 @@ func (p *plan) orderFor(r *Request, at int64) *order {
 		if c.order == nil { // orders come first
 			break
 		}
-		if c.inForce.holds(at) && r.eligible(c) {
+		if r.eligibleAt(c, at) {
 			return c.order
 		}
 	}
@@ -270,7 +270,7 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
-	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: e.calendar(b.plan.pool)}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: calendarOf(b.plan.pool, e.Order)}
 	if k.method != "" {
 		b.account(c)
 	}

@@ -254,6 +254,11 @@ func (r *Request) ineligible(e *Endpoint) string {
 // eligible reports whether the request may go to a candidate at all.
 func (r *Request) eligible(c *candidate) bool { return r.ineligible(&c.Endpoint) == "" }
 
+// eligibleAt reports whether the request may go to a candidate, and its order, if it is one, is in force.
+func (r *Request) eligibleAt(c *candidate, at int64) bool {
+	return c.inForce.holds(at) && r.eligible(c)
+}
+
 func (r *Request) allows(location string) bool {
 	if len(r.Locations) == 0 {
 		return true

@@ -282,9 +282,7 @@ func (f *faults) order(at string, o *Order) {
 		f.add(at+".window", "window is negative",
 			`write a duration such as "30s", or leave it out to learn it`)
 	}
-	if !o.Until.IsZero() && !o.Until.After(o.From) {
-		f.add(at+".until", "the order ends before it begins", "write an end after from, or leave it out")
-	}
+	f.calendar(at, o)
 	if b := o.Burndown; b != nil {
 		for _, rate := range burndownRates(b) {
 			f.amount(at+".burndown."+rate.name, rate.name, rate.value)
@@ -297,8 +295,7 @@ func (f *faults) order(at string, o *Order) {
 	}
 	if known && o.GSUs > 0 && o.TokensPerSecond == 0 {
 		if _, err := quota.NewLedger(quota.Order{Model: o.Model, GSUs: o.GSUs}); err != nil {
-			f.add(at+".model", "what a unit of this model serves, and what its tokens cost, is not known",
-				"write tokens_per_second = GSUs × the throughput in Google's table, and its rates: burndown = { output = 6 }")
+			f.add(at+".model", "what a unit of this model serves, and what its tokens cost, is not known", unknownRow)
 		}
 	}
 }

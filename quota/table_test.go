@@ -14,6 +14,9 @@ func TestRowsAreWhole(t *testing.T) {
 	if err := json.Unmarshal(rowsJSON, &f); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := readTable(rowsJSON); err != nil {
+		t.Fatal(err)
+	}
 	seen := map[string]bool{}
 	once := func(what string) {
 		if seen[what] {
@@ -106,7 +109,7 @@ func TestDocumentedWindows(t *testing.T) {
 func TestBrokenTablesAreRefused(t *testing.T) {
 	for name, file := range map[string]string{
 		"not JSON":        "model = 1",
-		"an unknown name": `{"models": [{"modle": "x"}]}`,
+		"an unknown name": `{"models": [{"price": "x"}]}`,
 		"a model's date":  `{"models": [{"model": "x", "read": "yesterday"}]}`,
 		"a window's date": `{"windows": [{"steps": []}]}`,
 		"nothing of text": `{"models": []}`,
