@@ -70,7 +70,7 @@ func (o obstacles) calendar() Reason {
 // calendars tells of orders that begin and end, as long as someone listens.
 type calendars struct {
 	pool  *Pool
-	timer *time.Timer
+	timer timer
 	told  time.Time // until when all is told
 }
 
@@ -91,11 +91,9 @@ func (c *calendars) schedule(now time.Time) {
 			next = at
 		}
 	})
-	if c.timer != nil {
-		c.timer.Stop()
-	}
+	c.timer.clear()
 	if !next.IsZero() {
-		c.timer = time.AfterFunc(next.Sub(now), c.tell)
+		c.timer.set(&c.pool.clock, next.Sub(now), c.tell)
 	}
 }
 
@@ -121,7 +119,7 @@ func (c *calendars) tell() {
 	default:
 	}
 	c.pool.reload.Lock()
-	now := time.Now()
+	now := c.pool.clock.now()
 	c.each(func(e *endpoint, kind EventKind, at time.Time) {
 		if at.After(c.told) && !at.After(now) {
 			c.pool.outbox.orderScheduled(at, kind, e)

@@ -77,6 +77,15 @@ type Config struct {
 	// Store. With one it is the part of every limit until the process has first heard of the others,
 	// and no order is used until then. Zero means all of it, and with a Store an eighth.
 	Share float64
+	// Clock is the time that the pool lives in. Nil is the machine's. With another one, a pool can be
+	// driven through days of calls in seconds; Store is nil then, and the times that are passed to its
+	// methods are the Clock's. AfterFunc calls f once, when d has passed. A call that waits blocks in
+	// wait until wake is called, which may have happened before; there is one pair for each wait.
+	Clock interface {
+		Now() time.Time
+		AfterFunc(d time.Duration, f func()) (stop func())
+		Parking() (wait, wake func())
+	}
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
 	// not.

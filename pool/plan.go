@@ -40,7 +40,7 @@ type Plan struct {
 // size. The pool need not have seen the model.
 func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}

@@ -25,6 +25,7 @@ var ErrClosed = errors.New("pool: closed")
 
 // Pool is the endpoints of a [Config] and their state. Make one with [New].
 type Pool struct {
+	clock  timeSource
 	epoch  time.Time // instant 0
 	setup  atomic.Pointer[setup]
 	seq    atomic.Uint64 // number of the newest attempt
@@ -47,7 +48,8 @@ type Pool struct {
 // project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
-	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p := &Pool{clock: timeSource{cfg.Clock}, owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p.epoch = p.clock.now()
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
 	s, err := newSetup(cfg, sync.OnceValues(detect), p.fleet)

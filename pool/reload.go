@@ -162,7 +162,7 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	p.models.mu.Lock() // no reload goes on
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
-	now := time.Now()
+	now := p.clock.now()
 	m.adapt(p, now, p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
@@ -242,7 +242,7 @@ func (r *roster) take(name string) []*entry {
 	for _, m := range p.models.all() {
 		taken = append(taken, m.drop(its)...)
 	}
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	for _, e := range taken {
 		e.forgotten(p, now, at)
@@ -253,7 +253,7 @@ func (r *roster) take(name string) []*entry {
 // put brings entries back that were taken.
 func (r *roster) put(list []*entry) {
 	p := r.pool
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	for _, e := range list {
 		into := &p.memory

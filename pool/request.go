@@ -99,7 +99,7 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	switch {
 	case !sent:
 		e = l.candidate.project.entry
-	case r.Policy == PolicyFirst && retryAt.Before(r.limit(time.Now())):
+	case r.Policy == PolicyFirst && retryAt.Before(r.limit(l.candidate.plan.pool.clock.now())):
 		e = l.candidate.server.entry.Load() // what the call makes is wanted where the others are
 	}
 	if !r.hasFailed(l.candidate) {
@@ -114,7 +114,7 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 // others well. If the refusal put nothing on cooldown, the call does not go to the endpoint again.
 // An endpoint that says itself that it lacks the model is not believed by the call to have it.
 func (r *Request) Refused(l Lease, as Class) (costs bool) {
-	c, now := l.candidate, time.Now()
+	c, now := l.candidate, l.candidate.plan.pool.clock.now()
 	x := refused{own: c.own.entry.Load()}
 	if l.key != nil {
 		x.key = l.key.entry
@@ -286,7 +286,7 @@ func (r *Request) servedBy(b Backend) bool {
 // cooldown now.
 func (p *Pool) Serves(r *Request) (ever, now bool) {
 	defer p.outbox.deliver()
-	t := time.Now()
+	t := p.clock.now()
 	if !r.refresh(p, t) {
 		return false, false
 	}
