@@ -70,7 +70,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
-	{"internal/demand", []string{"quota", "calls", "internal/plain"}},
+	{"internal/demand", []string{"quota", "calls", "router", "internal/plain"}},
 	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain"}},
 	{"internal/price", []string{"quota", "internal/modelid"}},
 	{"internal/report", []string{"calls", "pool", "internal/plain"}},

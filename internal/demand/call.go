@@ -27,6 +27,9 @@ type Log struct {
 	// Skipped counts lines that are no calls with tokens: calls that failed, other methods, other
 	// providers. Broken counts those that cannot be read.
 	Skipped, Broken int
+	// Filled counts calls that were refused: they are taken to have the tokens that calls for their
+	// model have in the mean.
+	Filled int
 }
 
 // sort brings the calls into the order of time.

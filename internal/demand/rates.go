@@ -32,6 +32,9 @@ func (r Rates) Calls() []Call {
 	rng := rand.New(rand.NewPCG(r.Seed, 1))
 	shape := shapeOf(r.Peak)
 	most := r.RPM / 60 * max(r.Peak, 1)
+	if !(most > 0) {
+		return nil
+	}
 	var calls []Call
 	for at := 0.0; ; {
 		at += rng.ExpFloat64() / most

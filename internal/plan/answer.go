@@ -1,0 +1,218 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/price"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Question is what someone wants to know of an order.
+type Question struct {
+	Buy
+
+	Calls []demand.Call // for the model, in the order of time
+	// Spill is the part of the tokens that may spill with the recommended order.
+	Spill float64
+	// From and To are the numbers of GSUs to look at. Zero is eight around what is recommended.
+	From, To int
+	// Changes says to look at what would change the answer.
+	Changes bool
+	Prices  *price.Table
+	Term    price.Term
+	// Progress hears of the calls that were made, of all that will be. It may be called by several
+	// goroutines.
+	Progress func(done, of int64)
+}
+
+// Answer is what an order would do for calls.
+type Answer struct {
+	Question
+
+	Span   time.Duration // of the calls
+	PerGSU float64       // tokens a second
+	Second Load
+	Minute Load
+	// Windows are loads over the shortest and the longest window of the recommended order.
+	Windows []Load
+	Sizes   []Size
+	// Recommended is the fewest GSUs that spill no more than asked, whatever the window; zero if none
+	// of those looked at does.
+	Recommended int
+	// OnDemand is what all calls cost by the token; not ok if a price is missing.
+	OnDemand Money
+	// PerToken is what a burned-down token costs on demand; BreakEven the part of a GSU that has to be
+	// used for it to cost no more than that.
+	BreakEven float64
+	Cheapest  int // the number of GSUs that costs least, with what spills; zero: none, by the token
+	Changed   []Change
+}
+
+// Size is an order of so many GSUs.
+type Size struct {
+	GSUs int
+	// Short and Long are what becomes of the calls if Google's window is the shortest, or the longest,
+	// that it documents.
+	Short, Long *Tally
+	// Order, Spilled and Total cost what they do in 30 days of such calls: the order, what spills by
+	// the token if the window is the worse one, and both.
+	Order, Spilled, Total Money
+}
+
+// Spill is the part of the tokens that spill with the worse window.
+func (s *Size) Spill() float64 { return max(s.Short.Spill(), s.Long.Spill()) }
+
+// worse is the tally of the window with which more spills.
+func (s *Size) worse() *Tally {
+	if s.Long.Spill() > s.Short.Spill() {
+		return s.Long
+	}
+	return s.Short
+}
+
+// Money is dollars, if they are known.
+type Money struct {
+	USD   float64
+	Known bool
+}
+
+// plus adds what is known.
+func (m Money) plus(n Money) Money { return Money{m.USD + n.USD, m.Known && n.Known} }
+
+// ErrNoCalls says that there is nothing to plan for.
+var ErrNoCalls = errors.New("plan: there are no calls")
+
+// mostCalls bounds the calls with which changes are looked at.
+const mostCalls = 200_000
+
+// Ask answers a question.
+func Ask(ctx context.Context, q Question) (*Answer, error) {
+	if len(q.Calls) == 0 {
+		return nil, ErrNoCalls
+	}
+	s, err := newSieve(&q.Buy, q.Calls)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{Question: q, PerGSU: s.perGSU, Span: q.Calls[len(q.Calls)-1].At.Sub(q.Calls[0].At)}
+	a.Second, a.Minute = loadOver(q.Calls, s.cost, time.Second), loadOver(q.Calls, s.cost, minute)
+	m := &maker{ctx: ctx, q: &a.Question}
+	if err := a.sizes(m, s); err != nil {
+		return nil, err
+	}
+	at := cmp.Or(a.Recommended, a.Sizes[len(a.Sizes)-1].GSUs)
+	for _, w := range windows(q.Model, at) {
+		a.Windows = append(a.Windows, loadOver(q.Calls, s.cost, w))
+	}
+	a.prices(s.total)
+	if q.Changes {
+		if a.Changed, err = a.changes(m, s, at); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// surely is how much less than asked a recommended order spills here: Google may foresee outputs
+// otherwise.
+const surely = 2.0 / 3
+
+// sizes makes the calls with orders of several sizes, and finds which to recommend.
+func (a *Answer) sizes(m *maker, s *sieve) error {
+	from, to := a.From, a.To
+	if from == 0 {
+		guess := s.least(a.Spill)
+		from, to = max(guess-3, 1), max(guess-3, 1)+7
+	}
+	for {
+		more, err := m.make(a.Calls, from, to)
+		if err != nil {
+			return err
+		}
+		a.Sizes = append(a.Sizes, more...)
+		for i := range a.Sizes {
+			if a.Recommended == 0 && a.Sizes[i].Spill() <= surely*a.Spill {
+				a.Recommended = a.Sizes[i].GSUs
+			}
+		}
+		// The sieve may guess too few; a range that someone asked for is left as it is.
+		if a.Recommended > 0 || a.From > 0 || to > mostGSUs {
+			return nil
+		}
+		from, to = to+1, to+max(4, to/4)
+	}
+}
+
+// maker makes calls with several orders at once: as many as there are processors.
+type maker struct {
+	ctx      context.Context
+	q        *Question
+	done, of atomic.Int64
+}
+
+// make makes the calls with orders of from to so many GSUs.
+func (m *maker) make(calls []demand.Call, from, to int) ([]Size, error) {
+	sizes := make([]Size, to-from+1)
+	var jobs []func() error
+	for i := range sizes {
+		size := &sizes[i]
+		size.GSUs = from + i
+		for j, w := range windows(m.q.Model, size.GSUs) {
+			jobs = append(jobs, m.job(calls, size.GSUs, w, [...]**Tally{&size.Short, &size.Long}[j]))
+		}
+	}
+	if err := m.all(jobs); err != nil {
+		return nil, err
+	}
+	for i := range sizes {
+		sizes[i].Long = cmp.Or(sizes[i].Long, sizes[i].Short)
+	}
+	return sizes, nil
+}
+
+// windows returns the shortest and the longest window that Google documents for an order; one, if that
+// is all it says.
+func windows(model string, gsus int) []time.Duration {
+	shortest, longest := quota.WindowRange(model, gsus)
+	return slices.Compact([]time.Duration{shortest, longest})
+}
+
+// job is one tally to be made.
+func (m *maker) job(calls []demand.Call, gsus int, window time.Duration, to **Tally) func() error {
+	m.of.Add(int64(len(calls)))
+	return func() (err error) {
+		*to, err = m.q.tally(m.ctx, calls, gsus, window, 0, m.progress)
+		return err
+	}
+}
+
+func (m *maker) progress() {
+	done := m.done.Add(progressEvery)
+	if m.q.Progress != nil {
+		m.q.Progress(done, m.of.Load())
+	}
+}
+
+// all does jobs, as many at once as there are processors.
+func (m *maker) all(jobs []func() error) error {
+	var wait sync.WaitGroup
+	errs := make([]error, len(jobs))
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i, job := range jobs {
+		turns <- struct{}{}
+		wait.Go(func() {
+			errs[i] = job()
+			<-turns
+		})
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}
