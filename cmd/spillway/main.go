@@ -9,6 +9,7 @@
 //	spillway explain gemini-3.5-flash
 //	spillway pause project:prod --for 10m --why "the bill"
 //	spillway report calls.jsonl --since 24h
+//	spillway plan calls.jsonl
 //	spillway sla --csv
 //	spillway emulate --listen 127.0.0.1:9090
 //
@@ -92,6 +93,7 @@ func commands() []command {
 		{"pause", "take a project, key, order or model out for a while", pauseHelp, pause},
 		{"resume", "bring back what was paused", resumeHelp, resume},
 		{"report", "sum up call logs", reportHelp, runReport},
+		{"plan", "say how much Provisioned Throughput some traffic needs", planHelp, runPlan},
 		{"sla", "show what orders failed to serve, to be claimed from Google", slaHelp, sla},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 		{"completion", "print a script with which a shell completes commands", completionHelp, completion},
