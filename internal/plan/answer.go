@@ -125,48 +125,68 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 // otherwise.
 const surely = 2.0 / 3
 
+// shown is how many sizes an answer has, if nobody asks for a range.
+const shown = 8
+
 // sizes makes the calls with orders of several sizes, and finds which to recommend.
 func (a *Answer) sizes(m *maker, s *sieve) error {
-	from, to := a.From, a.To
-	if from == 0 {
-		guess := s.least(a.Spill)
-		from, to = max(guess-3, 1), max(guess-3, 1)+7
-	}
-	for {
-		more, err := m.make(a.Calls, from, to)
+	numbers := between(a.From, a.To, a.To-a.From+1)
+	if a.From == 0 {
+		search := search{m: m, calls: a.Calls, most: surely * a.Spill, known: make(map[int]*Size)}
+		mean := max(int(a.Minute.Mean/a.PerGSU), 1)
+		least, err := search.least(mean, max(s.least(a.Spill), mean))
 		if err != nil {
 			return err
 		}
-		a.Sizes = append(a.Sizes, more...)
-		for i := range a.Sizes {
-			if a.Recommended == 0 && a.Sizes[i].Spill() <= surely*a.Spill {
-				a.Recommended = a.Sizes[i].GSUs
-			}
-		}
-		// The sieve may guess too few; a range that someone asked for is left as it is.
-		if a.Recommended > 0 || a.From > 0 || to > mostGSUs {
-			return nil
-		}
-		from, to = to+1, to+max(4, to/4)
+		numbers = between(min(mean, least), least, shown)
+		m.known = search.known
 	}
+	var err error
+	if a.Sizes, err = m.make(a.Calls, numbers); err != nil {
+		return err
+	}
+	for i := range a.Sizes {
+		if a.Recommended == 0 && a.Sizes[i].Spill() <= surely*a.Spill {
+			a.Recommended = a.Sizes[i].GSUs
+		}
+	}
+	return nil
+}
+
+// between returns at most so many numbers, evenly between two of them, both included.
+func between(from, to, most int) (all []int) {
+	n := min(most, to-from+1)
+	for i := range n {
+		number := to
+		if n > 1 {
+			number = from + (to-from)*i/(n-1)
+		}
+		all = append(all, number)
+	}
+	return all
 }
 
 // maker makes calls with several orders at once: as many as there are processors.
 type maker struct {
 	ctx      context.Context
 	q        *Question
+	known    map[int]*Size // that were made for all calls
 	done, of atomic.Int64
 }
 
-// make makes the calls with orders of from to so many GSUs.
-func (m *maker) make(calls []demand.Call, from, to int) ([]Size, error) {
-	sizes := make([]Size, to-from+1)
+// make makes the calls with orders of several numbers of GSUs.
+func (m *maker) make(calls []demand.Call, numbers []int) ([]Size, error) {
+	sizes := make([]Size, len(numbers))
 	var jobs []func() error
-	for i := range sizes {
+	for i, gsus := range numbers {
 		size := &sizes[i]
-		size.GSUs = from + i
-		for j, w := range windows(m.q.Model, size.GSUs) {
-			jobs = append(jobs, m.job(calls, size.GSUs, w, [...]**Tally{&size.Short, &size.Long}[j]))
+		if known := m.known[gsus]; known != nil {
+			*size = *known
+			continue
+		}
+		size.GSUs = gsus
+		for j, w := range windows(m.q.Model, gsus) {
+			jobs = append(jobs, m.job(calls, gsus, w, [...]**Tally{&size.Short, &size.Long}[j]))
 		}
 	}
 	if err := m.all(jobs); err != nil {
