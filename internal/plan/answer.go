@@ -90,7 +90,8 @@ func (m Money) plus(n Money) Money { return Money{m.USD + n.USD, m.Known && n.Kn
 // ErrNoCalls says that there is nothing to plan for.
 var ErrNoCalls = errors.New("plan: there are no calls")
 
-// mostCalls bounds the calls with which changes are looked at.
+// mostCalls bounds the calls with which the fewest GSUs are looked for, and changes are looked at: the
+// busiest ones.
 const mostCalls = 200_000
 
 // Ask answers a question.
@@ -132,14 +133,16 @@ const shown = 8
 func (a *Answer) sizes(m *maker, s *sieve) error {
 	numbers := between(a.From, a.To, a.To-a.From+1)
 	if a.From == 0 {
-		search := search{m: m, calls: a.Calls, most: surely * a.Spill, known: make(map[int]*Size)}
+		search := search{m: m, calls: s.busiest(mostCalls), most: surely * a.Spill, known: make(map[int]*Size)}
 		mean := max(int(a.Minute.Mean/a.PerGSU), 1)
 		least, err := search.least(mean, max(s.least(a.Spill), mean))
 		if err != nil {
 			return err
 		}
 		numbers = between(min(mean, least), least, shown)
-		m.known = search.known
+		if len(search.calls) == len(a.Calls) {
+			m.known = search.known
+		}
 	}
 	var err error
 	if a.Sizes, err = m.make(a.Calls, numbers); err != nil {
