@@ -116,7 +116,7 @@ func recommend(v view, to io.Writer, a *plan.Answer) {
 		v.linef(to, "with all of these more than %s spills: look at more GSUs, with --gsus", percent(a.Spill))
 		return
 	}
-	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills", plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
+	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with a third of that to spare", plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
 }
 
 // printMoney says what is cheaper. Costs are those of 30 days of such calls.
@@ -152,7 +152,11 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 func changeTable(a *plan.Answer) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "WHAT WOULD CHANGE\tSPILLS OF %s\tNEEDS ABOUT\n", strings.ToUpper(plain.Plural(a.Changed[0].GSUs, "GSU")))
-	fmt.Fprintf(&b, "nothing\t%s\t\n", percent(a.Changed[0].Before))
+	needs := ""
+	if a.Recommended > 0 {
+		needs = plain.Plural(a.Recommended, "GSU")
+	}
+	fmt.Fprintf(&b, "nothing\t%s\t%s\n", percent(a.Changed[0].Before), needs)
 	for _, c := range a.Changed {
 		needs := ""
 		if c.Needs > 0 {

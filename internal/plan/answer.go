@@ -88,7 +88,7 @@ type Money struct {
 func (m Money) plus(n Money) Money { return Money{m.USD + n.USD, m.Known && n.Known} }
 
 // ErrNoCalls says that there is nothing to plan for.
-var ErrNoCalls = errors.New("plan: there are no calls")
+var ErrNoCalls = errors.New("there are no calls")
 
 // mostCalls bounds the calls with which the fewest GSUs are looked for, and changes are looked at: the
 // busiest ones.

@@ -186,7 +186,7 @@ func TestAModelWithoutFiguresNeedsThem(t *testing.T) {
 	question := plan.Question{
 		Buy: plan.Buy{Model: "gemini-9-ultra", Location: "global"}, Calls: all, Spill: 0.01, From: 2, To: 2, Prices: price.BuiltIn(), Term: price.Week,
 	}
-	if _, err := plan.Ask(t.Context(), question); !errors.Is(err, quota.ErrUnknownModel) || !strings.Contains(err.Error(), "--tokens-per-second") {
+	if _, err := plan.Ask(t.Context(), question); !errors.Is(err, plan.ErrNoFigures) || !strings.Contains(err.Error(), "--tokens-per-second") {
 		t.Errorf("the error is %v", err)
 	}
 	question.TokensPerSecond, question.Burndown = perGSU, &quota.Burndown{Input: 1, Output: 9}

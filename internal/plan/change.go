@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 type Change struct {
 	What string // in words
 	// GSUs is the order that is looked at, Before and Spill the part of the tokens that spills with it,
-	// as things are and with the change. Of another Needs is about the fewest GSUs that would do.
+	// as things are and with the change. Needs is about the fewest GSUs that would do; zero if that is
+	// not known.
 	GSUs          int
 	Before, Spill float64
 	Needs         int
@@ -33,6 +35,7 @@ func (a *Answer) changes(m *maker, s *sieve, recommended int) ([]Change, error) 
 	if err != nil {
 		return nil, err
 	}
+	needs := float64(recommended) / float64(s.least(a.Spill)) // what the pool needs, beside the sieve
 	var all []Change
 	look := func(what string, calls []demand.Call, wait time.Duration) error {
 		spill, err := m.worst(calls, gsus, wait)
@@ -40,8 +43,8 @@ func (a *Answer) changes(m *maker, s *sieve, recommended int) ([]Change, error) 
 			return err
 		}
 		c := Change{What: what, GSUs: gsus, Before: before, Spill: spill}
-		if other, err := newSieve(&a.Buy, calls); err == nil && wait == 0 {
-			c.Needs = other.least(a.Spill)
+		if other, err := newSieve(&a.Buy, calls); err == nil && wait == 0 && a.Recommended > 0 {
+			c.Needs = int(math.Ceil(needs * float64(other.least(a.Spill))))
 		}
 		all = append(all, c)
 		return nil

@@ -32,7 +32,7 @@ func loadOver(calls []demand.Call, cost func(quota.Usage) float64, span time.Dur
 	slices.Sort(spans)
 	n := len(spans)
 	seconds := span.Seconds()
-	l.Mean = total / (float64(n) * seconds)
+	l.Mean = total / max(calls[len(calls)-1].At.Sub(first), span).Seconds()
 	l.P99, l.Max = spans[(n*99+99)/100-1]/seconds, spans[n-1]/seconds
 	return l
 }

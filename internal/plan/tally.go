@@ -2,6 +2,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -19,6 +20,9 @@ type Buy struct {
 	Burndown        *quota.Burndown
 }
 
+// ErrNoFigures says that the built-in table does not have a model, and nobody stated the figures.
+var ErrNoFigures = errors.New("there are no figures of what a GSU serves")
+
 // order returns an order of so many GSUs.
 func (b *Buy) order(gsus int) pool.Order {
 	return pool.Order{
@@ -31,7 +35,7 @@ func (b *Buy) rates() (perGSU float64, cost func(quota.Usage) float64, err error
 	o := b.order(1)
 	l, err := quota.NewLedger(quota.Order{Model: o.Model, GSUs: 1, TokensPerSecond: o.TokensPerSecond, Burndown: o.Burndown})
 	if err != nil {
-		return 0, nil, fmt.Errorf("plan: what a GSU of %s serves is not known: state --tokens-per-second and --burndown: %w", b.Model, err)
+		return 0, nil, fmt.Errorf("%w of %s: state --tokens-per-second and --burndown", ErrNoFigures, b.Model)
 	}
 	return l.Stat(time.Time{}).TokensPerSecond, func(u quota.Usage) float64 {
 		c := l.Cost(u)

@@ -103,7 +103,7 @@ func (r *run) order(e *pool.Endpoint) *order {
 		Model: e.Order.Model, GSUs: e.Order.GSUs, TokensPerSecond: e.Order.TokensPerSecond, Burndown: e.Order.Burndown,
 	})
 	if err != nil {
-		r.err = fmt.Errorf("plan: the order of %s: %w", e.Name, err) // the pool has checked it
+		r.err = fmt.Errorf("the order of %s: %w", e.Name, err) // the pool has checked it
 		return nil
 	}
 	length := r.Window(e.Order)
