@@ -245,10 +245,9 @@ func (q *queue) scheduleLocked(now time.Time) {
 	}
 	q.due = due
 	pause := max(time.Duration(due-q.pool.instant(now)), minPause)
-	switch {
-	case due == cooldown.Forever:
+	if due == cooldown.Forever {
 		q.timer.clear()
-	default:
+	} else {
 		q.timer.set(&q.pool.clock, pause, q.tick)
 	}
 }

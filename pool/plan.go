@@ -128,7 +128,7 @@ func (p *plan) orderFor(r *Request, at int64) *order {
 		if c.order == nil { // orders come first
 			break
 		}
-		if r.eligibleAt(c, at) {
+		if eligibleAt(r, c, at) {
 			return c.order
 		}
 	}

@@ -254,8 +254,8 @@ func (r *Request) ineligible(e *Endpoint) string {
 // eligible reports whether the request may go to a candidate at all.
 func (r *Request) eligible(c *candidate) bool { return r.ineligible(&c.Endpoint) == "" }
 
-// eligibleAt reports whether the request may go to a candidate, and its order, if it is one, is in force.
-func (r *Request) eligibleAt(c *candidate, at int64) bool {
+// eligibleAt reports whether a request may go to a candidate, and its order, if it is one, is in force.
+func eligibleAt(r *Request, c *candidate, at int64) bool {
 	return c.inForce.holds(at) && r.eligible(c)
 }
 

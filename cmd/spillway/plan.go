@@ -119,24 +119,35 @@ func runPlan(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // mostCalls bounds the calls of stated rates.
 const mostCalls = 20_000_000
 
+// wrongRates says what is wrong with the rates, or that there are some beside a log.
+func (f *planFlags) wrongRates() string {
+	r := &f.rates
+	switch stated := len(f.logs) == 0; {
+	case stated && !(r.RPM > 0):
+		return "it needs a LOG, or --rpm with --input and --output"
+	case !stated && r.RPM != 0:
+		return "it takes a LOG or --rpm, not both"
+	case stated && f.model == "":
+		return "stated rates need --model"
+	case stated && !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
+		return "--input is not above zero, or --cached is more than it"
+	case !(r.Peak >= 1 && r.Peak <= 1000):
+		return "--peak is not between 1 and 1000"
+	case r.Length <= 0:
+		return "--for is not above zero"
+	case r.RPM*r.Length.Minutes() > mostCalls:
+		return "that is more than " + plain.Number(mostCalls) + " calls; write a smaller --for"
+	default:
+		return ""
+	}
+}
+
 // question returns what is asked, without the calls; wrong says what is wrong with the flags.
 func (f *planFlags) question() (q plan.Question, wrong string) {
-	r := &f.rates
+	if wrong = f.wrongRates(); wrong != "" {
+		return q, wrong
+	}
 	switch {
-	case len(f.logs) == 0 && !(r.RPM > 0):
-		return q, "it needs a LOG, or --rpm with --input and --output"
-	case len(f.logs) > 0 && r.RPM != 0:
-		return q, "it takes a LOG or --rpm, not both"
-	case len(f.logs) == 0 && f.model == "":
-		return q, "stated rates need --model"
-	case len(f.logs) == 0 && !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
-		return q, "--input is not above zero, or --cached is more than it"
-	case !(r.Peak >= 1 && r.Peak <= 1000):
-		return q, "--peak is not between 1 and 1000"
-	case r.Length <= 0:
-		return q, "--for is not above zero"
-	case r.RPM*r.Length.Minutes() > mostCalls:
-		return q, "that is more than " + plain.Number(mostCalls) + " calls; write a smaller --for"
 	case !(f.spill > 0 && f.spill < 100):
 		return q, "--spill is not a percentage between 0 and 100"
 	case !(f.tokensPerSecond >= 0):

@@ -116,7 +116,8 @@ func recommend(v view, to io.Writer, a *plan.Answer) {
 		v.linef(to, "with all of these more than %s spills: look at more GSUs, with --gsus", percent(a.Spill))
 		return
 	}
-	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with a third of that to spare", plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
+	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with a third of that to spare",
+		plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
 }
 
 // printMoney says what is cheaper. Costs are those of 30 days of such calls.

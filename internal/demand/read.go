@@ -90,7 +90,7 @@ func (l *Log) array(in *bufio.Reader) error {
 	}
 	for d.More() {
 		var raw json.RawMessage
-		if err := d.Decode(&raw); err != nil {
+		if d.Decode(&raw) != nil {
 			l.Broken++ // what follows cannot be told apart
 			return nil
 		}

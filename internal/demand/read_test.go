@@ -87,12 +87,11 @@ func TestReadLiteLLMsSpendLogs(t *testing.T) {
 	team.Label = "search"
 	want := &demand.Log{Format: "LiteLLM's spend logs", Calls: []demand.Call{call, team, call}, Skipped: 3}
 	compact := func(row string) string { return strings.ReplaceAll(row, "\n", "") }
-	lines, array := "", "["
-	for i, row := range rows {
-		lines += compact(row) + "\n"
-		array += strings.Repeat(",", min(i, 1)) + row
+	var lines []string
+	for _, row := range rows {
+		lines = append(lines, compact(row))
 	}
-	for name, text := range map[string]string{"lines": lines, "an array": array + "]"} {
+	for name, text := range map[string]string{"lines": strings.Join(lines, "\n"), "an array": "[" + strings.Join(rows, ",") + "]"} {
 		got, err := demand.Read(strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)

@@ -105,7 +105,10 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 	}
 	a := &Answer{Question: q, PerGSU: s.perGSU, Span: q.Calls[len(q.Calls)-1].At.Sub(q.Calls[0].At)}
 	a.Second, a.Minute = loadOver(q.Calls, s.cost, time.Second), loadOver(q.Calls, s.cost, minute)
-	m := &maker{ctx: ctx, q: &a.Question}
+	m := &maker{q: &a.Question}
+	m.tally = func(calls []demand.Call, gsus int, window, wait time.Duration) (*Tally, error) {
+		return q.tally(ctx, calls, gsus, window, wait, m.progress)
+	}
 	if err := a.sizes(m, s); err != nil {
 		return nil, err
 	}
@@ -171,8 +174,8 @@ func between(from, to, most int) (all []int) {
 
 // maker makes calls with several orders at once: as many as there are processors.
 type maker struct {
-	ctx      context.Context
 	q        *Question
+	tally    func(calls []demand.Call, gsus int, window, wait time.Duration) (*Tally, error)
 	known    map[int]*Size // that were made for all calls
 	done, of atomic.Int64
 }
@@ -212,7 +215,7 @@ func windows(model string, gsus int) []time.Duration {
 func (m *maker) job(calls []demand.Call, gsus int, window time.Duration, to **Tally) func() error {
 	m.of.Add(int64(len(calls)))
 	return func() (err error) {
-		*to, err = m.q.tally(m.ctx, calls, gsus, window, 0, m.progress)
+		*to, err = m.tally(calls, gsus, window, 0)
 		return err
 	}
 }

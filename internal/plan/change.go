@@ -84,7 +84,7 @@ func (m *maker) worst(calls []demand.Call, gsus int, wait time.Duration) (float6
 	for i, w := range windows(m.q.Model, gsus) {
 		m.of.Add(int64(len(calls)))
 		jobs = append(jobs, func() (err error) {
-			tallies[i], err = m.q.tally(m.ctx, calls, gsus, w, wait, m.progress)
+			tallies[i], err = m.tally(calls, gsus, w, wait)
 			return err
 		})
 	}

@@ -1,13 +1,13 @@
 package plan_test
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,10 +38,10 @@ type google struct {
 	rate   float64 // tokens a second
 
 	mu              sync.Mutex
-	slices          map[int64]float64
+	buckets         map[int64]float64
 	last            []float64 // what responses cost
 	ordered, spills float64   // tokens
-	refused, failed int
+	refused         int
 }
 
 // foresee is what the next response is estimated to cost.
@@ -60,9 +60,9 @@ func (g *google) slice() int64 { return int64(time.Since(g.start) / (100 * time.
 
 // used is what counts against the order now.
 func (g *google) used(at int64) (sum float64) {
-	for s, tokens := range g.slices {
+	for s, tokens := range g.buckets {
 		if at-s >= int64(g.window/(100*time.Millisecond)) {
-			delete(g.slices, s)
+			delete(g.buckets, s)
 			continue
 		}
 		sum += tokens
@@ -76,13 +76,14 @@ func (g *google) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	var n int
-	if _, err := fmt.Sscanf(string(body[bytes.Index(body, []byte("call ")):]), "call %d.", &n); err != nil {
+	_, text, _ := strings.Cut(string(body), "call ")
+	if _, err := fmt.Sscanf(text, "%d.", &n); err != nil {
 		return nil, err
 	}
 	c := &g.calls[n]
 	input, output := float64(c.Usage.Input), float64(c.Usage.Output)*outputRate
 	traffic := "ON_DEMAND"
-	if req.Header.Get("X-Vertex-AI-LLM-Request-Type") == "dedicated" {
+	if slices.Equal(req.Header["X-Vertex-Ai-Llm-Request-Type"], []string{"dedicated"}) {
 		g.mu.Lock()
 		at, foreseen := g.slice(), g.foresee()
 		if g.used(at)+input+foreseen > g.rate*g.window.Seconds() {
@@ -91,12 +92,12 @@ func (g *google) RoundTrip(req *http.Request) (*http.Response, error) {
 			time.Sleep(50 * time.Millisecond)
 			return respond(req, 429, `{"error":{"code":429,"message":"Too many requests. Exceeded the provisioned throughput.","status":"RESOURCE_EXHAUSTED"}}`), nil
 		}
-		g.slices[at] += input + foreseen
+		g.buckets[at] += input + foreseen
 		g.mu.Unlock()
 		time.Sleep(c.Took)
 		g.mu.Lock()
-		if _, counts := g.slices[at]; counts {
-			g.slices[at] += output - foreseen
+		if _, counts := g.buckets[at]; counts {
+			g.buckets[at] += output - foreseen
 		}
 		if g.last = append(g.last, output); len(g.last) > 50 {
 			g.last = g.last[1:]
@@ -126,7 +127,7 @@ func respond(req *http.Request, status int, body string) *http.Response {
 func serve(t *testing.T, calls []demand.Call, gsus int, window time.Duration) (spill float64) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &google{calls: calls, window: window, rate: perGSU * float64(gsus), slices: make(map[int64]float64), start: time.Now()}
+		g := &google{calls: calls, window: window, rate: perGSU * float64(gsus), buckets: make(map[int64]float64), start: time.Now()}
 		r, err := router.New(pool.Config{Projects: []pool.Project{{
 			Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
 			Provisioned: []pool.Order{{Model: flash, Location: "global", GSUs: gsus}},

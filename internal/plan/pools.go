@@ -139,7 +139,7 @@ func askedFor(calls []demand.Call) (asked [4]float64) {
 		return asked
 	}
 	first := calls[0].At
-	var requests, tokens, days map[int64]float64 = map[int64]float64{}, map[int64]float64{}, map[int64]float64{}
+	requests, tokens, days := map[int64]float64{}, map[int64]float64{}, map[int64]float64{}
 	var ends []time.Time
 	running := 0
 	for i := range calls {

@@ -67,7 +67,7 @@ func (a *Answer) drawLoad(b *strings.Builder) {
 	if a.Recommended > 0 {
 		y := svgTop + svgPlot*(1-float64(a.Recommended)*a.PerGSU/max(most, 1))
 		fmt.Fprintf(b, `<line class="bought" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>`+"\n", svgLeft, svgWidth-20, y, y)
-		text(b, svgLeft, svgTop+svgPlot+18, fmt.Sprintf("the line: %s", plain.Plural(a.Recommended, "GSU")))
+		text(b, svgLeft, svgTop+svgPlot+18, "the line: "+plain.Plural(a.Recommended, "GSU"))
 	}
 }
 

@@ -134,7 +134,7 @@ func (t *Tally) sum(calls []demand.Call, ordered []bool, cost func(quota.Usage) 
 			continue
 		}
 		t.SpilledTokens += tokens
-		t.spilled = append(t.spilled, int32(i)) //nolint:gosec // a log has fewer calls
+		t.spilled = append(t.spilled, int32(i))
 		switch {
 		case tokens > rate*t.Window.Seconds():
 			t.TooLarge += tokens

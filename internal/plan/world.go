@@ -49,13 +49,14 @@ func (w World) Run(ctx context.Context, calls []demand.Call, tell func(i int, f 
 	if len(calls) == 0 {
 		return nil
 	}
-	r := &run{World: w, ctx: ctx, clock: newClock(calls[0].At), calls: calls, tell: tell, orders: make(map[orderKey]*order)}
+	r := &run{World: w, clock: newClock(calls[0].At), calls: calls, tell: tell, orders: make(map[orderKey]*order)}
 	r.Pool.Clock, r.Pool.Store = r.clock, nil
 	var err error
 	if r.pool, err = pool.New(r.Pool, nil); err != nil {
 		return err
 	}
 	defer r.pool.Close()
+	r.acquire = func(q *pool.Request) (pool.Lease, error) { return r.pool.Acquire(ctx, q) }
 	for i := range calls {
 		if i%1000 == 0 && ctx.Err() != nil {
 			break
@@ -74,13 +75,13 @@ func (w World) Run(ctx context.Context, calls []demand.Call, tell func(i int, f 
 type run struct {
 	World
 
-	ctx    context.Context
-	clock  *clock
-	pool   *pool.Pool
-	calls  []demand.Call
-	tell   func(i int, f Fate)
-	orders map[orderKey]*order
-	err    error
+	clock   *clock
+	pool    *pool.Pool
+	acquire func(r *pool.Request) (pool.Lease, error)
+	calls   []demand.Call
+	tell    func(i int, f Fate)
+	orders  map[orderKey]*order
+	err     error
 }
 
 // orderKey names an order: an endpoint may be for several.
@@ -132,7 +133,7 @@ func (r *run) begin(number int) {
 // attempt goes to the endpoint that the pool chooses. It may wait for one.
 func (c *call) attempt() {
 	r, began := c.run, c.run.clock.now
-	lease, err := r.pool.Acquire(r.ctx, &c.request)
+	lease, err := r.acquire(&c.request)
 	c.fate.Waited += r.clock.now.Sub(began)
 	if err != nil {
 		if e, ok := errors.AsType[*pool.ExhaustedError](err); ok {
