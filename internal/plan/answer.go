@@ -54,6 +54,8 @@ type Answer struct {
 	BreakEven float64
 	Cheapest  int // the number of GSUs that costs least, with what spills; zero: none, by the token
 	Changed   []Change
+
+	cost func(quota.Usage) float64 // what a call burns down
 }
 
 // Size is an order of so many GSUs.
@@ -103,7 +105,7 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Answer{Question: q, PerGSU: s.perGSU, Span: q.Calls[len(q.Calls)-1].At.Sub(q.Calls[0].At)}
+	a := &Answer{Question: q, PerGSU: s.perGSU, cost: s.cost, Span: q.Calls[len(q.Calls)-1].At.Sub(q.Calls[0].At)}
 	a.Second, a.Minute = loadOver(q.Calls, s.cost, time.Second), loadOver(q.Calls, s.cost, minute)
 	m := &maker{q: &a.Question}
 	m.tally = func(calls []demand.Call, gsus int, window, wait time.Duration) (*Tally, error) {

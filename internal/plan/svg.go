@@ -47,12 +47,8 @@ func (a *Answer) drawLoad(b *strings.Builder) {
 	perColumn := max(a.Span.Seconds()/columns, 60)
 	n := int(a.Span.Seconds()/perColumn) + 1
 	loads := make([]float64, n)
-	_, cost, err := a.rates()
-	if err != nil {
-		return
-	}
 	for i := range a.Calls {
-		loads[int(a.Calls[i].At.Sub(a.Calls[0].At).Seconds()/perColumn)] += cost(a.Calls[i].Usage) / perColumn
+		loads[int(a.Calls[i].At.Sub(a.Calls[0].At).Seconds()/perColumn)] += a.cost(a.Calls[i].Usage) / perColumn
 	}
 	most := float64(a.Recommended) * a.PerGSU
 	for _, l := range loads {
