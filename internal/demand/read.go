@@ -85,9 +85,7 @@ func firstByte(in *bufio.Reader) (byte, error) {
 // array reads a JSON array of entries.
 func (l *Log) array(in *bufio.Reader) error {
 	d := json.NewDecoder(in)
-	if _, err := d.Token(); err != nil {
-		return ErrNoLog
-	}
+	_, _ = d.Token() // the bracket
 	for d.More() {
 		var raw json.RawMessage
 		if d.Decode(&raw) != nil {

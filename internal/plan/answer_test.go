@@ -310,3 +310,24 @@ func TestCallsWithinAPool(t *testing.T) {
 		})
 	}
 }
+
+// A million calls: one number of GSUs in less than a minute, eight in less than five, on two processors.
+func TestALargeLogIsPlannedSoon(t *testing.T) {
+	n := amount(10_000, 1_000_000)
+	calls := demand.Rates{
+		Model: flash, RPM: 3000, Input: 1200, Output: 400, Peak: 2, Length: time.Duration(n) * 20 * time.Millisecond, Seed: 1,
+		Start: time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC),
+	}.Calls()
+	for _, tt := range []struct {
+		to   int
+		most time.Duration
+	}{{100, time.Minute}, {107, 5 * time.Minute}} {
+		began := time.Now()
+		a := ask(t, calls, 100, tt.to)
+		took := time.Since(began)
+		t.Logf("%d calls, %d sizes: %v", len(calls), len(a.Sizes), took)
+		if took > tt.most {
+			t.Errorf("%d calls and %d sizes take %v, want at most %v", len(calls), len(a.Sizes), took, tt.most)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -21,18 +22,19 @@ func loadOver(calls []demand.Call, cost func(quota.Usage) float64, span time.Dur
 	if len(calls) == 0 {
 		return l
 	}
-	first := calls[0].At
-	spans := make([]float64, calls[len(calls)-1].At.Sub(first)/span+1)
+	first, length := calls[0].At, calls[len(calls)-1].At.Sub(calls[0].At)
+	some := make(map[time.Duration]float64) // spans with calls: a log may have gaps of years
 	total := 0.0
 	for i := range calls {
 		tokens := cost(calls[i].Usage)
-		spans[calls[i].At.Sub(first)/span] += tokens
+		some[calls[i].At.Sub(first)/span] += tokens
 		total += tokens
 	}
-	slices.Sort(spans)
-	n := len(spans)
-	seconds := span.Seconds()
-	l.Mean = total / max(calls[len(calls)-1].At.Sub(first), span).Seconds()
-	l.P99, l.Max = spans[(n*99+99)/100-1]/seconds, spans[n-1]/seconds
+	spans := slices.Sorted(maps.Values(some))
+	all, seconds := int64(length/span)+1, span.Seconds()
+	if hundredth := len(spans) - 1 - int(all/100); hundredth >= 0 { // else there are fewer with calls
+		l.P99 = spans[hundredth] / seconds
+	}
+	l.Mean, l.Max = total/max(length, span).Seconds(), spans[len(spans)-1]/seconds
 	return l
 }

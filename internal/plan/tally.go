@@ -46,9 +46,9 @@ func (b *Buy) rates() (perGSU float64, cost func(quota.Usage) float64, err error
 // Tally is what became of calls with one order, as far as one length of Google's window goes.
 type Tally struct {
 	Window time.Duration
-	// Calls are all, Served those that the order served, Refused those that nothing served. Asked is
-	// how often the order, being full, was asked in vain.
-	Calls, Served, Refused, Asked int
+	// Calls are all, Served those that the order served. Asked is how often the order, being full, was
+	// asked in vain.
+	Calls, Served, Asked int
 	// Tokens are burned down: of all calls, of those that the order served, and of those that spilled.
 	Tokens, ServedTokens, SpilledTokens float64
 	// TooLarge, Sustained and Burst are why tokens spilled: the call alone is larger than the window;
@@ -56,9 +56,6 @@ type Tally struct {
 	TooLarge, Sustained, Burst float64
 	// Idle is the part of what was bought that served nothing.
 	Idle float64
-	// Waits is how many calls waited for the order, and Waited how long in all.
-	Waits  int
-	Waited time.Duration
 
 	spilled []int32 // which calls
 }
@@ -98,10 +95,6 @@ func (b *Buy) tally(ctx context.Context, calls []demand.Call, gsus int, window, 
 	err = w.Run(ctx, calls, func(i int, f Fate) {
 		t.Asked += f.Refusals
 		ordered[i] = f.Ordered
-		if f.Waited > 0 && f.Ordered {
-			t.Waits++
-			t.Waited += f.Waited
-		}
 		if told++; told%progressEvery == 0 {
 			progress()
 		}
