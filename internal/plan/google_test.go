@@ -247,7 +247,8 @@ func TestTheRecommendedOrderSpillsLittle(t *testing.T) {
 			if a.Recommended == 0 {
 				t.Fatal("no order is recommended")
 			}
-			for _, window := range []time.Duration{a.Sizes[0].Short.Window, a.Sizes[0].Long.Window} {
+			size := a.Sizes[slices.IndexFunc(a.Sizes, func(s plan.Size) bool { return s.GSUs == a.Recommended })]
+			for _, window := range []time.Duration{size.Short.Window, size.Long.Window} {
 				spill := serve(t, calls, a.Recommended, window)
 				t.Logf("%d GSUs, window %v: %.4f spilled", a.Recommended, window, spill)
 				if spill >= 0.01 {
