@@ -65,12 +65,26 @@ func (w *waiter) awaitVirtually(ctx context.Context, q *queue, now time.Time) (L
 	stop := q.pool.clock.virtual.AfterFunc(w.limit.Sub(now), w.wake)
 	w.park()
 	stop()
-	over := make(chan time.Time)
-	close(over)
 	select {
 	case l := <-w.served:
 		return l, nil
 	default:
-		return w.await(ctx, q, over)
+	}
+	var over chan time.Time // else it was woken because the pool is closed
+	if !q.pool.clock.now().Before(w.limit) {
+		over = make(chan time.Time)
+		close(over)
+	}
+	return w.await(ctx, q, over)
+}
+
+// wakeAllLocked ends the wait of all calls in a simulation. The caller holds q.mu.
+func (q *queue) wakeAllLocked() {
+	for _, ln := range q.order {
+		for _, w := range ln.waiters {
+			if w.wake != nil {
+				w.wake()
+			}
+		}
 	}
 }

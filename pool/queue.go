@@ -94,6 +94,7 @@ func (q *queue) close() {
 	q.closed = true
 	close(q.done)
 	q.timer.clear()
+	q.wakeAllLocked()
 }
 
 // count returns how many lines there are.
