@@ -36,6 +36,15 @@ func (f *faults) calendar(at string, o *Order) {
 	}
 }
 
+// together says what to write in place of two orders for the same model and location.
+func together(a, b *Order) string {
+	follows := func(a, b *Order) bool { return !a.Until.IsZero() && !b.From.Before(a.Until) }
+	if follows(a, b) || follows(b, a) {
+		return "leave the later one out until the first ends, and write it then: a reload is enough"
+	}
+	return "write one order with the sum of both"
+}
+
 // wake returns when the order may be asked: at the instant itself if it is in force then, and Forever
 // after its end.
 func (c calendar) wake(at int64) int64 {

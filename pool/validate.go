@@ -250,7 +250,7 @@ func (f *faults) vertexOnly(at string, p *Project) {
 		first, twice := bought[lot{o.Model, o.Location}]
 		if twice && o.Model != "" && o.Location != "" {
 			f.again(field, "there is an order for the same model and location", index(at+".provisioned", first),
-				"write one order with the sum of both")
+				together(o, &p.Provisioned[first]))
 			continue
 		}
 		bought[lot{o.Model, o.Location}] = j
