@@ -331,3 +331,24 @@ func TestALargeLogIsPlannedSoon(t *testing.T) {
 		}
 	}
 }
+
+// In a file's pool an order is used first, and what does not fit goes where the file says.
+func TestAnOrderWithinAPool(t *testing.T) {
+	all := some(2*perGSU, 10*time.Minute, 1).Calls()
+	cfg := pool.Config{Projects: []pool.Project{{
+		Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
+		Provisioned: []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: perGSU}},
+	}}}
+	fit, err := plan.Within(t.Context(), cfg, 0, all, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := map[string]int{}
+	for _, s := range fit.Served {
+		served[s.Endpoint] = s.Calls
+	}
+	ordered, others := served["prod/eu/provisioned"], served["prod/global/on_demand"]
+	if ordered+others != len(all) || fit.Refused > 0 || ordered < len(all)/3 || ordered > len(all)*2/3 || len(fit.Bounds) > 0 {
+		t.Errorf("of %d calls the order serves %d, and on demand are %d; %+v", len(all), ordered, others, fit)
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 // Served is how much an endpoint served.
@@ -52,12 +54,7 @@ func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls [
 	type why struct{ cause, subject string }
 	causes := make(map[why]int)
 	var waits []time.Duration
-	w := World{Pool: cfg, MaxWait: maxWait, Window: func(o *pool.Order) time.Duration {
-		if o.Window > 0 {
-			return o.Window
-		}
-		return windows(o.Model, o.GSUs)[0]
-	}}
+	w := World{Pool: cfg, MaxWait: maxWait, Window: shortestOf}
 	told := 0
 	err := w.Run(ctx, calls, func(_ int, fate Fate) {
 		if told++; told%progressEvery == 0 {
@@ -92,6 +89,15 @@ func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls [
 	}
 	f.Bounds = boundsOf(&cfg, calls)
 	return f, nil
+}
+
+// shortestOf is the window of an order that says it, else the shortest that Google documents.
+func shortestOf(o *pool.Order) time.Duration {
+	gsus := o.GSUs
+	if row, known := quota.RowOf(o.Model); gsus == 0 && known {
+		gsus = max(int(math.Round(o.TokensPerSecond/row.TokensPerSecond)), 1)
+	}
+	return cmp.Or(o.Window, windows(o.Model, gsus)[0])
 }
 
 // boundsOf compares what calls ask for with the limits of projects. A dimension that a project does
