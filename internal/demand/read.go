@@ -52,7 +52,7 @@ func Read(from io.Reader) (*Log, error) {
 	l := &Log{}
 	switch first {
 	case '[':
-		err = l.array(in)
+		l.array(in)
 	case '{':
 		err = l.lines(in)
 	default:
@@ -83,18 +83,17 @@ func firstByte(in *bufio.Reader) (byte, error) {
 }
 
 // array reads a JSON array of entries.
-func (l *Log) array(in *bufio.Reader) error {
+func (l *Log) array(in *bufio.Reader) {
 	d := json.NewDecoder(in)
 	_, _ = d.Token() // the bracket
 	for d.More() {
 		var raw json.RawMessage
 		if d.Decode(&raw) != nil {
 			l.Broken++ // what follows cannot be told apart
-			return nil
+			return
 		}
 		l.add(raw)
 	}
-	return nil
 }
 
 // lines reads entries that are a line each.
