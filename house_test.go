@@ -34,8 +34,8 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
-		"geminitest", "internal/credential", "internal/discover", "internal/pace", "internal/plain",
-		"internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"geminitest", "internal/credential", "internal/demand", "internal/discover", "internal/pace", "internal/plain",
+		"internal/plan", "internal/price", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{
@@ -53,7 +53,7 @@ var house = []room{
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
 	// shared.
-	{"quota", []string{"store"}},
+	{"quota", []string{"store", "internal/modelid"}},
 	{"breaker", nil},
 	{"store", nil},
 
@@ -72,6 +72,9 @@ var house = []room{
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/discover", []string{"internal/credential", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
+	{"internal/demand", []string{"quota", "calls", "router", "internal/plain"}},
+	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain"}},
+	{"internal/price", []string{"quota", "internal/modelid"}},
 	{"internal/pace", []string{"internal/plain"}},
 	{"internal/report", []string{"calls", "router", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 // advise adds the warnings about a sound configuration: what is valid and probably not meant.
@@ -116,6 +117,11 @@ func (a *adviser) models(at fieldPath, p *pool.Project) {
 	}
 	for j, o := range p.Provisioned {
 		a.model(at.to("provisioned").element(j).to("model"), "the order's model", o.Model, on)
+		if _, known := quota.RowOf(o.Model); !known && o.Burndown == nil {
+			a.warn(at.to("provisioned").element(j).to("model"),
+				"what the tokens of the order's model cost is not known: each counts as one, and what is cached as a tenth",
+				"write the rates of Google's table, such as burndown = { output = 6 }")
+		}
 	}
 	for j, l := range p.Limits {
 		if l.Model != "" {

@@ -100,6 +100,9 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 	case fmt.Formatter:
 		fmt.Fprintf(b, "%s = %v\n", path, value)
 		return
+	case time.Time:
+		fmt.Fprintf(b, "%s = %s\n", path, value.Format(time.RFC3339Nano))
+		return
 	case time.Duration:
 		fmt.Fprintf(b, "%s = %v\n", path, value)
 		return

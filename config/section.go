@@ -198,6 +198,8 @@ func (t *table) order() (o pool.Order) {
 	if overflow, ok := t.text("overflow"); ok {
 		o.Overflow = pool.Overflow(overflow)
 	}
+	t.moment("from", &o.From)
+	t.moment("until", &o.Until)
 	t.end()
 	return o
 }

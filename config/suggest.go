@@ -20,6 +20,8 @@ var elsewhere = map[string]string{ //nolint:gosec // names of keys, no credentia
 	"tpm":               "it in [[project.limits]]",
 	"rpd":               "it in [[project.limits]]",
 	"concurrency":       "it in [[project.limits]]",
+	"from":              "it in [[project.provisioned]]",
+	"until":             "it in [[project.provisioned]]",
 	"gsus":              "it in [[project.provisioned]]",
 	"tokens_per_second": "it in [[project.provisioned]]",
 	"overflow":          "it in [[project.provisioned]]",

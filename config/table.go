@@ -205,6 +205,28 @@ func (t *table) anyDuration(key string) (time.Duration, bool) {
 	return 0, false
 }
 
+// moment reads a date with a time and an offset, or a date, which is its midnight in UTC.
+func (t *table) moment(key string, dst *time.Time) {
+	const fix = "write a date, or a date and time with its offset: 2026-12-01, or 2026-12-01T08:00:00+01:00"
+	v, ok := t.value(key)
+	if !ok {
+		return
+	}
+	at, ok := v.(time.Time)
+	if !ok {
+		t.mistyped(t.path.to(key), key, v, "a date", fix)
+		return
+	}
+	switch at.Location().String() { // as the TOML library marks what has no offset
+	case "date-local":
+		*dst = time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, time.UTC)
+	case "datetime-local", "time-local":
+		t.wrong(t.path.to(key), key+" has no offset from UTC", fix)
+	default:
+		*dst = at
+	}
+}
+
 var plainNumber = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
 
 // bareNumber returns the fix for a duration without a unit. Seconds are a guess, so it suggests

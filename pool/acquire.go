@@ -22,7 +22,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 	if err := ctx.Err(); err != nil {
 		return Lease{}, err
 	}
-	now := time.Now()
+	now := p.clock.now()
 	if !r.refresh(p, now) {
 		return Lease{}, &ExhaustedError{MemoryFull: true}
 	}
@@ -38,7 +38,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 	} else {
 		l, found := t.try()
 		for i := 0; i < mostAsks && !found.leased && r.state.asks.ask(ctx); i++ {
-			t.now = time.Now()
+			t.now = p.clock.now()
 			t.at = p.instant(t.now)
 			l, found = t.try()
 		}
@@ -58,7 +58,7 @@ const mostAsks = 8
 // dropAsks gives back what the store granted for orders that the call did not go to.
 func (r *Request) dropAsks() {
 	if r.state.asks != nil {
-		r.state.asks.drop(time.Now())
+		r.state.asks.drop(r.state.plan.pool.clock.now())
 	}
 }
 

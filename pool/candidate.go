@@ -20,6 +20,8 @@ type candidate struct {
 	shared *slot // the project's model; of an order its own
 	server *slot
 	own    slot
+
+	inForce calendar // of its order
 }
 
 // use makes the candidate's entries, once.
@@ -166,7 +168,7 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 		wake = max(wake, own.cool.Wake(at), own.partsWake(at, n))
 	}
 	if c.order != nil {
-		wake = max(wake, c.order.entry.cool.Wake(at))
+		wake = max(wake, c.order.entry.cool.Wake(at), c.inForce.wake(at))
 	} else if shared := c.shared.entry.Load(); shared != nil {
 		wake = max(wake, shared.partsWake(at, n))
 	}

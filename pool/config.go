@@ -87,6 +87,15 @@ type Config struct {
 	// whether it is tried again soon. ctx ends when the pool is closed, or the project is gone. Nil
 	// means that nothing is discovered; package router sets it. A reload does not change it.
 	Discover func(ctx context.Context, p Project) (Project, error)
+	// Clock is the time that the pool lives in. Nil is the machine's. With another one, a pool can be
+	// driven through days of calls in seconds; Store is nil then, and the times that are passed to its
+	// methods are the Clock's. AfterFunc calls f once, when d has passed. A call that waits blocks in
+	// wait until wake is called, which may have happened before; there is one pair for each wait.
+	Clock interface {
+		Now() time.Time
+		AfterFunc(d time.Duration, f func()) (stop func())
+		Parking() (wait, wake func())
+	}
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does
 	// not.
@@ -184,6 +193,10 @@ type Order struct {
 	Window time.Duration
 	// Overflow says who routes the calls that do not fit. Empty means OverflowRouter.
 	Overflow Overflow
+	// From and Until are when the order begins and ends: outside of that time it is not asked, and no
+	// reload is needed at either. Calls under way go on. Zero means that it has begun, or that no end
+	// is known.
+	From, Until time.Time
 }
 
 // Limit is a quota that the pool must not exceed, for each model that matches.

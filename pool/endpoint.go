@@ -58,14 +58,16 @@ type endpoint struct {
 	hash    uint64 // of the name; the same in every process
 }
 
-func newEndpoint(p *project, location string, o *order) *endpoint {
+// newEndpoint returns the endpoint of a project in a location. Of an order, declared is what the
+// configuration says: what is known of the order may be from before a reload.
+func newEndpoint(p *project, location string, o *order, declared *Order) *endpoint {
 	e := &endpoint{project: p, order: o, backend: p.backend, whole: p.entry, keys: p.keys}
 	e.Endpoint = Endpoint{
 		Project: p.Name, ProjectID: p.ProjectID, Backend: p.Backend, Location: location,
 		Traffic: TrafficOnDemand, Keyed: len(p.keys) > 0, BaseURL: p.base, Weight: p.Weight,
 	}
 	if o != nil {
-		e.Traffic, e.Order, e.Overflow = TrafficProvisioned, &o.Order, o.Overflow
+		e.Traffic, e.Order, e.Overflow = TrafficProvisioned, declared, o.Overflow
 		if e.Overflow == "" {
 			e.Overflow = OverflowRouter
 		}

@@ -38,6 +38,10 @@ type entry struct {
 // start starts the entry's cooldown for what the attempt with number seq was told.
 func (e *entry) start(p *Pool, now time.Time, at int64, seq uint64, why *cooldown.Refusal) {
 	e.telling.Lock()
+	if p.clock.virtual != nil && why.Rule != nil { // the same calls have the same fate
+		rule := *why.Rule
+		rule.Jitter, why.Rule = 0, &rule
+	}
 	info, change := e.cool.Start(now, at, seq, p.seq.Load(), why)
 	p.cooldownStarted(now, e, info, change)
 	e.telling.Unlock()

@@ -53,6 +53,9 @@ const (
 	// a minute. Share is how much of the order was used at the last of them. Google's service level
 	// agreement counts them: see [Pool.OrderFaults].
 	OrderBelowPurchase EventKind = "order_below_purchase"
+	// OrderBegan and OrderEnded tell that an order's time has begun, and that it is over.
+	OrderBegan EventKind = "order_began"
+	OrderEnded EventKind = "order_ended"
 	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then
 	// at most every 10 s. Calls that another model may serve, that were sent and failed, or whose
 	// model is missing do not count.
@@ -298,6 +301,16 @@ func (o *outbox) orderBelowPurchase(now time.Time, order *order, below, all int6
 	o.post(Event{
 		At: now, Kind: OrderBelowPurchase, Subject: order.entry.subject, Cause: string(remedy.OrderBelow), Calls: below, Of: all, Share: use, Message: message,
 	})
+}
+
+func (o *outbox) orderScheduled(at time.Time, kind EventKind, e *endpoint) {
+	event := Event{At: at, Kind: kind, Subject: e.order.entry.subject}
+	if kind == OrderEnded {
+		event.Cause = string(remedy.OrderEnded)
+	} else {
+		event.Until = e.Order.Until
+	}
+	o.post(event)
 }
 
 func (o *outbox) callsRefused(now time.Time, m *model, calls, of int64, e *ExhaustedError) {

@@ -57,7 +57,7 @@ func (r *replay) observe(e pool.Event) {
 	case pool.Reloaded:
 		r.reloads++
 	case pool.BreakerOpened, pool.BreakerClosed, pool.UsageHigh, pool.OrderUnused, pool.OrderUnconfirmed, pool.OrderBelowPurchase,
-		pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted,
+		pool.OrderBegan, pool.OrderEnded, pool.MemoryFull, pool.CallsRefused, pool.ModelRerouted,
 		pool.StoreLost, pool.StoreBack, pool.LimitDisputed, pool.ProjectDiscovered, pool.DiscoveryIncomplete:
 	}
 }

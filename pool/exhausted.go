@@ -76,7 +76,7 @@ func (e *ExhaustedError) Error() string {
 
 // Explain says why no endpoint can serve a request now, and when one could, without waiting.
 func (p *Pool) Explain(r *Request) *ExhaustedError {
-	now := time.Now()
+	now := p.clock.now()
 	if !r.refresh(p, now) {
 		return &ExhaustedError{MemoryFull: true}
 	}

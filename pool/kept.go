@@ -42,7 +42,7 @@ func (r *Request) findKept(now time.Time, at int64) (k kept) {
 	waiting := false // one is not on cooldown
 	served := false  // one that keeps an answer about the model has served it before
 	for _, c := range r.state.plan.all {
-		if !r.eligible(c) {
+		if !eligibleAt(r, c, at) {
 			continue
 		}
 		i := c.longest(now, at, &r.state.need).Info

@@ -118,17 +118,33 @@ func (q *queue) serveHeadLocked(ln *line, now time.Time, try tryFunc) bool {
 			d.takeSlot(now, gap, w.batch)
 		}
 		q.removeLocked(ln, 0, now)
-		w.served <- l
+		w.serve(l)
 		return true
 	case found.hopeless:
 		q.removeLocked(ln, 0, now)
-		close(w.served)
+		w.giveUp()
 		return true
 	default:
 		ln.ask, ln.tried, ln.stale = found.ask, q.round, true
 		q.pool.fleet.kick()
 		w.wantAsks()
 		return false
+	}
+}
+
+// serve gives the call a lease.
+func (w *waiter) serve(l Lease) {
+	w.served <- l
+	if w.wake != nil {
+		w.wake()
+	}
+}
+
+// giveUp tells the call that it cannot be served in time.
+func (w *waiter) giveUp() {
+	close(w.served)
+	if w.wake != nil {
+		w.wake()
 	}
 }
 
@@ -204,7 +220,7 @@ func (q *queue) tick() {
 	defer q.pool.outbox.deliver()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now()
+	now := q.pool.clock.now()
 	at := q.pool.instant(now)
 	q.due = cooldown.Forever
 	q.serveLocked(now, func(ln *line) bool { return ln.ask <= at })
@@ -229,16 +245,10 @@ func (q *queue) scheduleLocked(now time.Time) {
 	}
 	q.due = due
 	pause := max(time.Duration(due-q.pool.instant(now)), minPause)
-	switch {
-	case due == cooldown.Forever:
-		if q.timer != nil {
-			q.timer.Stop()
-		}
-		return
-	case q.timer == nil:
-		q.timer = time.AfterFunc(pause, q.tick)
-	default:
-		q.timer.Reset(pause)
+	if due == cooldown.Forever {
+		q.timer.clear()
+	} else {
+		q.timer.set(&q.pool.clock, pause, q.tick)
 	}
 }
 
@@ -302,7 +312,7 @@ func (q *queue) dropHopelessLocked(ln *line, now time.Time, o *quota.Outlook, so
 		if w != head && (o.By(w.limit.Sub(now)) <= int64(len(stay)) || soonest[w.size()].After(w.limit)) {
 			w.gone, w.ahead = true, len(stay)
 			q.countLocked(w, -1)
-			close(w.served)
+			w.giveUp()
 			continue
 		}
 		stay = append(stay, w)

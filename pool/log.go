@@ -51,8 +51,8 @@ func (e *Event) line() (message string, level slog.Level) {
 			return "provisioned order nearly used", slog.LevelWarn
 		}
 		return "limit nearly used", slog.LevelWarn
-	case OrderUnused, OrderUnconfirmed, OrderBelowPurchase:
-		return e.ofOrder(), slog.LevelWarn
+	case OrderBegan, OrderEnded, OrderUnused, OrderUnconfirmed, OrderBelowPurchase:
+		return e.ofOrder()
 	case CallsRefused:
 		return "calls refused: no endpoint can serve them in time", slog.LevelWarn
 	case ModelRerouted:
@@ -84,15 +84,19 @@ func (e *Event) ofDiscovery() (message string, level slog.Level) {
 	}
 }
 
-// ofOrder is the message of an event about an order that does not do what was bought.
-func (e *Event) ofOrder() string {
+// ofOrder is line for an event about an order.
+func (e *Event) ofOrder() (message string, level slog.Level) {
 	switch e.Kind {
+	case OrderBegan:
+		return "a provisioned order has begun", slog.LevelInfo
+	case OrderEnded:
+		return "a provisioned order has ended", slog.LevelWarn
 	case OrderUnused:
-		return "a call for a provisioned order was served on demand"
+		return "a call for a provisioned order was served on demand", slog.LevelWarn
 	case OrderUnconfirmed:
-		return "a provisioned order has not served a single call yet"
+		return "a provisioned order has not served a single call yet", slog.LevelWarn
 	default:
-		return "a provisioned order failed calls within its purchase"
+		return "a provisioned order failed calls within its purchase", slog.LevelWarn
 	}
 }
 

@@ -26,8 +26,12 @@ type order struct {
 	spilledTokens atomic.Int64 // burned down, of calls that it could have served
 }
 
+// unknownRow is what to write in an order for a model that the table of package quota does not have.
+const unknownRow = "write tokens_per_second = GSUs × the throughput in Google's table, and its rates: burndown = { output = 6 }"
+
 func newOrder(o Order) (*order, error) {
 	ledger, err := quota.NewLedger(o.quota())
+	o.From, o.Until = time.Time{}, time.Time{} // a reload may change them: an endpoint has them
 	return &order{Order: o, ledger: ledger, alone: ledger, faults: &quota.Faults{}}, err
 }
 
@@ -53,9 +57,10 @@ func (o *order) spill(u quota.Usage) {
 	o.spilledTokens.Add(int64(cost.Input + cost.Output))
 }
 
-// same reports whether nothing of an order has changed.
+// same reports whether nothing of an order has changed but for its time.
 func (o *order) same(other *Order) bool {
 	mine := o.Order
+	mine.From, mine.Until = other.From, other.Until
 	if mine.Burndown != nil && other.Burndown != nil && *mine.Burndown == *other.Burndown {
 		mine.Burndown = other.Burndown
 	}

@@ -78,7 +78,7 @@ func (b *belowNews) add(p *Pool, now time.Time, o *order, f *quota.Fault, messag
 		b.tellLocked(p, now, o)
 	case !b.pending:
 		b.pending = true
-		time.AfterFunc(wait, func() { b.tell(p, o) })
+		p.clock.afterFunc(wait, func() { b.tell(p, o) })
 	}
 }
 
@@ -91,7 +91,7 @@ func (b *belowNews) tell(p *Pool, o *order) {
 	}
 	b.mu.Lock()
 	if b.pending = false; b.below > 0 {
-		b.tellLocked(p, time.Now(), o)
+		b.tellLocked(p, p.clock.now(), o)
 	}
 	b.mu.Unlock()
 	p.outbox.deliver()

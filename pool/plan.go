@@ -40,7 +40,7 @@ type Plan struct {
 // size. The pool need not have seen the model.
 func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}
@@ -120,8 +120,8 @@ func (p *plan) only(t Traffic) bool { // provisioned ones come first
 		p.tiers[len(p.tiers)-1].candidates[0].Traffic == t
 }
 
-// orderFor returns the first order that a request may use, or nil.
-func (p *plan) orderFor(r *Request) *order {
+// orderFor returns the first order in force that a request may use, or nil.
+func (p *plan) orderFor(r *Request, at int64) *order {
 	if r.Estimate.Unmetered {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (p *plan) orderFor(r *Request) *order {
 		if c.order == nil { // orders come first
 			break
 		}
-		if r.eligible(c) {
+		if eligibleAt(r, c, at) {
 			return c.order
 		}
 	}
@@ -271,7 +271,7 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
-	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server]}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: calendarOf(b.plan.pool, e.Order)}
 	if k.method != "" {
 		b.account(c)
 	}

@@ -26,6 +26,7 @@ var ErrClosed = errors.New("pool: closed")
 
 // Pool is the endpoints of a [Config] and their state. Make one with [New].
 type Pool struct {
+	clock  timeSource
 	epoch  time.Time // instant 0
 	setup  atomic.Pointer[setup]
 	seq    atomic.Uint64 // number of the newest attempt
@@ -35,7 +36,7 @@ type Pool struct {
 	fleet  *fleet
 	sent   *sent
 
-	discovery *discovery
+	jobs jobs
 
 	reload sync.Mutex
 	memory entries // of what belongs to no model
@@ -44,15 +45,22 @@ type Pool struct {
 	pauses pauses
 }
 
+// jobs are what a pool does in the background for the projects of its setup.
+type jobs struct {
+	discovery *discovery
+	calendars calendars
+}
+
 // New checks cfg and makes a pool of it. Errors are those of [Config.Validate], or say which
 // project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
-	p := &Pool{epoch: time.Now(), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p := &Pool{clock: timeSource{cfg.Clock}, owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p.epoch = p.clock.now()
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
-	p.discovery = newDiscovery(p, cfg.Discover)
-	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet, p.discovery)
+	p.jobs.discovery = newDiscovery(p, cfg.Discover)
+	s, err := newSetup(cfg, sync.OnceValues(credential.Default), p.fleet, p.jobs.discovery)
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +72,10 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	s.connect(&p.memory)
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
+	p.jobs.calendars.pool = p
+	p.jobs.calendars.follow(p.epoch)
 	p.fleet.start()
-	p.discovery.follow(s)
+	p.jobs.discovery.follow(s)
 	return p, nil
 }
 
@@ -75,7 +85,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 func (p *Pool) Close() {
 	p.queue.close()
 	p.fleet.leave()
-	p.discovery.close()
+	p.jobs.discovery.close()
 }
 
 // instant is now as cooldowns count it.

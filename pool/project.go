@@ -91,15 +91,15 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 			e.order, o.entry = o, e
 		}
 		p.orders[i] = e.order
-		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, e.order))
+		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, e.order, &p.Provisioned[i]))
 	}
 	for _, l := range p.Locations {
-		p.onDemand = append(p.onDemand, newEndpoint(p, l, nil))
+		p.onDemand = append(p.onDemand, newEndpoint(p, l, nil, nil))
 	}
 	for _, o := range p.orders {
 		at := func(e *endpoint) bool { return e.Location == o.Location }
 		if !slices.ContainsFunc(p.onDemand, at) && !slices.ContainsFunc(p.others, at) {
-			p.others = append(p.others, newEndpoint(p, o.Location, nil))
+			p.others = append(p.others, newEndpoint(p, o.Location, nil, nil))
 		}
 	}
 	for _, e := range slices.Concat(p.provisioned, p.onDemand, p.others) {

@@ -31,7 +31,7 @@ type queue struct {
 	order  []*line // the same, the one whose head goes first at first
 	joined uint64  // calls that ever waited
 	round  uint64  // counts serveLocked
-	timer  *time.Timer
+	timer  timer
 	due    int64 // instant at which the timer fires
 	closed bool
 }
@@ -59,7 +59,9 @@ type waiter struct {
 	since   time.Time
 	number  uint64
 	limit   time.Time
-	served  chan Lease    // gets the lease, or is closed if the call cannot be served in time
+	served  chan Lease // gets the lease, or is closed if the call cannot be served in time
+	park    func()     // in a simulation, waits for wake; else nil
+	wake    func()
 	asks    chan struct{} // says that the store has to be asked for an order
 
 	// Guarded by the queue's lock:
@@ -93,9 +95,8 @@ func (q *queue) close() {
 	}
 	q.closed = true
 	close(q.done)
-	if q.timer != nil {
-		q.timer.Stop()
-	}
+	q.timer.clear()
+	q.wakeAllLocked()
 }
 
 // count returns how many lines there are.
@@ -110,7 +111,7 @@ func (q *queue) busy(r *Request) bool {
 	if q.waiting.Load() == 0 {
 		return false
 	}
-	key := r.lineKey(time.Now())
+	key := r.lineKey(q.pool.clock.now())
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.lines[key] != nil
@@ -139,6 +140,9 @@ func (q *queue) wait(ctx context.Context, r *Request, now time.Time) (l Lease, e
 		request: r, batch: r.Batch, since: r.state.began, limit: r.limit(now), served: make(chan Lease, 1),
 		asks: make(chan struct{}, 1),
 	}
+	if v := q.pool.clock.virtual; v != nil {
+		w.park, w.wake = v.Parking()
+	}
 	m.queued.Add(1)
 	defer m.queued.Add(-1)
 	if err = q.join(w, now); errors.Is(err, errHopeless) {
@@ -150,11 +154,14 @@ func (q *queue) wait(ctx context.Context, r *Request, now time.Time) (l Lease, e
 		m.counts.waited.Add(1)
 	}
 	q.pool.outbox.deliver()
-	limit := time.NewTimer(w.limit.Sub(now))
-	defer limit.Stop()
-
-	l, err = w.await(ctx, q, limit.C)
-	then := time.Now()
+	if w.park != nil {
+		l, err = w.awaitVirtually(ctx, q, now)
+	} else {
+		limit := time.NewTimer(w.limit.Sub(now))
+		defer limit.Stop()
+		l, err = w.await(ctx, q, limit.C)
+	}
+	then := q.pool.clock.now()
 	r.state.waited += then.Sub(now)
 	m.counts.waitTime.Add(int64(then.Sub(now)))
 	if l.record == nil {

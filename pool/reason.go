@@ -26,13 +26,16 @@ func (s *Subject) helpWith(owner *project, cause func(vertex bool) remedy.Cause)
 func (c *candidate) reason(now time.Time, n *need) Reason {
 	p := c.plan.pool
 	at := p.instant(now)
+	o := obstacles{c, now, at, n}
+	if r := o.calendar(); r.Why != "" {
+		return r
+	}
 	if k := c.longest(now, at, n).cooldown(c.project); k.Class != "" {
 		return Reason{
 			Endpoint: c.Name, Why: k.String(), Cause: k.Cause, Subject: k.Subject, Until: k.Until, Probe: k.Probe,
 			Remedy: k.Remedy, Page: k.Page,
 		}
 	}
-	o := obstacles{c, now, at, n}
 	for _, keeps := range [...]func() Reason{o.breaker, o.order, o.limit, o.pace, o.ramp, o.share} {
 		if r := keeps(); r.Why != "" {
 			return r
@@ -135,7 +138,7 @@ func (o obstacles) bypassed() Reason {
 		return Reason{}
 	}
 	what := order.evidence.bypassed(o.at)
-	if what == "" {
+	if what == "" || !o.c.inForce.holds(o.at) {
 		return Reason{}
 	}
 	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})

@@ -28,7 +28,7 @@ type refusals struct {
 // refused notes that a call for the model was refused, and tells of it: at once or, soon after the last event, with
 // what has come together by then.
 func (m *model) refused(p *Pool, n *need, e *ExhaustedError) {
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	v := &m.refusals
 	v.mu.Lock()
@@ -42,7 +42,7 @@ func (m *model) refused(p *Pool, n *need, e *ExhaustedError) {
 		m.tellRefusedLocked(p, now)
 	case !v.pending:
 		v.pending = true
-		time.AfterFunc(wait, func() { m.tellRefused(p) })
+		p.clock.afterFunc(wait, func() { m.tellRefused(p) })
 	}
 }
 
@@ -56,7 +56,7 @@ func (m *model) tellRefused(p *Pool) {
 	m.refusals.mu.Lock()
 	m.refusals.pending = false
 	if m.refusals.count > 0 {
-		m.tellRefusedLocked(p, time.Now())
+		m.tellRefusedLocked(p, p.clock.now())
 	}
 	m.refusals.mu.Unlock()
 	p.outbox.deliver()

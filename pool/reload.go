@@ -36,7 +36,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 		adc = old.adc
 	}
 	cfg.Store, cfg.StoreTimeout, cfg.Discover = old.cfg.Store, old.cfg.StoreTimeout, old.cfg.Discover
-	s, err := newSetup(cfg, adc, p.fleet, p.discovery)
+	s, err := newSetup(cfg, adc, p.fleet, p.jobs.discovery)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 		}
 	}
 	p.outbox.reloaded(now)
-	p.discovery.follow(s)
+	p.jobs.discovery.follow(s)
 	p.queue.changed(now)
 	return nil
 }
@@ -80,6 +80,7 @@ func (s *setup) install(p *Pool, now time.Time, old *setup, unlearn bool) {
 		}
 	}
 	p.models.mu.Unlock()
+	p.jobs.calendars.follow(now)
 }
 
 // hasten makes everything due for a probe that only an operator could mend and that is of a project
@@ -180,7 +181,7 @@ func (m *model) catchUp(p *Pool, made *setup) {
 	p.models.mu.Lock() // no reload goes on
 	defer p.models.mu.Unlock()
 	inForce := p.setup.Load()
-	now := time.Now()
+	now := p.clock.now()
 	m.adapt(p, now, p.instant(now), made, inForce)
 	if m.plan.Load() != nil {
 		m.plan.Store(newPlan(p, m, inForce))
@@ -266,7 +267,7 @@ func (r *roster) take(name string) []*entry {
 	for _, m := range p.models.all() {
 		taken = append(taken, m.drop(its)...)
 	}
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	for _, e := range taken {
 		e.forgotten(p, now, at)
@@ -277,7 +278,7 @@ func (r *roster) take(name string) []*entry {
 // put brings entries back that were taken.
 func (r *roster) put(list []*entry) {
 	p := r.pool
-	now := time.Now()
+	now := p.clock.now()
 	at := p.instant(now)
 	for _, e := range list {
 		into := &p.memory

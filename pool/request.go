@@ -107,7 +107,7 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 	switch {
 	case !sent:
 		e = l.candidate.project.entry
-	case r.Policy == PolicyFirst && retryAt.Before(r.limit(time.Now())):
+	case r.Policy == PolicyFirst && retryAt.Before(r.limit(l.candidate.plan.pool.clock.now())):
 		e = l.candidate.server.entry.Load() // what the call makes is wanted where the others are
 	}
 	if !r.hasFailed(l.candidate) {
@@ -122,7 +122,7 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 // others well. If the refusal put nothing on cooldown, the call does not go to the endpoint again.
 // An endpoint that says itself that it lacks the model is not believed by the call to have it.
 func (r *Request) Refused(l Lease, as Class) (costs bool) {
-	c, now := l.candidate, time.Now()
+	c, now := l.candidate, l.candidate.plan.pool.clock.now()
 	x := refused{own: c.own.entry.Load()}
 	if l.key != nil {
 		x.key = l.key.entry
@@ -208,7 +208,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r)
+	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r, p.instant(now))
 	return true
 }
 
@@ -264,6 +264,11 @@ func (r *Request) ineligible(c *candidate) string {
 // eligible reports whether the request may go to a candidate at all.
 func (r *Request) eligible(c *candidate) bool { return r.ineligible(c) == "" }
 
+// eligibleAt reports whether a request may go to a candidate, and its order, if it is one, is in force.
+func eligibleAt(r *Request, c *candidate, at int64) bool {
+	return c.inForce.holds(at) && r.eligible(c)
+}
+
 func (r *Request) allows(location string) bool {
 	if len(r.Locations) == 0 {
 		return true
@@ -291,7 +296,7 @@ func (r *Request) servedBy(b Backend) bool {
 // cooldown now.
 func (p *Pool) Serves(r *Request) (ever, now bool) {
 	defer p.outbox.deliver()
-	t := time.Now()
+	t := p.clock.now()
 	if !r.refresh(p, t) {
 		return false, false
 	}

@@ -252,7 +252,7 @@ func (f *faults) vertexOnly(at string, p *Project) {
 		first, twice := bought[lot{o.Model, o.Location}]
 		if twice && o.Model != "" && o.Location != "" {
 			f.again(field, "there is an order for the same model and location", index(at+".provisioned", first),
-				"write one order with the sum of both")
+				together(o, &p.Provisioned[first]))
 			continue
 		}
 		bought[lot{o.Model, o.Location}] = j
@@ -284,6 +284,7 @@ func (f *faults) order(at string, o *Order) {
 		f.add(at+".window", "window is negative",
 			`write a duration such as "30s", or leave it out to learn it`)
 	}
+	f.calendar(at, o)
 	if b := o.Burndown; b != nil {
 		for _, rate := range burndownRates(b) {
 			f.amount(at+".burndown."+rate.name, rate.name, rate.value)
@@ -296,8 +297,7 @@ func (f *faults) order(at string, o *Order) {
 	}
 	if known && o.GSUs > 0 && o.TokensPerSecond == 0 {
 		if _, err := quota.NewLedger(quota.Order{Model: o.Model, GSUs: o.GSUs}); err != nil {
-			f.add(at+".model", "the throughput of a unit is not known for this model",
-				"write tokens_per_second = GSUs × the throughput in Google's table")
+			f.add(at+".model", "what a unit of this model serves, and what its tokens cost, is not known", unknownRow)
 		}
 	}
 }

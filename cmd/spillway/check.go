@@ -106,6 +106,10 @@ func (f *checkFlags) run(ctx context.Context, stdout, stderr io.Writer) *checked
 		writef(stderr, "%s (warning)\n", w)
 	}
 	c.describe(cfg, r.Backend())
+	for _, w := range orderAges(cfg, time.Now()) {
+		writef(stderr, "%s: %s; %s (warning)\n", f.file, w.Problem, w.Fix)
+		c.Warnings = append(c.Warnings, w)
+	}
 	c.OK = true
 	f.plans(cfg, r, c, stdout, stderr) //nolint:contextcheck // nothing in a plan waits
 	if f.probe {

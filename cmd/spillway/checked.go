@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/pool"
@@ -43,15 +44,18 @@ type checkedModel struct {
 }
 
 type checkedEndpoint struct {
-	Endpoint    string  `json:"endpoint"`
-	Backend     string  `json:"backend"`
-	Weight      float64 `json:"weight"`
-	GSUs        int     `json:"gsus,omitempty"`
-	Overflow    string  `json:"overflow,omitempty"`
-	RPM         int64   `json:"rpm,omitempty"`
-	TPM         int64   `json:"tpm,omitempty"`
-	RPD         int64   `json:"rpd,omitempty"`
-	Concurrency int64   `json:"concurrency,omitempty"`
+	Endpoint string  `json:"endpoint"`
+	Backend  string  `json:"backend"`
+	Weight   float64 `json:"weight"`
+	GSUs     int     `json:"gsus,omitempty"`
+	Overflow string  `json:"overflow,omitempty"`
+	// When the order begins and ends; absent: it has begun, or no end is known.
+	From        time.Time `json:"from,omitzero"`
+	Until       time.Time `json:"until,omitzero"`
+	RPM         int64     `json:"rpm,omitempty"`
+	TPM         int64     `json:"tpm,omitempty"`
+	RPD         int64     `json:"rpd,omitempty"`
+	Concurrency int64     `json:"concurrency,omitempty"`
 }
 
 // mistakesOf returns what is wrong with a file that could not be loaded.
@@ -89,7 +93,7 @@ func (c *checked) plan(cfg *config.Config, asked string, plan pool.Plan) {
 				RPM: e.Limits.RPM, TPM: e.Limits.TPM, RPD: e.Limits.RPD, Concurrency: e.Limits.Concurrency,
 			}
 			if e.Order != nil {
-				one.GSUs = e.Order.GSUs
+				one.GSUs, one.From, one.Until = e.Order.GSUs, utc(e.Order.From), utc(e.Order.Until)
 			}
 			endpoints = append(endpoints, one)
 		}

@@ -26,7 +26,8 @@ const (
 var eventKinds = []string{
 	string(pool.CooldownStarted), string(pool.CooldownEnded), string(pool.BreakerOpened), string(pool.BreakerClosed),
 	string(pool.LimitLearned), string(pool.LimitForgotten), string(pool.UsageHigh), string(pool.OrderUnused),
-	string(pool.OrderUnconfirmed), string(pool.OrderBelowPurchase), string(pool.CallsRefused), string(pool.ModelRerouted), string(pool.MemoryFull),
+	string(pool.OrderUnconfirmed), string(pool.OrderBelowPurchase), string(pool.OrderBegan), string(pool.OrderEnded),
+	string(pool.CallsRefused), string(pool.ModelRerouted), string(pool.MemoryFull),
 	string(pool.StoreLost), string(pool.StoreBack), string(pool.Reloaded), string(pool.LimitDisputed), string(pool.ProjectDiscovered),
 	string(pool.DiscoveryIncomplete),
 }

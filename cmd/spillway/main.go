@@ -11,6 +11,7 @@
 //	spillway pause project:prod --for 10m --why "the bill"
 //	spillway report calls.jsonl --since 24h
 //	spillway pace requests.jsonl --out responses.jsonl --until 06:00
+//	spillway plan calls.jsonl
 //	spillway sla --csv
 //	spillway emulate --listen 127.0.0.1:9090
 //
@@ -96,6 +97,7 @@ func commands() []command {
 		{"resume", "bring back what was paused", resumeHelp, resume},
 		{"report", "sum up call logs", reportHelp, runReport},
 		{"pace", "send a file of requests, slowly, at batch priority", paceHelp, runPace},
+		{"plan", "say how much Provisioned Throughput some traffic needs", planHelp, runPlan},
 		{"sla", "show what orders failed to serve, to be claimed from Google", slaHelp, sla},
 		{"emulate", "serve an emulator of Google's back ends on this machine", emulateHelp, emulate},
 		{"completion", "print a script with which a shell completes commands", completionHelp, completion},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/plain"
@@ -94,7 +95,7 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 		notes = append(notes, "translated for "+string(c.Backend))
 	}
 	if c.Order != nil {
-		notes = append(notes, bought(c)...)
+		notes = append(notes, bought(c, time.Now())...)
 	}
 	limits := c.Limits
 	for _, l := range []struct {
@@ -115,7 +116,7 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 }
 
 // bought returns the properties of an endpoint's provisioned order.
-func bought(c pool.Endpoint) []string {
+func bought(c pool.Endpoint, now time.Time) []string {
 	o := c.Order
 	var notes []string
 	if o.GSUs > 0 {
@@ -125,5 +126,20 @@ func bought(c pool.Endpoint) []string {
 	if o.Window > 0 {
 		notes = append(notes, "window "+o.Window.String())
 	}
-	return append(notes, "overflow by "+string(c.Overflow))
+	notes = append(notes, "overflow by "+string(c.Overflow))
+	return append(notes, inForce(o, now)...)
+}
+
+// inForce says when an order begins and ends, as it stands at a moment.
+func inForce(o *pool.Order, now time.Time) (notes []string) {
+	switch {
+	case !o.Until.IsZero() && !now.Before(o.Until):
+		return []string{"ended at " + plain.Instant(o.Until)}
+	case now.Before(o.From):
+		notes = append(notes, "begins in "+plain.Span(o.From.Sub(now))+", at "+plain.Instant(o.From))
+	}
+	if !o.Until.IsZero() {
+		notes = append(notes, "ends at "+plain.Instant(o.Until))
+	}
+	return notes
 }

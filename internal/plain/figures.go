@@ -22,5 +22,19 @@ func Plural[N int | int64](n N, noun string) string {
 	return Number(int64(n)) + " " + noun
 }
 
+// Span writes a length of time as people say it, in the one unit that fits: "3d", "5h", "12m", "40s".
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	for _, unit := range [...]struct {
+		length time.Duration
+		name   string
+	}{{day, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if d >= unit.length {
+			return Number(int64(d/unit.length)) + unit.name
+		}
+	}
+	return Number(int64(max(d, 0)/time.Second)) + "s"
+}
+
 // Instant writes a time to the second, in UTC.
 func Instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

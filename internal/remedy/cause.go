@@ -32,6 +32,8 @@ const (
 	OrderFull     Cause = "provisioned_full" // the order has no room
 	OrderBypassed Cause = "order_bypassed"   // the order does not serve the calls that are sent to it
 	CallTooLarge  Cause = "call_too_large"   // the call is larger than the whole order
+	OrderNotBegun Cause = "order_not_begun"  // the time of the order is still to come
+	OrderEnded    Cause = "order_ended"      // the time of the order is over
 	// OrderBelow is that the order failed calls that were within its purchase.
 	OrderBelow Cause = "order_below_purchase"
 )
@@ -122,8 +124,10 @@ func For(class, said, quota string, vertex bool) Cause {
 // empty.
 func (c Cause) Ends() string {
 	switch c {
-	case "", CallTooLarge:
+	case "", CallTooLarge, OrderEnded:
 		return ""
+	case OrderNotBegun:
+		return "the order begins"
 	case Paused:
 		return "it is resumed"
 	case OrderBypassed:

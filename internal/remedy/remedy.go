@@ -105,6 +105,10 @@ var table = map[Cause]advice{
 		consoleOrders,
 	}},
 
+	OrderNotBegun: {step: step{wait + "The file says when the order begins; correct from there if it is in force already.", consoleOrders}},
+	OrderEnded: {step: step{
+		"Buy the order again, or set it to renew, and correct until in the file; else remove the order there.", consoleOrders,
+	}},
 	OrderBelow: {step: step{
 		"Failures within the purchase count towards Google's SLA: save what `spillway sla` shows, and claim it.", sla,
 	}},

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/plan"
+)
+
+// planned is what "plan --json" prints. Names stay, others may be added. Parts are of one, times in
+// seconds, costs in dollars for 30 days.
+type planned struct {
+	Model    string        `json:"model"`
+	Location string        `json:"location"`
+	From     string        `json:"from"` // what wrote the log
+	Calls    int           `json:"calls"`
+	Filled   int           `json:"refused_in_log,omitempty"`
+	Skipped  int           `json:"skipped,omitempty"`
+	Broken   int           `json:"broken,omitempty"`
+	Seconds  float64       `json:"seconds"`
+	PerGSU   float64       `json:"tokens_per_second_per_gsu"`
+	Load     []plannedLoad `json:"load"`
+	Sizes    []plannedSize `json:"sizes"`
+
+	Recommended int      `json:"recommended_gsus,omitempty"` // absent: none of these
+	Cheapest    int      `json:"cheapest_gsus,omitempty"`    // absent: none is cheaper than by the token
+	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // all calls; absent: no price
+	BreakEven   float64  `json:"break_even,omitempty"`       // the part of a GSU to be used
+
+	Changes []plannedChange `json:"changes,omitempty"`
+	TOML    string          `json:"toml,omitempty"`
+}
+
+// plannedLoad is tokens a second, added up over spans of that many seconds.
+type plannedLoad struct {
+	Over float64 `json:"over_seconds"`
+	Mean float64 `json:"mean"`
+	P99  float64 `json:"p99"`
+	Max  float64 `json:"max"`
+}
+
+type plannedSize struct {
+	GSUs    int            `json:"gsus"`
+	Windows []plannedTally `json:"windows"` // the shortest and the longest that Google documents
+	Order   *float64       `json:"usd_order,omitempty"`
+	Spilled *float64       `json:"usd_spilled,omitempty"`
+	Total   *float64       `json:"usd_total,omitempty"`
+}
+
+type plannedTally struct {
+	Window    float64 `json:"window_seconds"`
+	Served    float64 `json:"served"`
+	Burst     float64 `json:"spilled_burst"`
+	Sustained float64 `json:"spilled_sustained"`
+	TooLarge  float64 `json:"spilled_too_large"`
+	Idle      float64 `json:"idle"`
+	Refused   int     `json:"refused_by_order"` // times that the full order was asked
+}
+
+type plannedChange struct {
+	What   string  `json:"what"`
+	GSUs   int     `json:"gsus"`
+	Before float64 `json:"spilled_before"`
+	Spill  float64 `json:"spilled"`
+	Needs  int     `json:"needs_gsus,omitempty"`
+}
+
+func plannedOf(a *plan.Answer, log *demand.Log) *planned {
+	p := &planned{
+		Model: a.Model, Location: a.Location, From: log.Format, Calls: len(a.Calls), Filled: log.Filled, Skipped: log.Skipped,
+		Broken: log.Broken, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
+		OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
+	}
+	for _, l := range append([]plan.Load{a.Second, a.Minute}, a.Windows...) {
+		p.Load = append(p.Load, plannedLoad{l.Over.Seconds(), l.Mean, l.P99, l.Max})
+	}
+	for i := range a.Sizes {
+		s := &a.Sizes[i]
+		size := plannedSize{GSUs: s.GSUs, Order: known(s.Order), Spilled: known(s.Spilled), Total: known(s.Total)}
+		last := time.Duration(0)
+		for _, t := range []*plan.Tally{s.Short, s.Long} {
+			if t.Window == last {
+				continue
+			}
+			last = t.Window
+			all := max(t.Tokens, 1)
+			size.Windows = append(size.Windows, plannedTally{
+				t.Window.Seconds(), t.ServedTokens / all, t.Burst / all, t.Sustained / all, t.TooLarge / all, t.Idle, t.Asked,
+			})
+		}
+		p.Sizes = append(p.Sizes, size)
+	}
+	for _, c := range a.Changed {
+		p.Changes = append(p.Changes, plannedChange{c.What, c.GSUs, c.Before, c.Spill, c.Needs})
+	}
+	if a.Recommended > 0 {
+		p.TOML = orderTOML(a)
+	}
+	return p
+}
+
+// known returns dollars; nil if they are not known.
+func known(m plan.Money) *float64 {
+	if !m.Known {
+		return nil
+	}
+	return &m.USD
+}

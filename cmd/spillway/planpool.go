@@ -1,0 +1,140 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/plan"
+	"github.com/spillway-go/spillway/pool"
+)
+
+// defaultWait is max_wait of a file that has none.
+const defaultWait = 10 * time.Second
+
+// plannedPool is what "plan --pool --json" prints. Times are in milliseconds.
+type plannedPool struct {
+	File    string           `json:"file"`
+	From    string           `json:"from"`
+	Calls   int              `json:"calls"`
+	Refused int              `json:"refused"`
+	Waited  int              `json:"waited"`
+	Median  float64          `json:"wait_p50_ms"`
+	P95     float64          `json:"wait_p95_ms"`
+	Longest float64          `json:"wait_max_ms"`
+	Served  map[string]int   `json:"served"` // by endpoint
+	Causes  []plannedRefusal `json:"causes,omitempty"`
+	Limits  []plannedBound   `json:"limits,omitempty"` // the bottleneck first
+}
+
+type plannedRefusal struct {
+	Cause   string `json:"cause"`
+	Subject string `json:"subject,omitempty"`
+	Calls   int    `json:"calls"`
+}
+
+type plannedBound struct {
+	Limit   string  `json:"limit"`
+	Asked   float64 `json:"asked"`
+	Allowed float64 `json:"allowed"`
+}
+
+// within shows what becomes of calls in the pool of a file.
+func (f *planFlags) within(ctx context.Context, log *demand.Log, stdout, stderr io.Writer) error {
+	cfg, err := load(ctx, f.pool)
+	if err != nil {
+		return err
+	}
+	shape := cfg.Pool
+	shape.Projects = slices.Clone(shape.Projects)
+	for i := range shape.Projects { // nothing is sent
+		if p := &shape.Projects[i]; len(p.Keys) == 0 {
+			p.Credentials = pool.NoCredentials
+		}
+	}
+	calls := log.Calls
+	if f.model != "" {
+		calls = log.Only(f.model)
+	}
+	for i := range calls {
+		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
+	}
+	wait := cmp.Or(cfg.Router.MaxWait, defaultWait)
+	bar := progressOn(stderr)
+	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, func(done int) { bar.set(int64(done), int64(len(calls))) })
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if f.json {
+		printJSON(stdout, f.plannedPool(fit, log))
+		return nil
+	}
+	f.printPool(stdout, fit, log)
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
+	p := &plannedPool{
+		File: f.pool, From: log.Format, Calls: fit.Calls, Refused: fit.Refused, Waited: fit.Waits,
+		Median: milliseconds(fit.Median), P95: milliseconds(fit.P95), Longest: milliseconds(fit.Longest), Served: map[string]int{},
+	}
+	for _, s := range fit.Served {
+		p.Served[s.Endpoint] = s.Calls
+	}
+	for _, c := range fit.Causes {
+		p.Causes = append(p.Causes, plannedRefusal{c.Cause, c.Subject, c.Calls})
+	}
+	for _, b := range fit.Bounds {
+		p.Limits = append(p.Limits, plannedBound{b.Name, b.Asked, b.Allowed})
+	}
+	return p
+}
+
+func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
+	var v view
+	if t, ok := terminalOf(out); ok {
+		v = t.view()
+	}
+	to := shown(out)
+	v.linef(to, "%s from %s, in the pool of %s", plain.Plural(fit.Calls, "call"), log.Format, f.pool)
+	if note := leftOut(log); note != "" {
+		v.linef(to, "%s", note)
+	}
+	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
+		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))
+	var b strings.Builder
+	b.WriteString("ENDPOINT\tSERVES\n")
+	for _, s := range fit.Served {
+		fmt.Fprintf(&b, "%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)))
+	}
+	printText(to, "\n"+v.table(b.String(), nil))
+	if b.Reset(); len(fit.Causes) > 0 {
+		b.WriteString("REFUSED FOR\tBY\tCALLS\n")
+		for _, c := range fit.Causes {
+			fmt.Fprintf(&b, "%s\t%s\t%s\n", c.Cause, c.Subject, plain.Number(int64(c.Calls)))
+		}
+		printText(to, "\n"+v.table(b.String(), nil))
+	}
+	if b.Reset(); len(fit.Bounds) > 0 {
+		b.WriteString("LIMIT\tBUSIEST\tALLOWED\tUSED\n")
+		for _, l := range fit.Bounds {
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%.0f %%\n", l.Name, whole(l.Asked), whole(l.Allowed), 100*l.Asked/l.Allowed)
+		}
+		printText(to, "\n"+v.table(b.String(), nil))
+		printText(to, "\n")
+		if l := fit.Bounds[0]; l.Asked > l.Allowed {
+			v.linef(to, "the bottleneck is %s: the busiest calls ask for %s, and %s are allowed", l.Name, whole(l.Asked), whole(l.Allowed))
+		} else {
+			v.linef(to, "no limit in the file is a bottleneck")
+		}
+	}
+}

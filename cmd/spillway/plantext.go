@@ -1,0 +1,196 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/plan"
+)
+
+// printPlan prints an answer for people.
+func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
+	var v view
+	if t, ok := terminalOf(out); ok {
+		v = t.view()
+	}
+	to := shown(out)
+	v.linef(to, "%s for %s in %s, from %s", plain.Plural(len(a.Calls), "call"), a.Model, a.Span.Round(time.Second), log.Format)
+	if note := leftOut(log); note != "" {
+		v.linef(to, "%s", note)
+	}
+	v.linef(to, "one GSU serves %s tokens a second", whole(a.PerGSU))
+	printText(to, "\n"+v.table(loadTable(a), nil))
+	printText(to, "\n"+v.table(sizeTable(a), nil)+"\n")
+	recommend(v, to, a)
+	printMoney(v, to, a)
+	if len(a.Changed) > 0 {
+		printText(to, "\n"+v.table(changeTable(a), nil))
+	}
+	if a.Recommended > 0 {
+		printText(to, "\n"+orderTOML(a))
+	}
+}
+
+// leftOut says what of a log does not count, or counts otherwise.
+func leftOut(log *demand.Log) string {
+	var parts []string
+	if log.Filled > 0 {
+		parts = append(parts, plain.Plural(log.Filled, "call")+" that had been refused are taken to have the usual tokens")
+	}
+	if log.Skipped > 0 {
+		parts = append(parts, plain.Plural(log.Skipped, "entry")+" without tokens of Gemini are left out")
+	}
+	if log.Broken > 0 {
+		parts = append(parts, plain.Plural(log.Broken, "broken line")+" passed over")
+	}
+	return strings.ReplaceAll(strings.Join(parts, "; "), "entrys", "entries")
+}
+
+func whole(n float64) string { return plain.Number(int64(math.Round(n))) }
+
+func loadTable(a *plan.Answer) string {
+	var b strings.Builder
+	b.WriteString("LOAD, tokens a second\tMEAN\tP99\tMAX\n")
+	row := func(name string, l plan.Load) {
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\n", name, whole(l.Mean), whole(l.P99), whole(l.Max))
+	}
+	row("over a second", a.Second)
+	for i, w := range a.Windows {
+		name := "the longest window, "
+		if i == 0 {
+			name = "the shortest window, "
+		}
+		row(name+w.Over.String(), w)
+	}
+	row("over a minute", a.Minute)
+	return b.String()
+}
+
+func percent(part float64) string { return fmt.Sprintf("%.1f %%", 100*part) }
+
+// between is a range of percentages, or one if both are the same.
+func between(one, other float64) string {
+	low, high := fmt.Sprintf("%.1f", 100*min(one, other)), percent(max(one, other))
+	if low+" %" == high {
+		return high
+	}
+	return low + "–" + high
+}
+
+func sizeTable(a *plan.Answer) string {
+	var b strings.Builder
+	b.WriteString("GSUS\tSERVED\tSPILLS\tBURST\tSUSTAINED\tTOO LARGE\tREFUSED\tIDLE\tUSD ORDER\tSPILL\tTOTAL\n")
+	for i := range a.Sizes {
+		s := &a.Sizes[i]
+		part := func(of func(*plan.Tally) float64) string {
+			return between(of(s.Short)/max(s.Short.Tokens, 1), of(s.Long)/max(s.Long.Tokens, 1))
+		}
+		asked := func(t *plan.Tally) float64 { return float64(t.Asked) / float64(max(t.Calls, 1)) }
+		mark := ""
+		if s.GSUs == a.Recommended {
+			mark = " *"
+		}
+		fmt.Fprintf(&b, "%d%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.GSUs, mark,
+			between(1-s.Short.Spill(), 1-s.Long.Spill()), between(s.Short.Spill(), s.Long.Spill()),
+			part(func(t *plan.Tally) float64 { return t.Burst }), part(func(t *plan.Tally) float64 { return t.Sustained }),
+			part(func(t *plan.Tally) float64 { return t.TooLarge }), between(asked(s.Short), asked(s.Long)),
+			between(s.Short.Idle, s.Long.Idle), dollars(s.Order), dollars(s.Spilled), dollars(s.Total))
+	}
+	return b.String()
+}
+
+func dollars(m plan.Money) string {
+	if !m.Known {
+		return "-"
+	}
+	return whole(m.USD)
+}
+
+func recommend(v view, to io.Writer, a *plan.Answer) {
+	if a.Recommended == 0 {
+		v.linef(to, "with all of these more than %s spills: look at more GSUs, with --gsus", percent(a.Spill))
+		return
+	}
+	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with a third of that to spare",
+		plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
+}
+
+// printMoney says what is cheaper. Costs are those of 30 days of such calls.
+func printMoney(v view, to io.Writer, a *plan.Answer) {
+	at := a.Calls[0].At
+	if m, ok := a.Prices.Model(a.Model, at); ok {
+		v.linef(to, "by the token all would cost %s dollars in 30 days (prices of %s)", dollars(a.OnDemand), m.Read.Format(time.DateOnly))
+	} else {
+		v.linef(to, "no price for %s: state it by --prices FILE", a.Model)
+	}
+	o, ok := a.Prices.Order(a.Term, a.Location)
+	if !ok {
+		v.linef(to, "no price for a GSU for a %s in %s: state it by --prices FILE", a.Term, a.Location)
+		return
+	}
+	note := ""
+	if o.Note != "" {
+		note = ", " + o.Note
+	}
+	v.linef(to, "a GSU for a %s costs %s dollars (of %s%s)", a.Term, whole(o.USD), o.Read.Format(time.DateOnly), note)
+	switch {
+	case a.BreakEven == 0:
+	case a.BreakEven > 1:
+		v.linef(to, "a GSU never pays for itself against the price of tokens: it would have to serve %.1f times what it does", a.BreakEven)
+	default:
+		v.linef(to, "a GSU pays for itself if %s of it is used", percent(a.BreakEven))
+	}
+	if a.Cheapest > 0 {
+		v.linef(to, "the cheapest of these is %s", plain.Plural(a.Cheapest, "GSU"))
+	}
+}
+
+func changeTable(a *plan.Answer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "WHAT WOULD CHANGE\tSPILLS OF %s\tNEEDS ABOUT\n", strings.ToUpper(plain.Plural(a.Changed[0].GSUs, "GSU")))
+	needs := ""
+	if a.Recommended > 0 {
+		needs = plain.Plural(a.Recommended, "GSU")
+	}
+	fmt.Fprintf(&b, "nothing\t%s\t%s\n", percent(a.Changed[0].Before), needs)
+	for _, c := range a.Changed {
+		needs := ""
+		if c.Needs > 0 {
+			needs = plain.Plural(c.Needs, "GSU")
+		}
+		fmt.Fprintf(&b, "%s\t%s\t%s\n", c.What, percent(c.Spill), needs)
+	}
+	return b.String()
+}
+
+// orderTOML is the recommended order as a file has it.
+func orderTOML(a *plan.Answer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[[project.provisioned]]\nmodel    = %q\nlocation = %q\ngsus     = %d\n", a.Model, a.Location, a.Recommended)
+	if a.TokensPerSecond > 0 {
+		fmt.Fprintf(&b, "tokens_per_second = %g\n", a.TokensPerSecond*float64(a.Recommended))
+	}
+	if a.Burndown != nil {
+		var rates []string
+		for _, r := range []struct {
+			name string
+			rate float64
+		}{
+			{"input", a.Burndown.Input}, {"input_audio", a.Burndown.InputAudio}, {"input_image", a.Burndown.InputImage},
+			{"cached", a.Burndown.Cached}, {"cached_audio", a.Burndown.CachedAudio}, {"output", a.Burndown.Output},
+			{"output_image", a.Burndown.OutputImage}, {"output_audio", a.Burndown.OutputAudio},
+			{"long_input", a.Burndown.LongInput}, {"long_cached", a.Burndown.LongCached}, {"long_output", a.Burndown.LongOutput},
+		} {
+			if r.rate > 0 {
+				rates = append(rates, fmt.Sprintf("%s = %g", r.name, r.rate))
+			}
+		}
+		fmt.Fprintf(&b, "burndown = { %s }\n", strings.Join(rates, ", "))
+	}
+	return b.String()
+}

@@ -1,0 +1,169 @@
+package plan
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
+)
+
+// Served is how much an endpoint served.
+type Served struct {
+	Endpoint string
+	Calls    int
+}
+
+// Refused is why calls were refused: the cause that kept most endpoints from them, what it is about,
+// and how many calls.
+type Refused struct {
+	Cause, Subject string
+	Calls          int
+}
+
+// Bound is one kind of limit, of all projects that take a model together: what calls ask for at their
+// busiest, and what is allowed.
+type Bound struct {
+	Name           string // rpm, tpm, rpd or concurrency
+	Asked, Allowed float64
+}
+
+// Fit is what becomes of calls in a pool.
+type Fit struct {
+	Calls, Refused int
+	Served         []Served  // the most calls first
+	Causes         []Refused // the same
+	// Waits is how many of the calls that were served waited, and how long: the median and the 95th
+	// percentile of all calls that were served, and the longest.
+	Waits                int
+	Median, P95, Longest time.Duration
+	// Bounds are the limits of the pool, the one that is asked for most beyond what it allows first.
+	Bounds []Bound
+}
+
+// Within makes calls, each for its own model, in a pool as it is configured. Orders have the shortest
+// window that Google documents for them.
+func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls []demand.Call, progress func(done int)) (*Fit, error) {
+	f := &Fit{Calls: len(calls)}
+	endpoints := make(map[string]int)
+	type why struct{ cause, subject string }
+	causes := make(map[why]int)
+	var waits []time.Duration
+	w := World{Pool: cfg, MaxWait: maxWait, Window: shortestOf}
+	told := 0
+	err := w.Run(ctx, calls, func(_ int, fate Fate) {
+		if told++; told%progressEvery == 0 {
+			progress(told)
+		}
+		if fate.Endpoint == nil {
+			f.Refused++
+			causes[why{fate.Cause, fate.Subject}]++
+			return
+		}
+		endpoints[fate.Endpoint.Name]++
+		waits = append(waits, fate.Waited)
+		if fate.Waited > 0 {
+			f.Waits++
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
+		f.Served = append(f.Served, Served{name, endpoints[name]})
+	}
+	slices.SortStableFunc(f.Served, func(a, b Served) int { return b.Calls - a.Calls })
+	for y, n := range causes {
+		f.Causes = append(f.Causes, Refused{y.cause, y.subject, n})
+	}
+	slices.SortFunc(f.Causes, func(a, b Refused) int {
+		return cmp.Or(b.Calls-a.Calls, cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Subject, b.Subject))
+	})
+	if slices.Sort(waits); len(waits) > 0 {
+		f.Median, f.P95, f.Longest = waits[len(waits)/2], waits[(len(waits)*95+99)/100-1], waits[len(waits)-1]
+	}
+	f.Bounds = boundsOf(&cfg, calls)
+	return f, nil
+}
+
+// shortestOf is the window of an order that says it, else the shortest that Google documents.
+func shortestOf(o *pool.Order) time.Duration {
+	gsus := o.GSUs
+	if row, known := quota.RowOf(o.Model); gsus == 0 && known {
+		gsus = max(int(math.Round(o.TokensPerSecond/row.TokensPerSecond)), 1)
+	}
+	return cmp.Or(o.Window, windows(o.Model, gsus)[0])
+}
+
+// boundsOf compares what calls ask for with the limits of projects. A dimension that a project does
+// not limit bounds nothing.
+func boundsOf(cfg *pool.Config, calls []demand.Call) []Bound {
+	var all []Bound
+	for _, model := range (&demand.Log{Calls: calls}).Models() {
+		asked := askedFor((&demand.Log{Calls: calls}).Only(model.Name))
+		for i, name := range [...]string{"rpm", "tpm", "rpd", "concurrency"} {
+			if allowed, bounded := allowedBy(cfg, model.Name, i); bounded {
+				all = append(all, Bound{name + " of " + model.Name, asked[i], allowed})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Bound) int { return cmp.Compare(b.Asked/b.Allowed, a.Asked/a.Allowed) })
+	return all
+}
+
+// allowedBy adds up a limit of all projects that take a model.
+func allowedBy(cfg *pool.Config, model string, limit int) (sum float64, bounded bool) {
+	for i := range cfg.Projects {
+		p := &cfg.Projects[i]
+		if !takes(p.Models, model) {
+			continue
+		}
+		least := int64(0)
+		for _, l := range p.Limits {
+			value := [...]int64{l.RPM, l.TPM, l.RPD, l.Concurrency}[limit]
+			if value > 0 && (least == 0 || value < least) && (l.Model == "" || takes([]string{l.Model}, model)) {
+				least = value
+			}
+		}
+		if least == 0 {
+			return 0, false
+		}
+		sum += float64(least)
+	}
+	return sum, sum > 0
+}
+
+// askedFor returns the most requests and input tokens of a minute, the most requests of a day, and the
+// most calls at once.
+func askedFor(calls []demand.Call) (asked [4]float64) {
+	if len(calls) == 0 {
+		return asked
+	}
+	first := calls[0].At
+	requests, tokens, days := map[int64]float64{}, map[int64]float64{}, map[int64]float64{}
+	var ends []time.Time
+	running := 0
+	for i := range calls {
+		c := &calls[i]
+		at := int64(c.At.Sub(first) / time.Minute)
+		requests[at]++
+		tokens[at] += float64(c.Usage.Input)
+		days[int64(c.At.Sub(first)/(24*time.Hour))]++
+		ends = append(ends, c.At.Add(c.Took))
+	}
+	slices.SortFunc(ends, time.Time.Compare)
+	over := 0
+	for i := range calls {
+		for over < len(ends) && !ends[over].After(calls[i].At) {
+			over++
+		}
+		running = max(running, i+1-over)
+	}
+	most := func(m map[int64]float64) float64 { return slices.Max(slices.Collect(maps.Values(m))) }
+	return [...]float64{most(requests), most(tokens), most(days), float64(running)}
+}
