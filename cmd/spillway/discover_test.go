@@ -215,6 +215,7 @@ func TestDiscoverPrintsAllThatAFileDeclares(t *testing.T) {
 		p.Name, p.Backend, p.ProjectID, p.BaseURL, p.DiscoverURL = "all", backend, "acme-all", "http://127.0.0.1:1", "http://127.0.0.1:2"
 		p.Keys, p.Credentials = []pool.Secret{pool.NewSecret("a-key-for-this-test")}, nil
 		p.Models, p.Locations = []string{"gemini-*"}, []string{"europe-west4", "us"}
+		p.Provisioned[0].Until = p.Provisioned[0].From.AddDate(0, 1, 0)
 		p.Provisioned[0].Location, p.Provisioned[0].Overflow = "eu", pool.OverflowVertex
 		if backend == pool.BackendGemini {
 			p.Locations, p.Provisioned = nil, nil
@@ -242,7 +243,11 @@ func fill(t *testing.T, v reflect.Value, path string) {
 	t.Helper()
 	switch v.Kind() {
 	case reflect.Struct:
-		if v.Type() == reflect.TypeFor[pool.Secret]() {
+		switch v.Type() {
+		case reflect.TypeFor[pool.Secret]():
+			return
+		case reflect.TypeFor[time.Time]():
+			v.Set(reflect.ValueOf(time.Date(2027, 1, 31, 6, 0, 0, 0, time.UTC)))
 			return
 		}
 		for i := range v.NumField() {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/discover"
@@ -53,6 +54,10 @@ func (t *tomlFile) set(key string, value any) {
 				list[i] = tomlString(one)
 			}
 			t.linef("%s = [%s]", key, strings.Join(list, ", "))
+		}
+	case time.Time:
+		if !v.IsZero() {
+			t.linef("%s = %s", key, v.Format(time.RFC3339Nano))
 		}
 	case bool:
 		if v {
@@ -175,6 +180,8 @@ func (t *tomlFile) order(o *pool.Order) {
 		t.set("window", o.Window.String())
 	}
 	t.set("overflow", string(o.Overflow))
+	t.set("from", o.From)
+	t.set("until", o.Until)
 	if b := o.Burndown; b != nil {
 		t.linef("[project.provisioned.burndown]")
 		for _, r := range []struct {
