@@ -64,7 +64,7 @@ func (r *Request) dropAsks() {
 
 // exhausted counts a request that no endpoint can serve in time, and says why.
 func (r *Request) exhausted() *ExhaustedError {
-	if r.picky() {
+	if r.picky() || r.Asked.Only != "" {
 		return &ExhaustedError{}
 	}
 	m, p := r.state.plan.model, r.state.plan.pool

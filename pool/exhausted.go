@@ -83,7 +83,7 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	e := &ExhaustedError{Never: true}
 	plan := r.state.plan
 	for _, c := range plan.all {
-		why := r.ineligible(&c.Endpoint)
+		why := r.ineligible(c)
 		e.Never = e.Never && why != ""
 		if len(e.Reasons) < maxReasons {
 			if why != "" {
@@ -154,7 +154,7 @@ func (r *Request) retryAt(now time.Time) (time.Time, bool) {
 
 // restricted reports whether some endpoints of the plan may not serve the request.
 func (r *Request) restricted() bool {
-	if r.Home != (Home{}) || len(r.Locations) > 0 || r.Traffic != "" && !r.state.plan.only(r.Traffic) {
+	if r.state.plan.laddered || r.Home != (Home{}) || len(r.Locations) > 0 || r.Traffic != "" && !r.state.plan.only(r.Traffic) {
 		return true
 	}
 	return slices.ContainsFunc(r.state.plan.speaks, func(b Backend) bool { return r.Speaks != nil && r.Speaks(b) != "" })

@@ -25,7 +25,7 @@ func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
 		p.pacers, _ = f.link.store.(store.Pacers)
 	}
 	if p.pacers != nil {
-		p.key = store.Key{Kind: store.KindPacer, Name: at.project.sharedSubject(k).String()}
+		p.key = store.Key{Kind: store.KindPacer, Name: at.paceSubject(k).String()}
 		p.location = at.Location
 	}
 	return p

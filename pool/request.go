@@ -58,6 +58,11 @@ type Asked struct {
 	Tools []string
 	// Names is the resource that ties the call to Request.Home; messages show it.
 	Names string
+	// OnDemand is the service tier that the call names itself, as traffic: TrafficOnDemand is the
+	// standard one, also of calls that have none. It counts where the call goes on demand; empty means
+	// the steps of each project, see [Project.OnDemand]. Of these steps Only is the one that will do
+	// for now, and Without is one that will not. A call with Only counts nowhere if it is refused.
+	OnDemand, Only, Without Traffic
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -113,6 +118,8 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 // endpoint has refused the call with the same key before, or refuses it alone, while it answers
 // others well. If the refusal put nothing on cooldown, the call does not go to the endpoint again.
 // An endpoint that says itself that it lacks the model is not believed by the call to have it.
+// [ClassCallerFault] is of a call for which only the service tier may have been wrong: if an endpoint
+// of another one answers it well, the first has not got the model.
 func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	c, now := l.candidate, time.Now()
 	x := refused{own: c.own.entry.Load()}
@@ -121,6 +128,9 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	}
 	for _, known := range r.state.refused {
 		costs = costs || known.own == x.own && known.key == x.key
+	}
+	if as == ClassCallerFault {
+		r.state.need.doubted = x.own
 	}
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
@@ -233,26 +243,26 @@ func later(a, b time.Time) time.Time {
 
 // ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if
 // nothing does.
-func (r *Request) ineligible(e *Endpoint) string {
+func (r *Request) ineligible(c *candidate) string {
 	if r.Speaks != nil {
-		if why := r.Speaks(e.Backend); why != "" {
+		if why := r.Speaks(c.Backend); why != "" {
 			return why
 		}
 	}
 	switch {
-	case r.Home != (Home{}) && !r.Home.has(e):
+	case r.Home != (Home{}) && !r.Home.has(&c.Endpoint):
 		return "is not where " + cmp.Or(r.Asked.Names, "what the call names") + " lives"
-	case r.Traffic != "" && e.Traffic != r.Traffic:
-		return "carries " + string(e.Traffic) + " traffic"
-	case !r.allows(e.Location):
+	case !r.Traffic.covers(c.Traffic):
+		return "carries " + string(c.Traffic) + " traffic"
+	case !r.allows(c.Location):
 		return "location not allowed by the call"
 	default:
-		return ""
+		return r.offStep(c)
 	}
 }
 
 // eligible reports whether the request may go to a candidate at all.
-func (r *Request) eligible(c *candidate) bool { return r.ineligible(&c.Endpoint) == "" }
+func (r *Request) eligible(c *candidate) bool { return r.ineligible(c) == "" }
 
 func (r *Request) allows(location string) bool {
 	if len(r.Locations) == 0 {

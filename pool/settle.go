@@ -124,6 +124,9 @@ func (r *lease) accept(now time.Time) {
 		}
 	}
 	r.own.versions.of(r.need.asked.Version).answered(at)
+	if r.need.doubted != nil {
+		r.lacksTier(now, at, r.need.doubted)
+	}
 }
 
 // Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
@@ -183,6 +186,9 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		order.spill(o.Usage)
 	}
 	r.own.load.counts.attempts[rule.index].Add(1)
+	if c.downgraded(o) {
+		r.own.load.counts.downgraded.Add(1)
+	}
 	tokens.add(o)
 }
 
@@ -219,8 +225,8 @@ func (r *lease) effectiveClass(class Class) Class {
 		return ClassContention
 	case order && (class == ClassContention || class == ClassQuotaUnknown):
 		return ClassProvisionedFull
-	case class == ClassContention && r.candidate.Backend == BackendGemini:
-		return ClassQuotaUnknown // there is no hidden capacity to be paced
+	case class == ClassContention && !r.candidate.hidden():
+		return ClassQuotaUnknown // there is nothing to be paced
 	case class == ClassKeyDead && r.key == nil:
 		return ClassProjectMisconfigured
 	default:
