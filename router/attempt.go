@@ -202,8 +202,9 @@ func (a *attempt) header(refused string) (http.Header, error) {
 	a.exit.sending(h)
 	if e.Backend == pool.BackendVertex && x.payload.metered() {
 		switch {
-		case e.Traffic == pool.TrafficOnDemand:
+		case e.Traffic != pool.TrafficProvisioned:
 			h[requestType] = []string{shared}
+			translate.Ask(h, a.tier())
 		case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
 			h[requestType] = []string{dedicated}
 		}
@@ -213,6 +214,10 @@ func (a *attempt) header(refused string) (http.Header, error) {
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
 	}
 	a.watch.limit = seconds(h.Get(serverTimeout))
+	if a.atFlex() && x.request.Asked.OnDemand == "" { // its end is the router's, not the caller's
+		h[serverTimeout] = []string{strconv.FormatFloat(math.Ceil(a.watch.wait.firstByte.Seconds()), 'f', 0, 64)}
+		a.watch.limit = 0
+	}
 	return h, nil
 }
 
@@ -258,6 +263,9 @@ func (a *attempt) settle(o *pool.Outcome) {
 
 // failTransport ends an attempt to which no whole response came.
 func (a *attempt) failTransport(err error) result {
+	if a.outOfTime() {
+		return a.late(nil)
+	}
 	class, message := a.transportClass(), "no whole answer"
 	if cause := context.Cause(a.ctx); tooLate(cause) {
 		err, message = cause, strings.TrimPrefix(cause.Error(), "router: ")

@@ -85,7 +85,9 @@ type Config struct {
 	// call within FallbackAfter and MaxWait, or its MaxAttempts are used up.
 	Fallbacks []Fallback
 
-	mixed  bool     // effective: the projects are of both back ends
+	mixed    bool // effective: the projects are of both back ends
+	climbing climbing
+
 	places []string // the pool's locations, see placesOf; the router fills them in
 }
 
@@ -144,6 +146,7 @@ func (c Config) effective(projects []pool.Project) Config {
 	for _, p := range projects {
 		c.mixed = c.mixed || p.Backend != projects[0].Backend
 	}
+	c.climbing = climbingOf(projects)
 	if c.Backend == "" {
 		c.Backend = pool.BackendVertex
 		for _, p := range projects {

@@ -34,6 +34,7 @@ type exchange struct {
 	tokenless int     // attempts for which there was no access token
 	last      *result // Google's last, if the caller may get it
 	fallback  fallback
+	ladder    ladder
 	patience  patience
 	signed    signed
 	trace     callTrace
@@ -55,6 +56,7 @@ type result struct {
 	unsigned bool
 	resp     *http.Response  // what the caller would get; nil if there is none
 	live     *Live           // of a Live session, in place of a response
+	late     bool            // flex has no more time for the call
 	closed   *LiveCloseError // how Google has refused a Live session; nil if by a response
 	err      error           // why there is no response
 }
@@ -123,6 +125,7 @@ func (x *exchange) newRequest() *pool.Request {
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
 		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
+	r.Asked.OnDemand = x.payload.tierOf()
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
 		r.Policy = pool.PolicyFirst
@@ -149,6 +152,7 @@ func (x *exchange) selectModel(model string) {
 	e.NoOutput, e.Unmetered = !x.payload.call.Generates, !x.payload.metered()
 	e.Input, e.Output = x.in.options.InputTokens, x.in.options.OutputTokens
 	x.request.Estimate = e
+	x.ladder.begin(x)
 }
 
 // affinity returns the caller's affinity, or the conversation's once it has more than one turn. A
@@ -192,7 +196,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
-		case x.signed.retry(x, &res):
+		case x.signed.retry(x, &res), x.ladder.climbs(x, &res):
 			continue
 		case res.empty:
 			return askAnother(x, res, attempt)
@@ -231,7 +235,7 @@ func (x *exchange) ended(resp *http.Response, err error) (*http.Response, error)
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
 	x.request.MaxWait, x.request.StandIn = x.fallback.patience(x, began), x.fallback.next != ""
-	lease, err := x.signed.lease(x)
+	lease, err := x.ladder.lease(x)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}
@@ -251,7 +255,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 	switch {
 	case res.noAuth && fault: // nothing was sent: it is the wait that is bounded
 		x.tokenless++
-	case fault, x.request.Refused(res.lease, res.class):
+	case fault, x.request.Refused(res.lease, res.class) && !x.ladder.sheds(res):
 		x.costly++
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {

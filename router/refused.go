@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
@@ -82,6 +83,11 @@ func (a *attempt) judged(status int, body []byte) result {
 	}
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
+	}
+	if flex := a.endpoint.Traffic == pool.TrafficFlex; flex && v.Class == pool.ClassOverloaded {
+		v.Class, v.Cause = pool.ClassContention, remedy.Contention // what has no room there is shed
+	} else if flex && x.ladder.flex && max(status, v.Code) == http.StatusGatewayTimeout {
+		return a.late(a.reply(http.StatusGatewayTimeout, body))
 	}
 	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(max(status, v.Code)) {
 		v.Class = pool.ClassCallerFault
@@ -158,10 +164,7 @@ func (a *attempt) reply(status int, body []byte) *http.Response {
 
 // sign puts our headers on a response. traffic is Google's word for what served it, if it said one.
 func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
-	if traffic = trafficName(traffic); traffic == "" {
-		traffic = string(e.Traffic)
-	}
-	values := [4]string{e.Name, strconv.Itoa(x.attempts), traffic, x.id}
+	values := [4]string{e.Name, strconv.Itoa(x.attempts), servedBy(traffic, e), x.id}
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]
@@ -173,6 +176,19 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 	}
 	if x.explained != nil {
 		h[headerExplain] = []string{x.explained.line(x, e.Name)}
+	}
+}
+
+// servedBy is our word for what served a call. Where Google does not say, that is the endpoint's
+// traffic; but a service tier counts only if Google says so.
+func servedBy(said string, e *pool.Endpoint) string {
+	switch name := trafficName(said); {
+	case name != "":
+		return name
+	case e.Traffic == pool.TrafficProvisioned:
+		return string(pool.TrafficProvisioned)
+	default:
+		return string(pool.TrafficOnDemand)
 	}
 }
 

@@ -94,6 +94,11 @@ type AttemptEnd struct {
 	FirstByte time.Time
 	Status    int
 	Outcome   pool.Outcome
+	// Traffic is what served the attempt, as the header Spillway-Traffic has it: "provisioned",
+	// "on_demand", "on_demand_priority", "on_demand_flex", or another trafficType of Google's in lower
+	// case. A priority call that Google downgrades is "on_demand". Of an attempt without a good
+	// response it says for what it was sent.
+	Traffic string
 }
 
 // CallEnd is the outcome of a call. Status is zero if there was no response, because of Err.
@@ -182,12 +187,20 @@ func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
 	}
 	if t.trace.AttemptEnd != nil {
 		t.trace.AttemptEnd(t.ctx, AttemptEnd{
-			AttemptStart: t.start, Ended: time.Now(), FirstByte: a.began, Status: status, Outcome: *o,
+			AttemptStart: t.start, Ended: time.Now(), FirstByte: a.began, Status: status, Outcome: *o, Traffic: trafficOf(a, o),
 		})
 	}
 	if a.open {
 		t.callEnd(status, nil)
 	}
+}
+
+// trafficOf returns what served an attempt, or for what it was sent.
+func trafficOf(a *attempt, o *pool.Outcome) string {
+	if o.Class != pool.ClassOK && o.Traffic == "" {
+		return string(a.endpoint.Traffic)
+	}
+	return servedBy(o.Traffic, a.endpoint)
 }
 
 // refuse notes why no endpoint could serve the call, and when one could.

@@ -60,6 +60,7 @@ type Use struct {
 	tools      []string // that Google runs, sorted
 	background bool     // of an interaction that continues after the response
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
+	tier       string   // the service tier that the body names
 }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a

@@ -172,6 +172,10 @@ func (s *bodyScan) string(value []byte) {
 	case "role":
 		s.prefix.role(s.depth, value)
 	case "type":
+	case "serviceTier", "service_tier":
+		if s.depth == 1 {
+			s.call.Use.tier = jsonscan.Unquote(value)
+		}
 	case "reasoning_effort":
 		s.chatSetting(value)
 	case "cachedContent", "cached_content", "operationName", "operation_name", "agent", "environment",
