@@ -61,12 +61,15 @@ type need struct {
 	ties
 }
 
-// ties are what a call's need is tied to; nil where there is none.
+// ties are what a call's need is tied to in the pool.
 type ties struct {
 	order *order // that it would go to first
 	asks  *asks  // where the store has to be asked
 	// An endpoint that called the call wrong: its service tier may lack the model.
 	doubted *entry
+	// The call may go to priority at once. It has drawn a number, see toll.
+	dearer bool
+	drawn  float64
 }
 
 // usage returns what an order would be charged for the call.

@@ -17,6 +17,7 @@ type pace struct {
 	pacers   store.Pacers // nil: there is no store for it
 	key      store.Key
 	location string
+	toll     toll
 }
 
 func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {

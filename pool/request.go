@@ -134,6 +134,7 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	}
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
+	r.state.need.dearer = false
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !paced

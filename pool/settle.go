@@ -112,6 +112,7 @@ func (r *lease) accept(now time.Time) {
 	c.host.outage.answered(at, r.own, c.hash)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
+		pacer.toll.answered()
 	}
 	if r.held&heldTest != 0 {
 		r.shared.passTest(p, now, at, r.seq)
@@ -156,6 +157,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
 	if o.Class == ClassContention && pacer != nil {
 		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
+		pacer.toll.refused()
 	}
 
 	tokens := &r.own.load.counts // where they are counted
