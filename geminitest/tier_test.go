@@ -33,8 +33,8 @@ func tiered(t *testing.T, em *geminitest.Emulator, backend, location, tier strin
 	}
 	req.Header.Set("X-Goog-Api-Key", "key")
 	if backend == "vertex" {
-		req.Header.Set("X-Vertex-AI-LLM-Request-Type", "shared")
-		req.Header.Set("X-Vertex-AI-LLM-Shared-Request-Type", tier)
+		req.Header.Set("X-Vertex-Ai-Llm-Request-Type", "shared")
+		req.Header.Set("X-Vertex-Ai-Llm-Shared-Request-Type", tier)
 	}
 	resp, err := em.RoundTrip(req)
 	if err != nil {

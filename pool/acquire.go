@@ -120,7 +120,7 @@ func (t *trial) try() (Lease, finding) {
 	if l, ok := t.leaseFirst(plan); ok {
 		return l, finding{leased: true}
 	}
-	t.r.state.need.dearer = false
+	t.r.state.need.ties.dearer = false
 	s := t.survey(plan.all)
 	if s.forced != nil && t.r.StandIn {
 		return Lease{}, finding{hopeless: true}
@@ -137,7 +137,7 @@ func (t *trial) try() (Lease, finding) {
 
 // leaseFirst leases an endpoint of the first tier that has one.
 func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
-	t.climbable()
+	climbable(t)
 	for _, tier := range plan.tiers {
 		if l, ok := t.lease(tier); ok {
 			return l, true

@@ -164,7 +164,7 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 	own := c.own.entry.Load()
 	if own != nil {
 		wake = max(wake, own.partsWake(at, n))
-		if w := own.cool.Wake(at); w > at && (!own.contended(at) || !c.braves(n)) {
+		if w := own.cool.Wake(at); w > at && (!contended(own, at) || !braves(c, n)) {
 			wake = max(wake, w)
 		}
 	}
@@ -293,7 +293,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0 || d == quota.CreditWait && c.plan.pool.fleet != nil
 		wait = max(wait, d)
 	}
-	if !c.braves(n) {
+	if !braves(c, n) {
 		wait = max(wait, paceWait(c.pacer(), now))
 	}
 	wait = max(wait, c.own.entry.Load().rampWait(now))

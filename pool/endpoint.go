@@ -91,10 +91,10 @@ func (e *endpoint) ledger() orderLedger {
 
 // paced reports whether hidden capacity is behind the endpoint, so that it is paced after
 // contention. On the Developer API that of each service tier is, where a project has several.
-func (e *endpoint) paced() bool { return e.hidden() && e.ledger() == nil }
+func (e *endpoint) paced() bool { return hidden(e) && e.ledger() == nil }
 
 // hidden reports whether the back end has capacity on demand that no quota tells of.
-func (e *endpoint) hidden() bool { return e.Backend == BackendVertex || e.project.laddered }
+func hidden(e *endpoint) bool { return e.Backend == BackendVertex || e.project.laddered }
 
 // subject names the endpoint's state for a model and method.
 func (e *endpoint) subject(k modelKey) Subject {
@@ -111,9 +111,9 @@ func (p *project) sharedSubject(k modelKey) Subject {
 }
 
 // paceSubject names what a fleet paces together: the project's model, at one service tier.
-func (e *endpoint) paceSubject(k modelKey) Subject {
+func paceSubject(e *endpoint, k modelKey) Subject {
 	s := e.project.sharedSubject(k)
-	s.Traffic = e.step()
+	s.Traffic = stepAt(e)
 	return s
 }
 
@@ -121,7 +121,7 @@ func (e *endpoint) paceSubject(k modelKey) Subject {
 // room of its own.
 func (e *endpoint) serverSubject(k modelKey) Subject {
 	s := Subject{
-		Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: k.name, Method: k.method, Traffic: e.step(),
+		Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: k.name, Method: k.method, Traffic: stepAt(e),
 	}
 	if e.BaseURL != nil {
 		s.Host = e.BaseURL.String()

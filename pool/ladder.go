@@ -104,9 +104,9 @@ func (p *project) offers(t Traffic) bool {
 	return slices.ContainsFunc(p.onDemand, func(e *endpoint) bool { return e.Traffic == t })
 }
 
-// step returns the traffic of an endpoint that is a step beside the standard one; "" for others.
+// stepAt returns the traffic of an endpoint that is a step beside the standard one; "" for others.
 // Such a step has room of its own.
-func (e *endpoint) step() Traffic {
+func stepAt(e *endpoint) Traffic {
 	if e.order != nil || e.Traffic == TrafficOnDemand {
 		return ""
 	}
@@ -117,21 +117,19 @@ func (e *endpoint) step() Traffic {
 // Flex has a quota of its own on Vertex AI; the Developer API counts priority in the standard limits.
 // Sources: https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo,
 // https://ai.google.dev/gemini-api/docs/rate-limits.
-func (e *endpoint) quotaApart() bool { return e.Backend == BackendVertex && e.Traffic == TrafficFlex }
+func quotaApart(e *endpoint) bool { return e.Backend == BackendVertex && e.Traffic == TrafficFlex }
 
 // rungs says which calls that name no service tier an endpoint is for.
 type rungs struct{ interactive, batch bool }
 
 // offStep says why a request does not go to the service tier of a candidate; "" if it may.
-func (r *Request) offStep(c *candidate) string {
+func offStep(r *Request, c *candidate) string {
 	if !c.plan.laddered || c.order != nil {
 		return ""
 	}
-	a := &r.Asked
-	off := false
+	a, off := &r.Asked, true
 	switch {
 	case c.Traffic == a.Without, a.Only != "" && c.Traffic != a.Only:
-		off = true
 	case a.OnDemand != "":
 		off = c.Traffic != a.OnDemand && (c.Traffic != TrafficOnDemand || c.project.offers(a.OnDemand))
 	case r.Batch:
@@ -159,7 +157,8 @@ type climb struct {
 	batch                   bool
 }
 
-func (r *Request) climb() climb {
+// climbOf returns what decides it for a request.
+func climbOf(r *Request) climb {
 	if !r.state.plan.laddered {
 		return climb{}
 	}
@@ -168,7 +167,7 @@ func (r *Request) climb() climb {
 
 // lacksTier notes that an endpoint called a call wrong which another service tier has answered: it
 // has not got the model. What has answered well of late has it, and the call was wrong for it alone.
-func (r *lease) lacksTier(now time.Time, at int64, doubted *entry) {
+func lacksTier(r *lease, now time.Time, at int64, doubted *entry) {
 	if doubted == r.own || doubted.proof.proven(at) {
 		return
 	}
@@ -180,6 +179,6 @@ func (r *lease) lacksTier(now time.Time, at int64, doubted *entry) {
 }
 
 // downgraded reports whether another service tier answered than that of the endpoint.
-func (e *endpoint) downgraded(o *Outcome) bool {
-	return e.step() != "" && o.Class == ClassOK && o.Traffic != "" && !strings.EqualFold(o.Traffic, string(e.Traffic))
+func downgraded(e *endpoint, o *Outcome) bool {
+	return stepAt(e) != "" && o.Class == ClassOK && o.Traffic != "" && !strings.EqualFold(o.Traffic, string(e.Traffic))
 }

@@ -58,7 +58,7 @@ type need struct {
 
 	asked    Asked
 	estimate tokens.Request // its source, compared with the response
-	ties
+	ties     ties
 }
 
 // ties are what a call's need is tied to in the pool.

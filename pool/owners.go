@@ -30,7 +30,7 @@ func (p *Pool) Homes(b Backend) []Home {
 			continue
 		}
 		for _, e := range slices.Concat(project.onDemand, project.others) {
-			if e.step() == "" {
+			if stepAt(e) == "" {
 				homes = append(homes, e.Home())
 			}
 		}

@@ -89,7 +89,7 @@ func (s *Subject) covers(c *candidate, n *need) bool {
 	case kindOrder:
 		return c.order != nil && s.names(&c.Endpoint) && s.Model == c.order.Model
 	case kindServer:
-		return s.broad() == c.servers(model)
+		return s.broad() == servers(&c.endpoint, model)
 	case kindModel:
 		onDemand := s.Project == "" || s.Traffic != "" || c.order == nil
 		return onDemand && s.Model == model && s.names(&c.Endpoint)
@@ -111,7 +111,7 @@ func (s *Subject) broad() Subject {
 }
 
 // servers returns the subject of the servers behind an endpoint, at any service tier.
-func (e *endpoint) servers(model string) Subject {
+func servers(e *endpoint, model string) Subject {
 	s := e.serverSubject(modelKey{name: model})
 	return s.broad()
 }

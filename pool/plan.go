@@ -96,7 +96,7 @@ func lookAt(p *Pool, r *Request, now time.Time) {
 	if *n = r.state.plan.usual(p.instant(now)); r.Estimate != (Estimate{}) {
 		n.fill(m, &r.Estimate, r.Deadline)
 	}
-	n.Deadline, n.Unmetered, n.asked, n.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
+	n.Deadline, n.Unmetered, n.asked, n.ties.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
 }
 
 // plan is how calls for one model are served: a view of the model's entries in the order of a
@@ -245,7 +245,7 @@ func newPlan(p *Pool, m *model, s *setup) *plan {
 		tiered := m.name != "" && m.method == "" // nothing else than generating has service tiers
 		b.plan.laddered = b.plan.laddered || tiered && project.laddered
 		for _, e := range project.onDemand {
-			if tiered || e.step() == "" {
+			if tiered || stepAt(e) == "" {
 				b.add(rankOf(e), e, shared)
 			}
 		}

@@ -120,7 +120,7 @@ func (r *Request) lineKey(now time.Time) lineKey {
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
 		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
 		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
-		locations: strings.Join(r.Locations, ","), climb: r.climb(),
+		locations: strings.Join(r.Locations, ","), climb: climbOf(r),
 	}
 	if r.state.notBy.After(now) || slices.ContainsFunc(r.state.refused, func(x refused) bool { return x.last }) {
 		key.backoff = r

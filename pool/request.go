@@ -130,11 +130,11 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 		costs = costs || known.own == x.own && known.key == x.key
 	}
 	if as == ClassCallerFault {
-		r.state.need.doubted = x.own
+		r.state.need.ties.doubted = x.own
 	}
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
-	r.state.need.dearer = false
+	r.state.need.ties.dearer = false
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !paced
@@ -210,7 +210,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r)
+	s.need.ties.asks, s.need.ties.order = s.asks, s.plan.orderFor(r)
 	return true
 }
 
@@ -258,7 +258,7 @@ func (r *Request) ineligible(c *candidate) string {
 	case !r.allows(c.Location):
 		return "location not allowed by the call"
 	default:
-		return r.offStep(c)
+		return offStep(r, c)
 	}
 }
 

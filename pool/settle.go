@@ -125,8 +125,8 @@ func (r *lease) accept(now time.Time) {
 		}
 	}
 	r.own.versions.of(r.need.asked.Version).answered(at)
-	if r.need.doubted != nil {
-		r.lacksTier(now, at, r.need.doubted)
+	if r.need.ties.doubted != nil {
+		lacksTier(r, now, at, r.need.ties.doubted)
 	}
 }
 
@@ -183,12 +183,12 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
-	if order := r.need.order; order != nil && o.Counted && served == nil &&
+	if order := r.need.ties.order; order != nil && o.Counted && served == nil &&
 		(c.order == nil || strings.HasPrefix(o.Traffic, trafficOnDemand)) {
 		order.spill(o.Usage)
 	}
 	r.own.load.counts.attempts[rule.index].Add(1)
-	if c.downgraded(o) {
+	if downgraded(&c.endpoint, o) {
 		r.own.load.counts.downgraded.Add(1)
 	}
 	tokens.add(o)
@@ -227,7 +227,7 @@ func (r *lease) effectiveClass(class Class) Class {
 		return ClassContention
 	case order && (class == ClassContention || class == ClassQuotaUnknown):
 		return ClassProvisionedFull
-	case class == ClassContention && !r.candidate.hidden():
+	case class == ClassContention && !hidden(&r.candidate.endpoint):
 		return ClassQuotaUnknown // there is nothing to be paced
 	case class == ClassKeyDead && r.key == nil:
 		return ClassProjectMisconfigured

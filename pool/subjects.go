@@ -77,7 +77,7 @@ func isPartOf(e *endpoint, x *Subject) bool {
 	case kindOrder:
 		return e.order != nil && x.names(&e.Endpoint) && e.order.Model == x.Model
 	case kindServer:
-		return takes(e, x.Model) && x.broad() == e.servers(x.Model) && x.Traffic.covers(e.Traffic)
+		return takes(e, x.Model) && x.broad() == servers(e, x.Model) && x.Traffic.covers(e.Traffic)
 	default:
 		return takes(e, x.Model) && x.names(&e.Endpoint) && x.Traffic.covers(e.Traffic)
 	}

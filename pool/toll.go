@@ -44,27 +44,27 @@ func (t *toll) passes(drawn float64) bool {
 }
 
 // climbable notes in the request's need whether it may go to priority at once, at some endpoint.
-func (t *trial) climbable() {
+func climbable(t *trial) {
 	n, plan := &t.r.state.need, t.r.state.plan
-	if n.dearer = false; !plan.laddered {
+	if n.ties.dearer = false; !plan.laddered {
 		return
 	}
 	for _, c := range plan.all {
 		if c.Traffic == TrafficPriority && c.ready(t.now, t.at, n) && t.r.wants(c, t.now) && (!t.fresh || t.trusts(c)) {
-			n.dearer, n.drawn = true, rand.Float64()
+			n.ties.dearer, n.ties.drawn = true, rand.Float64()
 			return
 		}
 	}
 }
 
 // braves reports whether a call with this need goes to the endpoint although that met contention.
-func (c *candidate) braves(n *need) bool {
-	if !n.dearer || c.Traffic != TrafficOnDemand {
+func braves(c *candidate, n *need) bool {
+	if !n.ties.dearer || c.Traffic != TrafficOnDemand {
 		return false
 	}
 	p := c.pacer()
-	return p != nil && p.toll.passes(n.drawn)
+	return p != nil && p.toll.passes(n.ties.drawn)
 }
 
 // contended reports whether contention is all that the entry is on cooldown for.
-func (e *entry) contended(at int64) bool { return Class(e.cool.Class(at)) == ClassContention }
+func contended(e *entry, at int64) bool { return Class(e.cool.Class(at)) == ClassContention }

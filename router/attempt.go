@@ -204,7 +204,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 		switch {
 		case e.Traffic != pool.TrafficProvisioned:
 			h[requestType] = []string{shared}
-			translate.Ask(h, a.tier())
+			translate.Ask(h, tierAt(a))
 		case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
 			h[requestType] = []string{dedicated}
 		}
@@ -214,7 +214,7 @@ func (a *attempt) header(refused string) (http.Header, error) {
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
 	}
 	a.watch.limit = seconds(h.Get(serverTimeout))
-	if a.atFlex() && x.request.Asked.OnDemand == "" { // its end is the router's, not the caller's
+	if atFlex(a) && x.request.Asked.OnDemand == "" { // its end is the router's, not the caller's
 		h[serverTimeout] = []string{strconv.FormatFloat(math.Ceil(a.watch.wait.firstByte.Seconds()), 'f', 0, 64)}
 		a.watch.limit = 0
 	}
@@ -263,8 +263,8 @@ func (a *attempt) settle(o *pool.Outcome) {
 
 // failTransport ends an attempt to which no whole response came.
 func (a *attempt) failTransport(err error) result {
-	if a.outOfTime() {
-		return a.late(nil)
+	if outOfTime(a) {
+		return endLate(a, nil)
 	}
 	class, message := a.transportClass(), "no whole answer"
 	if cause := context.Cause(a.ctx); tooLate(cause) {

@@ -125,7 +125,7 @@ func (x *exchange) newRequest() *pool.Request {
 		Batch:    o.Priority == PriorityBatch, Policy: x.in.cfg.Policy, Locations: o.Locations,
 		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
-	r.Asked.OnDemand = x.payload.tierOf()
+	r.Asked.OnDemand = tierOf(&x.payload)
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
 		r.Policy = pool.PolicyFirst

@@ -54,7 +54,7 @@ type ladder struct {
 
 // tierOf returns the service tier that a call names itself, as traffic; the standard one for what has
 // none, or cannot be sent again; "" if it is left to the ladders of the projects.
-func (p *payload) tierOf() pool.Traffic {
+func tierOf(p *payload) pool.Traffic {
 	if !p.call.Generates {
 		return pool.TrafficOnDemand
 	}
@@ -72,13 +72,13 @@ func (l *ladder) begin(x *exchange) {
 	if a.OnDemand != "" || !c.interactive && (!x.request.Batch || !c.batch) {
 		return
 	}
-	if l.flex = x.without(pool.TrafficFlex); l.flex && x.payload.length > flexBytes {
+	if l.flex = without(x, pool.TrafficFlex); l.flex && x.payload.length > flexBytes {
 		l.leave(x)
 	}
 }
 
 // without reports whether the call has anywhere to go without some traffic.
-func (x *exchange) without(t pool.Traffic) bool {
+func without(x *exchange, t pool.Traffic) bool {
 	r := *x.request
 	r.Asked.Without = t
 	ever, _ := x.in.router.pool.Serves(&r)
@@ -145,7 +145,7 @@ func (l *ladder) climbs(x *exchange, res *result) bool {
 		return true
 	case res.class != pool.ClassCallerFault || res.resp == nil || res.resp.StatusCode != http.StatusBadRequest,
 		e.Traffic != pool.TrafficFlex && e.Traffic != pool.TrafficPriority,
-		x.request.Asked.Without != "" || !x.without(e.Traffic):
+		x.request.Asked.Without != "" || !without(x, e.Traffic):
 		return false
 	}
 	l.flex, x.request.Asked.Without = l.flex && e.Traffic != pool.TrafficFlex, e.Traffic
@@ -161,9 +161,9 @@ func (l *ladder) sheds(res *result) bool {
 	return l.flex && res.class == pool.ClassContention && res.lease.Endpoint().Traffic == pool.TrafficFlex
 }
 
-// tier returns the service tier that an attempt on demand asks for, as traffic: the caller's own, else
+// tierAt returns the service tier that an attempt on demand asks for, as traffic: the caller's own, else
 // that of the endpoint.
-func (a *attempt) tier() pool.Traffic {
+func tierAt(a *attempt) pool.Traffic {
 	if own := a.exchange.request.Asked.OnDemand; own != "" {
 		return own
 	}
@@ -171,16 +171,16 @@ func (a *attempt) tier() pool.Traffic {
 }
 
 // atFlex reports whether an attempt is at flex.
-func (a *attempt) atFlex() bool {
-	return a.endpoint.Traffic != pool.TrafficProvisioned && a.tier() == pool.TrafficFlex
+func atFlex(a *attempt) bool {
+	return a.endpoint.Traffic != pool.TrafficProvisioned && tierAt(a) == pool.TrafficFlex
 }
 
 // firstByte returns how long an attempt waits for a response at most. Flex has its own time: the
 // caller's if he chose it and says so, else what the ladder leaves.
-func (a *attempt) firstByte(now time.Time) time.Duration {
+func firstByte(a *attempt, now time.Time) time.Duration {
 	x, most := a.exchange, a.exchange.in.cfg.FirstByteTimeout
 	switch {
-	case !a.atFlex():
+	case !atFlex(a):
 		return most
 	case x.request.Asked.OnDemand == "":
 		return x.ladder.left(x, now)
@@ -193,12 +193,12 @@ func (a *attempt) firstByte(now time.Time) time.Duration {
 }
 
 // outOfTime reports whether an attempt at flex ended because the ladder leaves it no more time.
-func (a *attempt) outOfTime() bool {
-	return a.atFlex() && a.exchange.request.Asked.OnDemand == "" && errors.Is(context.Cause(a.ctx), errFirstByte)
+func outOfTime(a *attempt) bool {
+	return atFlex(a) && a.exchange.request.Asked.OnDemand == "" && errors.Is(context.Cause(a.ctx), errFirstByte)
 }
 
-// late ends an attempt for which flex has no more time. That says nothing of the endpoint.
-func (a *attempt) late(resp *http.Response) result {
+// endLate ends an attempt for which flex has no more time. That says nothing of the endpoint.
+func endLate(a *attempt, resp *http.Response) result {
 	a.settle(&pool.Outcome{Class: pool.ClassCancelled, Message: "flex has no more time for the call"})
 	res := result{lease: a.lease, class: pool.ClassCancelled, late: true, resp: resp}
 	if resp == nil {

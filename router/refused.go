@@ -84,24 +84,10 @@ func (a *attempt) judged(status int, body []byte) result {
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
 	}
-	if flex := a.endpoint.Traffic == pool.TrafficFlex; flex && v.Class == pool.ClassOverloaded {
-		v.Class, v.Cause = pool.ClassContention, remedy.Contention // what has no room there is shed
-	} else if flex && x.ladder.flex && max(status, v.Code) == http.StatusGatewayTimeout {
-		return a.late(a.reply(http.StatusGatewayTimeout, body))
+	if x.ladder.flex && a.endpoint.Traffic == pool.TrafficFlex && max(status, v.Code) == http.StatusGatewayTimeout {
+		return endLate(a, a.reply(http.StatusGatewayTimeout, body))
 	}
-	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(max(status, v.Code)) {
-		v.Class = pool.ClassCallerFault
-	}
-	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
-		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
-	}
-	if v.Class == pool.ClassModelMissing && request.Shared(&x.request.Asked) {
-		v.Scope = pool.ScopeCall
-	}
-	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
-		strings.HasPrefix(v.Reason, "IAM_") {
-		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
-	}
+	reconsider(a, &v, max(status, v.Code))
 	if status == 0 { // it was good before Google knew better
 		a.resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
 		delete(a.resp.Header, "Content-Encoding")
@@ -114,6 +100,27 @@ func (a *attempt) judged(status int, body []byte) result {
 	a.settle(&o)
 	doubt := v.Suspected && v.Class == pool.ClassProjectNotReady
 	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, unsigned: refusesSignature(v), resp: a.reply(status, body)}
+}
+
+// reconsider makes a verdict what it means for such a call at its endpoint.
+func reconsider(a *attempt, v *verdict.Verdict, status int) {
+	x := a.exchange
+	if v.Class == pool.ClassOverloaded && a.endpoint.Traffic == pool.TrafficFlex {
+		v.Class, v.Cause = pool.ClassContention, remedy.Contention // what has no room there is shed
+	}
+	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(status) {
+		v.Class = pool.ClassCallerFault
+	}
+	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
+		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
+	}
+	if v.Class == pool.ClassModelMissing && request.Shared(&x.request.Asked) {
+		v.Scope = pool.ScopeCall
+	}
+	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
+		strings.HasPrefix(v.Reason, "IAM_") {
+		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
+	}
 }
 
 // foreign ends an attempt whose answer is not Google's. Who asked has nothing from it: it goes

@@ -39,7 +39,7 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 	if a.exchange.signed.has {
 		body, k = unsign(a, body, k)
 	}
-	if fit := a.fitting(); fit != nil && p.tail == nil {
+	if fit := fitting(a); fit != nil && p.tail == nil {
 		body, k = rewrite(p, body, k, fit)
 	}
 	switch {
@@ -93,7 +93,7 @@ func unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
 
 // fitting returns what makes the body fit for the endpoint: a streamed chat in OpenAI's dialect tells
 // what it costs, and a request names the service tier of the endpoint. It is nil if nothing does.
-func (a *attempt) fitting() func(body []byte) []byte {
+func fitting(a *attempt) func(body []byte) []byte {
 	call, e := &a.exchange.payload.call, a.endpoint
 	if a.translation != nil {
 		call = &a.translation.Call

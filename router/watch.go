@@ -120,11 +120,11 @@ func (w *watch) start(a *attempt) {
 	x := a.exchange
 	call, model, now := &x.payload.call, x.request.Model, time.Now()
 	w.attempt, w.cancel, w.patience = a, a.cancel, x.patience
-	w.kind = kind{model, request.MethodName(call), effort(&call.Estimate), a.atFlex()}
+	w.kind = kind{model, request.MethodName(call), effort(&call.Estimate), atFlex(a)}
 	w.hearing = w.router().listening.places.begin(place{a.endpoint.Name, model})
 	w.after = afterOf(x)
 	w.wait = wait{
-		firstByte: a.firstByte(now), idle: x.in.cfg.IdleTimeout,
+		firstByte: firstByte(a, now), idle: x.in.cfg.IdleTimeout,
 		began: now, pieces: call.Stream && call.Generates,
 	}
 	w.mu.Lock()

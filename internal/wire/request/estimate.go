@@ -172,10 +172,6 @@ func (s *bodyScan) string(value []byte) {
 	case "role":
 		s.prefix.role(s.depth, value)
 	case "type":
-	case "serviceTier", "service_tier":
-		if s.depth == 1 {
-			s.call.Use.tier = jsonscan.Unquote(value)
-		}
 	case "reasoning_effort":
 		s.chatSetting(value)
 	case "cachedContent", "cached_content", "operationName", "operation_name", "agent", "environment",
@@ -205,6 +201,11 @@ func (s *bodyScan) special(value []byte) (done bool) {
 	case "mimeType", "mime_type":
 		s.mime = value
 	case "thoughtSignature", "thought_signature":
+	case "serviceTier", "service_tier":
+		if s.depth != 1 {
+			return false
+		}
+		s.call.Use.tier = jsonscan.Unquote(value)
 	case "continuationToken", "continuation_token":
 		if s.depth == 1 && len(value) > 0 {
 			s.call.Continuation = ContinuationName(value)

@@ -58,24 +58,14 @@ func Asked(c *request.Call, h http.Header) pool.Traffic {
 
 // Ask makes the header of a request to Vertex AI ask for a kind of traffic on demand.
 func Ask(h http.Header, t pool.Traffic) {
-	switch t {
-	case pool.TrafficFlex:
-		h[sharedRequestType] = []string{tierFlex}
-	case pool.TrafficPriority:
-		h[sharedRequestType] = []string{tierPriority}
+	if tier := Tier(t); tier != tierStandard {
+		h[sharedRequestType] = []string{tier}
 	}
 }
 
 // Tier returns Google's name of the service tier of traffic on demand.
 func Tier(t pool.Traffic) string {
-	switch t {
-	case pool.TrafficFlex:
-		return tierFlex
-	case pool.TrafficPriority:
-		return tierPriority
-	default:
-		return tierStandard
-	}
+	return ServedTier(strings.ToUpper(string(t)))
 }
 
 // Traffic returns the trafficType of a response. If usageMetadata sent one, that is it; else the
