@@ -149,6 +149,7 @@ func (t *table) project() (p pool.Project) {
 	p.Credentials = t.credentials("credentials", p.Backend)
 	p.Locations = t.texts("locations")
 	p.Models = t.texts("models")
+	p.OnDemand, p.BatchOnDemand = t.texts("on_demand"), t.texts("batch_on_demand")
 	p.Priority, _ = integer[int](t, "priority")
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")
