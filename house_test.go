@@ -52,7 +52,7 @@ var house = []room{
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
 	// shared.
-	{"quota", []string{"store"}},
+	{"quota", []string{"store", "internal/modelid"}},
 	{"breaker", nil},
 	{"store", nil},
 
@@ -70,6 +70,7 @@ var house = []room{
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/quotasim", []string{"quota", "store"}},
+	{"internal/price", []string{"quota", "internal/modelid"}},
 	{"internal/report", []string{"calls", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
 	{"internal/...", nil},

@@ -10,7 +10,7 @@ type row struct {
 // longInput is the number of input tokens of a request above which the long rates hold.
 const longInput = 200_000
 
-// Package quota has a table of its own, quota/table.go: neither can share the mistakes of the
+// Package quota has a table of its own, quota/rows.json: neither can share the mistakes of the
 // other.
 
 // throughput is the table of "Supported models" of Google's Provisioned Throughput pages, as of mid

@@ -21,8 +21,7 @@ type book struct {
 }
 
 func newBook(o Order) (book, error) {
-	key, known := modelKey(models, o.Model)
-	m := models[key]
+	m, known := RowOf(o.Model)
 	switch {
 	case o.GSUs < 0 || !(o.TokensPerSecond >= 0) || o.TokensPerSecond > mostTokens || o.Window < 0:
 		return book{}, fmt.Errorf("quota: order for model %q: a number is negative or too large", o.Model)
@@ -33,12 +32,12 @@ func newBook(o Order) (book, error) {
 	}
 	rate, gsus := o.TokensPerSecond, o.GSUs
 	if rate == 0 {
-		rate = float64(gsus) * m.throughput
+		rate = float64(gsus) * m.TokensPerSecond
 	}
 	if gsus == 0 && known {
-		gsus = max(int(rate/m.throughput+0.5), 1)
+		gsus = max(int(rate/m.TokensPerSecond+0.5), 1)
 	}
-	shortest, longest := windowRange(o.Model, gsus)
+	shortest, longest := WindowRange(o.Model, gsus)
 	if o.Window > 0 {
 		shortest, longest = o.Window, o.Window
 	}
@@ -46,7 +45,7 @@ func newBook(o Order) (book, error) {
 	if o.Burndown != nil {
 		own = *o.Burndown
 	}
-	return book{rate: rate, burndown: own.over(m.burndown).complete(), mind: newMind(rate, shortest, longest)}, nil
+	return book{rate: rate, burndown: own.over(m.Burndown).complete(), mind: newMind(rate, shortest, longest)}, nil
 }
 
 // settle ends a call that was served, at its real cost.

@@ -28,6 +28,13 @@ func (b Burndown) complete() Burndown {
 	return b.over(Burndown{LongCachedAudio: b.LongCached * b.LongInputAudio / b.LongInput})
 }
 
+// Cost returns what a call of that usage takes at the rates of b. Rates of 0 are as in an order for a
+// model that the table does not have.
+func (b Burndown) Cost(u Usage) Cost {
+	b = b.complete()
+	return b.cost(u)
+}
+
 // cost returns what u costs. The rates must be complete.
 func (b *Burndown) cost(u Usage) Cost {
 	input, audio, cached, cachedAudio, output := b.Input, b.InputAudio, b.Cached, b.CachedAudio, b.Output

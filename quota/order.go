@@ -26,22 +26,22 @@ type Order struct {
 // other kinds of input like Input, cached audio as much cheaper than audio as Cached is than Input,
 // other kinds of output like Output.
 type Burndown struct {
-	Input       float64 // text and video in the prompt, and every kind that has no rate of its own
-	InputAudio  float64
-	InputImage  float64
-	Cached      float64 // prompt tokens served from a cache, implicit or explicit
-	CachedAudio float64
-	Output      float64 // text and thoughts
-	OutputImage float64
-	OutputAudio float64
+	Input       float64 `json:"input,omitzero"` // text and video in the prompt, and every kind that has no rate of its own
+	InputAudio  float64 `json:"input_audio,omitzero"`
+	InputImage  float64 `json:"input_image,omitzero"`
+	Cached      float64 `json:"cached,omitzero"` // prompt tokens served from a cache, implicit or explicit
+	CachedAudio float64 `json:"cached_audio,omitzero"`
+	Output      float64 `json:"output,omitzero"` // text and thoughts
+	OutputImage float64 `json:"output_image,omitzero"`
+	OutputAudio float64 `json:"output_audio,omitzero"`
 
 	// The rates of requests whose prompt is longer than 200,000 tokens; zero means the rate of a
 	// short one.
-	LongInput       float64
-	LongInputAudio  float64
-	LongCached      float64
-	LongCachedAudio float64
-	LongOutput      float64
+	LongInput       float64 `json:"long_input,omitzero"`
+	LongInputAudio  float64 `json:"long_input_audio,omitzero"`
+	LongCached      float64 `json:"long_cached,omitzero"`
+	LongCachedAudio float64 `json:"long_cached_audio,omitzero"`
+	LongOutput      float64 `json:"long_output,omitzero"`
 }
 
 // Usage counts the tokens of one call, as usageMetadata reports them.

@@ -1,112 +1,137 @@
 package quota
 
 import (
-	"strings"
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"sync"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/modelid"
 )
 
-// Google's figures as data: throughput and burndown rates by model, enforcement windows by size of
-// the order.
+// rowsJSON is Google's figures as data: throughput and burndown rates by model, enforcement windows
+// by size of the order. Each row says where it was read, and when. Google changes them: an [Order]
+// can override every one. Cached rates that the pages leave out are the 0.1 that they state in
+// general. The emulator has a table of its own in geminitest/throughput.go.
 //
-// Source: the pages "Supported models" and "Use Provisioned Throughput" of Google's documentation,
-// https://cloud.google.com/vertex-ai/generative-ai/docs/provisioned-throughput, read on 2026-11-22.
-// Google changes them: an [Order] can override every one. Cached rates the pages leave out are the
-// 0.1 that they state in general.
+//go:embed rows.json
+var rowsJSON []byte
 
-type model struct {
-	throughput float64 // burned-down tokens a second for each GSU
-	burndown   Burndown
+// Row is what the built-in table has of a model's Provisioned Throughput.
+type Row struct {
+	// Model is the model's id without its version.
+	Model string
+	// TokensPerSecond is the throughput of one GSU, in burned-down tokens.
+	TokensPerSecond float64
+	// Burndown has the rates that Google states; zero where it states none.
+	Burndown Burndown
+	// Read is the day on which Source, a page of Google's, said so.
+	Read   time.Time
+	Source string
 }
 
-// models is keyed by model id without its version. The emulator has a table of its own in
-// geminitest/throughput.go.
-var models = map[string]model{
-	"gemini-3.6-flash":      {675, Burndown{Input: 1, Cached: 0.1, Output: 5}},
-	"gemini-3.5-flash":      {675, Burndown{Input: 1, Cached: 0.1, Output: 6}},
-	"gemini-3.1-flash-lite": {4_030, Burndown{Input: 1, InputAudio: 2, Cached: 0.1, Output: 6}},
-	"gemini-3.1-pro":        {500, Burndown{Input: 1, Cached: 0.1, Output: 6, LongInput: 2, LongCached: 0.2, LongOutput: 9}},
-	"gemini-3-flash":        {2_015, Burndown{Input: 1, InputAudio: 2, Cached: 0.1, Output: 6}},
-	"gemini-2.5-pro":        {650, Burndown{Input: 1, Cached: 0.1, Output: 8, LongInput: 2, LongCached: 0.2, LongOutput: 12}},
-	"gemini-2.5-flash":      {2_690, Burndown{Input: 1, InputAudio: 4, Cached: 0.1, Output: 9}},
-	"gemini-2.5-flash-lite": {8_070, Burndown{Input: 1, InputAudio: 3, Cached: 0.1, Output: 4}},
-	"gemini-2.0-flash":      {3_360, Burndown{Input: 1, InputAudio: 7, Cached: 0.1, Output: 4}},
+// RowOf returns the built-in table's row of a model, with or without its version. Not ok if the
+// table does not have the model.
+func RowOf(model string) (r Row, ok bool) {
+	t := builtIn()
+	key, ok := modelid.Find(t.models, model)
+	return t.models[key], ok
+}
 
-	"gemini-3.1-flash-image":      {2_015, Burndown{Input: 1, Output: 6, OutputImage: 120}},
-	"gemini-3.1-flash-lite-image": {2_015, Burndown{Input: 1, Output: 6, OutputImage: 120}},
-	"gemini-3-pro-image":          {500, Burndown{Input: 1, Output: 6, OutputImage: 60}},
-	"gemini-2.5-flash-image":      {2_690, Burndown{Input: 1, Output: 9, OutputImage: 100}},
-
-	"gemini-live-2.5-flash-native-audio": {1_620, Burndown{Input: 1, InputAudio: 6, InputImage: 6, Output: 4, OutputAudio: 24}},
+// WindowRange returns the range that Google documents for the enforcement window of an order of so
+// many GSUs of a model. Without GSUs it is the range of orders of all sizes.
+func WindowRange(model string, gsus int) (shortest, longest time.Duration) {
+	t := builtIn()
+	key, _ := modelid.Find(t.windows, model) // else that of text, which has no name
+	steps := t.windows[key]
+	for _, s := range steps {
+		if gsus >= s.gsus {
+			return s.shortest, s.longest
+		}
+	}
+	text := t.windows[""]
+	return text[0].shortest, text[len(text)-1].longest
 }
 
 // longPrompt is the number of prompt tokens above which the long rates hold for the whole request.
 const longPrompt = 200_000
 
-// modelKey returns the key that is name, or name without its version: parts at the end that are
-// numbers or "preview".
-func modelKey[V any](keys map[string]V, name string) (string, bool) {
-	for {
-		if _, ok := keys[name]; ok {
-			return name, true
-		}
-		i := strings.LastIndexByte(name, '-')
-		if i < 0 || !isVersion(name[i+1:]) {
-			return "", false
-		}
-		name = name[:i]
+// table is rows.json as it is used.
+type table struct {
+	models  map[string]Row
+	windows map[string][]windowStep // of models that answer in text: under the empty name
+}
+
+// windowStep is the range of the enforcement window for an order of at least so many GSUs; larger
+// orders have steps of their own before it. "Automatic, subject to change", says Google: within the
+// range it must be learned.
+type windowStep struct {
+	gsus              int
+	shortest, longest time.Duration
+}
+
+var builtIn = sync.OnceValue(func() *table {
+	t, err := readTable(rowsJSON)
+	if err != nil {
+		panic("quota: rows.json, which is compiled in, is broken: " + err.Error())
 	}
+	return t
+})
+
+// tableFile is the form of rows.json. Windows are in seconds.
+type tableFile struct {
+	Models []struct {
+		Model           string   `json:"model"`
+		TokensPerSecond float64  `json:"tokens_per_second"`
+		Burndown        Burndown `json:"burndown"`
+		origin
+	} `json:"models"`
+	Windows []struct {
+		Model string `json:"model"` // empty: models that answer in text
+		Steps []struct {
+			GSUs     int `json:"gsus"`
+			Shortest int `json:"shortest"`
+			Longest  int `json:"longest"`
+		} `json:"steps"`
+		origin
+	} `json:"windows"`
 }
 
-func isVersion(part string) bool {
-	return part == "preview" || part != "" && strings.Trim(part, "0123456789") == ""
+// origin says where a row was read.
+type origin struct {
+	Read   string `json:"read"`
+	Source string `json:"source"`
 }
 
-// windowSpan is the range of the enforcement window for an order of at least so many GSUs.
-// "Automatic, subject to change", says Google: within the range it must be learned.
-type windowSpan struct {
-	gsus     int
-	min, max time.Duration
-}
-
-// textWindows holds for models that answer in text, the largest order first.
-var textWindows = []windowSpan{
-	{50, 1 * time.Second, 5 * time.Second},
-	{4, 5 * time.Second, 30 * time.Second},
-	{1, 40 * time.Second, 120 * time.Second},
-}
-
-// imageWindows are the fixed windows of models that answer in images, in seconds: for at least so
-// many GSUs, so long. For gemini-2.5-flash-image the source ends with 3 GSUs; larger orders learn
-// over the range of text models.
-var imageWindows = map[string][][2]int{
-	"gemini-3.1-flash-lite-image": {{25, 5}, {13, 10}, {6, 15}, {5, 20}, {4, 25}, {3, 35}, {2, 50}, {1, 100}},
-	"gemini-3.1-flash-image": {{100, 5}, {43, 10}, {29, 15}, {22, 20}, {18, 25}, {15, 30}, {5, 100}, {4, 110}, {3, 145}, {2, 220},
-		{1, 435}},
-	"gemini-3-pro-image": {{245, 5}, {123, 10}, {62, 20}, {41, 30}, {31, 40}, {25, 50}, {13, 100}, {7, 175}, {6, 205}, {5, 245},
-		{4, 310}, {3, 410}, {2, 615}, {1, 1230}},
-	"gemini-2.5-flash-image": {{4, 0}, {3, 40}, {2, 60}, {1, 120}},
-}
-
-// windowRange returns the range that is documented for an order of gsus units of a model. Without
-// units it is all of them.
-func windowRange(name string, gsus int) (shortest, longest time.Duration) {
-	if gsus <= 0 {
-		return textWindows[0].min, textWindows[len(textWindows)-1].max
+func readTable(file []byte) (*table, error) {
+	var f tableFile
+	d := json.NewDecoder(bytes.NewReader(file))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return nil, err
 	}
-	if key, ok := modelKey(imageWindows, name); ok {
-		for _, row := range imageWindows[key] {
-			if gsus >= row[0] && row[1] > 0 {
-				w := time.Duration(row[1]) * time.Second
-				return w, w
-			} else if gsus >= row[0] {
-				break
-			}
+	t := &table{models: make(map[string]Row), windows: make(map[string][]windowStep)}
+	for _, m := range f.Models {
+		read, err := time.Parse(time.DateOnly, m.Read)
+		if err != nil {
+			return nil, fmt.Errorf("model %q: %w", m.Model, err)
+		}
+		t.models[m.Model] = Row{m.Model, m.TokensPerSecond, m.Burndown, read, m.Source}
+	}
+	for _, w := range f.Windows {
+		if _, err := time.Parse(time.DateOnly, w.Read); err != nil {
+			return nil, fmt.Errorf("windows of %q: %w", w.Model, err)
+		}
+		for _, s := range w.Steps {
+			t.windows[w.Model] = append(t.windows[w.Model], windowStep{
+				s.GSUs, time.Duration(s.Shortest) * time.Second, time.Duration(s.Longest) * time.Second,
+			})
 		}
 	}
-	for _, row := range textWindows {
-		if gsus >= row.gsus {
-			return row.min, row.max
-		}
+	if len(t.windows[""]) == 0 {
+		return nil, fmt.Errorf("there are no windows of models that answer in text")
 	}
-	return textWindows[0].min, textWindows[len(textWindows)-1].max
+	return t, nil
 }

@@ -1,0 +1,292 @@
+package price
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spillway-go/spillway/quota"
+)
+
+//go:embed prices.json
+var builtInJSON []byte
+
+// BuiltIn returns the prices that this version of Spillway knows.
+var BuiltIn = sync.OnceValue(func() *Table {
+	t, err := (&Table{}).Override(bytes.NewReader(builtInJSON))
+	if err != nil {
+		panic("price: prices.json, which is compiled in, is broken: " + err.Error())
+	}
+	return t
+})
+
+// mostBytes bounds a file of prices.
+const mostBytes = 16 << 20
+
+// Override returns t with the rows of a file in place of those for the same model, factor, or term and
+// location. The file has the form of prices.json; of its three lists each may be missing, and so may
+// read, source and note of a row. An error begins with the line that it is about.
+func (t *Table) Override(file io.Reader) (*Table, error) {
+	text, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > mostBytes:
+		return nil, fmt.Errorf("the file has more than %d bytes", mostBytes)
+	}
+	r := reader{text: text, d: json.NewDecoder(bytes.NewReader(text)), to: &Table{
+		models: make(map[string][]Model), factors: make(map[string][]factor),
+	}}
+	if err := r.file(); err != nil {
+		return nil, fmt.Errorf("line %d: %w", r.line, err)
+	}
+	return r.to.over(t), nil
+}
+
+// over returns t with the rows of base that it does not have.
+func (t *Table) over(base *Table) *Table {
+	all := &Table{models: maps.Clone(t.models), factors: maps.Clone(t.factors), orders: slices.Clone(t.orders)}
+	for model, rows := range base.models {
+		if _, own := all.models[model]; !own {
+			all.models[model] = rows
+		}
+	}
+	for of, rows := range base.factors {
+		if _, own := all.factors[of]; !own {
+			all.factors[of] = rows
+		}
+	}
+	for _, o := range base.orders {
+		if _, own := t.Order(o.Term, o.Location); !own {
+			all.orders = append(all.orders, o)
+		}
+	}
+	for _, rows := range all.models {
+		slices.SortStableFunc(rows, func(a, b Model) int { return a.From.Compare(b.From) })
+	}
+	for _, rows := range all.factors {
+		slices.SortStableFunc(rows, func(a, b factor) int { return a.from.Compare(b.from) })
+	}
+	return all
+}
+
+// reader reads a file row by row, so that it knows the line of each.
+type reader struct {
+	text []byte
+	d    *json.Decoder
+	line int // of what is read now
+	to   *Table
+}
+
+var errForm = errors.New(`it is no file of prices: write {"models": [...], "factors": [...], "orders": [...]}`)
+
+func (r *reader) file() error {
+	rows := map[string]func([]byte) error{"models": r.model, "factors": r.factor, "orders": r.order}
+	if err := r.delim('{'); err != nil {
+		return err
+	}
+	for r.d.More() {
+		key, err := r.token()
+		if err != nil {
+			return err
+		}
+		row, ok := rows[fmt.Sprint(key)]
+		if !ok {
+			return errForm
+		}
+		if err := r.list(row); err != nil {
+			return err
+		}
+	}
+	if err := r.delim('}'); err != nil {
+		return err
+	}
+	if _, err := r.d.Token(); !errors.Is(err, io.EOF) {
+		return errForm
+	}
+	return nil
+}
+
+// list reads a list of rows.
+func (r *reader) list(row func([]byte) error) error {
+	if err := r.delim('['); err != nil {
+		return err
+	}
+	for r.d.More() {
+		var raw json.RawMessage
+		if err := r.d.Decode(&raw); err != nil {
+			return r.broken(err)
+		}
+		r.at(r.d.InputOffset() - int64(len(raw)))
+		if err := row(raw); err != nil {
+			return err
+		}
+	}
+	return r.delim(']')
+}
+
+func (r *reader) token() (json.Token, error) {
+	token, err := r.d.Token()
+	if err != nil {
+		return nil, r.broken(err)
+	}
+	r.at(r.d.InputOffset())
+	return token, nil
+}
+
+func (r *reader) delim(want json.Delim) error {
+	token, err := r.token()
+	if err != nil {
+		return err
+	}
+	if token != want {
+		return errForm
+	}
+	return nil
+}
+
+// broken notes where the text is not JSON. The error of package json quotes at most a character.
+func (r *reader) broken(err error) error {
+	at := r.d.InputOffset()
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		at = syntax.Offset
+	}
+	r.at(at)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the file ends too early")
+	}
+	return err
+}
+
+func (r *reader) at(offset int64) {
+	offset = min(max(offset, 0), int64(len(r.text)))
+	r.line = 1 + bytes.Count(r.text[:offset], []byte("\n"))
+}
+
+// originRow is where a row was read.
+type originRow struct {
+	Read   string `json:"read"`
+	Source string `json:"source"`
+	Note   string `json:"note"`
+}
+
+func (o *originRow) origin() (Origin, error) {
+	read, err := day("read", o.Read)
+	return Origin{read, o.Source, o.Note}, err
+}
+
+// day reads a day; an empty one is zero.
+func day(key, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return t, fmt.Errorf(`%s is not a day; write "2026-11-26"`, key)
+	}
+	return t, nil
+}
+
+// strict decodes a row whose keys are all known.
+func strict(raw []byte, row any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(row)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("%s is a %s, want a %s", wrong.Field, wrong.Value, wrong.Type)
+	}
+	return err
+}
+
+func (r *reader) model(raw []byte) error {
+	var row struct {
+		Model string         `json:"model"`
+		From  string         `json:"from"`
+		USD   quota.Burndown `json:"usd"`
+		originRow
+	}
+	if err := strict(raw, &row); err != nil {
+		return err
+	}
+	if row.Model == "" {
+		return errors.New(`the row names no model; write "model": "gemini-3.5-flash"`)
+	}
+	from, err := day("from", row.From)
+	if err != nil {
+		return err
+	}
+	origin, err := row.origin()
+	if err != nil {
+		return err
+	}
+	if !(row.USD.Input > 0) {
+		return errors.New(`the row has no price of input; write "usd": {"input": 1.5, "output": 9}, for a million tokens`)
+	}
+	if negative(row.USD) {
+		return errors.New("a price is negative")
+	}
+	r.to.models[row.Model] = append(r.to.models[row.Model], Model{origin, row.Model, from, row.USD})
+	return nil
+}
+
+func negative(b quota.Burndown) bool {
+	least := min(b.Input, b.InputAudio, b.InputImage, b.Cached, b.CachedAudio, b.Output, b.OutputImage, b.OutputAudio,
+		b.LongInput, b.LongInputAudio, b.LongCached, b.LongCachedAudio, b.LongOutput)
+	return least < 0
+}
+
+func (r *reader) factor(raw []byte) error {
+	var row struct {
+		Of     string  `json:"of"`
+		Factor float64 `json:"factor"`
+		From   string  `json:"from"`
+		originRow
+	}
+	if err := strict(raw, &row); err != nil {
+		return err
+	}
+	from, err := day("from", row.From)
+	if err != nil {
+		return err
+	}
+	origin, err := row.origin()
+	if err != nil {
+		return err
+	}
+	known := []string{string(Flex), string(Batch), string(Priority), outsideGlobal}
+	if !slices.Contains(known, row.Of) || !(row.Factor > 0) {
+		return fmt.Errorf(`the row is no factor; write "of": one of %q, and "factor": a number above 0`, known)
+	}
+	r.to.factors[row.Of] = append(r.to.factors[row.Of], factor{origin, row.Of, row.Factor, from})
+	return nil
+}
+
+func (r *reader) order(raw []byte) error {
+	var row struct {
+		Term     Term    `json:"term"`
+		Location string  `json:"location"`
+		USD      float64 `json:"usd"`
+		originRow
+	}
+	if err := strict(raw, &row); err != nil {
+		return err
+	}
+	origin, err := row.origin()
+	if err != nil {
+		return err
+	}
+	at := row.Location == "global" || row.Location == "elsewhere"
+	if row.Term.Days() == 0 || !at || !(row.USD > 0) {
+		return fmt.Errorf(`the row is no price of a GSU; write "term": one of %q, "location": "global" or "elsewhere", `+
+			`and "usd": a number above 0`, Terms())
+	}
+	r.to.orders = append(r.to.orders, Order{origin, row.Term, row.Location, row.USD})
+	return nil
+}
