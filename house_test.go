@@ -34,7 +34,7 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
-		"geminitest", "internal/plain", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"geminitest", "internal/plain", "internal/price", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{

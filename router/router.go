@@ -175,6 +175,11 @@ func (r *Router) Plan(model string) pool.Plan {
 	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model)})
 }
 
+// PlanBatch is [Router.Plan] for batch calls, which may go to other service tiers.
+func (r *Router) PlanBatch(model string) pool.Plan {
+	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model), Batch: true})
+}
+
 // Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.
 // Calls under way run to their end. Close writes [Config.State] a last time and returns the error
 // of that. It closes idle connections of the default transport, not of one set by [WithTransport].

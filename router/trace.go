@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -159,9 +160,12 @@ func (t *callTrace) waited(began time.Time, lease pool.Lease, err error) {
 	}
 }
 
-// others says why the endpoints but one cannot serve a request now; Why is empty where one can.
+// others says why the endpoints but one cannot serve a request now; Why is empty where one can. Those
+// of another service tier than the call may have are no choice.
 func others(p *pool.Pool, r *pool.Request, but string) []pool.Reason {
-	return slices.DeleteFunc(p.Explain(r).Reasons, func(reason pool.Reason) bool { return reason.Endpoint == but })
+	return slices.DeleteFunc(p.Explain(r).Reasons, func(reason pool.Reason) bool {
+		return reason.Endpoint == but || reason.Cause == "" && strings.HasPrefix(reason.Why, "carries ")
+	})
 }
 
 func (t *callTrace) attemptStart(a *attempt) {

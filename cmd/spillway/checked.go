@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/pool"
@@ -52,6 +53,8 @@ type checkedEndpoint struct {
 	TPM         int64   `json:"tpm,omitempty"`
 	RPD         int64   `json:"rpd,omitempty"`
 	Concurrency int64   `json:"concurrency,omitempty"`
+	// Price is there where the model has service tiers to choose from.
+	Price *tierPrice `json:"price,omitempty"`
 }
 
 // mistakesOf returns what is wrong with a file that could not be loaded.
@@ -90,6 +93,9 @@ func (c *checked) plan(cfg *config.Config, asked string, plan pool.Plan) {
 			}
 			if e.Order != nil {
 				one.GSUs = e.Order.GSUs
+			}
+			if p, ok := priceOf(plan.Model, &e, time.Now()); ok && hasLadder(plan.Tiers) {
+				one.Price = &p
 			}
 			endpoints = append(endpoints, one)
 		}

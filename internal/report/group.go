@@ -59,7 +59,7 @@ func (g *Group) add(c *calls.Record) {
 
 // serve adds what is of calls that were served alone. The length of a Live session is no latency.
 func (g *Group) serve(c *calls.Record) {
-	count(g.traffic, c.Traffic)
+	count(g.traffic, served(c))
 	if c.Live() {
 		return
 	}
@@ -67,6 +67,15 @@ func (g *Group) serve(c *calls.Record) {
 	if c.FirstByteMS > 0 {
 		g.firstByte.add(c.FirstByteMS)
 	}
+}
+
+// served returns what served a call, with its service tier if that is not the standard one, as the
+// header Spillway-Traffic has it.
+func served(c *calls.Record) string {
+	if c.Tier == "" || c.Tier == pool.TierStandard {
+		return c.Traffic
+	}
+	return c.Traffic + "_" + c.Tier
 }
 
 func (g *Group) spend(t *calls.Tokens) {

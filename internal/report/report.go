@@ -94,7 +94,7 @@ func (r *Report) group(c *calls.Record) *Group {
 	case ByProject:
 		name = c.Project
 	case ByTraffic:
-		name = c.Traffic
+		name = served(c)
 	}
 	name = cmp.Or(plain.Text(name, maxName), none)
 	g := r.groups[name]
