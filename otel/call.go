@@ -104,7 +104,7 @@ func (t *tracer) attemptEnd(ctx context.Context, a router.AttemptEnd) {
 	c.last = a
 	class := string(a.Outcome.Class)
 	c.attempt.SetAttributes(attribute.String("spillway.class", class))
-	if a.Outcome.Class == pool.ClassOK {
+	if a.Outcome.Class == pool.ClassOK && a.Traffic != string(a.Endpoint.Traffic) {
 		c.attempt.SetAttributes(attribute.String("spillway.served_by", observed.Traffic(a.Traffic)))
 	}
 	if a.Status > 0 {

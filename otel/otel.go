@@ -14,7 +14,8 @@
 // spillway.call.id (the response's header Spillway-Call), spillway.label, spillway.priority,
 // spillway.attempts, spillway.wait.duration and spillway.outcome. Each request to Google is a span
 // "spillway.attempt" below it, with spillway.endpoint, spillway.project, spillway.location,
-// spillway.traffic, spillway.attempt.number and spillway.class, see [pool.Class]. An event
+// spillway.traffic, spillway.attempt.number and spillway.class, see [pool.Class], and with
+// spillway.served_by where other traffic than the endpoint's served it. An event
 // "spillway.no_endpoint" says that none could be had. Requests that the router makes to search and
 // to list are calls below the call that needs them.
 //
