@@ -76,7 +76,7 @@ func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 	case ScopeProject:
 		return c.whole
 	case ScopeModel:
-		if quotaApart(&c.endpoint) || o.Class == ClassQuotaUnknown && c.project.laddered { // it may be the tier's alone
+		if quotaApart(&c.endpoint) {
 			return r.own
 		}
 		return r.shared

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/translate"
+	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -32,12 +33,22 @@ const (
 	unknownReserve = 30 * time.Second
 )
 
-// climbing says which calls may go to flex by the ladder of some project.
-type climbing struct{ interactive, batch bool }
+// climbing is what the ladders of the projects mean for calls.
+type climbing struct {
+	interactive, batch bool            // such calls may go to flex somewhere
+	tiered             map[string]bool // projects that have other service tiers than the standard one
+}
 
 func climbingOf(projects []pool.Project) (c climbing) {
 	for i := range projects {
 		p := &projects[i]
+		other := func(tier string) bool { return tier != pool.TierStandard }
+		if slices.ContainsFunc(p.OnDemand, other) || slices.ContainsFunc(p.BatchOnDemand, other) {
+			if c.tiered == nil {
+				c.tiered = make(map[string]bool)
+			}
+			c.tiered[p.Name] = true
+		}
 		interactive := slices.Contains(p.OnDemand, pool.TierFlex)
 		c.interactive = c.interactive || interactive
 		c.batch = c.batch || slices.Contains(p.BatchOnDemand, pool.TierFlex) || len(p.BatchOnDemand) == 0 && interactive
@@ -153,6 +164,22 @@ func (l *ladder) climbs(x *exchange, res *result) bool {
 	last := *res
 	x.last = &last
 	return true
+}
+
+// tierIsFull reports whether a verdict says no more than that a service tier has no room: that flex sheds
+// calls or, on the Developer API, which has no word for it, that a model is overloaded or some quota
+// without a name is used up. Where a project has one tier, these are what they say.
+func tierIsFull(a *attempt, v *verdict.Verdict) bool {
+	e := a.endpoint
+	overloaded := v.Class == pool.ClassOverloaded
+	switch {
+	case e.Traffic == pool.TrafficFlex && overloaded:
+		return true
+	case e.Backend != pool.BackendGemini || !a.exchange.in.cfg.climbing.tiered[e.Project]:
+		return false
+	default:
+		return overloaded || v.Class == pool.ClassQuotaUnknown && len(v.Violations) == 0 && v.Scope == pool.ScopeClass
+	}
 }
 
 // sheds reports whether an attempt was refused by flex, for want of room: that costs the call none of

@@ -112,29 +112,35 @@ func tierRequest(ctx context.Context, b pool.Backend, members string) (*http.Req
 // Standard refuses half of what comes for a minute: because it has room for half, or whatever is sent.
 func TestInteractiveCallsPayPriorityOnlyForWhatStandardRefuses(t *testing.T) {
 	const perSecond = 20
-	half := geminitest.Capacity{Location: "*", Requests: 1000, Steps: []geminitest.Step{
-		{At: time.Minute, Requests: perSecond / 2}, {At: 2 * time.Minute, Requests: 1000},
-	}}
+	half := func(location string) []geminitest.Capacity {
+		return []geminitest.Capacity{{Location: location, Requests: 1000, Steps: []geminitest.Step{
+			{At: time.Minute, Requests: perSecond / 2}, {At: 2 * time.Minute, Requests: 1000},
+		}}}
+	}
 	for name, tt := range map[string]struct {
-		capacity []geminitest.Capacity
-		share    float64
+		locations []string
+		capacity  []geminitest.Capacity
+		refusal   geminitest.Answer // of half of what is sent
 	}{
-		"half has room":   {capacity: []geminitest.Capacity{half}},
-		"half is refused": {share: 0.5},
+		"half has room":                        {locations: []string{"global"}, capacity: half("*")},
+		"half is refused":                      {locations: []string{"global"}, refusal: geminitest.Contention()},
+		"half has room on the Developer API":   {capacity: half("")},
+		"half is refused on the Developer API": {refusal: geminitest.Contention()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := setup{google: geminitest.Config{Capacity: tt.capacity, Latency: geminitest.Latency{FirstToken: time.Second}}}
-				r := rain{bed: s.bed(t, laddered([]string{"standard", "priority"}, nil, "global"))}
+				r := rain{bed: s.bed(t, laddered([]string{"standard", "priority"}, nil, tt.locations...))}
 				r.fall(t, time.Minute, perSecond)
-				if tt.share > 0 {
-					mend := r.bed.KeepSome(geminitest.Match{Tier: "none"}, tt.share, geminitest.Contention())
+				if tt.refusal.Status > 0 {
+					mend := r.bed.KeepSome(geminitest.Match{Tier: "none"}, 0.5, tt.refusal)
 					time.AfterFunc(time.Minute, mend)
 				}
 				r.fall(t, 2*time.Minute, perSecond)
 				r.wg.Wait()
 
-				refused := r.bed.CountStatus(geminitest.Match{Tier: "none"}, http.StatusTooManyRequests)
+				none := geminitest.Match{Tier: "none"}
+				refused := r.bed.CountStatus(none, http.StatusTooManyRequests) + r.bed.CountStatus(none, http.StatusServiceUnavailable)
 				dear := r.traffic["on_demand_priority"]
 				t.Logf("%d calls: %v; standard refused %d", r.calls(), r.traffic, refused)
 				if n := r.traffic["failed"]; n > 0 {

@@ -105,8 +105,8 @@ func (a *attempt) judged(status int, body []byte) result {
 // reconsider makes a verdict what it means for such a call at its endpoint.
 func reconsider(a *attempt, v *verdict.Verdict, status int) {
 	x := a.exchange
-	if v.Class == pool.ClassOverloaded && a.endpoint.Traffic == pool.TrafficFlex {
-		v.Class, v.Cause = pool.ClassContention, remedy.Contention // what has no room there is shed
+	if tierIsFull(a, v) {
+		v.Class, v.Cause = pool.ClassContention, remedy.Contention
 	}
 	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(status) {
 		v.Class = pool.ClassCallerFault
