@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spillway-go/spillway/breaker"
 	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
@@ -171,13 +172,16 @@ func TestFewCallsTryStandardWhereItRefusesAll(t *testing.T) {
 	})
 }
 
+// drought is how much room flex has for batch calls.
+type drought struct {
+	capacity geminitest.Capacity
+	shed     float64 // whatever is sent
+	deadline time.Duration
+	least    float64 // share of calls at flex
+}
+
 func TestBatchCallsAreServedAtFlexAndInTimeElsewhere(t *testing.T) {
-	for name, tt := range map[string]struct {
-		capacity geminitest.Capacity
-		shed     float64 // whatever is sent
-		deadline time.Duration
-		least    float64 // share of calls at flex
-	}{
+	for name, d := range map[string]drought{
 		"flex has room":                      {capacity: geminitest.Capacity{Requests: 100}, least: 1},
 		"flex has room, and a deadline":      {capacity: geminitest.Capacity{Requests: 100}, deadline: 2 * time.Minute, least: 1},
 		"flex has just enough room":          {capacity: geminitest.Capacity{Requests: 6}, deadline: 2 * time.Minute, least: 0.9},
@@ -186,34 +190,36 @@ func TestBatchCallsAreServedAtFlexAndInTimeElsewhere(t *testing.T) {
 		"flex sheds all":                     {deadline: 2 * time.Minute},
 		"deadlines are too short for flex":   {capacity: geminitest.Capacity{Requests: 100}, deadline: 8 * time.Second},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				tt.capacity.Location, tt.capacity.Tier = "*", "flex"
-				s := setup{google: geminitest.Config{
-					Capacity: []geminitest.Capacity{tt.capacity}, Latency: geminitest.Latency{FirstToken: 2 * time.Second},
-				}}
-				r := rain{
-					bed: s.bed(t, laddered(nil, []string{"flex", "standard"}, "global")), give: tt.deadline,
-					call: router.Call{Priority: router.PriorityBatch},
-				}
-				if tt.shed > 0 {
-					r.bed.KeepSome(geminitest.Match{Tier: "flex"}, tt.shed, geminitest.Unavailable())
-				}
-				r.fall(t, 5*time.Minute, 5)
-				r.wg.Wait()
-				t.Logf("%d calls: %v; flex shed %d", r.calls(), r.traffic, r.bed.CountStatus(geminitest.Match{Tier: "flex"}, 503))
-				if n := r.traffic["failed"]; n > 0 {
-					t.Errorf("%d calls were lost: %v", n, r.lost)
-				}
-				if share := float64(r.traffic["on_demand_flex"]) / float64(r.calls()); share < tt.least {
-					t.Errorf("%.2f of the calls were at flex, want at least %.2f", share, tt.least)
-				}
-				for _, e := range r.bed.router.Stat().Endpoints {
-					if e.Breaker.State != 0 {
-						t.Errorf("%s: the breaker is %v: what flex sheds is no fault", e.Endpoint, e.Breaker.State)
-					}
-				}
-			})
-		})
+		t.Run(name+" on Vertex AI", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { d.test(t, "*", "global") }) })
+		t.Run(name+" on the Developer API", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { d.test(t, "") }) })
+	}
+}
+
+// test makes batch calls to a project with these locations.
+func (d drought) test(t *testing.T, at string, locations ...string) {
+	d.capacity.Location, d.capacity.Tier = at, "flex"
+	s := setup{google: geminitest.Config{
+		Capacity: []geminitest.Capacity{d.capacity}, Latency: geminitest.Latency{FirstToken: 2 * time.Second},
+	}}
+	r := rain{
+		bed: s.bed(t, laddered(nil, flexFirst, locations...)), give: d.deadline,
+		call: router.Call{Priority: router.PriorityBatch},
+	}
+	if d.shed > 0 {
+		r.bed.KeepSome(geminitest.Match{Tier: "flex"}, d.shed, geminitest.Unavailable())
+	}
+	r.fall(t, 5*time.Minute, 5)
+	r.wg.Wait()
+	t.Logf("%d calls: %v; flex shed %d", r.calls(), r.traffic, r.bed.CountStatus(geminitest.Match{Tier: "flex"}, 503))
+	if n := r.traffic["failed"]; n > 0 {
+		t.Errorf("%d calls were lost: %v", n, r.lost)
+	}
+	if share := float64(r.traffic["on_demand_flex"]) / float64(r.calls()); share < d.least {
+		t.Errorf("%.2f of the calls were at flex, want at least %.2f", share, d.least)
+	}
+	for _, e := range r.bed.router.Stat().Endpoints {
+		if e.Breaker.State != breaker.StateClosed {
+			t.Errorf("%s: the breaker is %v: what flex sheds is no fault", e.Endpoint, e.Breaker.State)
+		}
 	}
 }
