@@ -188,7 +188,10 @@ func TestBatchCallsAreServedAtFlexAndInTimeElsewhere(t *testing.T) {
 		"flex sheds a tenth of what is sent": {capacity: geminitest.Capacity{Requests: 100}, shed: 0.1, deadline: 2 * time.Minute, least: 0.9},
 		"flex has room for half":             {capacity: geminitest.Capacity{Requests: 2.5}, deadline: 2 * time.Minute, least: 0.33},
 		"flex sheds all":                     {deadline: 2 * time.Minute},
-		"deadlines are too short for flex":   {capacity: geminitest.Capacity{Requests: 100}, deadline: 8 * time.Second},
+		"flex sheds all for a minute of five": {capacity: geminitest.Capacity{Requests: 100, Steps: []geminitest.Step{
+			{At: time.Minute}, {At: 2 * time.Minute, Requests: 100},
+		}}, deadline: 2 * time.Minute, least: 0.8 * 0.9},
+		"deadlines are too short for flex": {capacity: geminitest.Capacity{Requests: 100}, deadline: 8 * time.Second},
 	} {
 		t.Run(name+" on Vertex AI", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { d.test(t, "*", "global") }) })
 		t.Run(name+" on the Developer API", func(t *testing.T) { synctest.Test(t, func(t *testing.T) { d.test(t, "") }) })
