@@ -258,3 +258,8 @@ var (
 	OnGoogle       = onGoogle
 	MetadataTokens = metadataTokens
 )
+
+// PaceSubject names what a fleet paces together with the candidate.
+func (c *candidate) PaceSubject() string {
+	return paceSubject(&c.endpoint, c.plan.model.modelKey).String()
+}

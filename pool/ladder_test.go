@@ -182,3 +182,47 @@ func TestAPauseOfPayAsYouGoIsOfAllServiceTiersAndOneOfATierOfItAlone(t *testing.
 		})
 	}
 }
+
+func TestAFleetPacesEachServiceTierByItself(t *testing.T) {
+	cfg := pool.Config{Projects: []pool.Project{climber(keyless("acme", "global", "eu"), all, nil)}}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		for name, want := range map[string]string{
+			"acme/global/on_demand":          "model:acme/" + flash, // as without other tiers
+			"acme/eu/on_demand":              "model:acme/" + flash,
+			"acme/global/on_demand_flex":     "model:acme/" + flash + ";traffic=on_demand_flex",
+			"acme/global/on_demand_priority": "model:acme/" + flash + ";traffic=on_demand_priority",
+			"acme/eu/on_demand_priority":     "model:acme/" + flash + ";traffic=on_demand_priority",
+		} {
+			if got := b.candidate(flash, name).PaceSubject(); got != want {
+				t.Errorf("%s is paced as %s, want %s", name, got, want)
+			}
+		}
+	})
+}
+
+// A reload that adds a service tier leaves what is known of the others, and a restart finds all again.
+func TestWhatIsKnownOfServiceTiersOutlivesReloadsAndRestarts(t *testing.T) {
+	cfg := pool.Config{Projects: []pool.Project{climber(keyless("acme", "global"), all[1:], nil)}}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		const priority = "acme/global/on_demand_priority"
+		b.answer(b.start, b.candidate(flash, priority), pool.Outcome{Class: pool.ClassModelMissing})
+		b.refuses(b.start, b.candidate(flash, priority), "although it lacks the model")
+		more := pool.Config{Projects: []pool.Project{climber(keyless("acme", "global"), all, nil)}}
+		if err := b.pool.Reload(b.start, more); err != nil {
+			t.Fatal(err)
+		}
+		b.refuses(b.start, b.candidate(flash, priority), "after a reload")
+		b.lease(b.start, b.candidate(flash, "acme/global/on_demand_flex")).Release(b.start)
+
+		saved, err := b.pool.Save(b.start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := newBed(t, more)
+		if err := again.pool.Restore(b.start, saved); err != nil {
+			t.Fatal(err)
+		}
+		again.refuses(b.start, again.candidate(flash, priority), "after a restart")
+		again.lease(b.start, again.candidate(flash, "acme/global/on_demand")).Release(b.start)
+	})
+}
