@@ -42,7 +42,7 @@ func scene(t testing.TB) *bed {
 		Capacity: []geminitest.Capacity{
 			{Location: "eu", Model: "gemini-3.1-pro-preview", Requests: 2}, {Location: "us", Tier: "priority"},
 		},
-		Latency:  geminitest.Latency{FirstToken: 100 * time.Millisecond},
+		Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond},
 	}
 	p := pool.Config{Projects: []pool.Project{
 		{

@@ -49,7 +49,7 @@ func TestFewerCallsTryStandardTheMoreOfThemItRefuses(t *testing.T) {
 			tried, refused := 0, 0.0
 			for i := range calls {
 				now := b.start.Add(time.Duration(i) * 50 * time.Millisecond)
-				time.Sleep(now.Sub(time.Now()))
+				time.Sleep(time.Until(now))
 				r := pool.Request{Model: flash}
 				l, err := b.pool.Acquire(t.Context(), &r)
 				if err != nil {

@@ -156,7 +156,8 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
-			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Downgraded: e.DowngradedCount, Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
+			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Downgraded: e.DowngradedCount,
+			Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
 			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(e.Order, &e.Faults),
 		}
 		if endpoint.Cooldown != nil {
