@@ -363,3 +363,22 @@ func TestTheBodyAtATierIsTheCallersWithItsTier(t *testing.T) {
 		}
 	}
 }
+
+// A streamed chat at a tier asks for its usage as well, and its caller sees neither.
+func TestAStreamedChatAtATierIsTheCallers(t *testing.T) {
+	b := setup{google: geminitest.Config{Bodies: true}}.bed(t, laddered(nil, flexFirst))
+	ctx := router.WithCall(t.Context(), router.Call{Priority: router.PriorityBatch})
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions",
+		strings.NewReader(`{"model":"`+sold+`","stream":true,"messages":[{"role":"user","content":"hi"}]}`))
+	got := b.send(t, req, err)
+	if got.status != http.StatusOK || got.traffic != "on_demand_flex" || strings.Contains(got.body, `"usage"`) || !strings.Contains(got.body, "[DONE]") {
+		t.Errorf("%+v", got)
+	}
+	var sent map[string]any
+	if err := json.Unmarshal(b.last().Body, &sent); err != nil {
+		t.Fatal(err)
+	}
+	if options, _ := sent["stream_options"].(map[string]any); sent["service_tier"] != "flex" || options["include_usage"] != true {
+		t.Errorf("Google gets %v", sent)
+	}
+}

@@ -2,13 +2,18 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/geminitest"
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/router"
 )
 
 func TestCheckShowsTheLadderWithItsPrices(t *testing.T) {
@@ -62,5 +67,47 @@ func TestPricesAreOfShortPromptsAndOnlyWhatIsKnown(t *testing.T) {
 	}
 	if p, ok := priceOf("gemini-3.5-flash", &pool.Endpoint{Traffic: pool.TrafficProvisioned}, at); ok {
 		t.Errorf("an order costs %+v", p)
+	}
+}
+
+func TestExplainTellsBatchCallsApartAndStatusWhatWasDowngraded(t *testing.T) {
+	const file = `[[project]]
+name            = "studio"
+backend         = "gemini"
+keys            = ["env:KEY"]
+on_demand       = ["priority"]
+batch_on_demand = ["flex", "standard"]
+`
+	cfg, err := config.Parse("test", []byte(file), config.WithEnv(func(string) (string, bool) { return "the-key", true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	google := geminitest.New(geminitest.Config{
+		Projects: []geminitest.Project{{ID: "studio", Keys: []string{"the-key"}}}, Capacity: []geminitest.Capacity{{Tier: "priority"}},
+	})
+	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(google))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(newSidecar(r, defaultListen, config.Serve{}, slog.New(slog.DiscardHandler)))
+	t.Cleanup(func() {
+		server.Close()
+		_ = r.Close()
+	})
+	for flag, want := range map[string]string{"": "studio/global/on_demand_priority", "--batch": "studio/global/on_demand_flex"} {
+		args := []string{"explain", "gemini-3.5-flash", server.URL}
+		if flag != "" {
+			args = append(args, flag)
+		}
+		if code, text := typed(t, args...); code != statusOK || !strings.Contains(text, "would go to "+want) {
+			t.Errorf("%v: %d %s", args, code, text)
+		}
+	}
+	o := operated{Server: server}
+	if resp := o.post(t, "gemini-3.5-flash"); resp.StatusCode != 200 || resp.Header.Get("Spillway-Traffic") != "on_demand" {
+		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
+	}
+	if _, text := typed(t, "status", server.URL); !strings.Contains(text, "1 of 1 call answered at another service tier") {
+		t.Errorf("status says\n%s", text)
 	}
 }
