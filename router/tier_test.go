@@ -382,3 +382,16 @@ func TestAStreamedChatAtATierIsTheCallers(t *testing.T) {
 		t.Errorf("Google gets %v", sent)
 	}
 }
+
+// Flex takes at most 20 MB.
+func TestALongBatchCallGoesToStandard(t *testing.T) {
+	b := setup{}.bed(t, laddered(nil, flexFirst, "global"))
+	ctx := router.WithCall(t.Context(), router.Call{Priority: router.PriorityBatch})
+	for length, want := range map[int]string{1 << 20: "on_demand_flex", 21 << 20: "on_demand"} {
+		image := `"systemInstruction":{"parts":[{"inlineData":{"mimeType":"image/png","data":"` + strings.Repeat("AAAA", length/4) + `"}}]},`
+		req, err := tierRequest(ctx, pool.BackendVertex, image)
+		if got := b.send(t, req, err); got.status != http.StatusOK || got.traffic != want {
+			t.Errorf("%d bytes: %d by %s, want %s", length, got.status, got.traffic, want)
+		}
+	}
+}

@@ -89,11 +89,15 @@ func rung(interactive, batch bool) string {
 	}
 }
 
-// mayServe returns the endpoints of a plan that nothing keeps from its call.
+// mayServe returns the endpoints of a plan that its call may go to, now or later. A reason without a
+// cause is of the call itself.
 func mayServe(p pool.Plan) map[string]bool {
 	all := make(map[string]bool)
 	for _, e := range slices.Concat(p.Tiers...) {
-		all[e.Name] = e.Why == ""
+		all[e.Name] = true
+	}
+	for _, r := range p.Reasons {
+		all[r.Endpoint] = r.Cause != ""
 	}
 	return all
 }
