@@ -3,6 +3,7 @@ package pool
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 )
 
@@ -43,18 +44,32 @@ func (t *toll) passes(drawn float64) bool {
 	return drawn < max(answered/tollShare, tollLeast)
 }
 
-// climbable notes in the request's need whether it may go to priority at once, at some endpoint.
+// climbable notes in the request's need whether it may go to priority at once, at some endpoint, while
+// a standard one is contended.
 func climbable(t *trial) {
 	n, plan := &t.r.state.need, t.r.state.plan
-	if n.ties.dearer = false; !plan.laddered {
+	n.ties.dearer = false
+	if !plan.laddered || !slices.ContainsFunc(plan.all, func(c *candidate) bool { return contested(c, t.at) }) {
 		return
 	}
 	for _, c := range plan.all {
-		if c.Traffic == TrafficPriority && c.ready(t.now, t.at, n) && t.r.wants(c, t.now) && (!t.fresh || t.trusts(c)) {
+		if c.Traffic != TrafficPriority || !t.ready(c) {
+			continue
+		}
+		if o := c.opens(t.now, t.at, n); o.wake() <= t.at {
 			n.ties.dearer, n.ties.drawn = true, rand.Float64()
 			return
 		}
 	}
+}
+
+// contested reports whether contention may keep calls from a standard endpoint.
+func contested(c *candidate, at int64) bool {
+	if c.Traffic != TrafficOnDemand {
+		return false
+	}
+	p := c.pacer()
+	return p != nil && (p.Limited() || contended(c.own.entry.Load(), at))
 }
 
 // braves reports whether a call with this need goes to the endpoint although that met contention.
