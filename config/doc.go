@@ -18,8 +18,8 @@
 //	credentials = "adc"                 # default; "file:key.json", "env:TOKEN", "none"; or keys
 //	locations   = ["global", "europe-west4"]    # default: global
 //	models      = ["gemini-*"]          # globs; default: all
-//	on_demand   = ["standard"]          # service tiers, cheapest first: "flex", "standard", "priority"
-//	batch_on_demand = ["standard"]      # of batch calls; default: on_demand without "priority"
+//	on_demand   = ["standard"]          # service tiers, cheapest first: flex, standard, priority
+//	batch_on_demand = ["standard"]      # of batch calls; default: on_demand without priority
 //	priority    = 0                     # lower first
 //	weight      = 1                     # share among equals
 //	base_url    = ""                    # a private endpoint or an emulator; default: Google
@@ -125,11 +125,11 @@
 // # Service tiers
 //
 // Google sells pay-as-you-go at three service tiers: flex at half of the standard price and slowly,
-// priority at 1.75 to 2 times the price and first of all. With on_demand = ["standard", "priority"] a
-// call that meets contention at standard goes on at priority, in all locations of the project that have
-// it: "global", "us" and "eu". With batch_on_demand = ["flex", "standard"] batch calls wait for flex, in
-// "global", and leave it in time for their deadline. See [pool.Project]. A call that names a service
-// tier itself gets that one.
+// priority at 1.8 times the price and first of all. With on_demand = ["standard", "priority"] a call
+// that meets contention at standard goes on at priority, in all locations of the project that have
+// it: "global", "us" and "eu". With batch_on_demand = ["flex", "standard"] batch calls wait for
+// flex, in "global", and leave it in time for their deadline. See [pool.Project]. A call that names
+// a service tier itself gets that one.
 //
 // # Replicas
 //

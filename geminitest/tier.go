@@ -58,8 +58,8 @@ func (c call) tier() string {
 // may use. Source: https://ai.google.dev/gemini-api/docs/rate-limits.
 const priorityShare = 0.3
 
-// onDemand finds room for a call on demand, at the tier that it asks for or, of priority, at standard. It
-// returns the tier that serves the call.
+// onDemand finds room for a call on demand, at the tier that it asks for or, of priority, at
+// standard. It returns the tier that serves the call.
 func (e *Emulator) onDemand(now time.Time, c call, wants demand) (tier string, refused *Answer) {
 	tier = c.tier()
 	switch {

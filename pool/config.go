@@ -141,8 +141,8 @@ type Project struct {
 	// goes to the first that is ready, of all locations and projects of equal priority. Only calls that
 	// generate content have service tiers; others are standard. Empty means TierStandard.
 	//
-	// A call that names a service tier itself goes to that one alone, or as it is to a project that does
-	// not have it.
+	// A call that names a service tier itself goes to that one alone, or as it is to a project that
+	// does not have it.
 	OnDemand []string
 	// BatchOnDemand are the same for batch calls. Empty means those of OnDemand without TierPriority,
 	// unless there is no other.

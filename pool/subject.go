@@ -30,8 +30,8 @@ const (
 //	backend:NAME                       one of Google's two back ends
 //
 // followed by ";host=", ";traffic=", ";method=", ";version=" and ";tool=" where it is narrower: a
-// service tier is traffic. Characters of a name that would be taken for one of these marks are percent-encoded.
-// The text never holds a credential.
+// service tier is traffic. Characters of a name that would be taken for one of these marks are
+// percent-encoded. The text never holds a credential.
 type Subject struct {
 	Kind                      string
 	Backend                   Backend

@@ -166,9 +166,9 @@ func (l *ladder) climbs(x *exchange, res *result) bool {
 	return true
 }
 
-// tierIsFull reports whether a verdict says no more than that a service tier has no room: that flex sheds
-// calls or, on the Developer API, which has no word for it, that a model is overloaded or some quota
-// without a name is used up. Where a project has one tier, these are what they say.
+// tierIsFull reports whether a verdict says no more than that a service tier has no room: that flex
+// sheds calls or, on the Developer API, which has no word for it, that a model is overloaded or some
+// quota without a name is used up. Where a project has one tier, these are what they say.
 func tierIsFull(a *attempt, v *verdict.Verdict) bool {
 	e := a.endpoint
 	overloaded := v.Class == pool.ClassOverloaded
@@ -188,8 +188,8 @@ func (l *ladder) sheds(res *result) bool {
 	return l.flex && res.class == pool.ClassContention && res.lease.Endpoint().Traffic == pool.TrafficFlex
 }
 
-// tierAt returns the service tier that an attempt on demand asks for, as traffic: the caller's own, else
-// that of the endpoint.
+// tierAt returns the service tier that an attempt on demand asks for, as traffic: the caller's own,
+// else that of the endpoint.
 func tierAt(a *attempt) pool.Traffic {
 	if own := a.exchange.request.Asked.OnDemand; own != "" {
 		return own

@@ -102,8 +102,8 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 //
 // Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
 // Spillway-Traffic: "provisioned", "on_demand" or, of a service tier that Google confirms, such as
-// "on_demand_priority". If the router has a [Trace], Spillway-Call is the id of the call; responses of the
-// router's own have it too. Spillway-Model names the model if another one than the call's responded.
+// "on_demand_priority". If the router has a [Trace], Spillway-Call is the id of the call; responses
+// of the router's own have it too. Spillway-Model names the model if another one than the call's responded.
 // The router removes the request's own credential, its Spillway-… headers (see [Call]), and what says
 // which trace it belongs to (see [Trace]).
 //
