@@ -19,7 +19,7 @@
 //	locations   = ["global", "europe-west4"]    # default: global
 //	models      = ["gemini-*"]          # globs; default: all
 //	on_demand   = ["standard"]          # service tiers, cheapest first: flex, standard, priority
-//	batch_on_demand = ["standard"]      # of batch calls; default: on_demand without priority
+//	batch_on_demand = ["standard"]      # of batch calls; default: on_demand without "priority"
 //	priority    = 0                     # lower first
 //	weight      = 1                     # share among equals
 //	base_url    = ""                    # a private endpoint or an emulator; default: Google

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -104,7 +105,7 @@ batch_on_demand = ["flex", "standard"]
 		}
 	}
 	o := operated{Server: server}
-	if resp := o.post(t, "gemini-3.5-flash"); resp.StatusCode != 200 || resp.Header.Get("Spillway-Traffic") != "on_demand" {
+	if resp := o.post(t, "gemini-3.5-flash"); resp.StatusCode != http.StatusOK || resp.Header.Get("Spillway-Traffic") != "on_demand" {
 		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
 	if _, text := typed(t, "status", server.URL); !strings.Contains(text, "1 of 1 call answered at another service tier") {
