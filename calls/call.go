@@ -185,6 +185,8 @@ func traffic(said string, endpoint pool.Traffic) (traffic, tier string) {
 	const onDemand = "ON_DEMAND"
 	rest, of := strings.CutPrefix(said, onDemand)
 	switch {
+	case (said == "" || said == "TRAFFIC_TYPE_UNSPECIFIED") && endpoint != pool.TrafficProvisioned:
+		return string(pool.TrafficOnDemand), "" // at which service tier, Google does not say
 	case said == "", said == "TRAFFIC_TYPE_UNSPECIFIED":
 		return string(endpoint), ""
 	case said == "PROVISIONED_THROUGHPUT":

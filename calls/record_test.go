@@ -50,6 +50,10 @@ func TestRecordTellsACall(t *testing.T) {
 			google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 1250 * time.Millisecond}},
 		},
 		{
+			name: "priority that is downgraded", projects: climbing(), call: asksOnce,
+			google: geminitest.Config{Capacity: []geminitest.Capacity{{Tier: "priority"}}},
+		},
+		{
 			name: "a stream", projects: keyed(1),
 			call:   func(t *testing.T, b *bed) { b.send(t.Context(), t, http.MethodPost, stream, asks) },
 			google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 500 * time.Millisecond, PerToken: 100 * time.Millisecond}},
@@ -267,4 +271,11 @@ func withID(r *calls.Record, id string) *calls.Record {
 	other := *r
 	other.ID = id
 	return &other
+}
+
+// climbing returns one project that buys priority.
+func climbing() []pool.Project {
+	projects := keyed(1)
+	projects[0].OnDemand = []string{pool.TierPriority}
+	return projects
 }

@@ -19,6 +19,7 @@ func (r *reading) advise(cfg *Config) {
 	for i := range cfg.Pool.Projects {
 		at := fieldPath{"project"}.element(i)
 		a.locations(at, &cfg.Pool.Projects[i])
+		a.tiers(at, &cfg.Pool.Projects[i])
 		a.models(at, &cfg.Pool.Projects[i])
 	}
 	a.standIns()
@@ -92,6 +93,29 @@ func (a *adviser) locations(at fieldPath, p *pool.Project) {
 	}
 	for j, o := range p.Provisioned {
 		a.location(at.to("provisioned").element(j).to("location"), "the order's location", o.Location)
+	}
+}
+
+// tierPlaces are the locations of Vertex AI that have the service tiers, as package pool sees it.
+var tierPlaces = map[string][]string{pool.TierFlex: {"global"}, pool.TierPriority: {"global", "us", "eu"}}
+
+// tiers warns of service tiers that no location of the project has.
+func (a *adviser) tiers(at fieldPath, p *pool.Project) {
+	if p.Backend != pool.BackendVertex {
+		return
+	}
+	for _, ladder := range []struct {
+		key   string
+		tiers []string
+	}{{"on_demand", p.OnDemand}, {"batch_on_demand", p.BatchOnDemand}} {
+		for j, tier := range ladder.tiers {
+			places, bound := tierPlaces[tier]
+			sold := func(l string) bool { return a.inside(l) && slices.Contains(places, l) }
+			if bound && !slices.ContainsFunc(onDemand(p), sold) {
+				a.warn(at.to(ladder.key).element(j), element(ladder.key, j)+", "+tier+", is sold in none of the project's locations and is not used",
+					"add "+strings.Join(places, " or ")+", or leave it out")
+			}
+		}
 	}
 }
 

@@ -19,6 +19,8 @@
 //	locations   = ["global", "europe-west4"]    # default: global
 //	models      = ["gemini-*"]          # globs; default: all
 //	labels      = []                    # globs; calls with such a label go here, and only here
+//	on_demand   = ["standard"]          # service tiers, cheapest first: flex, standard, priority
+//	batch_on_demand = ["standard"]      # of batch calls; default: on_demand without "priority"
 //	priority    = 0                     # lower first
 //	weight      = 1                     # share among equals
 //	base_url    = ""                    # a private endpoint or an emulator; default: Google
@@ -149,6 +151,15 @@
 // project of the Developer API, roles/browser and the Cloud Billing API. What cannot be read fails
 // nothing: an event says which role or API is missing, and the command that mends it. See [pool.Project]
 // for what holds when, and `spillway help discover`. It was tested on the emulator only.
+//
+// # Service tiers
+//
+// Google sells pay-as-you-go at three service tiers: flex at half of the standard price and slowly,
+// priority at 1.8 times the price and first of all. With on_demand = ["standard", "priority"] a call
+// that meets contention at standard goes on at priority, in all locations of the project that have
+// it: "global", "us" and "eu". With batch_on_demand = ["flex", "standard"] batch calls wait for
+// flex, in "global", and leave it in time for their deadline. See [pool.Project]. A call that names
+// a service tier itself gets that one.
 //
 // # Replicas
 //

@@ -167,6 +167,7 @@ func (t *table) project() (p pool.Project) {
 	p.Locations = t.texts("locations")
 	p.Models = t.texts("models")
 	p.Labels = t.texts("labels")
+	p.OnDemand, p.BatchOnDemand = t.texts("on_demand"), t.texts("batch_on_demand")
 	p.Priority, _ = integer[int](t, "priority")
 	t.number("weight", &p.Weight)
 	p.BaseURL, _ = t.text("base_url")

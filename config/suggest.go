@@ -26,6 +26,8 @@ var elsewhere = map[string]string{ //nolint:gosec // names of keys, no credentia
 	"tokens_per_second": "it in [[project.provisioned]]",
 	"overflow":          "it in [[project.provisioned]]",
 	"burndown":          "it in [[project.provisioned]]",
+	"service_tier":      "on_demand in [[project]]",
+	"service_tiers":     "on_demand in [[project]]",
 	"failures":          "it in [breaker]",
 	"max_open":          "it in [breaker]",
 	"budget":            "it in [router.retry]",

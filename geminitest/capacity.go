@@ -1,6 +1,7 @@
 package geminitest
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -9,10 +10,14 @@ import (
 type capacities struct {
 	configured []Capacity
 	start      time.Time
+	ramp       ramp // of priority on Vertex AI
 
 	mu    sync.Mutex
-	pools map[account]*basin // without project
+	pools map[pond]*basin
 }
+
+// pond is what a pool is for.
+type pond struct{ location, model, tier string }
 
 // basin is the token bucket of one pool.
 type basin struct {
@@ -53,18 +58,18 @@ func (b *basin) advance(to time.Duration) {
 	}
 }
 
-// admit reports whether the on-demand pool has room for a request.
-func (c *capacities) admit(now time.Time, location, model string) bool {
+// admit reports whether the on-demand pool of a service tier has room for a request.
+func (c *capacities) admit(now time.Time, location, model, tier string) bool {
 	if len(c.configured) == 0 {
 		return true
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	where := account{location: location, model: model}
+	where := pond{location, model, tier}
 	b, known := c.pools[where]
 	if !known {
 		for _, cfg := range c.configured {
-			if (cfg.Location == "") == (location == "") && fits(cfg.Location, location) && fits(cfg.Model, model) {
+			if cmp.Or(cfg.Tier, tierStandard) == tier && (cfg.Location == "") == (location == "") && fits(cfg.Location, location) && fits(cfg.Model, model) {
 				b = &basin{cfg: cfg, rate: cfg.Requests, level: burst(cfg.Requests)}
 				break
 			}

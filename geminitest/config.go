@@ -24,7 +24,12 @@ type Config struct {
 	Bodies   bool       // remember the bodies of requests, too
 	Reroutes []Reroute  // of retired models, such as [AnnouncedReroutes]; default none
 	Caching  Caching    // of prompts; default: only what callers put into cached contents themselves
-	LF       bool       // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
+	NoFlex   []string   // globs of the models that answer 400 to calls at flex; gemini-2.5-flash was seen to on Vertex AI; default none
+	// PriorityTokens are the input tokens a minute that all projects on Vertex AI may have of priority
+	// together; more is served as standard. It grows by half for ten minutes of sustained use. Default
+	// unlimited.
+	PriorityTokens int
+	LF             bool // end the lines of server-sent events with LF; Google (and the default here) ends them with CR LF
 
 	QuotaPage int // most quotas on a page of Cloud Quotas and Service Usage; default 500
 
@@ -101,8 +106,10 @@ type Burndown struct {
 // Capacity is the hidden on-demand capacity of one pool: a location and a model, shared by all
 // projects. It is a token bucket with a quarter of a second of burst (at least one request).
 // Location "" is the Gemini Developer API, which answers 503 "high demand" when it is full; Vertex
-// AI answers 429 "Resource exhausted". Provisioned Throughput does not use it.
+// AI answers 429 "Resource exhausted". Provisioned Throughput does not use it. Where the capacity of
+// priority is full, a call is served by that of standard; where that of flex is, it is shed with 503.
 type Capacity struct {
+	Tier         string  // "flex", "standard" or "priority"; default "standard"
 	Location     string  // "" for the Gemini Developer API, else a glob of Vertex locations
 	Model        string  // glob; default "*". Each model that fits has a pool of its own
 	Requests     float64 // per second; 0: none at all
@@ -149,6 +156,12 @@ func (c Config) Validate() error { //nolint:gocognit // one thing after the othe
 			wrong("%s: %q is no glob", where, pattern)
 		}
 	}
+	for _, pattern := range c.NoFlex {
+		glob("NoFlex", pattern)
+	}
+	if c.PriorityTokens < 0 {
+		wrong("PriorityTokens are not negative")
+	}
 	if c.Output < 0 || c.Thoughts < 0 {
 		wrong("Output and Thoughts are not negative")
 	}
@@ -168,6 +181,9 @@ func (c Config) Validate() error { //nolint:gocognit // one thing after the othe
 	}
 	for i, p := range c.Capacity {
 		where := fmt.Sprintf("Capacity[%d]", i)
+		if _, known := trafficTypes[p.Tier]; p.Tier != "" && !known {
+			wrong("%s: %q is no service tier", where, p.Tier)
+		}
 		glob(where, p.Location)
 		glob(where, p.Model)
 		if !finite(p.Requests) || !finite(p.RejectedCost) {

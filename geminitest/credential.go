@@ -76,18 +76,3 @@ func (c call) traffic() string {
 	}
 	return ""
 }
-
-// onDemand is the trafficType of a call that is served on demand. Priority exists in global, us and
-// eu, Flex in global only; elsewhere their header is ignored.
-func (c call) onDemand() string {
-	if c.backend != vertex {
-		return ""
-	}
-	switch asks := c.header.Get(sharedRequestType); {
-	case asks == "priority" && (c.location == "global" || c.location == "us" || c.location == "eu"):
-		return "ON_DEMAND_PRIORITY"
-	case asks == "flex" && c.location == "global":
-		return "ON_DEMAND_FLEX"
-	}
-	return "ON_DEMAND"
-}

@@ -37,7 +37,10 @@
 // X-Vertex-AI-LLM-Request-Type: dedicated; shared never touches the order. On Vertex AI
 // usageMetadata.trafficType tells which it was.
 //
-// A [Capacity] is what a location has for everybody on demand. Nobody tells how much it is.
+// A [Capacity] is what a location has for everybody on demand. Nobody tells how much it is. Each
+// service tier has its own: what is too much for priority is served as standard, what is too much
+// for flex is shed with 503, and in single regions Vertex AI ignores both. Models of Config.NoFlex
+// answer 400 at flex.
 //
 // # What is kept
 //

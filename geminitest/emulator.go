@@ -70,7 +70,7 @@ func New(cfg Config) *Emulator {
 		journal:    journal{limit: cfg.Log, counts: map[outcome]int{}},
 		quotas:     quotas{seed: cfg.Seed, kept: map[account][]*allowance{}, rng: rand.New(rand.NewPCG(cfg.Seed, 1))},
 		orders:     newOrders(cfg),
-		capacities: capacities{configured: cfg.Capacity, start: time.Now(), pools: map[account]*basin{}},
+		capacities: capacities{configured: cfg.Capacity, start: time.Now(), pools: map[pond]*basin{}, ramp: ramp{limit: float64(cfg.PriorityTokens)}},
 		resources:  resources{seed: cfg.Seed, byName: map[string]*record{}},
 		uploads:    uploads{seed: cfg.Seed, sessions: map[string]*session{}},
 		prefixes:   prefixes{recent: map[uint64]time.Time{}},
@@ -130,6 +130,7 @@ type call struct {
 	base   string // scheme and host that the caller used, for URLs in answers
 	path   string // as asked
 	entry  *entry
+	asked  string // the service tier that it asks for, or ""
 }
 
 // maxBody is the largest request that the Gemini Developer API takes, uploads apart.
@@ -183,9 +184,9 @@ func (e *Emulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.model == "" {
 		c.model = bodyModel(c, body)
 	}
-	c.tools = toolsOf(body)
-	match.Model, match.Tool = c.model, c.tools
-	e.journal.isOf(c.entry, c.model, c.tools)
+	c.tools, c.asked = toolsOf(body), c.askedTier(body)
+	match.Model, match.Tool, match.Tier = c.model, c.tools, cmp.Or(c.asked, "none")
+	e.journal.isOf(c.entry, c.model, c.tools, match.Tier)
 	answer := e.stage.next(match)
 	p := newReply(w, r, answer, c.streams() || c.streamsInteraction(body) || c.streamsChat(body), func(status int) { e.journal.answered(c.entry, status) })
 	p.array, p.listed, p.lf = c.streams() && !c.sse, c.openAI(), e.cfg.LF
@@ -287,7 +288,7 @@ func (e *Emulator) ask(p *reply, c call, body []byte) {
 		e.journal.set(c.entry, func(n *Request) { n.OutputTokens = output })
 		e.prefixes.remember(time.Now(), e.cfg.Caching, asked.marks)
 	}()
-	e.journal.set(c.entry, func(n *Request) { n.Served = grant.traffic })
+	e.grants(p, c, grant)
 	switch {
 	case c.pictures():
 		if p.wait(e.scaled(e.cfg.Latency.FirstToken)) {
@@ -302,9 +303,21 @@ func (e *Emulator) ask(p *reply, c call, body []byte) {
 	}
 }
 
+// grants notes who serves a call. The Gemini Developer API tells it in a header, to those who ask for a
+// tier.
+func (e *Emulator) grants(p *reply, c call, g grant) {
+	served := g.traffic
+	if c.backend == gemini && c.asked != "" {
+		p.w.Header().Set("X-Gemini-Service-Tier", g.tier)
+		served = trafficTypes[g.tier]
+	}
+	e.journal.set(c.entry, func(n *Request) { n.Served = served })
+}
+
 // grant is the admission of a call.
 type grant struct {
 	traffic     string       // trafficType; "" on the Gemini Developer API
+	tier        string       // on demand
 	reservation *reservation // of an order
 }
 
@@ -321,7 +334,7 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 		// location and model in the URL.
 		if asks != "shared" && c.project != "" {
 			if r := e.orders.reserve(now, account{c.project, c.location, c.model}, asked); r != nil {
-				return grant{"PROVISIONED_THROUGHPUT", r}, nil
+				return grant{traffic: "PROVISIONED_THROUGHPUT", reservation: r}, nil
 			}
 		}
 		if asks == "dedicated" {
@@ -335,13 +348,15 @@ func (e *Emulator) admit(now time.Time, c call, asked prompt, wrong *Answer) (gr
 	if wrong != nil {
 		return grant{}, wrong
 	}
-	if !e.capacities.admit(now, c.location, c.model) {
-		if c.backend == gemini {
-			return grant{}, new(Overloaded())
-		}
-		return grant{}, new(Contention())
+	tier, refused := e.onDemand(now, c, wants)
+	switch {
+	case refused != nil:
+		return grant{}, refused
+	case c.backend == gemini:
+		return grant{tier: tier}, nil
+	default:
+		return grant{tier: tier, traffic: trafficTypes[tier]}, nil
 	}
-	return grant{traffic: c.onDemand()}, nil
 }
 
 // account is what the call's quota is counted by.

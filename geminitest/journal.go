@@ -25,10 +25,11 @@ type Request struct {
 	Project  string // as in the path, else the owner of the key; "" if nobody's
 	Location string // Vertex AI only
 	Traffic  string // asked for: "dedicated", "shared" or ""
+	Tier     string // the service tier asked for, as in [Match]
 	Model    string
 	Method   string // "generateContent" and so on, as in [Match]
 
-	Served       string // trafficType of the answer
+	Served       string // trafficType of the answer; of the Gemini Developer API what its header says, as a trafficType
 	Status       int    // HTTP status; 0: no answer, or none yet
 	PromptTokens int
 	CachedTokens int // of PromptTokens, what came from a cache
@@ -131,14 +132,14 @@ func (j *journal) recount(n *entry, change func(*outcome)) {
 }
 
 // isOf notes the model that a request turns out to be of, and its tools.
-func (j *journal) isOf(n *entry, model, tools string) {
+func (j *journal) isOf(n *entry, model, tools, tier string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n.Model = model
+	n.Model, n.Tier = model, tier
 	if len(j.counts) >= maxOutcomes {
 		return
 	}
-	j.recount(n, func(o *outcome) { o.call.Model, o.call.Tool = model, tools })
+	j.recount(n, func(o *outcome) { o.call.Model, o.call.Tool, o.call.Tier = model, tools, tier })
 }
 
 // named notes that a request is about a resource, which may be somebody else's.

@@ -216,7 +216,7 @@ func (s *live) setUp() *Answer {
 	default:
 		c.project, c.location, c.model = s.projectID(full[1]), full[2], full[3]
 	}
-	s.journal.isOf(c.entry, c.model, "")
+	s.journal.isOf(c.entry, c.model, "", "")
 	s.journal.set(c.entry, func(n *Request) {
 		if n.Project, n.Location = c.project, c.location; n.Project == "" && c.owner != nil {
 			n.Project = c.owner.ID

@@ -16,6 +16,7 @@ type Match struct {
 	Location string // Vertex AI only; the calls of the Gemini Developer API have none
 	Traffic  string // what was asked for in X-Vertex-AI-LLM-Request-Type: "dedicated", "shared", or "none" for calls without that header
 	Served   string // trafficType of the answer, "PROVISIONED_THROUGHPUT" and so on; known only once answered: for counts, not for scripts
+	Tier     string // the service tier that was asked for, on either back end: "flex", "standard", "priority", or "none"
 	Model    string // glob
 	Version  string // of the API: "v1beta", "v1", …
 
@@ -34,7 +35,7 @@ func (m Match) fits(c Match) bool {
 	is := func(want, got string) bool { return want == "" || want == got }
 	return is(m.Backend, c.Backend) && is(m.Key, c.Key) && is(m.Project, c.Project) && is(m.Location, c.Location) &&
 		is(m.Version, c.Version) &&
-		is(m.Traffic, c.Traffic) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
+		is(m.Traffic, c.Traffic) && is(m.Tier, c.Tier) && is(m.Served, c.Served) && (is(m.Method, c.Method) || strings.HasPrefix(c.Method, m.Method+".")) &&
 		(m.Model == "" || fits(m.Model, c.Model)) && (m.Tool == "" || slices.Contains(strings.Fields(c.Tool), m.Tool))
 }
 
@@ -76,6 +77,7 @@ type Outage struct {
 	Backend  string // "gemini" or "vertex"; empty fields mean any
 	Project  string
 	Location string
+	Tier     string // the service tier that was asked for, on either back end: "flex", "standard", "priority", or "none"
 	Model    string // glob
 
 	// How it shows: HTTP 503 unless one of these says otherwise.

@@ -108,7 +108,8 @@ func (e *Emulator) chat(p *reply, c call, body []byte) *Answer {
 		}
 		e.journal.set(c.entry, func(n *Request) { n.OutputTokens = output })
 	}()
-	e.journal.set(c.entry, func(n *Request) { n.Served, n.PromptTokens = grant.traffic, asked.tokens })
+	e.grants(p, c, grant)
+	e.journal.set(c.entry, func(n *Request) { n.PromptTokens = asked.tokens })
 	said := e.say(c, asked)
 	if p.answer.Shape.silent() {
 		said.text, said.tokens, said.function, said.signer = "", 0, "", ""

@@ -107,7 +107,7 @@ func (c *calls) countTokens(label string, a *router.AttemptEnd) {
 	}
 	for _, k := range kindsOf(t) {
 		if k.tokens > 0 {
-			c.labelTokens.WithLabelValues(observed.Text(label), string(a.Endpoint.Traffic), k.name).Add(float64(k.tokens))
+			c.labelTokens.WithLabelValues(observed.Text(label), observed.Traffic(a.Traffic), k.name).Add(float64(k.tokens))
 		}
 	}
 }

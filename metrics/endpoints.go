@@ -14,6 +14,7 @@ var (
 	ready        = gauge("endpoint_ready", "Whether a call of the usual size could go there now.", endpointLabels()...)
 	breakerState = gauge("breaker_state", "Circuit breaker: 0 closed, 1 half open, 2 open.", endpointLabels()...)
 	breakerOpens = counter("breaker_opens_total", "How often the circuit breaker opened.", endpointLabels()...)
+	downgraded   = counter("downgraded_total", "Good answers of another service tier than the endpoint's.", endpointLabels()...)
 	pace         = gauge("pace_requests_per_second", "Pace that hidden capacity allows.", endpointLabels()...)
 )
 
@@ -52,6 +53,9 @@ func (s snapshot) endpoints() {
 		send(ready, truth(e.Why == ""))
 		send(breakerState, states[e.Breaker.State])
 		send(breakerOpens, float64(e.Breaker.OpenCount))
+		if e.DowngradedCount > 0 {
+			send(downgraded, float64(e.DowngradedCount))
+		}
 		if e.Pacing != nil && e.Pacing.Limited {
 			send(pace, e.Pacing.Rate)
 		}

@@ -18,13 +18,14 @@
 //	                          Google's while all keys and projects are out), caller_fault (another
 //	                          4xx), error (5xx, none, or cut off) or cancelled
 //	label_calls_total         by label and outcome
-//	label_tokens_total        by label, traffic and kind
+//	label_tokens_total        by label, the traffic that served them, and kind
 //	call_duration_seconds     until the response was read, by model
 //	first_byte_seconds        until its first content, by model
 //	wait_seconds              for endpoints, all attempts of a call together, by model
 //
-// Those of endpoints have the labels project, location, traffic (provisioned or on_demand), model
-// and method, which is "generate" for all methods that generate content:
+// Those of endpoints have the labels project, location, traffic (provisioned, on_demand or, at another
+// service tier, on_demand_priority or on_demand_flex), model and method, which is "generate" for all
+// methods that generate content:
 //
 //	attempts_total            by class, see [pool.Class]
 //	tokens_total              by kind: input (not cached), cached, output (not thoughts), thoughts
@@ -32,6 +33,7 @@
 //	endpoint_ready            1 if a call of the usual size could go there now
 //	breaker_state             0 closed, 1 half open, 2 open
 //	breaker_opens_total
+//	downgraded_total          good answers of another service tier than the endpoint's
 //	pace_requests_per_second  while Vertex AI's hidden capacity limits the endpoint
 //
 // Those of models, by model and method:

@@ -24,7 +24,7 @@ func counter(name, help string, labels ...string) metric {
 
 // described are all of them.
 var described = []metric{
-	attempts, tokens, inFlight, ready, breakerState, breakerOpens, pace,
+	attempts, tokens, inFlight, ready, breakerState, breakerOpens, downgraded, pace,
 	limit, limitUsed, limitRatio,
 	orderCapacity, orderUsed, orderRatio, orderServed, orderRefused, orderBypassed, orderFailed, orderSpilled,
 	queued, exhausted, rerouted, reroutedTo,

@@ -34,12 +34,15 @@ func scene(t testing.TB) *bed {
 			{ID: "acme", Keys: []string{"k-acme"}, Orders: []geminitest.Order{{
 				Model: flash, Location: "eu", TokensPerSecond: 500, Window: 30 * time.Second,
 			}}},
+			{ID: "dear", Keys: []string{"k-dear"}},
 		},
 		Thoughts: 30,
 		Reroutes: []geminitest.Reroute{{Model: "gemini-2.5-flash", To: "gemini-3.5-flash-lite"}},
 		Caching:  geminitest.Caching{Implicit: true, Min: 4},
-		Capacity: []geminitest.Capacity{{Location: "eu", Model: "gemini-3.1-pro-preview", Requests: 2}},
-		Latency:  geminitest.Latency{FirstToken: 100 * time.Millisecond},
+		Capacity: []geminitest.Capacity{
+			{Location: "eu", Model: "gemini-3.1-pro-preview", Requests: 2}, {Location: "us", Tier: "priority"},
+		},
+		Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond},
 	}
 	p := pool.Config{Projects: []pool.Project{
 		{
@@ -51,6 +54,10 @@ func scene(t testing.TB) *bed {
 			Name: "prod", ProjectID: "acme", Backend: pool.BackendVertex, Locations: []string{"eu"}, Priority: 1,
 			Keys:        []pool.Secret{pool.NewSecret("k-acme")},
 			Provisioned: []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: 500, Window: 30 * time.Second}},
+		},
+		{
+			Name: "dear", Backend: pool.BackendVertex, Locations: []string{"us"}, Keys: []pool.Secret{pool.NewSecret("k-dear")},
+			Models: []string{"gemini-3.1-flash-lite"}, OnDemand: []string{pool.TierPriority},
 		},
 	}}
 	b := newBed(t, google, p, router.WithStore(store.NewMemory(time.Millisecond)))
@@ -74,6 +81,7 @@ func scene(t testing.TB) *bed {
 	b.Script(geminitest.Match{Project: "studio"}, geminitest.MinuteQuota("gemini-3.6-flash", 10, 30*time.Second))
 	b.call(t, "gemini-3.6-flash")
 	b.call(t, "gemini-none", "Spillway-Max-Wait", "0s")
+	b.call(t, "gemini-3.1-flash-lite", "Spillway-Locations", "us", "Spillway-Label", "team-a")
 	for range 3 {
 		b.ask(t, flash, "countTokens", `{"contents":[{"parts":[{"text":"hi"}]}]}`, "Spillway-Cache", "10m")
 	}
@@ -97,6 +105,9 @@ func TestAttemptsAndTokensAreThoseThatGoogleSaw(t *testing.T) {
 			project, location, traffic, method := "studio", "global", "on_demand", "generate"
 			if r.Location != "" {
 				project, location = "prod", r.Location
+			}
+			if r.Project == "dear" {
+				project, traffic = "dear", "on_demand_priority"
 			}
 			if r.Traffic == "dedicated" {
 				traffic = "provisioned"

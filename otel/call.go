@@ -104,6 +104,9 @@ func (t *tracer) attemptEnd(ctx context.Context, a router.AttemptEnd) {
 	c.last = a
 	class := string(a.Outcome.Class)
 	c.attempt.SetAttributes(attribute.String("spillway.class", class))
+	if a.Outcome.Class == pool.ClassOK && a.Traffic != string(a.Endpoint.Traffic) {
+		c.attempt.SetAttributes(attribute.String("spillway.served_by", observed.Traffic(a.Traffic)))
+	}
 	if a.Status > 0 {
 		c.attempt.SetAttributes(attribute.Int("http.response.status_code", a.Status))
 	}

@@ -15,7 +15,8 @@
 // spillway.attempts, spillway.wait.duration, spillway.outcome and, where there is a response cache for
 // the call, spillway.cache, which is hit, miss or off. Each request to Google is a span
 // "spillway.attempt" below it, with spillway.endpoint, spillway.project, spillway.location,
-// spillway.traffic, spillway.attempt.number and spillway.class, see [pool.Class]. An event
+// spillway.traffic, spillway.attempt.number and spillway.class, see [pool.Class], and with
+// spillway.served_by where other traffic than the endpoint's served it. An event
 // "spillway.no_endpoint" says that none could be had. Requests that the router makes to search and
 // to list are calls below the call that needs them.
 //

@@ -76,6 +76,9 @@ func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 	case ScopeProject:
 		return c.whole
 	case ScopeModel:
+		if quotaApart(&c.endpoint) {
+			return r.own
+		}
 		return r.shared
 	case ScopeTool:
 		if len(o.Tools) == 0 {

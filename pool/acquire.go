@@ -64,7 +64,7 @@ func (r *Request) dropAsks() {
 
 // exhausted counts a request that no endpoint can serve in time, and says why.
 func (r *Request) exhausted() *ExhaustedError {
-	if r.picky() {
+	if r.picky() || r.Asked.Only != "" {
 		return &ExhaustedError{}
 	}
 	m, p := r.state.plan.model, r.state.plan.pool
@@ -120,6 +120,7 @@ func (t *trial) try() (Lease, finding) {
 	if l, ok := t.leaseFirst(plan); ok {
 		return l, finding{leased: true}
 	}
+	t.r.state.need.ties.dearer = false
 	s := t.survey(plan.all)
 	if s.forced != nil && t.r.StandIn {
 		return Lease{}, finding{hopeless: true}
@@ -136,6 +137,7 @@ func (t *trial) try() (Lease, finding) {
 
 // leaseFirst leases an endpoint of the first tier that has one.
 func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
+	climbable(t)
 	for _, tier := range plan.tiers {
 		if l, ok := t.lease(tier); ok {
 			return l, true

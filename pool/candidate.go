@@ -165,7 +165,10 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 	wake := max(c.sharedWake(at), c.keys.wake(at))
 	own := c.own.entry.Load()
 	if own != nil {
-		wake = max(wake, own.cool.Wake(at), own.partsWake(at, n))
+		wake = max(wake, own.partsWake(at, n))
+		if w := own.cool.Wake(at); w > at && (!contended(own, at) || !braves(c, n)) {
+			wake = max(wake, w)
+		}
 	}
 	if c.order != nil {
 		wake = max(wake, c.order.entry.cool.Wake(at), c.inForce.wake(at))
@@ -292,7 +295,10 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		o.guessed = d == quota.ConcurrencyWait && q.Limits().Concurrency > 0 || d == quota.CreditWait && c.plan.pool.fleet != nil
 		wait = max(wait, d)
 	}
-	wait = max(wait, paceWait(c.pacer(), now), c.own.entry.Load().rampWait(now))
+	if !braves(c, n) {
+		wait = max(wait, paceWait(c.pacer(), now))
+	}
+	wait = max(wait, c.own.entry.Load().rampWait(now))
 	if n.asked.Share > 0 {
 		wait = max(wait, portionWait(c, now, n))
 	}

@@ -13,6 +13,7 @@ func (p preview) choices() []*candidate {
 	if plan.closedUntil(&t.r.state.need, t.at) > 0 || t.pool.queue.busy(t.r) {
 		return nil
 	}
+	climbable(t)
 	for _, tier := range plan.tiers {
 		if list := p.choicesOf(tier); len(list) > 0 {
 			return list
@@ -21,6 +22,7 @@ func (p preview) choices() []*candidate {
 			return nil
 		}
 	}
+	t.r.state.need.ties.dearer = false
 	return p.leastBad()
 }
 

@@ -27,9 +27,11 @@ const (
 	// ClassQuotaUnknown means that some quota is used up, without its name. The project's model is
 	// on cooldown for the server's hint, else for 1 s, doubling to 30 min while it repeats.
 	ClassQuotaUnknown Class = "quota_unknown"
-	// ClassContention means that the location has no room for pay-as-you-go now. The project's
-	// model there is on cooldown for the server's hint, else for 400 ms, and paced from then on.
-	// While it is paced, contention slows the pace and starts no cooldown.
+	// ClassContention means that the location has no room for pay-as-you-go at the service tier now.
+	// The project's model there, at that tier, is on cooldown for the server's hint, else for 400 ms,
+	// and paced from then on. While it is paced, contention slows the pace and starts no cooldown. A
+	// call that could go to priority at once tries the standard tier all the same, as long as enough of
+	// such calls are answered.
 	ClassContention Class = "contention"
 	// ClassProvisionedFull means that the Provisioned Throughput order is full, or absent. It is on
 	// cooldown until its ledger has room: at least 250 ms, doubling to 30 s while it repeats. If

@@ -27,8 +27,13 @@ type Traffic string
 const (
 	// TrafficProvisioned is served by a Provisioned Throughput order.
 	TrafficProvisioned Traffic = "provisioned"
-	// TrafficOnDemand is pay-as-you-go.
+	// TrafficOnDemand is pay-as-you-go: of an endpoint that at the standard price, of a [Request] or a
+	// [Subject] any.
 	TrafficOnDemand Traffic = "on_demand"
+	// TrafficPriority and TrafficFlex are pay-as-you-go at these service tiers, see
+	// [Project.OnDemand]. They are Google's own words for it, in usageMetadata.trafficType.
+	TrafficPriority Traffic = "on_demand_priority"
+	TrafficFlex     Traffic = "on_demand_flex"
 )
 
 // Overflow says who routes the calls that a full Provisioned Throughput order cannot take.
@@ -155,8 +160,20 @@ type Project struct {
 	BaseURL string
 	// Provisioned are Provisioned Throughput orders. Vertex AI only.
 	Provisioned []Order
-	// Limits are quotas that the pool must not exceed. If several match a model, the strictest of
-	// each dimension holds.
+	// OnDemand are the service tiers at which the project buys pay-as-you-go, from the cheapest to the
+	// dearest: TierFlex, TierStandard and TierPriority. Each is an endpoint of its own, where Google
+	// sells it: flex in "global", priority also in "us" and "eu", both on the Gemini back end. A call
+	// goes to the first that is ready, of all locations and projects of equal priority. Only calls that
+	// generate content have service tiers; others are standard. Empty means TierStandard.
+	//
+	// A call that names a service tier itself goes to that one alone, or as it is to a project that
+	// does not have it.
+	OnDemand []string
+	// BatchOnDemand are the same for batch calls. Empty means those of OnDemand without TierPriority,
+	// unless there is no other.
+	BatchOnDemand []string
+	// Limits are quotas that the pool must not exceed, for all service tiers together. If several match
+	// a model, the strictest of each dimension holds.
 	Limits []Limit
 	// Discover has the pool read the project's quotas and orders from Google, at the start and each
 	// hour, and use them where Limits and Provisioned say nothing. The Gemini back end needs

@@ -10,6 +10,7 @@ type counts struct {
 	input, cached, output, thoughts atomic.Int64
 	attempts                        [classes]atomic.Int64 // by rule.index
 	refused                         atomic.Int64          // calls that the pool refused
+	downgraded                      atomic.Int64          // answers of another service tier
 }
 
 // TokenCounts are tokens that Google counted, by kind.

@@ -56,18 +56,19 @@ type endpoint struct {
 	keys    keys   // of the project
 	project *project
 	hash    uint64 // of the name; the same in every process
+	rungs   rungs
 }
 
 // newEndpoint returns the endpoint of a project in a location. Of an order, declared is what the
 // configuration says: what is known of the order may be from before a reload.
-func newEndpoint(p *project, location string, o *order, declared *Order) *endpoint {
-	e := &endpoint{project: p, order: o, backend: p.backend, whole: p.entry, keys: p.keys}
+func newEndpoint(p *project, location string, t Traffic, o *order, declared *Order) *endpoint {
+	e := &endpoint{project: p, order: o, backend: p.backend, whole: p.entry, keys: p.keys, rungs: rungs{true, true}}
 	e.Endpoint = Endpoint{
 		Project: p.Name, ProjectID: p.ProjectID, Backend: p.Backend, Location: location,
-		Traffic: TrafficOnDemand, Keyed: len(p.keys) > 0, BaseURL: p.base, Weight: p.Weight,
+		Traffic: t, Keyed: len(p.keys) > 0, BaseURL: p.base, Weight: p.Weight,
 	}
 	if o != nil {
-		e.Traffic, e.Order, e.Overflow = TrafficProvisioned, declared, o.Overflow
+		e.Order, e.Overflow = declared, o.Overflow
 		if e.Overflow == "" {
 			e.Overflow = OverflowRouter
 		}
@@ -91,13 +92,16 @@ func (e *endpoint) ledger() orderLedger {
 }
 
 // paced reports whether hidden capacity is behind the endpoint, so that it is paced after
-// contention.
-func (e *endpoint) paced() bool { return e.Backend == BackendVertex && e.ledger() == nil }
+// contention. On the Developer API that of each service tier is, where a project has several.
+func (e *endpoint) paced() bool { return hidden(e) && e.ledger() == nil }
+
+// hidden reports whether the back end has capacity on demand that no quota tells of.
+func hidden(e *endpoint) bool { return e.Backend == BackendVertex || e.project.laddered }
 
 // subject names the endpoint's state for a model and method.
 func (e *endpoint) subject(k modelKey) Subject {
 	s := Subject{Kind: kindModel, Project: e.Project, Location: e.Location, Model: k.name, Method: k.method}
-	if e.order != nil {
+	if e.Traffic != TrafficOnDemand {
 		s.Traffic = e.Traffic
 	}
 	return s
@@ -108,9 +112,19 @@ func (p *project) sharedSubject(k modelKey) Subject {
 	return Subject{Kind: kindModel, Project: p.Name, Model: k.name, Method: k.method}
 }
 
-// serverSubject names the servers behind the endpoint for a model and method.
+// paceSubject names what a fleet paces together: the project's model, at one service tier.
+func paceSubject(e *endpoint, k modelKey) Subject {
+	s := e.project.sharedSubject(k)
+	s.Traffic = stepAt(e)
+	return s
+}
+
+// serverSubject names the servers behind the endpoint for a model and method. Each service tier has
+// room of its own.
 func (e *endpoint) serverSubject(k modelKey) Subject {
-	s := Subject{Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: k.name, Method: k.method}
+	s := Subject{
+		Kind: kindServer, Backend: e.Backend, Location: e.Location, Model: k.name, Method: k.method, Traffic: stepAt(e),
+	}
 	if e.BaseURL != nil {
 		s.Host = e.BaseURL.String()
 	}

@@ -154,7 +154,8 @@ func (r *Request) retryAt(now time.Time) (time.Time, bool) {
 
 // restricted reports whether some endpoints of the plan may not serve the request.
 func (r *Request) restricted() bool {
-	if r.state.plan.setup.labelled || r.Home != (Home{}) || len(r.Locations) > 0 || r.Traffic != "" && !r.state.plan.only(r.Traffic) {
+	if r.state.plan.setup.labelled || r.state.plan.laddered || r.Home != (Home{}) || len(r.Locations) > 0 ||
+		r.Traffic != "" && !r.state.plan.only(r.Traffic) {
 		return true
 	}
 	return slices.ContainsFunc(r.state.plan.speaks, func(b Backend) bool { return r.Speaks != nil && r.Speaks(b) != "" })

@@ -252,3 +252,8 @@ func (c *candidate) Gates() (gates, keys []Subject) {
 	}
 	return gates, keys
 }
+
+// PaceSubject names what a fleet paces together with the candidate.
+func (c *candidate) PaceSubject() string {
+	return paceSubject(&c.endpoint, c.plan.model.modelKey).String()
+}

@@ -163,7 +163,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		}
 		r.held |= heldRamp
 	}
-	if pacer := r.own.pacer.Load(); pacer != nil {
+	if pacer := r.own.pacer.Load(); pacer != nil && !braves(c, &r.need) {
 		if !pacer.allow(now, r.own, &r.need) {
 			return false
 		}
@@ -177,6 +177,9 @@ func (r *lease) admitAll(now time.Time, at, deadline int64) bool {
 	c := r.candidate
 	var buf [maxGates]*entry
 	for _, e := range c.gates(buf[:0], &r.need, nil) {
+		if e == r.own && e.cool.Active(at) && contended(e, at) && braves(c, &r.need) {
+			continue
+		}
 		probe, ok := e.cool.Admit(at, deadline, r.seq)
 		if !ok {
 			return false

@@ -57,9 +57,19 @@ type need struct {
 	Unmetered bool
 
 	asked    Asked
-	order    *order         // that it would go to first; nil if there is none
-	asks     *asks          // nil where no store has to be asked
 	estimate tokens.Request // its source, compared with the response
+	ties     ties
+}
+
+// ties are what a call's need is tied to in the pool.
+type ties struct {
+	order *order // that it would go to first
+	asks  *asks  // where the store has to be asked
+	// An endpoint that called the call wrong: its service tier may lack the model.
+	doubted *entry
+	// The call may go to priority at once. It has drawn a number, see toll.
+	dearer bool
+	drawn  float64
 }
 
 // usage returns what an order would be charged for the call.

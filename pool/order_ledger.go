@@ -70,7 +70,7 @@ type commonOrder struct {
 }
 
 func (c *commonOrder) reserve(now time.Time, o *order, n *need) (quota.Hold, bool) {
-	switch a := n.asks.take(now, o); a.state {
+	switch a := n.ties.asks.take(now, o); a.state {
 	case askHeld:
 		return a.hold, true
 	case askUnknown, askNone:
@@ -83,7 +83,7 @@ func (c *commonOrder) reserve(now time.Time, o *order, n *need) (quota.Hold, boo
 		c.tell(h, c.ledger.Held(h))
 		return h, true
 	case quota.RoomUnknown:
-		n.asks.add(o, orderAsk{o, h})
+		n.ties.asks.add(o, orderAsk{o, h})
 	case quota.RoomNone, quota.RoomOpen: // its share holds no such call
 	}
 	return quota.Hold{}, false

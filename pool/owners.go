@@ -30,7 +30,9 @@ func (p *Pool) Homes(b Backend) []Home {
 			continue
 		}
 		for _, e := range slices.Concat(project.onDemand, project.others) {
-			homes = append(homes, e.Home())
+			if stepAt(e) == "" {
+				homes = append(homes, e.Home())
+			}
 		}
 	}
 	return homes

@@ -17,6 +17,7 @@ type pace struct {
 	pacers   store.Pacers // nil: there is no store for it
 	key      store.Key
 	location string
+	toll     toll
 }
 
 func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
@@ -25,7 +26,7 @@ func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
 		p.pacers, _ = f.link.store.(store.Pacers)
 	}
 	if p.pacers != nil {
-		p.key = store.Key{Kind: store.KindPacer, Name: at.project.sharedSubject(k).String()}
+		p.key = store.Key{Kind: store.KindPacer, Name: paceSubject(at, k).String()}
 		p.location = at.Location
 	}
 	return p
@@ -34,7 +35,7 @@ func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
 // allow reports whether a call may go, and counts it as sent if so. If the store has to be asked it
 // reports false, and notes that in the call's asks.
 func (p *pace) allow(now time.Time, e *entry, n *need) bool {
-	switch a := n.asks.take(now, e); a.state {
+	switch a := n.ties.asks.take(now, e); a.state {
 	case askHeld:
 		return true
 	case askUnknown, askNone:
@@ -49,10 +50,10 @@ func (p *pace) allow(now time.Time, e *entry, n *need) bool {
 	switch {
 	case !ask:
 		return allowed
-	case n.asks == nil:
+	case n.ties.asks == nil:
 		return p.Alone(now)
 	default:
-		n.asks.add(e, p)
+		n.ties.asks.add(e, p)
 		return false
 	}
 }

@@ -389,7 +389,6 @@ func TestAPauseOfWhatIsNotThereSaysWhatToWrite(t *testing.T) {
 			{"key:" + secret + "/x", "pool: no key of project that has that hash"},
 			{secret, "pool: that is nothing that the pool has"},
 			{"project:%41IzaSyCANARY0123456789abcdefghijklmnopq", "pool: that is nothing that the pool has"},
-			{"project:a;tier=1", "pool: nothing is remembered by tier; leave ;tier= out"},
 			{"backend:azure", "is nothing that the pool has; it has backend:gemini, backend:vertex"},
 			{"project:" + strings.Repeat("x", 1000), "pool: the subject is too long; it has project:a"},
 		} {

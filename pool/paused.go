@@ -75,7 +75,7 @@ func (h *paused) ended(c *candidate, at int64, n *need) int64 {
 // covers reports whether what is known of a subject, and of all that belongs to it, concerns such a
 // call at a candidate. Keys come apart: see isKey.
 func (s *Subject) covers(c *candidate, n *need) bool {
-	if !s.asksFor(c, n) || s.Traffic != "" && s.Traffic != c.Traffic {
+	if !s.asksFor(c, n) || !s.Traffic.covers(c.Traffic) {
 		return false
 	}
 	model := c.plan.model.name
@@ -89,7 +89,7 @@ func (s *Subject) covers(c *candidate, n *need) bool {
 	case kindOrder:
 		return c.order != nil && s.names(&c.Endpoint) && s.Model == c.order.Model
 	case kindServer:
-		return s.broad() == c.serverSubject(modelKey{name: model})
+		return s.broad() == servers(&c.endpoint, model)
 	case kindModel:
 		onDemand := s.Project == "" || s.Traffic != "" || c.order == nil
 		return onDemand && s.Model == model && s.names(&c.Endpoint)
@@ -108,6 +108,12 @@ func (s *Subject) broad() Subject {
 	b := s.whole()
 	b.Method, b.Traffic = "", ""
 	return b
+}
+
+// servers returns the subject of the servers behind an endpoint, at any service tier.
+func servers(e *endpoint, model string) Subject {
+	s := e.serverSubject(modelKey{name: model})
+	return s.broad()
 }
 
 // isKey reports whether the subject is a key of a candidate, for such calls.

@@ -96,7 +96,7 @@ func lookAt(p *Pool, r *Request, now time.Time) {
 	if *n = r.state.plan.usual(p.instant(now)); r.Estimate != (Estimate{}) {
 		n.fill(m, &r.Estimate, r.Deadline)
 	}
-	n.Deadline, n.Unmetered, n.asked, n.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
+	n.Deadline, n.Unmetered, n.asked, n.ties.asks = r.Deadline, r.Estimate.Unmetered, r.Asked, nil
 	r.state.claimed = r.state.plan.setup.claims(r.Asked.Label)
 }
 
@@ -109,6 +109,9 @@ type plan struct {
 	tiers  []*tier
 	all    []*candidate
 	speaks []Backend // of all
+	// Some calls may not go to all endpoints, for their service tier.
+	laddered bool
+	paced    bool // some endpoint has hidden capacity
 
 	changes atomic.Uint64 // counts what may have changed when an endpoint wakes
 	closed  [versions]atomic.Pointer[closed]
@@ -137,9 +140,9 @@ func (p *plan) orderFor(r *Request, at int64) *order {
 }
 
 // asks reports whether the store that replicas share may have to be asked for single calls: for
-// orders, which come first, or for paces, which on-demand endpoints of Vertex AI have.
+// orders, which come first, or for paces.
 func (p *plan) asks() bool {
-	return len(p.all) > 0 && (p.all[0].order != nil || slices.Contains(p.speaks, BackendVertex))
+	return p.paced || len(p.all) > 0 && p.all[0].order != nil
 }
 
 // closed says that every endpoint is on cooldown until an instant, as long as changes is what it
@@ -188,11 +191,17 @@ type tier struct {
 }
 
 // rank orders candidates into tiers: provisioned first, then by the project's priority, then from
-// the largest capacity pool to the smallest.
+// the cheapest step to the dearest, then from the largest capacity pool to the smallest.
 type rank struct {
 	onDemand bool
 	priority int
+	step     int
 	reach    int
+}
+
+// rankOf returns the rank of an endpoint on demand.
+func rankOf(e *endpoint) rank {
+	return rank{true, e.project.Priority, stepOf(e.Traffic), reach(e.Location)}
 }
 
 func (r rank) compare(s rank) int {
@@ -202,7 +211,9 @@ func (r rank) compare(s rank) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(r.priority, s.priority), cmp.Compare(r.reach, s.reach))
+	return cmp.Or(
+		cmp.Compare(r.priority, s.priority), cmp.Compare(r.step, s.step), cmp.Compare(r.reach, s.reach),
+	)
 }
 
 // reach is 0 for global, 1 for a multi-region, 2 for a region.
@@ -232,12 +243,16 @@ func newPlan(p *Pool, m *model, s *setup) *plan {
 			}
 		}
 		shared := b.slot(project.sharedSubject(m.modelKey))
+		tiered := m.name != "" && m.method == "" // nothing else than generating has service tiers
+		b.plan.laddered = b.plan.laddered || tiered && project.laddered
 		for _, e := range project.onDemand {
-			b.add(rank{true, project.Priority, reach(e.Location)}, e, shared)
+			if tiered || stepAt(e) == "" {
+				b.add(rankOf(e), e, shared)
+			}
 		}
 		if m.name == "" {
 			for _, e := range project.others {
-				b.add(rank{true, project.Priority, reach(e.Location)}, e, shared)
+				b.add(rankOf(e), e, shared)
 			}
 		}
 	}
@@ -307,6 +322,7 @@ func (b *planner) finish() *plan {
 		if !slices.Contains(p.speaks, c.Backend) {
 			p.speaks = append(p.speaks, c.Backend)
 		}
+		p.paced = p.paced || c.paced()
 	}
 	return p
 }

@@ -29,6 +29,7 @@ type project struct {
 
 	provisioned, onDemand []*endpoint
 	others                []*endpoint // on demand where only an order is: for calls that name no model
+	laddered              bool        // it has other service tiers than the standard one
 }
 
 // key is one API key.
@@ -49,6 +50,8 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 	if p.Weight == 0 {
 		p.Weight = 1
 	}
+	interactive, batch := c.ladders()
+	p.laddered = interactive|batch != onlyStandard
 	for _, s := range c.Keys {
 		p.keys = append(p.keys, key{secret: s})
 	}
@@ -91,15 +94,15 @@ func (p *project) connect(memory *entries, replaced map[*order]bool) {
 			e.order, o.entry = o, e
 		}
 		p.orders[i] = e.order
-		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, e.order, &p.Provisioned[i]))
+		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, TrafficProvisioned, e.order, &p.Provisioned[i]))
 	}
 	for _, l := range p.Locations {
-		p.onDemand = append(p.onDemand, newEndpoint(p, l, nil, nil))
+		p.onDemand = append(p.onDemand, p.climbs(l)...)
 	}
 	for _, o := range p.orders {
 		at := func(e *endpoint) bool { return e.Location == o.Location }
 		if !slices.ContainsFunc(p.onDemand, at) && !slices.ContainsFunc(p.others, at) {
-			p.others = append(p.others, newEndpoint(p, o.Location, nil, nil))
+			p.others = append(p.others, newEndpoint(p, o.Location, TrafficOnDemand, nil, nil))
 		}
 	}
 	for _, e := range slices.Concat(p.provisioned, p.onDemand, p.others) {

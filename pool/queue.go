@@ -49,6 +49,7 @@ type lineKey struct {
 	locations string
 	label     string // if some project is for calls with it
 	share     float64
+	climb     climb
 	backoff   *Request // set while a call avoids endpoints that failed or refused it: others need not
 }
 
@@ -122,7 +123,7 @@ func (r *Request) lineKey(now time.Time) lineKey {
 		gemini: r.servedBy(BackendGemini), vertex: r.servedBy(BackendVertex),
 		model: modelKey{r.Model, r.Asked.Method}, version: r.Asked.Version, tools: strings.Join(r.Asked.Tools, toolsTogether),
 		traffic: r.Traffic, home: r.Home, unmetered: r.Estimate.Unmetered,
-		locations: strings.Join(r.Locations, ","), share: r.Asked.Share,
+		locations: strings.Join(r.Locations, ","), climb: climbOf(r), share: r.Asked.Share,
 	}
 	if r.state.claimed {
 		key.label = r.Asked.Label

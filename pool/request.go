@@ -65,6 +65,11 @@ type Asked struct {
 	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
 	// project without limits, have no share.
 	Share float64
+	// OnDemand is the service tier that the call names itself, as traffic: TrafficOnDemand is the
+	// standard one, also of calls that have none. It counts where the call goes on demand; empty means
+	// the steps of each project, see [Project.OnDemand]. Of these steps Only is the one that will do
+	// for now, and Without is one that will not. A call with Only counts nowhere if it is refused.
+	OnDemand, Only, Without Traffic
 }
 
 // requestState is what the pool remembers of a request between its attempts.
@@ -121,6 +126,8 @@ func (r *Request) Failed(l Lease, sent bool, retryAt time.Time) {
 // endpoint has refused the call with the same key before, or refuses it alone, while it answers
 // others well. If the refusal put nothing on cooldown, the call does not go to the endpoint again.
 // An endpoint that says itself that it lacks the model is not believed by the call to have it.
+// [ClassCallerFault] is of a call for which only the service tier may have been wrong: if an endpoint
+// of another one answers it well, the first has not got the model.
 func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	c, now := l.candidate, l.candidate.plan.pool.clock.now()
 	x := refused{own: c.own.entry.Load()}
@@ -130,8 +137,12 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	for _, known := range r.state.refused {
 		costs = costs || known.own == x.own && known.key == x.key
 	}
+	if as == ClassCallerFault {
+		r.state.need.ties.doubted = x.own
+	}
 	at := c.plan.pool.instant(now)
 	pacer := c.pacer()
+	r.state.need.ties.dearer = false
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
 	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
 	x.last = free && !paced
@@ -208,7 +219,7 @@ func (r *Request) refresh(p *Pool, now time.Time) bool {
 	if p.fleet != nil && s.asks == nil && s.plan.asks() {
 		s.asks = &asks{}
 	}
-	s.need.asks, s.need.order = s.asks, s.plan.orderFor(r, p.instant(now))
+	s.need.ties.asks, s.need.ties.order = s.asks, s.plan.orderFor(r, p.instant(now))
 	return true
 }
 
@@ -243,21 +254,23 @@ func later(a, b time.Time) time.Time {
 // ineligible returns what keeps the request from an endpoint, now and ever, in a few words; "" if
 // nothing does.
 func (r *Request) ineligible(c *candidate) string {
-	e := &c.Endpoint
 	if r.Speaks != nil {
-		if why := r.Speaks(e.Backend); why != "" {
+		if why := r.Speaks(c.Backend); why != "" {
 			return why
 		}
 	}
 	switch {
-	case r.Home != (Home{}) && !r.Home.has(e):
+	case r.Home != (Home{}) && !r.Home.has(&c.Endpoint):
 		return "is not where " + cmp.Or(r.Asked.Names, "what the call names") + " lives"
-	case r.Traffic != "" && e.Traffic != r.Traffic:
-		return "carries " + string(e.Traffic) + " traffic"
-	case !r.allows(e.Location):
+	case !r.Traffic.covers(c.Traffic):
+		return "carries " + string(c.Traffic) + " traffic"
+	case !r.allows(c.Location):
 		return "location not allowed by the call"
 	default:
-		return barredByLabel(r, c)
+		if barred := barredByLabel(r, c); barred != "" {
+			return barred
+		}
+		return offStep(r, c)
 	}
 }
 

@@ -112,6 +112,7 @@ func (r *lease) accept(now time.Time) {
 	c.host.outage.answered(at, r.own, c.hash)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
+		pacer.toll.answered()
 	}
 	if r.held&heldTest != 0 {
 		r.shared.passTest(p, now, at, r.seq)
@@ -124,6 +125,9 @@ func (r *lease) accept(now time.Time) {
 		}
 	}
 	r.own.versions.of(r.need.asked.Version).answered(at)
+	if r.need.ties.doubted != nil {
+		lacksTier(r, now, at, r.need.ties.doubted)
+	}
 }
 
 // Settle ends the lease with its outcome: quota is corrected to what was used, and cooldowns start.
@@ -153,6 +157,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
 	if o.Class == ClassContention && pacer != nil {
 		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
+		pacer.toll.refused()
 	}
 
 	tokens := &r.own.load.counts // where they are counted
@@ -178,11 +183,14 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		counted := o.counted()
 		c.plan.model.tokens.Observe(&r.need.estimate, &counted)
 	}
-	if order := r.need.order; order != nil && o.Counted && served == nil &&
+	if order := r.need.ties.order; order != nil && o.Counted && served == nil &&
 		(c.order == nil || strings.HasPrefix(o.Traffic, trafficOnDemand)) {
 		order.spill(o.Usage)
 	}
 	r.own.load.counts.attempts[rule.index].Add(1)
+	if downgraded(&c.endpoint, o) {
+		r.own.load.counts.downgraded.Add(1)
+	}
 	tokens.add(o)
 }
 
@@ -219,8 +227,8 @@ func (r *lease) effectiveClass(class Class) Class {
 		return ClassContention
 	case order && (class == ClassContention || class == ClassQuotaUnknown):
 		return ClassProvisionedFull
-	case class == ClassContention && r.candidate.Backend == BackendGemini:
-		return ClassQuotaUnknown // there is no hidden capacity to be paced
+	case class == ClassContention && !hidden(&r.candidate.endpoint):
+		return ClassQuotaUnknown // there is nothing to be paced
 	case class == ClassKeyDead && r.key == nil:
 		return ClassProjectMisconfigured
 	default:

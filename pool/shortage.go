@@ -47,12 +47,12 @@ func (t *trial) lacksCredit(c *candidate) (lacks, room bool) {
 // told returns what the store has said about the call at a candidate.
 func (n *need) told(c *candidate) (askState, time.Time) {
 	switch {
-	case n.asks == nil:
+	case n.ties.asks == nil:
 		return askNever, time.Time{}
 	case c.order != nil:
-		return n.asks.state(c.order)
+		return n.ties.asks.state(c.order)
 	default:
-		return n.asks.state(c.own.entry.Load())
+		return n.ties.asks.state(c.own.entry.Load())
 	}
 }
 

@@ -41,7 +41,7 @@ func spend(r *lease, now time.Time, fresh quota.Usage, traffic string) {
 		order := r.candidate.order
 		order.spend(now, order.ledger.Cost(fresh))
 	}
-	if order := r.need.order; order != nil && (r.candidate.order == nil || onDemand) {
+	if order := r.need.ties.order; order != nil && (r.candidate.order == nil || onDemand) {
 		order.spill(fresh)
 	}
 	r.checkUsage(now, p.instant(now))

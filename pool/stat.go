@@ -170,6 +170,9 @@ type EndpointStat struct {
 	// RefusedCount counts the calls that the pool refused, this endpoint among those that could not
 	// serve them.
 	RefusedCount int64
+	// DowngradedCount counts the answers of another service tier than the endpoint's, at that one's
+	// price: what Google does with priority when it has no room for it, and where it has none.
+	DowngradedCount int64 `json:",omitzero"`
 	// Warning is what is wrong although calls are served: they go past an order. The zero Reason
 	// means nothing is.
 	Warning Reason `json:",omitzero"`
@@ -282,7 +285,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		own.load.sweep(now, at)
 		e.Calls, e.Tokens = int(own.load.underWay.Load()), own.load.tokens.Load()
 		e.AttemptCounts, e.TokenCounts = own.load.counts.stat()
-		e.RefusedCount = own.load.counts.refused.Load()
+		e.RefusedCount, e.DowngradedCount = own.load.counts.refused.Load(), own.load.counts.downgraded.Load()
 	}
 	for _, slot := range [...]*slot{&c.own, c.shared} {
 		for _, part := range slot.entry.Load().parts() {

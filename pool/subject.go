@@ -29,16 +29,16 @@ const (
 //	host:NAME                          an address that endpoints share
 //	backend:NAME                       one of Google's two back ends
 //
-// followed by ";host=", ";traffic=", ";method=", ";version=", ";tool=" and ";tier=" where it is
-// narrower. Characters of a name that would be taken for one of these marks are percent-encoded.
-// The text never holds a credential.
+// followed by ";host=", ";traffic=", ";method=", ";version=" and ";tool=" where it is narrower: a
+// service tier is traffic. Characters of a name that would be taken for one of these marks are
+// percent-encoded. The text never holds a credential.
 type Subject struct {
-	Kind                        string
-	Backend                     Backend
-	Host, Project, Credential   string
-	Model, Location             string
-	Traffic                     Traffic
-	Tier, Method, Version, Tool string
+	Kind                      string
+	Backend                   Backend
+	Host, Project, Credential string
+	Model, Location           string
+	Traffic                   Traffic
+	Method, Version, Tool     string
 }
 
 // String returns the subject's text.
@@ -103,7 +103,7 @@ type narrowing struct {
 func (s *Subject) narrower() []narrowing {
 	n := []narrowing{
 		{"traffic", (*string)(&s.Traffic)}, {"method", &s.Method}, {"version", &s.Version},
-		{"tool", &s.Tool}, {"tier", &s.Tier},
+		{"tool", &s.Tool},
 	}
 	if s.Kind != kindHost {
 		n = append(n, narrowing{"host", &s.Host})

@@ -20,7 +20,7 @@ func TestSubjectsAreReadBackAsTheyWereWritten(t *testing.T) {
 		for i, a := range hostile {
 			for k, b := range hostile {
 				c := hostile[(i+k)%len(hostile)]
-				s := pool.Subject{Kind: kind, Tier: c, Method: a, Version: b, Tool: c, Traffic: pool.Traffic(a)}
+				s := pool.Subject{Kind: kind, Method: a, Version: b, Tool: c, Traffic: pool.Traffic(a)}
 				switch kind {
 				case "key":
 					s.Project, s.Credential, s.Host = a, b, c
@@ -65,8 +65,8 @@ func TestSubjectsHaveTheTextsThatTheirCommentShows(t *testing.T) {
 		"server:vertex/eu/m;host=h%2F%3B": {Kind: "server", Backend: "vertex", Location: "eu", Model: "m", Host: "h/;"},
 		"host:h":                          {Kind: "host", Host: "h"},
 		"backend:gemini":                  {Kind: "backend", Backend: "gemini"},
-		"model:p/m;method=a;version=b;tool=c;tier=d": {
-			Kind: "model", Project: "p", Model: "m", Method: "a", Version: "b", Tool: "c", Tier: "d",
+		"model:p/m;method=a;version=b;tool=c": {
+			Kind: "model", Project: "p", Model: "m", Method: "a", Version: "b", Tool: "c",
 		},
 	} {
 		if got := s.String(); got != text {
@@ -82,7 +82,7 @@ func TestTextsThatAreNoSubjectsAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"", ":", "key", "key:", "key:a", "key:a/b/c", "project", "project:a/b", "model", "model:a/b/c/d", "order:a/b",
 		"server:a/b", "host:a/b", "backend:a/b", "planet:earth", "project:%", "project:%zz", "project:a;", "Project:a",
-		"project:a;color=red", "project:a;tier=%", "project:a;;tier=b", "host:a;host=b", " project:a",
+		"project:a;color=red", "project:a;tier=b", "project:a;tool=%", "project:a;;tool=b", "host:a;host=b", " project:a",
 	} {
 		got, err := pool.ParseSubject(text)
 		if text == "project:a;" { // nothing follows: the same as without
@@ -126,12 +126,12 @@ func TestSubjectsOfKeysHaveSixteenHexDigitsAndNoKey(t *testing.T) {
 
 func FuzzSubject(f *testing.F) {
 	for _, name := range hostile {
-		f.Add("model:" + name + "/" + name + ";tier=" + name)
+		f.Add("model:" + name + "/" + name + ";tool=" + name)
 		f.Add(pool.Subject{Kind: "order", Project: name, Location: name, Model: name, Tool: name}.String())
 	}
 	f.Add("key:p/0123456789abcdef")
 	f.Add("server:vertex/us-central1/m;host=https:%2F%2Fexample.com")
-	f.Add("model:p/?/m;tier=a;tier=b")
+	f.Add("model:p/?/m;tool=a;tool=b")
 	f.Add("project:a;")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := pool.ParseSubject(text)

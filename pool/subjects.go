@@ -23,9 +23,6 @@ func (s *setup) find(p *Pool, text string) (Subject, error) {
 		return Subject{}, errors.New("pool: the subject is too long; " + s.known(p, ""))
 	}
 	x, err := parseSubject(text)
-	if err == nil && x.Tier != "" {
-		return Subject{}, errors.New("pool: nothing is remembered by tier; leave ;tier= out")
-	}
 	if err == nil && x.Kind == kindKey {
 		return s.findKey(p, text, x)
 	}
@@ -56,7 +53,7 @@ func (s *setup) findKey(p *Pool, text string, x Subject) (Subject, error) {
 
 // has reports whether the pool has what a subject names, keys apart.
 func (s *setup) has(p *Pool, x *Subject) bool {
-	if x.Traffic != "" && (x.Traffic != TrafficProvisioned && x.Traffic != TrafficOnDemand || x.Kind == kindOrder) {
+	if x.Traffic != "" && (x.Traffic != TrafficProvisioned && !x.Traffic.isOnDemand() || x.Kind == kindOrder) {
 		return false
 	}
 	known := x.Kind != kindModel && x.Kind != kindServer || slices.Contains(s.models(p), x.Model)
@@ -80,9 +77,9 @@ func isPartOf(e *endpoint, x *Subject) bool {
 	case kindOrder:
 		return e.order != nil && x.names(&e.Endpoint) && e.order.Model == x.Model
 	case kindServer:
-		return takes(e, x.Model) && x.broad() == e.serverSubject(modelKey{name: x.Model})
+		return takes(e, x.Model) && x.broad() == servers(e, x.Model) && x.Traffic.covers(e.Traffic)
 	default:
-		return takes(e, x.Model) && x.names(&e.Endpoint) && (x.Traffic == "" || x.Traffic == e.Traffic)
+		return takes(e, x.Model) && x.names(&e.Endpoint) && x.Traffic.covers(e.Traffic)
 	}
 }
 

@@ -60,6 +60,7 @@ func (c Config) Validate() error {
 		f.amount(at+".weight", "weight", p.Weight)
 		f.baseURL(at+".base_url", "base_url", p.BaseURL)
 		f.discover(at, p)
+		f.ladder(at, &c, p)
 		for j := range p.Limits {
 			f.limit(index(at+".limits", j), &p.Limits[j])
 		}

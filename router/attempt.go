@@ -206,6 +206,10 @@ func (a *attempt) header(refused string) (http.Header, error) {
 		h[serverTimeout] = []string{strconv.FormatFloat(left, 'f', 0, 64)}
 	}
 	a.watch.limit = seconds(h.Get(serverTimeout))
+	if atFlex(a) && x.request.Asked.OnDemand == "" { // its end is the router's, not the caller's
+		h[serverTimeout] = []string{strconv.FormatFloat(math.Ceil(a.watch.wait.firstByte.Seconds()), 'f', 0, 64)}
+		a.watch.limit = 0
+	}
 	return h, nil
 }
 
@@ -214,8 +218,9 @@ func setTraffic(a *attempt, h http.Header) {
 	x, e := a.exchange, a.endpoint
 	switch {
 	case e.Backend != pool.BackendVertex || !x.payload.metered():
-	case e.Traffic == pool.TrafficOnDemand:
+	case e.Traffic != pool.TrafficProvisioned:
 		h[requestType] = []string{shared}
+		translate.Ask(h, tierAt(a))
 	case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
 		h[requestType] = []string{dedicated}
 	}
@@ -263,6 +268,9 @@ func (a *attempt) settle(o *pool.Outcome) {
 
 // failTransport ends an attempt to which no whole response came.
 func (a *attempt) failTransport(err error) result {
+	if outOfTime(a) {
+		return endLate(a, nil)
+	}
 	class, message := a.transportClass(), "no whole answer"
 	if cause := context.Cause(a.ctx); tooLate(cause) {
 		err, message = cause, strings.TrimPrefix(cause.Error(), "router: ")

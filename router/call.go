@@ -47,6 +47,9 @@ type Call struct {
 	// duration with its unit such as "5s"; "0s" means that the call never queues.
 	MaxWait time.Duration
 	// Priority is PriorityInteractive if empty. Header: Spillway-Priority, "interactive" or "batch".
+	// Batch calls go to the service tiers of [pool.Project.BatchOnDemand]. Where flex is one of them,
+	// and not the only one, they wait for it for half of MaxWait, and leave it in time for their
+	// deadline.
 	Priority Priority
 	// Share is the part, up to 1, of every limit, order and pace that the call may use, together with
 	// all other calls that have a share: 0.3 leaves the rest to those that have none. A limit allows one

@@ -92,6 +92,8 @@ type Config struct {
 	places  []string // the pool's locations, see placesOf; the router fills them in
 	named   []string // effective: see namedModels
 	shelves []shelf  // what is kept; the router fills them in
+
+	climbing climbing
 }
 
 // Retry sets the attempts that follow a server fault or a broken connection. Moving on from a
@@ -149,6 +151,7 @@ func (c Config) effective(projects []pool.Project) Config {
 	for _, p := range projects {
 		c.mixed = c.mixed || p.Backend != projects[0].Backend
 	}
+	c.climbing = climbingOf(projects)
 	if c.Backend == "" {
 		c.Backend = pool.BackendVertex
 		for _, p := range projects {

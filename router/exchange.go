@@ -34,9 +34,9 @@ type exchange struct {
 	tokenless int     // attempts for which there was no access token
 	last      *result // Google's last, if the caller may get it
 	fallback  fallback
+	ladder    ladder
 	patience  patience
 	signed    signed
-	resumes   bool // a Live session that began before, of which an endpoint may not know
 	trace     callTrace
 	explained *explained // nil: the call does not ask for it
 }
@@ -56,6 +56,7 @@ type result struct {
 	unsigned bool
 	resp     *http.Response  // what the caller would get; nil if there is none
 	live     *Live           // of a Live session, in place of a response
+	late     bool            // flex has no more time for the call
 	closed   *LiveCloseError // how Google has refused a Live session; nil if by a response
 	err      error           // why there is no response
 }
@@ -127,6 +128,7 @@ func (x *exchange) newRequest() *pool.Request {
 		Speaks: x.signed.speaks(&x.payload), Prefix: c.Prefix, Asked: c.Asked(x.in.req.Method),
 	}
 	r.Asked.Label, r.Asked.Share = o.Label, o.Share
+	r.Asked.OnDemand = tierOf(&x.payload)
 	r.Asked.Names = cmp.Or(c.Resource, "the response that the call continues")
 	if x.payload.pinned() {
 		r.Policy = pool.PolicyFirst
@@ -153,6 +155,7 @@ func (x *exchange) selectModel(model string) {
 	e.NoOutput, e.Unmetered = !x.payload.call.Generates, !x.payload.metered()
 	e.Input, e.Output = x.in.options.InputTokens, x.in.options.OutputTokens
 	x.request.Estimate = e
+	x.ladder.begin(x)
 }
 
 // affinity returns the caller's affinity, or the conversation's once it has more than one turn. A
@@ -197,7 +200,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 		switch {
 		case res.err != nil && x.in.ctx.Err() != nil:
 			return result{err: res.err}
-		case x.signed.retry(x, &res):
+		case x.signed.retry(x, &res), x.ladder.climbs(x, &res):
 			continue
 		case res.empty:
 			return askAnother(x, res, attempt)
@@ -237,7 +240,7 @@ func (x *exchange) ended(resp *http.Response, err error) result {
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
 	x.request.MaxWait, x.request.StandIn = x.fallback.patience(x, began), x.fallback.next != ""
-	lease, err := x.signed.lease(x)
+	lease, err := x.ladder.lease(x)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}
@@ -257,7 +260,7 @@ func (x *exchange) shouldRetry(res *result) bool {
 	switch {
 	case res.noAuth && fault: // nothing was sent: it is the wait that is bounded
 		x.tokenless++
-	case fault, x.request.Refused(res.lease, res.class):
+	case fault, x.request.Refused(res.lease, res.class) && !x.ladder.sheds(res):
 		x.costly++
 	}
 	if x.costly >= x.in.cfg.MaxAttempts || res.doubt && x.fallback.doubts() {

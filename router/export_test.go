@@ -57,12 +57,12 @@ type UsualTimes struct{ usualTimes }
 
 // Observe notes an answer.
 func (u *UsualTimes) Observe(model, method string, effort int, took time.Duration) {
-	u.observe(kind{model, method, effort}, took)
+	u.observe(kind{model, method, effort, false}, took)
 }
 
 // Of returns what is known.
 func (u *UsualTimes) Of(model, method string, effort int) (answers int, took time.Duration) {
-	k := u.of(kind{model, method, effort})
+	k := u.of(kind{model, method, effort, false})
 	return k.answers, k.time
 }
 

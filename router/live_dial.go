@@ -56,7 +56,7 @@ func (r *Router) DialLive(ctx context.Context, asked LiveRequest) (*LiveConn, er
 	if err != nil {
 		return nil, err
 	}
-	if x.resumes = setup.handle != ""; x.resumes {
+	if x.payload.resumes = setup.handle != ""; x.payload.resumes {
 		if home, known, _ := r.pool.Owner(time.Now(), handleName(setup.handle)); known {
 			x.request.Home = home
 		}

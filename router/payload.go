@@ -36,6 +36,7 @@ type payload struct {
 	router   *Router
 	ctx      context.Context //nolint:containedctx // the call's, while it loads its body
 	err      error           // the body cannot be loaded any more
+	resumes  bool            // a Live session that began before, of which an endpoint may not know
 }
 
 // translation is a call in the dialect of the other back end. It is worked out when an endpoint of

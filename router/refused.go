@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
+	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/verdict"
 	"github.com/spillway-go/spillway/pool"
@@ -83,19 +84,10 @@ func (a *attempt) judged(status int, body []byte) result {
 	if v.Class == pool.ClassOK { // an error event without anything that names the error
 		v.Class = pool.ClassServerFault
 	}
-	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(max(status, v.Code)) {
-		v.Class = pool.ClassCallerFault
+	if x.ladder.flex && a.endpoint.Traffic == pool.TrafficFlex && max(status, v.Code) == http.StatusGatewayTimeout {
+		return endLate(a, a.reply(http.StatusGatewayTimeout, body))
 	}
-	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
-		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
-	}
-	if v.Class == pool.ClassModelMissing && (x.resumes || request.Shared(&x.request.Asked)) {
-		v.Scope = pool.ScopeCall
-	}
-	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
-		strings.HasPrefix(v.Reason, "IAM_") {
-		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
-	}
+	reconsider(a, &v, max(status, v.Code))
 	if status == 0 { // it was good before Google knew better
 		a.resp.Header["Content-Type"] = []string{"application/json; charset=UTF-8"}
 		delete(a.resp.Header, "Content-Encoding")
@@ -108,6 +100,27 @@ func (a *attempt) judged(status int, body []byte) result {
 	a.settle(&o)
 	doubt := v.Suspected && v.Class == pool.ClassProjectNotReady
 	return result{lease: a.lease, class: v.Class, doubt: doubt, hint: v.Hint, unsigned: refusesSignature(v), resp: a.reply(status, body)}
+}
+
+// reconsider makes a verdict what it means for such a call at its endpoint.
+func reconsider(a *attempt, v *verdict.Verdict, status int) {
+	x := a.exchange
+	if tierIsFull(a, v) {
+		v.Class, v.Cause = pool.ClassContention, remedy.Contention
+	}
+	if v.Class == pool.ClassServerFault && a.watch.overCallersTime(status) {
+		v.Class = pool.ClassCallerFault
+	}
+	if x.payload.pinned() && (ofModel(v.Class) || v.Class == pool.ClassProjectNotReady && v.Suspected) {
+		v.Class = pool.ClassCallerFault // the resource does not exist, and it lives nowhere else
+	}
+	if v.Class == pool.ClassModelMissing && (x.payload.resumes || request.Shared(&x.request.Asked)) {
+		v.Scope = pool.ScopeCall
+	}
+	if x.request.Home != (pool.Home{}) && v.Class == pool.ClassProjectMisconfigured &&
+		strings.HasPrefix(v.Reason, "IAM_") {
+		v.Class = pool.ClassCallerFault // what may not be done to a resource says nothing of the project
+	}
 }
 
 // foreign ends an attempt whose answer is not Google's. Who asked has nothing from it: it goes
@@ -164,10 +177,7 @@ func (a *attempt) reply(status int, body []byte) *http.Response {
 
 // sign puts our headers on a response. traffic is Google's word for what served it, if it said one.
 func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
-	if traffic = trafficName(traffic); traffic == "" {
-		traffic = string(e.Traffic)
-	}
-	values := [4]string{e.Name, strconv.Itoa(x.attempts), traffic, x.id}
+	values := [4]string{e.Name, strconv.Itoa(x.attempts), servedBy(traffic, e), x.id}
 	h[headerEndpoint] = values[0:1:1]
 	h[headerAttempts] = values[1:2:2]
 	h[headerTraffic] = values[2:3:3]
@@ -188,6 +198,19 @@ func (x *exchange) sign(h http.Header, e *pool.Endpoint, traffic string) {
 func setRequestID(x *exchange, h http.Header) {
 	if x.payload.call.OpenAI() {
 		h["X-Request-Id"] = []string{x.id}
+	}
+}
+
+// servedBy is our word for what served a call. Where Google does not say, that is the endpoint's
+// traffic; but a service tier counts only if Google says so.
+func servedBy(said string, e *pool.Endpoint) string {
+	switch name := trafficName(said); {
+	case name != "":
+		return name
+	case e.Traffic == pool.TrafficProvisioned:
+		return string(pool.TrafficProvisioned)
+	default:
+		return string(pool.TrafficOnDemand)
 	}
 }
 

@@ -105,8 +105,9 @@ func (r *Router) Backend() pool.Backend { return r.cfg.Load().Backend }
 // One that is wrong in itself gets 400 with INVALID_ARGUMENT.
 //
 // Google's responses carry Spillway-Endpoint (project/location/traffic), Spillway-Attempts and
-// Spillway-Traffic. If the router has a [Trace], Spillway-Call is the id of the call; responses of the
-// router's own have it too. Spillway-Model names the model if another one than the call's responded.
+// Spillway-Traffic: "provisioned", "on_demand" or, of a service tier that Google confirms, such as
+// "on_demand_priority". If the router has a [Trace], Spillway-Call is the id of the call; responses
+// of the router's own have it too. Spillway-Model names the model if another one than the call's responded.
 // The router removes the request's own credential, its Spillway-… headers (see [Call]), and what says
 // which trace it belongs to (see [Trace]).
 //
@@ -192,6 +193,11 @@ type Stat struct {
 // call's bounds and fallbacks into account.
 func (r *Router) Plan(model string) pool.Plan {
 	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model)})
+}
+
+// PlanBatch is [Router.Plan] for batch calls, which may go to other service tiers.
+func (r *Router) PlanBatch(model string) pool.Plan {
+	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model), Batch: true})
 }
 
 // Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.

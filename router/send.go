@@ -8,6 +8,8 @@ import (
 	"net/http"
 
 	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/internal/wire/translate"
+	"github.com/spillway-go/spillway/pool"
 )
 
 // carry hands the request of an attempt to the transport, which may be of another package.
@@ -37,8 +39,8 @@ func (p *payload) addBody(req *http.Request, a *attempt, target request.Target) 
 	if a.exchange.signed.has {
 		body, k = unsign(a, body, k)
 	}
-	if p.tail == nil && request.HidesUsage(&p.call, a.endpoint.Backend) {
-		body, k = askUsage(p, body, k)
+	if fit := fitting(a); fit != nil && p.tail == nil {
+		body, k = rewrite(p, body, k, fit)
 	}
 	switch {
 	case k != nil:
@@ -89,10 +91,34 @@ func unsign(a *attempt, body []byte, k *kept) ([]byte, *kept) {
 	return body, k
 }
 
-// askUsage makes a streamed chat in OpenAI's dialect one that tells what it costs.
-func askUsage(p *payload, body []byte, k *kept) ([]byte, *kept) {
+// fitting returns what makes the body fit for the endpoint: a streamed chat in OpenAI's dialect tells
+// what it costs, and a request names the service tier of the endpoint. It is nil if nothing does.
+func fitting(a *attempt) func(body []byte) []byte {
+	call, e := &a.exchange.payload.call, a.endpoint
+	if a.translation != nil {
+		call = &a.translation.Call
+	}
+	usage := request.HidesUsage(&a.exchange.payload.call, e.Backend)
+	step := e.Traffic == pool.TrafficFlex || e.Traffic == pool.TrafficPriority
+	tier := step && e.Backend == pool.BackendGemini && a.exchange.request.Asked.OnDemand == ""
+	if !usage && !tier {
+		return nil
+	}
+	return func(body []byte) []byte {
+		if usage {
+			body = request.WithUsage(body)
+		}
+		if tier {
+			body = request.WithServiceTier(call, body, translate.Tier(e.Traffic))
+		}
+		return body
+	}
+}
+
+// rewrite makes a body fit for its endpoint.
+func rewrite(p *payload, body []byte, k *kept, fit func([]byte) []byte) ([]byte, *kept) {
 	if len(body) <= longBody && !k.inFile() {
-		return request.WithUsage(body), nil
+		return fit(body), nil
 	}
 	p.fail(p.router.bodies.atDesk(p.ctx, func() (err error) {
 		all := body
@@ -102,7 +128,7 @@ func askUsage(p *payload, body []byte, k *kept) ([]byte, *kept) {
 			}
 		}
 		p.asking.release()
-		p.asking = p.router.bodies.put(request.WithUsage(all))
+		p.asking = p.router.bodies.put(fit(all))
 		body, k = p.asking.body, p.asking
 		return nil
 	}))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -94,6 +95,11 @@ type AttemptEnd struct {
 	FirstByte time.Time
 	Status    int
 	Outcome   pool.Outcome
+	// Traffic is what served the attempt, as the header Spillway-Traffic has it: "provisioned",
+	// "on_demand", "on_demand_priority", "on_demand_flex", or another trafficType of Google's in lower
+	// case. A priority call that Google downgrades is "on_demand". Of an attempt without a good
+	// response it says for what it was sent.
+	Traffic string
 }
 
 // CallEnd is the outcome of a call. Status is zero if there was no response, because of Err.
@@ -157,9 +163,12 @@ func (t *callTrace) waited(began time.Time, lease pool.Lease, err error) {
 	}
 }
 
-// others says why the endpoints but one cannot serve a request now; Why is empty where one can.
+// others says why the endpoints but one cannot serve a request now; Why is empty where one can. Those
+// of another service tier than the call may have are no choice.
 func others(p *pool.Pool, r *pool.Request, but string) []pool.Reason {
-	return slices.DeleteFunc(p.Explain(r).Reasons, func(reason pool.Reason) bool { return reason.Endpoint == but })
+	return slices.DeleteFunc(p.Explain(r).Reasons, func(reason pool.Reason) bool {
+		return reason.Endpoint == but || reason.Cause == "" && strings.HasPrefix(reason.Why, "carries ")
+	})
 }
 
 func (t *callTrace) attemptStart(a *attempt) {
@@ -185,12 +194,20 @@ func (t *callTrace) attemptEnd(a *attempt, o *pool.Outcome) {
 	}
 	if t.trace.AttemptEnd != nil {
 		t.trace.AttemptEnd(t.ctx, AttemptEnd{
-			AttemptStart: t.start, Ended: time.Now(), FirstByte: a.began, Status: status, Outcome: *o,
+			AttemptStart: t.start, Ended: time.Now(), FirstByte: a.began, Status: status, Outcome: *o, Traffic: trafficOf(a, o),
 		})
 	}
 	if a.open {
 		t.callEnd(status, nil)
 	}
+}
+
+// trafficOf returns what served an attempt, or for what it was sent.
+func trafficOf(a *attempt, o *pool.Outcome) string {
+	if o.Class != pool.ClassOK && o.Traffic == "" {
+		return string(a.endpoint.Traffic)
+	}
+	return servedBy(o.Traffic, a.endpoint)
 }
 
 // refuse notes why no endpoint could serve the call, and when one could.

@@ -27,6 +27,7 @@ const (
 type kind struct {
 	model, method string
 	effort        int // 2 to this power times usualTokens bound the call's output
+	flex          bool
 }
 
 // effort returns what a call may need, see kind.

@@ -118,14 +118,14 @@ func (w *watch) router() *Router { return w.attempt.exchange.in.router }
 // start begins the watch of an attempt.
 func (w *watch) start(a *attempt) {
 	x := a.exchange
-	call, model := &x.payload.call, x.request.Model
+	call, model, now := &x.payload.call, x.request.Model, time.Now()
 	w.attempt, w.cancel, w.patience = a, a.cancel, x.patience
-	w.kind = kind{model, request.MethodName(call), effort(&call.Estimate)}
+	w.kind = kind{model, request.MethodName(call), effort(&call.Estimate), atFlex(a)}
 	w.hearing = w.router().listening.places.begin(place{a.endpoint.Name, model})
 	w.after = afterOf(x)
 	w.wait = wait{
-		firstByte: x.in.cfg.FirstByteTimeout, idle: x.in.cfg.IdleTimeout,
-		began: time.Now(), pieces: call.Stream && call.Generates,
+		firstByte: firstByte(a, now), idle: x.in.cfg.IdleTimeout,
+		began: now, pieces: call.Stream && call.Generates,
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -213,7 +213,7 @@ func (w *watch) suspectedLocked(now time.Time) (at time.Time, known bool) {
 	switch {
 	case w.way.lost(w.wait.asked): // whatever the endpoint does over other connections
 		since, waited = w.wait.silentSince(), forEver
-	case !silent:
+	case !silent, w.kind.flex: // silence is usual there
 		return at, false
 	}
 	s := suspicion{
@@ -248,6 +248,9 @@ func (w *watch) missed() bool {
 	if at, known := w.suspectedLocked(now); known && !at.After(now) {
 		w.suspectLocked(now)
 		return true
+	}
+	if w.kind.flex {
+		return false
 	}
 	since := w.wait.silentSince()
 	if _, _, silent := w.hearing.silentSince(w.wait.asked, since, now); !silent {

@@ -56,6 +56,8 @@ type checkedEndpoint struct {
 	TPM         int64     `json:"tpm,omitempty"`
 	RPD         int64     `json:"rpd,omitempty"`
 	Concurrency int64     `json:"concurrency,omitempty"`
+	// Price is there where the model has service tiers to choose from.
+	Price *tierPrice `json:"price,omitempty"`
 }
 
 // mistakesOf returns what is wrong with a file that could not be loaded.
@@ -94,6 +96,9 @@ func (c *checked) plan(cfg *config.Config, asked string, plan pool.Plan) {
 			}
 			if e.Order != nil {
 				one.GSUs, one.From, one.Until = e.Order.GSUs, utc(e.Order.From), utc(e.Order.Until)
+			}
+			if p, ok := priceOf(plan.Model, &e, time.Now()); ok && hasLadder(plan.Tiers) {
+				one.Price = &p
 			}
 			endpoints = append(endpoints, one)
 		}

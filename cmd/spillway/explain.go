@@ -17,7 +17,7 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--json]
+const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--batch] [--json]
 
 Explain asks a running "spillway serve" where a call for MODEL would go now, and why
 not elsewhere: the endpoints of the model in the order of their tiers, each with what
@@ -25,7 +25,7 @@ keeps a call from it, until when, and what to do; then the models that stand in 
 it. MODEL may be an alias. Nothing is sent to Google, and nothing changes. The call
 is one like the last that was refused, if that is at most 10 s ago, else one of the
 usual size. The default URL is http://127.0.0.1:8080. URL/spillway/explain?model=MODEL
-has the same as JSON.
+has the same as JSON, and with &priority=batch that of a batch call.
 
 With a CALL-ID, which every response has as Spillway-Call, it says why that call
 went where it went, if it is one of the last 10,000. A call with the header
@@ -33,7 +33,8 @@ Spillway-Explain: 1 has a line in a header of that name of its response, too.
 
 Flags:
 
-  --json  prints JSON.
+  --batch  explains a batch call, which may go to other service tiers.
+  --json   prints JSON.
 
 Exit status: 1 if the call would be refused, is not known, or no sidecar responds.
 `
@@ -67,7 +68,8 @@ func (s *sidecar) explain(w *client, req *http.Request) {
 		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "name the model: "+explainPath+"?model=gemini-3.5-flash")
 		return
 	}
-	writeJSON(w, http.StatusOK, explanationOf(s.router.Explain(model, router.Call{})))
+	call := router.Call{Priority: router.Priority(req.URL.Query().Get("priority"))}
+	writeJSON(w, http.StatusOK, explanationOf(s.router.Explain(model, call)))
 }
 
 // explanationOf returns an explanation as it is served. Reasons may have Google's own words.
@@ -113,7 +115,7 @@ func visibles(list []string) []string {
 // explain runs the command "explain".
 func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "")
+	asJSON, batch := flags.Bool("json", false, ""), flags.Bool("batch", false, "")
 	rest, code, ok := parse(flags, args, explainHelp, stdout, stderr)
 	if !ok {
 		return code
@@ -125,7 +127,11 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if isCallID(rest[0]) {
 		return explainCall(ctx, rest[0], at, *asJSON, stdout, stderr)
 	}
-	return explainModel(ctx, rest[0], at, *asJSON, stdout, stderr)
+	query := "?model=" + url.QueryEscape(rest[0])
+	if *batch {
+		query += "&priority=" + string(router.PriorityBatch)
+	}
+	return explainModel(ctx, query, at, *asJSON, stdout, stderr)
 }
 
 // isCallID reports whether a word is the id of a call, which no model's name looks like.
@@ -150,10 +156,10 @@ func explainCall(ctx context.Context, id string, at remote, asJSON bool, stdout,
 	return statusOK
 }
 
-// explainModel shows where a call for a model would go.
-func explainModel(ctx context.Context, model string, at remote, asJSON bool, stdout, stderr io.Writer) int {
+// explainModel shows where a call that a query describes would go.
+func explainModel(ctx context.Context, query string, at remote, asJSON bool, stdout, stderr io.Writer) int {
 	var x explanation
-	text, err := at.ask(ctx, http.MethodGet, explainPath+"?model="+url.QueryEscape(model), nil, &x)
+	text, err := at.ask(ctx, http.MethodGet, explainPath+query, nil, &x)
 	switch {
 	case err != nil:
 		writef(stderr, "spillway explain: %s\n", err)

@@ -64,16 +64,35 @@ func (p *page) model(name string) {
 		p.unserved = append(p.unserved, name)
 		writef(p.out, "  no project serves it\n")
 	}
+	ladder := p.ladder(name, plan)
 	for i, tier := range plan.Tiers {
 		label := fmt.Sprintf("tier %d", i+1)
 		for _, c := range tier {
-			line := fmt.Sprintf("  %-8s %-40s %s", label, c.Name, strings.Join(p.notes(c, tier), ", "))
+			line := fmt.Sprintf("  %-8s %-40s %s", label, c.Name, strings.Join(append(p.notes(c, tier), ladder(&c)...), ", "))
 			writef(p.out, "%s\n", strings.TrimRight(line, " "))
 			label = ""
 		}
 	}
 	if to := fallbacks(p.cfg, plan.Model); len(to) > 0 {
 		writef(p.out, "  %-8s %s\n", "else", strings.Join(to, ", then "))
+	}
+}
+
+// ladder returns what says of an endpoint which calls go to it, and what they cost there, where the
+// model has service tiers to choose from.
+func (p *page) ladder(name string, plan pool.Plan) func(*pool.Endpoint) []string {
+	if !hasLadder(plan.Tiers) {
+		return func(*pool.Endpoint) []string { return nil }
+	}
+	interactive, batch := mayServe(plan), mayServe(p.router.PlanBatch(name))
+	return func(e *pool.Endpoint) (notes []string) {
+		if who := rung(interactive[e.Name], batch[e.Name]); who != "" {
+			notes = append(notes, who)
+		}
+		if price, ok := priceOf(plan.Model, e, time.Now()); ok {
+			notes = append(notes, price.words())
+		}
+		return notes
 	}
 }
 

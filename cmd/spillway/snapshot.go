@@ -46,6 +46,8 @@ type endpointSnapshot struct {
 	Tokens   int64  `json:"tokens"` // in flight
 	Served   int64  `json:"served"`
 	Refused  int64  `json:"refused"` // calls that got no endpoint, this among those that could not serve them
+	// Downgraded are those of Served that another service tier answered.
+	Downgraded int64 `json:"downgraded,omitempty"`
 	// Attempts are those that ended since the start, by the class of their answer.
 	Attempts map[string]int64 `json:"attempts,omitempty"`
 	// What keeps a call from the endpoint now, in the words of the error that callers get; absent:
@@ -157,7 +159,8 @@ func snapshotOf(r *router.Router) snapshot {
 		}
 		endpoint := endpointSnapshot{
 			Model: e.Model, Method: e.Method, Endpoint: e.Endpoint, Tier: e.Tier + 1, Calls: e.Calls, Tokens: e.Tokens,
-			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
+			Served: e.AttemptCounts[pool.ClassOK], Refused: e.RefusedCount, Downgraded: e.DowngradedCount,
+			Attempts: attemptsOf(e.AttemptCounts), reasonSnapshot: reasonOf(&e.Reason),
 			Cooldown: cooldownOf(e.Cooldown), Limits: limitsOf(&e), Shared: sharedOf(&e), Order: orderOf(&e),
 		}
 		if endpoint.Cooldown != nil {

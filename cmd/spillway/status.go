@@ -235,6 +235,9 @@ func (e endpointSnapshot) notes(at time.Time) []string {
 	if e.Refused > 0 {
 		notes = append(notes, fmt.Sprintf("served %s, could not serve %s", plain.Plural(int(e.Served), "call"), plain.Number(e.Refused)))
 	}
+	if e.Downgraded > 0 {
+		notes = append(notes, fmt.Sprintf("%s of %s answered at another service tier", plain.Number(e.Downgraded), plain.Plural(int(e.Served), "call")))
+	}
 	if o := e.Order; o != nil {
 		used := 100 * o.Used / max(o.Capacity, 1)
 		what := "order"

@@ -64,6 +64,7 @@ const (
 const (
 	ModelMissing      Cause = "model_missing"        // there is no such model
 	LocationLacksIt   Cause = "location_lacks_model" // the location does not have the model
+	TierLacksIt       Cause = "tier_lacks_model"     // the service tier does not have the model
 	ModelForbidden    Cause = "model_forbidden"      // the project may not use the model
 	LocationForbidden Cause = "location_forbidden"   // a policy keeps the project from the location
 )

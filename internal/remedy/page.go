@@ -26,6 +26,7 @@ const (
 	keyGuide   page = "https://ai.google.dev/gemini-api/docs/api-key"
 	// The menu of https://ai.google.dev/gemini-api/docs/api-errors links it.
 	studioStatus page = "https://aistudio.google.com/status"
+	geminiFlex   page = "https://ai.google.dev/gemini-api/docs/flex-inference"
 	geminiModels page = "https://ai.google.dev/gemini-api/docs/models"
 	regions      page = "https://ai.google.dev/gemini-api/docs/available-regions"
 )
@@ -49,6 +50,7 @@ const (
 	consoleKeys page = "https://console.cloud.google.com/apis/credentials?project="
 	consoleIAM  page = "https://console.cloud.google.com/iam-admin/iam?project="
 	// The first is in Google's message "Publisher Model … was not found".
+	vertexFlex      page = "https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo"
 	vertexModels    page = "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions"
 	vertexLocations page = "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/locations"
 	vertexGuide     page = "https://cloud.google.com/vertex-ai/docs/general/access-control"

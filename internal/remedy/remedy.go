@@ -33,6 +33,7 @@ func classes(all ...string) []string { return all }
 const (
 	wait      = "Wait: it ends by itself. "
 	newKey    = "Make a new key, put it in the place of this one, and reload the file."
+	lacksTier = "The model is not sold at that service tier: leave the tier out of the project's on_demand and batch_on_demand."
 	orWait    = " New settings take some minutes to hold; Spillway tries again by itself."
 	askGoogle = " If it is wrong, appeal to Google."
 )
@@ -183,6 +184,11 @@ var table = map[Cause]advice{
 		classes: classes("model_missing"),
 		step:    step{"Correct the model's name, or leave it out of the project's models.", geminiModels},
 		vertex:  step{"Correct the model's name, or leave it out of the project's models.", vertexModels},
+	},
+	TierLacksIt: {
+		classes: classes("model_missing"),
+		step:    step{lacksTier, geminiFlex},
+		vertex:  step{lacksTier, vertexFlex},
 	},
 	LocationLacksIt: {classes: classes("model_missing"), step: step{
 		"Add a location that has the model, such as global, or leave this one out. If none has it, correct the model's name.",

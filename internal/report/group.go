@@ -73,12 +73,17 @@ func (g *Group) serve(c *calls.Record) {
 // fromCache stands in the place of a traffic for what the response cache has served.
 const fromCache = "cache"
 
-// servedBy returns the traffic that served a call.
+// servedBy returns what served a call, with its service tier if that is not the standard one, as the
+// header Spillway-Traffic has it.
 func servedBy(c *calls.Record) string {
-	if c.Cache == router.CacheHit {
+	switch {
+	case c.Cache == router.CacheHit:
 		return fromCache
+	case c.Tier == "" || c.Tier == pool.TierStandard:
+		return c.Traffic
+	default:
+		return c.Traffic + "_" + c.Tier
 	}
-	return c.Traffic
 }
 
 func (g *Group) spend(t *calls.Tokens) {

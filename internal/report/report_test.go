@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -371,5 +372,22 @@ func TestPercentilesAreWithinAPercent(t *testing.T) {
 		if o.All.WaitedMS[name] != 0 {
 			t.Errorf("%s of waits is %v, want 0", name, o.All.WaitedMS[name])
 		}
+	}
+}
+
+func TestReportByTrafficTellsServiceTiersApart(t *testing.T) {
+	at := func(tier string) calls.Record {
+		r := served("team-a", "on_demand", 10)
+		r.Tier = tier
+		return r
+	}
+	r := reportOf(t, report.ByTraffic, time.Time{}, jsonl(t, at(""), at("standard"), at("priority"), at("flex"), at("flex")))
+	got := map[string]int64{}
+	for _, g := range r.Groups() {
+		got[g.Name] = g.Served
+	}
+	want := map[string]int64{"on_demand": 2, "on_demand_priority": 1, "on_demand_flex": 2}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

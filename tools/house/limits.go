@@ -22,7 +22,7 @@ const (
 // manyFields reports whether a type may have any number of fields: those that describe something to
 // a person have one for each thing there is to say.
 func manyFields(name string) bool {
-	return name == "Event" || name == "Trace" ||
+	return name == "Event" || name == "Trace" || name == "Project" ||
 		strings.HasSuffix(name, "Config") || strings.HasSuffix(name, "Stat")
 }
 

@@ -68,6 +68,7 @@ type Use struct {
 	background bool     // of an interaction that continues after the response
 	misspelt   bool     // the model has the name of the other back end's, in OpenAI's dialect
 	usage      bool     // of a chat in OpenAI's dialect: its stream is to tell what it costs
+	tier       string   // the service tier that the body names
 }
 
 // Parse reads what a request asks. It never fails: a request that it does not understand becomes a

@@ -206,6 +206,11 @@ func (s *bodyScan) special(value []byte) (done bool) {
 	case "mimeType", "mime_type":
 		s.mime = value
 	case "thoughtSignature", "thought_signature":
+	case "serviceTier", "service_tier":
+		if s.depth != 1 {
+			return false
+		}
+		s.call.Use.tier = jsonscan.Unquote(value)
 	case "continuationToken", "continuation_token":
 		if s.depth == 1 && len(value) > 0 {
 			s.call.Continuation = ContinuationName(value)

@@ -2,10 +2,12 @@ package translate
 
 import (
 	"bytes"
+	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
+	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -18,7 +20,7 @@ var (
 	chatFields = []string{
 		"model", "messages", "stream", "stream_options", "temperature", "top_p", "n", "stop", "seed",
 		"max_tokens", "max_completion_tokens", "frequency_penalty", "presence_penalty", "reasoning_effort",
-		"response_format", "tools", "tool_choice", "user", "extra_body",
+		"response_format", "tools", "tool_choice", "user", "extra_body", "service_tier",
 	}
 	embeddingFields = []string{"model", "input", "dimensions", "encoding_format", "user"}
 	googleFields    = []string{"cached_content", "thinking_config"}
@@ -28,7 +30,7 @@ var (
 const publisher = "google/"
 
 // openAI translates a call in OpenAI's dialect.
-func (t *Translation) openAI() (lacks []string) {
+func (t *Translation) openAI(h http.Header) (lacks []string) {
 	to, known := t.Call.Backend, chatFields
 	if !t.Call.Generates {
 		known = embeddingFields
@@ -43,8 +45,36 @@ func (t *Translation) openAI() (lacks []string) {
 			lacks = append(lacks, extras(to, c.Raw())...)
 		}
 	}
+	if t.Call.Generates {
+		lacks = append(lacks, t.chatTier(h)...)
+	}
 	if len(lacks) == 0 {
 		t.Body = renamed(t.Body, to)
+	}
+	return lacks
+}
+
+// chatTier moves the service tier of a chat to where the other back end has it.
+func (t *Translation) chatTier(h http.Header) (lacks []string) {
+	to, named := t.Call.Backend, request.ServiceTier(&t.from)
+	if to == pool.BackendVertex {
+		tier, ok := parseTier(named)
+		if !ok {
+			lacks = append(lacks, notTaken("service_tier "+named, to))
+		}
+		if named != "" {
+			t.tier = tier
+		}
+		t.Body = request.WithoutServiceTier(t.Body)
+		return lacks
+	}
+	asked := h.Get(sharedRequestType)
+	tier, ok := parseTier(asked)
+	switch {
+	case !ok:
+		lacks = append(lacks, notTaken(sharedRequestType+": "+asked, to))
+	case named == "" && tier != tierStandard:
+		t.Body = request.WithServiceTier(&t.Call, t.Body, tier)
 	}
 	return lacks
 }

@@ -3,6 +3,9 @@ package translate
 import (
 	"net/http"
 	"strings"
+
+	"github.com/spillway-go/spillway/internal/wire/request"
+	"github.com/spillway-go/spillway/pool"
 )
 
 // The service tiers that a caller can name. The Gemini API takes them as serviceTier in the body,
@@ -31,6 +34,38 @@ func parseTier(name string) (tier string, ok bool) {
 		return tierStandard, true
 	}
 	return "", false
+}
+
+// Asked returns the service tier that a caller asks for, as traffic: in the body, else in a header of
+// the call. It is "" if the caller leaves it open. A tier that is not known goes to Google as it is,
+// where the standard one goes.
+func Asked(c *request.Call, h http.Header) pool.Traffic {
+	name := request.ServiceTier(c)
+	if name == "" {
+		name = strings.ToLower(h.Get(sharedRequestType))
+	}
+	switch name {
+	case "", "unspecified":
+		return ""
+	case tierFlex:
+		return pool.TrafficFlex
+	case tierPriority:
+		return pool.TrafficPriority
+	default:
+		return pool.TrafficOnDemand
+	}
+}
+
+// Ask makes the header of a request to Vertex AI ask for a kind of traffic on demand.
+func Ask(h http.Header, t pool.Traffic) {
+	if tier := Tier(t); tier != tierStandard {
+		h[sharedRequestType] = []string{tier}
+	}
+}
+
+// Tier returns Google's name of the service tier of traffic on demand.
+func Tier(t pool.Traffic) string {
+	return ServedTier(strings.ToUpper(string(t)))
 }
 
 // Traffic returns the trafficType of a response. If usageMetadata sent one, that is it; else the

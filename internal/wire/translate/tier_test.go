@@ -57,3 +57,65 @@ func TestATierInTheHeaderThatTheGeminiAPIDoesNotHave(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTierOfAChatIsWhereTheOtherBackEndHasIt(t *testing.T) {
+	const (
+		gemini = "https://h/v1beta/openai/chat/completions"
+		vertex = "https://h/v1beta1/projects/p/locations/l/endpoints/openapi/chat/completions"
+		header = "X-Vertex-Ai-Llm-Shared-Request-Type"
+	)
+	for _, tt := range []struct {
+		from, body, asked string // asked: the caller's header
+		want, header      string
+		lacks             string
+	}{
+		{gemini, `{"model":"m","service_tier":"flex"}`, "", `{"model":"google/m"}`, "flex", ""},
+		{gemini, `{"model":"m","service_tier":"default"}`, "", `{"model":"google/m"}`, "", ""},
+		{gemini, `{"model":"m","service_tier":"auto"}`, "", `{"model":"google/m"}`, "", ""},
+		{gemini, `{"model":"m"}`, "priority", `{"model":"google/m"}`, "priority", ""},
+		{gemini, `{"model":"m","service_tier":"scale"}`, "", "", "", "service_tier scale"},
+		{vertex, `{"model":"google/m","service_tier":"flex"}`, "", `{"model":"m","service_tier":"flex"}`, "", ""},
+		{vertex, `{"model":"google/m"}`, "priority", `{"service_tier":"priority","model":"m"}`, "", ""},
+		{vertex, `{"model":"google/m"}`, "turbo", "", "", header + ": turbo"},
+	} {
+		call, h := parse(t, "POST", tt.from, tt.body), http.Header{}
+		if tt.asked != "" {
+			h.Set(header, tt.asked)
+		}
+		tr, lacks := translate.Call(&call, other(call.Backend), h, []byte(tt.body))
+		if tt.lacks != "" {
+			if len(lacks) != 1 || !strings.HasPrefix(lacks[0], tt.lacks) {
+				t.Errorf("%s of %s lacks %q, want %s", tt.body, tt.from, lacks, tt.lacks)
+			}
+			continue
+		}
+		if len(lacks) > 0 {
+			t.Errorf("%s of %s lacks %q", tt.body, tt.from, lacks)
+			continue
+		}
+		tr.Header(h)
+		if string(tr.Body) != tt.want || h.Get(header) != tt.header {
+			t.Errorf("%s of %s is %s with %v, want %s with %q", tt.body, tt.from, tr.Body, h, tt.want, tt.header)
+		}
+	}
+}
+
+func TestAskedIsTheTierOfTheBodyOrElseOfTheHeader(t *testing.T) {
+	for _, tt := range []struct {
+		body, header string
+		want         pool.Traffic
+	}{
+		{`{}`, "", ""},
+		{`{}`, "Flex", pool.TrafficFlex},
+		{`{"serviceTier":"priority"}`, "flex", pool.TrafficPriority},
+		{`{"serviceTier":"standard"}`, "flex", pool.TrafficOnDemand},
+		{`{"serviceTier":"unspecified"}`, "", ""},
+		{`{"serviceTier":"turbo"}`, "", pool.TrafficOnDemand}, // Google says what is wrong with it
+	} {
+		call := parse(t, "POST", "https://h/v1beta/models/m:generateContent", tt.body)
+		h := http.Header{"X-Vertex-Ai-Llm-Shared-Request-Type": {tt.header}}
+		if got := translate.Asked(&call, h); got != tt.want {
+			t.Errorf("%s with %q asks for %q, want %q", tt.body, tt.header, got, tt.want)
+		}
+	}
+}

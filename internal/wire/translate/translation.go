@@ -42,7 +42,7 @@ func Call(c *request.Call, to pool.Backend, h http.Header, body []byte) (t *Tran
 	}
 	switch {
 	case c.OpenAI():
-		lacks = t.openAI()
+		lacks = t.openAI(h)
 	case c.Method == "countTokens":
 		lacks = t.count()
 	case c.Generates:
