@@ -215,6 +215,7 @@ func TestDiscoverPrintsAllThatAFileDeclares(t *testing.T) {
 		p.Name, p.Backend, p.ProjectID, p.BaseURL, p.DiscoverURL = "all", backend, "acme-all", "http://127.0.0.1:1", "http://127.0.0.1:2"
 		p.Keys, p.Credentials = []pool.Secret{pool.NewSecret("a-key-for-this-test")}, nil
 		p.Models, p.Locations = []string{"gemini-*"}, []string{"europe-west4", "us"}
+		p.OnDemand, p.BatchOnDemand = []string{pool.TierStandard, pool.TierPriority}, []string{pool.TierFlex, pool.TierStandard}
 		p.Provisioned[0].Until = p.Provisioned[0].From.AddDate(0, 1, 0)
 		p.Provisioned[0].Location, p.Provisioned[0].Overflow = "eu", pool.OverflowVertex
 		if backend == pool.BackendGemini {

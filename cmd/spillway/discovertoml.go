@@ -130,6 +130,8 @@ func (t *tomlFile) project(d *discoveredProject, written config.References) {
 	t.set("locations", d.Locations)
 	t.set("models", d.Models)
 	t.set("labels", d.Labels)
+	t.set("on_demand", d.OnDemand)
+	t.set("batch_on_demand", d.BatchOnDemand)
 	t.set("priority", int64(d.Priority))
 	t.set("weight", d.Weight)
 	t.set("base_url", d.BaseURL)
