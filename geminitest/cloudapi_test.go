@@ -138,7 +138,7 @@ func TestCloudQuotasShowsBothTiersInPages(t *testing.T) {
 		"GenerateContentInputTokensPerModelPerMinute-FreeTier gemini-3.5-flash":       "250000",
 		"GenerateRequestsPerMinutePerProjectPerModel-FreeTier gemini-3.1-pro-preview": "-1",
 		"GenerateRequestsPerMinutePerProjectPerModel-FreeTier ":                       "",
-		"FileStorageBytesPerProject ":                                                 strconv.Itoa(20 << 30),
+		"FileStorageBytesPerProject ":                                                 strconv.FormatInt(20<<30, 10),
 		"GenerateContentPaidTierInputTokensPerModelPerMinute gemini-3.5-flash":        "2500000",
 		"GenerateRequestsPerDayPerProjectPerModel-FreeTier gemini-3.5-flash":          "-1",
 		"GenerateContentInputTokensPerModelPerMinute-FreeTier gemini-3.1-pro-preview": "-1",
