@@ -201,9 +201,9 @@ func shapes(length time.Duration) map[string][]demand.Call {
 	}
 }
 
-// amount is little, or all of it in long runs.
+// amount is little, or all of it in long runs without the race detector.
 func amount(little, all int) int {
-	if os.Getenv("SPILLWAY_LONG") == "1" {
+	if os.Getenv("SPILLWAY_LONG") == "1" && !raced {
 		return all
 	}
 	return little
