@@ -248,3 +248,29 @@ func TestLabelsHaveProjectsOfTheirOwn(t *testing.T) {
 		}
 	})
 }
+
+// A share that is far too small for any call keeps that call waiting, not the others: it neither
+// overflows to all of an order, nor takes the time of calls with a greater share.
+func TestATinyShareIsNeitherAllNorInTheWayOfOthers(t *testing.T) {
+	p := keyless("v", "eu")
+	p.Provisioned = []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: 1000}}
+	inBubble(t, pool.Config{Projects: []pool.Project{p}}, func(t *testing.T, b *bed) {
+		request := func(share float64) *pool.Request {
+			return &pool.Request{Model: flash, Traffic: pool.TrafficProvisioned, Asked: pool.Asked{Share: share}, Estimate: pool.Estimate{Input: 100}}
+		}
+		for _, tiny := range []float64{1e-6, 1e-12, 5e-324} {
+			l := b.acquire(request(tiny))
+			if _, err := b.pool.Acquire(t.Context(), request(tiny)); err == nil {
+				t.Errorf("a share of %v has two calls at once", tiny)
+			}
+			time.Sleep(10 * time.Second)
+			if second, err := b.pool.Acquire(t.Context(), request(0.5)); err != nil {
+				t.Errorf("a share of %v keeps a half waiting: %v", tiny, err)
+			} else {
+				second.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 100}})
+			}
+			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 100}})
+			time.Sleep(25 * time.Hour)
+		}
+	})
+}
