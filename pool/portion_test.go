@@ -196,11 +196,17 @@ func TestAShareIsCorrectedToWhatCallsUse(t *testing.T) {
 
 // A call that waits for its share keeps nobody waiting behind it.
 func TestACallWithoutAShareIsNotBehindOneThatWaitsForIts(t *testing.T) {
+	t.Run("interactive", func(t *testing.T) { behindAShare(t, false) })
+	t.Run("batch", func(t *testing.T) { behindAShare(t, true) })
+}
+
+func behindAShare(t *testing.T, waiterIsBatch bool) {
+	t.Helper()
 	inBubble(t, known(1, pool.Limit{RPM: 10}), func(t *testing.T, b *bed) {
 		b.acquire(&pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}}).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
 		waits := make(chan error, 1)
 		go func() {
-			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}, Batch: true, MaxWait: 2 * time.Minute})
+			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}, Batch: waiterIsBatch, MaxWait: 2 * time.Minute})
 			l.Release(time.Now())
 			waits <- err
 		}()
