@@ -212,9 +212,12 @@ func (c *cached) answered(a *answer) respcache.Outcome[*answer] {
 	if a.model != c.x.in.cfg.alias(c.x.model) {
 		o.TTL = 0
 	}
-	o.Bytes = int64(cap(a.body)+8*cap(a.ends)) + bytesOf(a.header)
+	o.Bytes = answerBytes + int64(cap(a.body)+8*cap(a.ends)+len(a.model)) + bytesOf(a.header)
 	return o
 }
+
+// answerBytes is what an answer takes beside its texts: itself, and the map of its header.
+const answerBytes = 512
 
 // toKeep returns the part of a response that is the same for all who get it.
 func (c *cached) toKeep(resp *http.Response, body []byte, ends []int) *answer {
