@@ -183,7 +183,7 @@ func (e *entry) clean(p *Pool, at int64, full bool) bool {
 	if e.load.underWay.Load() > 0 || e.load.coming.Load() > 0 {
 		return false
 	}
-	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || e.load.portion.wait(p.timeOf(at)) > 0 {
+	if e.limits != nil && !e.limits.clean(p.timeOf(at), at) || !e.load.portion.idle(p.timeOf(at)) {
 		return false
 	}
 	if pacer := e.pacer.Load(); pacer != nil && pacer.Limited() {

@@ -11,35 +11,60 @@ import (
 // 0.3 in all. Of limits they have a quota of their own, a part of the real one. Of an order, or a
 // pace, they have a part of its time.
 
-// portion is the time of an order or a pace that calls with a share have taken.
+// portion is the time of an order or a pace that the last call with a share has taken. That call takes
+// it whole from a call with the whole; from one with a tenth it takes ten times as much. So a call
+// with a small share waits long itself, and has no other wait for it.
 type portion struct {
-	mu   sync.Mutex
-	next time.Time // when the next one goes
+	mu    sync.Mutex
+	began time.Time
+	took  time.Duration // of the whole order or pace
+	share float64       // of the last call
 }
 
-// take takes so much time, unless an earlier call still has it.
-func (p *portion) take(now time.Time, d time.Duration) bool {
+// longestPortion is the most time that a call may take or wait for: whatever keeps it longer will
+// have changed by then.
+const longestPortion = 24 * time.Hour
+
+// waitLocked returns how long a call with a share waits. The caller holds p.mu.
+func (p *portion) waitLocked(now time.Time, share float64) time.Duration {
+	return p.began.Add(clamped(float64(p.took) / share)).Sub(now)
+}
+
+// take takes so much time, unless an earlier call still has the share.
+func (p *portion) take(now time.Time, share float64, d time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.next.After(now) {
+	if p.waitLocked(now, share) > 0 {
 		return false
 	}
-	p.next = now.Add(d)
+	p.began, p.took, p.share = now, d, share
 	return true
 }
 
-// wait returns how long the next call waits.
-func (p *portion) wait(now time.Time) time.Duration {
+// wait returns how long the next call with a share waits.
+func (p *portion) wait(now time.Time, share float64) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return max(p.next.Sub(now), 0)
+	return max(p.waitLocked(now, share), 0)
 }
 
-// correct changes by how much later the next call goes.
-func (p *portion) correct(d time.Duration) {
+// idle reports whether nothing is left of what was taken, for a call like the last one.
+func (p *portion) idle(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.next = p.next.Add(d)
+	return p.took == 0 || p.waitLocked(now, p.share) <= 0
+}
+
+// correct changes the time that the last call has taken, by nanoseconds.
+func (p *portion) correct(by float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.took = clamped(float64(p.took) + by)
+}
+
+// clamped makes a duration of nanoseconds, none of which is too long to count with.
+func clamped(nanoseconds float64) time.Duration {
+	return time.Duration(min(max(nanoseconds, 0), float64(longestPortion)))
 }
 
 // portionHold is what one call holds of shares.
@@ -61,8 +86,7 @@ func portionOf(l *limits, share float64) *quota.Quota {
 	return q
 }
 
-// portionTime returns how long a share of the candidate's order or pace takes for a call with this
-// need. Zero means that it has neither, or that its pace is not limited: then nothing is known that
+// portionTime returns how long the candidate's whole order or pace takes for a call with this need. Zero means that it has neither, or that its pace is not limited: then nothing is known that
 // it could be a share of.
 func portionTime(c *candidate, now time.Time, n *need) time.Duration {
 	rate, amount := 0.0, 1.0
@@ -75,14 +99,14 @@ func portionTime(c *candidate, now time.Time, n *need) time.Duration {
 	if rate <= 0 {
 		return 0
 	}
-	return time.Duration(amount / (rate * n.asked.Share) * float64(time.Second))
+	return clamped(amount / rate * float64(time.Second))
 }
 
 // portionWait returns how long a call waits for its share of what the candidate has.
 func portionWait(c *candidate, now time.Time, n *need) time.Duration {
 	wait := time.Duration(0)
 	if own := c.own.entry.Load(); own != nil && portionTime(c, now, n) > 0 {
-		wait = own.load.portion.wait(now)
+		wait = own.load.portion.wait(now, n.asked.Share)
 	}
 	if c.order == nil && c.quota() != nil {
 		wait = max(wait, portionOf(c.shared.entry.Load().limits, n.asked.Share).Wait(now, n.Input))
@@ -102,7 +126,7 @@ func reservePortion(r *lease, now time.Time) bool {
 	if d == 0 {
 		return true
 	}
-	if !r.own.load.portion.take(now, d) {
+	if !r.own.load.portion.take(now, r.need.asked.Share, d) {
 		releasePortion(r, now)
 		return false
 	}
@@ -117,7 +141,7 @@ func releasePortion(r *lease, now time.Time) {
 		r.shared.limits.portion.Load().Release(now, h.limits)
 	}
 	if h.time > 0 {
-		r.own.load.portion.correct(-h.time)
+		r.own.load.portion.correct(-float64(h.time))
 	}
 	*h = portionHold{}
 }
@@ -139,7 +163,7 @@ func settlePortion(r *lease, now time.Time, o *Outcome) {
 	if order := r.candidate.order; h.time > 0 && o.Counted && order != nil {
 		estimate, cost := order.cost(&r.need), order.ledger.Cost(o.Usage)
 		if sum := estimate.Input + estimate.Output; sum > 0 {
-			r.own.load.portion.correct(time.Duration(float64(h.time) * ((cost.Input+cost.Output)/sum - 1)))
+			r.own.load.portion.correct(float64(h.time) * ((cost.Input+cost.Output)/sum - 1))
 		}
 	}
 	*h = portionHold{}

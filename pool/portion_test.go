@@ -196,11 +196,17 @@ func TestAShareIsCorrectedToWhatCallsUse(t *testing.T) {
 
 // A call that waits for its share keeps nobody waiting behind it.
 func TestACallWithoutAShareIsNotBehindOneThatWaitsForIts(t *testing.T) {
+	t.Run("interactive", func(t *testing.T) { behindAShare(t, false) })
+	t.Run("batch", func(t *testing.T) { behindAShare(t, true) })
+}
+
+func behindAShare(t *testing.T, waiterIsBatch bool) {
+	t.Helper()
 	inBubble(t, known(1, pool.Limit{RPM: 10}), func(t *testing.T, b *bed) {
 		b.acquire(&pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}}).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
 		waits := make(chan error, 1)
 		go func() {
-			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}, Batch: true, MaxWait: 2 * time.Minute})
+			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Share: 0.1}, Batch: waiterIsBatch, MaxWait: 2 * time.Minute})
 			l.Release(time.Now())
 			waits <- err
 		}()
@@ -245,6 +251,32 @@ func TestLabelsHaveProjectsOfTheirOwn(t *testing.T) {
 		_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash, Asked: pool.Asked{Label: "migration-a"}})
 		if e, _ := errors.AsType[*pool.ExhaustedError](err); e == nil || e.RetryAt.IsZero() {
 			t.Errorf("its project is out, and others are not for it: %v", err)
+		}
+	})
+}
+
+// A share that is far too small for any call keeps that call waiting, not the others: it neither
+// overflows to all of an order, nor takes the time of calls with a greater share.
+func TestATinyShareIsNeitherAllNorInTheWayOfOthers(t *testing.T) {
+	p := keyless("v", "eu")
+	p.Provisioned = []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: 1000}}
+	inBubble(t, pool.Config{Projects: []pool.Project{p}}, func(t *testing.T, b *bed) {
+		request := func(share float64) *pool.Request {
+			return &pool.Request{Model: flash, Traffic: pool.TrafficProvisioned, Asked: pool.Asked{Share: share}, Estimate: pool.Estimate{Input: 100}}
+		}
+		for _, tiny := range []float64{1e-6, 1e-12, 5e-324} {
+			l := b.acquire(request(tiny))
+			if _, err := b.pool.Acquire(t.Context(), request(tiny)); err == nil {
+				t.Errorf("a share of %v has two calls at once", tiny)
+			}
+			time.Sleep(10 * time.Second)
+			if second, err := b.pool.Acquire(t.Context(), request(0.5)); err != nil {
+				t.Errorf("a share of %v keeps a half waiting: %v", tiny, err)
+			} else {
+				second.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 100}})
+			}
+			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 100}})
+			time.Sleep(25 * time.Hour)
 		}
 	})
 }

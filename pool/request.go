@@ -296,7 +296,11 @@ func (r *Request) allows(location string) bool {
 
 // wants reports whether the request, while it waits, would go to a candidate.
 func (r *Request) wants(c *candidate, now time.Time) bool {
-	return r.eligible(c) && !r.spent(c) && (!r.hasFailed(c) || !r.state.notBy.After(now))
+	if !r.eligible(c) || r.spent(c) || r.hasFailed(c) && r.state.notBy.After(now) {
+		return false
+	}
+	n := &r.state.need
+	return n.asked.Share == 0 || n.Unmetered || portionWait(c, now, n) <= 0
 }
 
 // servedBy reports whether the pool has endpoints of the back end, and the request can be sent to

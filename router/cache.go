@@ -93,7 +93,7 @@ type answer struct {
 	ends    []int                // of the events of a stream; nil: it came whole
 	model   string               // that answered
 	refused *pool.ExhaustedError // why it is the router's own
-	label   string               // of the call that was refused
+	label   string               // of the call that got an error
 }
 
 // shelf is a Cache in force.

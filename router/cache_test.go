@@ -542,3 +542,54 @@ func TestARefusalOfOneLabelIsNotAnothers(t *testing.T) {
 		}
 	})
 }
+
+// What Google says of one label's project is not another's.
+func TestAnErrorOfOneLabelIsNotAnothers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := keyed("a", "key-a"), keyed("b", "key-b")
+		first.pool.Labels = []string{"a"}
+		b := setup{router: router.Config{Caches: []router.Cache{{Namespace: "all"}}}}.bed(t, first, second)
+		b.Keep(geminitest.Match{Project: "a"}, geminitest.ModelMissing(flash, "generateContent").Late(time.Second))
+		var calls sync.WaitGroup
+		defer calls.Wait()
+		calls.Go(func() {
+			if resp, _ := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Label", "a"); resp.StatusCode != http.StatusNotFound {
+				t.Errorf("the label without the model got %d", resp.StatusCode)
+			}
+		})
+		synctest.Wait()
+		if resp, text := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Label", "b"); resp.StatusCode != http.StatusOK {
+			t.Errorf("the other label got %d %s", resp.StatusCode, text)
+		}
+	})
+}
+
+// A call does not wait for a request that may use less of the pool.
+func TestACallDoesNotJoinOneOfASmallerShare(t *testing.T) {
+	for name, c := range map[string]struct {
+		leader, other router.Call
+	}{
+		"share":  {router.Call{Share: 0.1, Priority: router.PriorityBatch}, router.Call{Priority: router.PriorityBatch}},
+		"shares": {router.Call{Share: 0.1, Priority: router.PriorityBatch}, router.Call{Share: 0.9}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := keyed("a", "key-a")
+				p.pool.Limits = []pool.Limit{{RPM: 10}}
+				cfg := everything
+				cfg.MaxWait = 2 * time.Minute
+				b := setup{router: cfg}.bed(t, p)
+				b.send(t, router.WithCall(t.Context(), router.Call{Share: 0.1}), "generateContent", `{"contents":[{"parts":[{"text":"another"}]}]}`)
+				var calls sync.WaitGroup
+				defer calls.Wait()
+				calls.Go(func() { b.send(t, router.WithCall(t.Context(), c.leader), "generateContent", saysHi) })
+				synctest.Wait()
+				began := time.Now()
+				resp, _ := b.send(t, router.WithCall(t.Context(), c.other), "generateContent", saysHi)
+				if took := time.Since(began); resp.StatusCode != http.StatusOK || took > 10*time.Second {
+					t.Errorf("status %d after %v", resp.StatusCode, took)
+				}
+			})
+		})
+	}
+}

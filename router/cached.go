@@ -58,7 +58,7 @@ func consult(x *exchange) *cached {
 		c.until = deadline
 	}
 	c.request = respcache.Request{
-		Key: key, Fresh: min(c.ttl, say.maxAge), Terms: respcache.Terms{Batch: x.request.Batch || o.Share > 0, Wait: wait},
+		Key: key, Fresh: min(c.ttl, say.maxAge), Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
 	}
 	return c
 }
@@ -126,14 +126,14 @@ func (c *cached) answer() (*http.Response, error) {
 }
 
 // shares reports whether the call would get the same error. It would not if an endpoint will be ready
-// while it waits or, where that is not known, if it has much of its patience left. Nor does a refusal
-// of one label say anything of another, which may have other projects.
+// while it waits or, where that is not known, if it has much of its patience left. Nor does what one
+// label got say anything of another, which may have other projects.
 func (c *cached) shares(a *answer) bool {
 	switch r := a.refused; {
-	case r == nil:
-		return true
 	case a.label != c.x.in.options.Label:
 		return false
+	case r == nil:
+		return true
 	case r.Never:
 		return true
 	case r.RetryAt.IsZero():
@@ -182,7 +182,7 @@ func (c *cached) outcome(res *result) (o respcache.Outcome[*answer]) {
 		o.Fate = respcache.Left
 	case res.resp == nil, res.class.Fault(), transient(res.resp.StatusCode) && c.x.trace.refused == nil:
 		o.Fate = respcache.Failed
-	case res.open, res.resp.StatusCode != http.StatusOK && res.resp.StatusCode < http.StatusBadRequest:
+	case res.open, res.resp.Header.Get("Content-Encoding") != "", res.resp.StatusCode != http.StatusOK && res.resp.StatusCode < http.StatusBadRequest:
 	default:
 		body, ok := held(res.resp)
 		switch {
@@ -212,9 +212,12 @@ func (c *cached) answered(a *answer) respcache.Outcome[*answer] {
 	if a.model != c.x.in.cfg.alias(c.x.model) {
 		o.TTL = 0
 	}
-	o.Bytes = int64(cap(a.body)+8*cap(a.ends)) + bytesOf(a.header)
+	o.Bytes = answerBytes + int64(cap(a.body)+8*cap(a.ends)+len(a.model)) + bytesOf(a.header)
 	return o
 }
+
+// answerBytes is what an answer takes beside its texts: itself, and the map of its header.
+const answerBytes = 512
 
 // toKeep returns the part of a response that is the same for all who get it.
 func (c *cached) toKeep(resp *http.Response, body []byte, ends []int) *answer {
@@ -222,7 +225,7 @@ func (c *cached) toKeep(resp *http.Response, body []byte, ends []int) *answer {
 		status: resp.StatusCode, header: map[string][]string{}, body: body, ends: ends,
 		model: strings.Clone(c.x.request.Model), refused: c.x.trace.refused,
 	}
-	if a.refused != nil {
+	if a.status >= http.StatusBadRequest {
 		a.label = strings.Clone(c.x.in.options.Label)
 	}
 	for name, values := range resp.Header {

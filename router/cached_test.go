@@ -88,6 +88,7 @@ func TestOpenAIsDialectIsKept(t *testing.T) {
 		{"a chat", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}]}`, "hit"},
 		{"a streamed chat", "chat/completions", `{"model":"gemini-2.5-flash","stream":true,"messages":[{"role":"user","content":"hi"}]}`, "hit"},
 		{"a chat with functions", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`, "off"},
+		{"a chat with functions of old", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"functions":[{"name":"f"}]}`, "off"},
 		{"embeddings", "embeddings", `{"model":"gemini-embedding-001","input":"hi"}`, "hit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -67,6 +67,9 @@ func (r *recording) note(piece []byte, err error) {
 		_, _ = r.events.Write(piece)
 		if r.events.Pending() == 0 {
 			r.ends = append(r.ends, len(r.body))
+			if err == nil && r.events.Ended() { // callers may read no further
+				err = io.EOF
+			}
 		}
 	}
 	if err != nil {

@@ -44,10 +44,12 @@ OUT.jsonl gets one line for each line of FILE.jsonl, as they end, in any order: 
 number, key and label, and the response, or the error. The same command goes on where
 an earlier one stopped, also after kill -9. What was under way then may be sent twice;
 the summary says how many. OUT.jsonl.state says what was sent: keep both together.
+FILE.jsonl may grow between two runs. One that was edited is refused.
 
-What is refused for lack of room is sent again until it is served. Faults of Google's
-are tried six times. A request that is wrong gets its error, and is not sent again. If
-the first 20 lines are all refused (401, 403, 404), the run ends.
+What is refused for lack of room is sent again until it is served. A sidecar that does
+not take connections is waited for. Faults of Google's are tried six times. A request
+that is wrong gets its error, and is not sent again. If 20 lines in a row are refused
+(401, 403; or 404, the first 20), the run ends.
 
 Flags:
 

@@ -10,24 +10,24 @@ import (
 	"io"
 )
 
-const (
-	// maxLine bounds a line, in bytes: Google takes no larger request.
-	maxLine = 100 << 20
-	// signed is how much of the file's beginning tells it from others.
-	signed = 1 << 20
-)
+// maxLine bounds a line, in bytes: Google takes no larger request.
+const maxLine = 100 << 20
 
-// identity tells a file of requests from others, by its beginning.
+// byteOrderMark begins files of UTF-8 that some programs of Windows write.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// identity tells a file of requests from others, and from itself once it was edited: then its lines
+// have other numbers.
 type identity struct {
 	Bytes int64  `json:"bytes"` // that were looked at
 	Hash  string `json:"sha256"`
 }
 
-// identify reads the beginning of a file, and goes back to it. most bounds how much of it counts: a
-// file that has grown is the same.
+// identify reads a file, and goes back to its beginning. most bounds how much of it counts: a file that
+// has grown is the same.
 func identify(in io.ReadSeeker, most int64) (id identity, err error) {
 	h := sha256.New()
-	if id.Bytes, err = io.Copy(h, io.LimitReader(in, min(most, signed))); err != nil {
+	if id.Bytes, err = io.Copy(h, io.LimitReader(in, most)); err != nil {
 		return id, err
 	}
 	id.Hash = hex.EncodeToString(h.Sum(nil))
@@ -47,6 +47,9 @@ func lines(ctx context.Context, in io.Reader, each func(numbered) bool) error {
 	r := bufio.NewReaderSize(in, 1<<16)
 	for n := int64(1); ctx.Err() == nil; n++ {
 		text, tooLong, err := readLine(r)
+		if n == 1 {
+			text = bytes.TrimPrefix(text, []byte(byteOrderMark))
+		}
 		if text = bytes.TrimSpace(text); len(text) > 0 && !each(numbered{n, text, tooLong}) {
 			return nil
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/spillway-go/spillway/internal/plain"
 )
 
 // Dialect is how the server that gets the requests is spoken to.
@@ -56,14 +58,20 @@ var methods = map[string]string{
 func (d *defaults) read(number int64, text []byte) (r request, err error) {
 	r.line, r.label = number, d.label
 	var w written
-	if err := json.Unmarshal(text, &w); err != nil {
-		return r, errors.New("the line is not a JSON object with a request")
-	}
+	err = json.Unmarshal(text, &w) // a field of another type does not keep it from the others
 	if r.key = w.Key; w.CustomID != nil {
 		r.key = w.CustomID
 	}
 	if w.Label != "" {
 		r.label = w.Label
+	}
+	switch wrong, typed := errors.AsType[*json.UnmarshalTypeError](err); {
+	case typed && wrong.Field != "":
+		return r, fmt.Errorf("%s of the line is not a text", wrong.Field)
+	case err != nil:
+		return r, errors.New("the line is not a JSON object with a request")
+	case !plain.Is(r.label):
+		return r, errors.New("the label has control characters; write a name such as migration-1")
 	}
 	if w.URL != "" || w.Body != nil {
 		return r, r.openAI(&w)
@@ -171,13 +179,16 @@ func (r *request) result(status int, body []byte) result {
 }
 
 // errorIn returns what a body of Google's or OpenAI's says of an error: all of it if it has no such
-// part.
+// part. It is never null, which would say that there was none.
 func errorIn(body []byte) json.RawMessage {
 	var b struct {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(body, &b) == nil && len(b.Error) > 0 && !bytes.Equal(b.Error, []byte("null")) {
 		return b.Error
+	}
+	if bytes.Equal(body, []byte("null")) {
+		return json.RawMessage("{}")
 	}
 	return body
 }

@@ -26,6 +26,8 @@ type Output struct {
 	ended bitmap // lines that were there, and are to be sent again
 	count Counts // of those that were there
 	was   int64  // the last line that earlier runs had sent, or were about to
+
+	broken error // a line may have been written in part: none follows it
 }
 
 // Counts are of lines of the output.
@@ -86,15 +88,25 @@ func (o *Output) recognize(path string, in io.ReadSeeker) error {
 		if err := json.Unmarshal(text, &o.saved); err != nil {
 			return fmt.Errorf("%s.state is not what an earlier run has written; write another --out", path)
 		}
-		id, err := identify(in, o.saved.File.Bytes)
-		if o.was = min(o.saved.Started, o.most); err == nil && id != o.saved.File {
-			err = fmt.Errorf("%s has responses to other requests than these; write another --out", path)
+		o.was = min(o.saved.Started, o.most)
+		switch id, err := identify(in, o.saved.File.Bytes); {
+		case err != nil:
+			return err
+		case id != o.saved.File:
+			return fmt.Errorf("%s has responses to other requests than these; write another --out", path)
+		case id.Bytes == o.most:
+			return nil
 		}
-		return err
+		return o.identify(in) // it has grown
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 {
 		return fmt.Errorf("%s is there, and no %s.state that says what its lines are; write another --out", path, filepath.Base(path))
 	}
+	return o.identify(in)
+}
+
+// identify notes which requests the output is of.
+func (o *Output) identify(in io.ReadSeeker) (err error) {
 	if o.saved.File, err = identify(in, math.MaxInt64); err != nil {
 		return err
 	}
@@ -163,8 +175,11 @@ func (o *Output) dropFailed(path string) error {
 	r := bufio.NewReader(from)
 	for {
 		text, err := r.ReadBytes('\n')
-		if err != nil { // what has no end was not written to it
+		if errors.Is(err, io.EOF) { // what has no end was not written to it
 			break
+		}
+		if err != nil {
+			return errors.Join(err, to.Close())
 		}
 		if line, well, err := o.resultOf(text); err == nil && !well {
 			o.ended.add(line)
@@ -216,8 +231,11 @@ func (o *Output) add(r result) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if _, err := o.file.Write(append(text, '\n')); err != nil {
-		return err
+	if o.broken != nil {
+		return o.broken
+	}
+	if _, o.broken = o.file.Write(append(text, '\n')); o.broken != nil {
+		return o.broken
 	}
 	o.done.add(r.Line)
 	return nil

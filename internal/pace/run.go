@@ -30,8 +30,8 @@ type Config struct {
 	Progress func(Summary)
 }
 
-// ErrRefused ends a run whose first requests are all refused for one reason: with a wrong token, say.
-var ErrRefused = errors.New("the first requests were all refused")
+// ErrRefused ends a run whose requests are refused one after another: with a wrong token, say.
+var ErrRefused = errors.New("20 lines in a row were refused")
 
 const (
 	usualParallel = 32
@@ -108,14 +108,14 @@ func (r *run) count(ctx context.Context, in io.ReadSeeker) (left, twice int64, e
 }
 
 // feed gives the lines to the senders: as soon as one is free or, with an end, spread over the time
-// until then.
+// until then. Lines that the file has got since they were counted are for another run.
 func (r *run) feed(ctx context.Context, in io.Reader, queue chan<- numbered) error {
 	left := r.tally.left()
 	return lines(ctx, in, func(l numbered) bool {
 		if r.out.has(l.line) {
 			return true
 		}
-		if !r.rest(ctx, left) {
+		if left == 0 || !r.rest(ctx, left) {
 			return false
 		}
 		left--

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -378,6 +380,10 @@ func TestAnOutputIsOfOneFileAndOneRun(t *testing.T) {
 	if err := open(requests(11)); err != nil {
 		t.Errorf("the file has grown: %v", err)
 	}
+	if err := open(j.in); err == nil || !strings.Contains(err.Error(), "other requests") {
+		t.Errorf("lines have gone: %v", err)
+	}
+	j.in = requests(11)
 	out, err := pace.Open(j.path, bytes.NewReader(j.in), false)
 	if err != nil {
 		t.Fatal(err)
@@ -393,5 +399,139 @@ func TestAnOutputIsOfOneFileAndOneRun(t *testing.T) {
 		if err := open(j.in); err == nil {
 			t.Errorf("a broken output %q is taken", broken)
 		}
+	}
+}
+
+// A byte order mark, as Windows writes it, belongs to no line.
+func TestAByteOrderMarkIsNoPartOfTheFirstLine(t *testing.T) {
+	j := newJob(t, append([]byte("\xef\xbb\xbf"), bytes.ReplaceAll(requests(2), []byte("\n"), []byte("\r\n"))...))
+	sum, err := j.run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return 200, nil, served })})
+	if err != nil || sum.Served != 2 || j.lines()[1].Key != "k1" {
+		t.Errorf("%v, %+v", err, sum)
+	}
+}
+
+// What cannot be sent at all is wrong at once, and the line still has its key.
+func TestAWrongLabelOrTypeIsToldAtOnceWithTheKey(t *testing.T) {
+	for _, wrong := range []string{`"label": 5`, `"label": "a\nb"`, `"model": 7`, `"method": []`} {
+		synctest.Test(t, func(t *testing.T) {
+			j := newJob(t, []byte(`{"key": "mine", `+wrong+`, "request": {"model": "models/m", "contents": []}}`+"\n"))
+			began := time.Now()
+			sum, err := j.run(t.Context(), false, pace.Config{Transport: http.DefaultTransport})
+			l := j.lines()[1]
+			if err != nil || sum.Failed != 1 || l.Key != "mine" || l.Error == nil || l.Error.Code != 400 || time.Since(began) > 0 {
+				t.Errorf("%s: %v, %+v, %+v after %v", wrong, err, sum, l, time.Since(began))
+			}
+		})
+	}
+}
+
+// A token that is revoked in the middle must not make an error of all that is left, in this run or in
+// one that goes on.
+func TestARunEndsWhereATokenIsRevoked(t *testing.T) {
+	j, calls := newJob(t, requests(1000)), 0
+	cfg := pace.Config{Parallel: 1, Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+		if calls++; calls <= 100 {
+			return 200, nil, served
+		}
+		return 401, nil, `{"error": {"message": "no such token"}}`
+	})}
+	sum, err := j.run(t.Context(), false, cfg)
+	if !errors.Is(err, pace.ErrRefused) || calls != 120 || sum.Left != 880 {
+		t.Errorf("%v after %d requests, %+v", err, calls, sum)
+	}
+	sum, err = j.run(t.Context(), false, cfg)
+	if !errors.Is(err, pace.ErrRefused) || calls != 140 || sum.Left != 860 {
+		t.Errorf("the next run: %v after %d requests, %+v", err, calls, sum)
+	}
+}
+
+// A sidecar that is away for a while is waited for: no request has failed.
+func TestASidecarThatRestartsIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j, back := newJob(t, requests(50)), time.Now().Add(10*time.Minute)
+		sum, err := j.run(t.Context(), false, pace.Config{Transport: away(func() bool { return time.Now().Before(back) })})
+		if err != nil || sum.Served != 50 || sum.Failed != 0 {
+			t.Errorf("%v, %+v", err, sum)
+		}
+	})
+}
+
+// away refuses connections while it is so.
+type away func() bool
+
+func (a away) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a() {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(served)), Request: req}, nil
+}
+
+// An input that is edited between two runs, anywhere, is another one: its lines have other numbers.
+func TestAnInputThatWasEditedFarBehindItsBeginningIsRefused(t *testing.T) {
+	j := newJob(t, requests(20_000)) // over 1 MB
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := j.run(ctx, false, pace.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	grown := append(bytes.Clone(j.in), requests(1)...)
+	for _, in := range [][]byte{grown, grown} {
+		out, err := pace.Open(j.path, bytes.NewReader(in), false)
+		if err != nil {
+			t.Fatalf("a file that has grown: %v", err)
+		}
+		_ = out.Close()
+	}
+	for _, at := range []int{len(j.in) - 20, len(grown) - 20} {
+		edited := bytes.Clone(grown)
+		edited[at] ^= 1
+		if out, err := pace.Open(j.path, bytes.NewReader(edited), false); err == nil {
+			_ = out.Close()
+			t.Errorf("byte %d of %d was edited, and the output is taken", at, len(edited))
+		}
+	}
+}
+
+// An error without a word is one still.
+func TestAnErrorWithoutAWordIsSentAgainIfAsked(t *testing.T) {
+	j, status := newJob(t, append(requests(1), `{"custom_id": "2", "url": "/v1/embeddings", "body": {"model": "m"}}`...)), 404
+	cfg := pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return status, nil, "null" })}
+	if sum, err := j.run(t.Context(), false, cfg); err != nil || sum.Failed != 2 {
+		t.Errorf("%v, %+v", err, sum)
+	}
+	status = 200
+	if sum, err := j.run(t.Context(), true, cfg); err != nil || sum.Served != 2 {
+		t.Errorf("again: %v, %+v", err, sum)
+	}
+}
+
+// growing is a file of requests that gets one more after it was counted.
+type growing struct {
+	*bytes.Reader
+	grown []byte
+}
+
+func (g *growing) Seek(at int64, whence int) (int64, error) {
+	n, err := g.Reader.Seek(at, whence)
+	if g.grown != nil && whence == io.SeekStart {
+		g.Reader, g.grown = bytes.NewReader(g.grown), nil
+	}
+	return n, err
+}
+
+func TestLinesThatComeDuringARunAreForTheNext(t *testing.T) {
+	j := newJob(t, requests(3))
+	out, err := pace.Open(j.path, bytes.NewReader(j.in), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &growing{bytes.NewReader(j.in), append(requests(3), requests(1)...)}
+	sum, err := pace.Run(t.Context(), in, out, pace.Config{
+		Base: "http://localhost", Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return 200, nil, served }),
+	})
+	_ = out.Close()
+	if err != nil || sum.Left != 0 || sum.Served != 3 || sum.Lines != 3 {
+		t.Errorf("%v, %+v", err, sum)
 	}
 }

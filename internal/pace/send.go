@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -81,6 +82,7 @@ func (r *run) persist(ctx context.Context, q *request) (end response, ok bool) {
 			end = response{http.StatusBadGateway, failure(http.StatusBadGateway, "UNAVAILABLE", plain.Text(sent.Error(), 500)), 0}
 		}
 		switch retry, fault := end.passing(); {
+		case away(sent): // it was not sent
 		case !retry:
 			return end, true
 		case fault:
@@ -94,6 +96,12 @@ func (r *run) persist(ctx context.Context, q *request) (end response, ok bool) {
 			return end, false
 		}
 	}
+}
+
+// away reports whether a request was not sent because no server was there: a sidecar that starts again.
+func away(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
 }
 
 // passing reports whether a request that ended so may be served later, and whether that is a fault,

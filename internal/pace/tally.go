@@ -38,7 +38,7 @@ type Summary struct {
 const (
 	// mostKinds bounds the kinds of failures that are told apart.
 	mostKinds = 20
-	// suspicious is how many of the first lines are refused before none is sent any more.
+	// suspicious is how many lines are refused alike, one after another, before none is sent any more.
 	suspicious = 20
 )
 
@@ -47,11 +47,12 @@ type tally struct {
 	mu     sync.Mutex
 	sum    Summary
 	began  time.Time
-	refuse map[int]int // statuses of the first lines, as long as none was served
+	same   int   // status with which the last lines were refused, one after another
+	inARow int64 // how many
 }
 
 func newTally(out *Output) *tally {
-	t := &tally{began: time.Now(), refuse: map[int]int{}}
+	t := &tally{began: time.Now()}
 	t.sum.Retries, t.sum.Failures, t.sum.Labels = map[string]int64{}, map[string]int64{}, map[string]int64{}
 	t.sum.Before = out.count.Served + out.count.Failed
 	return t
@@ -89,7 +90,7 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 		t.sum.Labels[q.label]++
 		in, out := usageIn(end.body)
 		t.sum.Input, t.sum.Output = t.sum.Input+in, t.sum.Output+out
-		return ""
+		return t.repeated(end.status, "")
 	}
 	t.sum.Failed++
 	kind := strconv.Itoa(end.status) + " " + plain.Text(said, 200)
@@ -97,13 +98,26 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 		kind = "others"
 	}
 	t.sum.Failures[kind]++
-	switch end.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		if t.refuse[end.status]++; t.sum.Served == 0 && t.sum.Before == 0 && t.refuse[end.status] == suspicious && t.sum.Failed == suspicious {
-			return kind
-		}
+	return t.repeated(end.status, kind)
+}
+
+// repeated counts a line that has ended so. It returns kind if too many were refused like that, one
+// after another: with a token that was revoked, say. A model that is missing says something of the
+// other lines only if it is missing from the first one on. The caller holds t.mu.
+func (t *tally) repeated(status int, kind string) string {
+	first := t.sum.Before+t.sum.Served == 0 && t.sum.Failed <= suspicious
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound && first:
+	default:
+		status = 0
 	}
-	return ""
+	if status != t.same {
+		t.same, t.inARow = status, 0
+	}
+	if t.inARow++; status == 0 || t.inARow < suspicious {
+		return ""
+	}
+	return kind
 }
 
 // summary returns how far the run is.

@@ -60,12 +60,15 @@ type Request struct {
 // Terms are how a request waits before it is sent. A call does not join a request that may wait
 // longer than the call would itself.
 type Terms struct {
-	Batch bool // others go first
+	Batch bool    // others go first
+	Share float64 // the part of what there is that it may use; 0 is all
 	Wait  time.Duration
 }
 
 // covers reports whether whoever has terms u may rely on a request that has terms t.
-func (t Terms) covers(u Terms) bool { return t.Wait <= u.Wait && (!t.Batch || u.Batch) }
+func (t Terms) covers(u Terms) bool {
+	return t.Wait <= u.Wait && (!t.Batch || u.Batch) && (t.Share == 0 || u.Share > 0 && u.Share <= t.Share)
+}
 
 // Found is what a cache has for a call: an entry if Flight is nil, else a request. If the call leads
 // it, the call makes the request and ends the flight; else it waits for that.

@@ -137,10 +137,10 @@ func (s *bodyScan) name(key []byte) {
 		return
 	}
 	switch string(key) {
-	case "tools", "functionCall", "function_call", "functionResponse", "function_response", "responseSchema",
+	case "tools", "functions", "functionCall", "function_call", "functionResponse", "function_response", "responseSchema",
 		"response_schema", "responseJsonSchema", "response_json_schema", "_responseJsonSchema", "response_format":
 		s.literal = s.depth + 1
-		s.call.Estimate.Prompt.Tools = s.call.Estimate.Prompt.Tools || string(key) == "tools"
+		s.call.Estimate.Prompt.Tools = s.call.Estimate.Prompt.Tools || string(key) == "tools" || string(key) == "functions"
 	case "generationConfig", "generation_config", "safetySettings", "safety_settings", "toolConfig", "tool_config",
 		"labels":
 		if s.muted == 0 {

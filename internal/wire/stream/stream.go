@@ -141,9 +141,9 @@ func (s *Stream) Finished() bool {
 	}
 }
 
-// Ended reports whether nothing can follow: the end of a JSON array came. Server-sent events have no
-// such end.
-func (s *Stream) Ended() bool { return !s.form.SSE && s.array.Done() }
+// Ended reports whether nothing can follow: the end of a JSON array came, or OpenAI's last event. Other
+// server-sent events have no such end.
+func (s *Stream) Ended() bool { return s.at.done || !s.form.SSE && s.array.Done() }
 
 // Known reports whether an event had a field that Google's events have.
 func (s *Stream) Known() bool { return s.at.known }
