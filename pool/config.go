@@ -159,7 +159,8 @@ type Project struct {
 	// each location has for itself, are added up over Locations. An order is used as if it were in
 	// Provisioned if that has none for its model and location, and if the project may serve calls
 	// there on demand, too: its location is in Locations, or "global" is. It goes once two readings in
-	// a row do not show it.
+	// a row do not show it. Projects of one ProjectID divide what Google shows: the limits evenly among
+	// those that serve the model in a common location, and an order is the first one's that may use it.
 	Discover bool
 	// DiscoverURL replaces the hosts of Google Cloud's APIs that Discover asks, for a private
 	// endpoint or an emulator. Empty means Google's.
