@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -70,7 +71,9 @@ func says(text, secret string) string {
 func noToken(ctx context.Context, host string, err error) *ReadError {
 	p := unreachable(ctx, host, err, "")
 	p.Message = "there is no access token: " + p.Message
-	if _, network := errors.AsType[net.Error](err); !network && !p.silent {
+	_, unreached := errors.AsType[*net.OpError](err)
+	_, unanswered := errors.AsType[*url.Error](err) // of an http.Client
+	if !unreached && !unanswered && !p.silent {
 		p.Do = "run `gcloud auth application-default login`, or set credentials"
 	}
 	return p
