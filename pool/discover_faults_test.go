@@ -3,13 +3,16 @@ package pool_test
 import (
 	"errors"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
+	"github.com/spillway-go/spillway/store"
 )
 
 func TestAnotherProjectIDForgetsWhatTheFirstHas(t *testing.T) {
@@ -132,5 +135,87 @@ func TestNumbersThatMakeNoSenseCostNothing(t *testing.T) {
 			l.Release(time.Now())
 		}
 		x.reload(time.Now(), x.cfg) // what was found must not make a reload fail
+	})
+}
+
+func TestReplicasKeepToADiscoveredLimitTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := known(1, pool.Limit{})
+		cfg.Projects[0].Discover, cfg.Projects[0].ProjectID, cfg.Projects[0].Credentials = true, "acme", pool.NoCredentials
+		google := &googleHas{errs: map[string]error{}, has: map[string]pool.Project{"p0": {Limits: []pool.Limit{{Model: "m", RPM: 120}}}}}
+		cfg.Discover = google.discover
+		shared := store.NewMemory(time.Millisecond)
+		rs := newReplicas(t, 4, cfg, func(int) store.Store { return shared })
+		time.Sleep(5 * time.Second)
+		rng := rand.New(rand.NewPCG(1, 2))
+		rs.offer(rng, 3, 3*time.Minute, 200*time.Millisecond, 2*time.Second)
+		google.set(func(g *googleHas) { g.has["p0"] = pool.Project{Limits: []pool.Limit{{Model: "m", RPM: 60}}} })
+		time.Sleep(67 * time.Minute)
+		if most := rs.most(); most > 120 || rs.served < 250 {
+			t.Errorf("%d in a minute, want at most 120, and %d served", most, rs.served)
+		}
+		rs.sent, rs.served = map[string][]time.Time{}, 0
+		rs.offer(rng, 3, 3*time.Minute, 200*time.Millisecond, 2*time.Second)
+		if most := rs.most(); most > 60 || rs.served < 120 {
+			t.Errorf("of a smaller limit: %d in a minute, want at most 60, and %d served", most, rs.served)
+		}
+	})
+}
+
+// A limit is declared, discovered and learned in any order.
+func TestDeclaredDiscoveredAndLearnedInEveryOrder(t *testing.T) {
+	for _, order := range []string{"DFL", "DLF", "FDL", "FLD", "LDF", "LFD", "FL", "LF", "DF", "FD", "F"} {
+		for _, named := range []int64{4, 15, 25} {
+			google := limitsOfA()
+			google.errs["a"] = errors.New("not yet")
+			discovering(t, google, nil, func(t *testing.T, x *explored) {
+				for _, step := range order {
+					switch step {
+					case 'D':
+						x.cfg.Projects = slices.Clone(x.cfg.Projects)
+						x.cfg.Projects[0].Limits = []pool.Limit{{Model: "gemini-*", RPM: 20}}
+						x.reload(time.Now(), x.cfg)
+					case 'F':
+						google.set(func(g *googleHas) {
+							g.errs, g.has["a"] = map[string]error{}, pool.Project{Limits: []pool.Limit{{Model: flash, RPM: 10}}}
+						})
+						time.Sleep(67 * time.Minute)
+					case 'L':
+						x.answer(time.Now(), x.candidate(flash, atA), pool.Outcome{Class: pool.ClassMinuteQuota, Stated: quota.Limits{RPM: named}, Hint: time.Second})
+						time.Sleep(2 * time.Minute)
+					}
+				}
+				declared, learned := strings.Contains(order, "D"), strings.Index(order, "L") > strings.Index(order, "D") && strings.Contains(order, "L")
+				want := int64(10)
+				switch {
+				case declared && learned:
+					want = min(20, named)
+				case declared:
+					want = 20
+				case learned:
+					want = named
+				}
+				if got := x.limits(flash, atA).RPM; got < want || got > want+want/2 { // a learned one grows
+					t.Errorf("%s with %d named: %d is in force, want %d", order, named, got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestAReloadInTheMiddleOfAReadingIsAnswered(t *testing.T) {
+	google := limitsOfA(pool.Limit{Model: flash, RPM: 10})
+	google.hangs = true
+	discovering(t, google, nil, func(t *testing.T, x *explored) {
+		without := x.cfg
+		without.Projects = []pool.Project{x.cfg.Projects[1]}
+		x.reload(time.Now(), without) // what was asked about it is nobody's now
+		google.set(func(g *googleHas) { g.hangs = false })
+		time.Sleep(time.Second)
+		x.reload(time.Now(), x.cfg)
+		time.Sleep(2 * time.Second)
+		if got := x.limits(flash, atA); got.RPM != 10 {
+			t.Errorf("in force: %+v", got)
+		}
 	})
 }
