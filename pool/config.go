@@ -83,9 +83,10 @@ type Config struct {
 	// a call wait for it. p has the credentials to ask with, and its locations inside the fence. Of
 	// the result only Limits, each of one model, and Provisioned count. One that is nil could not be
 	// read: what was known goes on. The error says why. Where it joins several, each is told for
-	// itself; one that has a method Remedy() string says what to do, and one that has Passing() bool
-	// whether it is tried again soon. ctx ends when the pool is closed, or the project is gone. Nil
-	// means that nothing is discovered; package router sets it. A reload does not change it.
+	// itself; one that has a method Remedy() string says what to do, one that has Passing() bool
+	// whether it is tried again soon, and one that has Partial() bool whether Limits may be wrong for
+	// its sake: then they replace none that are known. ctx ends when the pool is closed, or the project
+	// is gone. Nil means that nothing is discovered; package router sets it. A reload does not change it.
 	Discover func(ctx context.Context, p Project) (Project, error)
 	// Ramp limits how fast the rate to on-demand Vertex AI rises after idleness, for each model at
 	// each endpoint: from 10 calls a second at most to twice in any 10 s. False means that it does

@@ -74,16 +74,18 @@ func (f *found) limitsOf(model string) quota.Limits {
 	return divided(l, 1/float64(n))
 }
 
-// learn takes over an answer about some locations, and reports whether it changes something.
-func (f *found) learn(answer *Project, places []string) (news bool) {
-	if answer.Limits != nil {
+// learn takes over an answer about some locations, and reports whether it changes something. Limits
+// that are partial replace none.
+func (f *found) learn(answer *Project, places []string, partial bool) (news bool) {
+	known := f.limits != nil && slices.Equal(f.places, places)
+	if answer.Limits != nil && !(partial && known) {
 		limits := make(map[string]quota.Limits)
 		for _, l := range answer.Limits {
 			if l.Model != "" && !strings.ContainsAny(l.Model, `*?[\`) {
 				limits[l.Model] = quota.Limits{RPM: max(l.RPM, 0), TPM: max(l.TPM, 0), RPD: max(l.RPD, 0)}
 			}
 		}
-		news = f.limits == nil || len(limits) != len(f.limits) || !slices.Equal(f.places, places)
+		news = !known || len(limits) != len(f.limits)
 		for model, l := range limits {
 			news = news || f.limits[model] != l
 		}
@@ -173,7 +175,7 @@ func (d *discovery) take(id topic, e *explorer, a *discovered) {
 		return
 	}
 	f := d.found[id]
-	a.news = f.learn(&a.answer, a.places)
+	a.news = f.learn(&a.answer, a.places, slices.ContainsFunc(a.problems, partial))
 	d.found[id] = f
 	about := Subject{Kind: kindProject, Project: a.project}
 	var all []incident

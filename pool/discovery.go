@@ -232,6 +232,11 @@ func joined(err error) []error {
 	return []error{err}
 }
 
+func partial(err error) bool {
+	p, ok := err.(interface{ Partial() bool })
+	return ok && p.Partial()
+}
+
 func passing(err error) bool {
 	p, ok := err.(interface{ Passing() bool })
 	return ok && p.Passing()

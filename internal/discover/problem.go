@@ -47,6 +47,10 @@ func (p *ReadError) Remedy() string { return p.Do }
 // Passing reports whether it may be over soon.
 func (p *ReadError) Passing() bool { return p.passes }
 
+// Partial reports whether the limits may be others without it, soon: those of the tier and of the
+// models that are listed.
+func (p *ReadError) Partial() bool { return p.passes && (p.What == "tier" || p.What == "models") }
+
 // maxMessage bounds what is kept of what Google said, in bytes.
 const maxMessage = 300
 
