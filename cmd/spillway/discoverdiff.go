@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/config"
@@ -38,7 +39,11 @@ func (f *discoverFlags) differences(all []discoveredProject) string {
 			t.comment(x.Kind + " " + x.Project + ": " + x.What)
 		}
 	}
-	if found == 0 {
+	unread := slices.ContainsFunc(all, func(d discoveredProject) bool { return d.incomplete() })
+	switch {
+	case unread:
+		t.comment("What could not be read is not compared.")
+	case found == 0:
 		t.comment(f.file + " has what Google shows.")
 	}
 	return t.text.String()

@@ -65,9 +65,7 @@ func says(text, secret string) string {
 	if len(secret) >= 4 {
 		text = strings.ReplaceAll(text, secret, "[redacted]")
 	}
-	if text = plain.Text(text, len(text)+3); credential.Looks(text) {
-		return "[redacted]"
-	}
+	text = credential.Redacted(plain.Text(text, len(text)+3))
 	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
 }
 
