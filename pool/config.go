@@ -88,9 +88,10 @@ type Config struct {
 	// a call wait for it. p has the credentials to ask with, and its locations inside the fence. Of
 	// the result only Limits, each of one model, and Provisioned count. One that is nil could not be
 	// read: what was known goes on. The error says why. Where it joins several, each is told for
-	// itself; one that has a method Remedy() string says what to do, and one that has Passing() bool
-	// whether it is tried again soon. ctx ends when the pool is closed, or the project is gone. Nil
-	// means that nothing is discovered; package router sets it. A reload does not change it.
+	// itself; one that has a method Remedy() string says what to do, one that has Passing() bool
+	// whether it is tried again soon, and one that has Partial() bool whether Limits may be wrong for
+	// its sake: then they replace none that are known. ctx ends when the pool is closed, or the project
+	// is gone. Nil means that nothing is discovered; package router sets it. A reload does not change it.
 	Discover func(ctx context.Context, p Project) (Project, error)
 	// Clock is the time that the pool lives in. Nil is the machine's. With another one, a pool can be
 	// driven through days of calls in seconds; Store is nil then, and the times that are passed to its
@@ -185,7 +186,8 @@ type Project struct {
 	// each location has for itself, are added up over Locations. An order is used as if it were in
 	// Provisioned if that has none for its model and location, and if the project may serve calls
 	// there on demand, too: its location is in Locations, or "global" is. It goes once two readings in
-	// a row do not show it.
+	// a row do not show it. Projects of one ProjectID divide what Google shows: the limits evenly among
+	// those that serve the model in a common location, and an order is the first one's that may use it.
 	Discover bool
 	// DiscoverURL replaces the hosts of Google Cloud's APIs that Discover asks, for a private
 	// endpoint or an emulator. Empty means Google's.

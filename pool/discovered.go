@@ -13,14 +13,19 @@ import (
 // found is what Google shows that a project has. Lists that are nil were never read.
 type found struct {
 	limits map[string]quota.Limits // by model
+	places []string                // that the limits are of
 	orders []Order
 	before []Order // of the reading before: an order that one reading does not show may be there
-	used   []Order // in a setup, those of both that the project has beside its own
+
+	// In a setup:
+	used    []Order    // those of both that the project has beside its own
+	sharers []*Project // whose limits they are, too
 }
 
 // discovered is an answer about a project, and what it lacks.
 type discovered struct {
 	project  string
+	places   []string // that were asked about
 	answer   Project
 	problems []error
 	news     bool       // it changes what is known
@@ -33,30 +38,58 @@ type incident struct {
 	message, remedy string
 }
 
-// of returns what is known of a project that the pool is to discover.
-func (d *discovery) of(p *Project) found {
+// of returns what is known of a project that the pool is to discover, and what a pool of c uses of
+// it. Limits of other locations are not the project's.
+func (d *discovery) of(c *Config, k kin, p *Project) found {
 	if d == nil || !p.Discover {
 		return found{}
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.found[p.identity()]
+	f := d.found[p.topic()]
+	d.mu.Unlock()
+	if !slices.Equal(f.places, c.fenced(*p).Locations) {
+		f.limits = nil
+	}
+	f.used, _ = f.usable(c, k, p)
+	f.sharers = k.sharers(c, p)
+	return f
 }
 
-// learn takes over an answer, and reports whether it changes something.
-func (f *found) learn(answer *Project) (news bool) {
-	if answer.Limits != nil {
+// limitsOf returns the limits for a model. Google may show them for the model without its version.
+// Projects that share them have equal parts, so that all together keep to them.
+func (f *found) limitsOf(model string) quota.Limits {
+	l, ok := f.limits[model]
+	if !ok {
+		l = f.limits[strings.Join(withoutVersion(strings.Split(model, "-")), "-")]
+	}
+	n := 1
+	for i := range f.sharers {
+		if f.sharers[i].serves(model) {
+			n++
+		}
+	}
+	if n == 1 {
+		return l
+	}
+	return divided(l, 1/float64(n))
+}
+
+// learn takes over an answer about some locations, and reports whether it changes something. Limits
+// that are partial replace none.
+func (f *found) learn(answer *Project, places []string, partial bool) (news bool) {
+	known := f.limits != nil && slices.Equal(f.places, places)
+	if answer.Limits != nil && !(partial && known) {
 		limits := make(map[string]quota.Limits)
 		for _, l := range answer.Limits {
 			if l.Model != "" && !strings.ContainsAny(l.Model, `*?[\`) {
 				limits[l.Model] = quota.Limits{RPM: max(l.RPM, 0), TPM: max(l.TPM, 0), RPD: max(l.RPD, 0)}
 			}
 		}
-		news = f.limits == nil || len(limits) != len(f.limits)
+		news = !known || len(limits) != len(f.limits)
 		for model, l := range limits {
 			news = news || f.limits[model] != l
 		}
-		f.limits = limits
+		f.limits, f.places = limits, places
 	}
 	if answer.Provisioned != nil {
 		was := f.shown()
@@ -85,14 +118,21 @@ func (o Order) sameLot(other Order) bool {
 
 // usable returns the orders of f that a project uses beside its own, as they would be declared, and
 // why it does not use the others.
-func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident) {
-	places := p.locations()
+func (f *found) usable(c *Config, k kin, p *Project) (orders []Order, unused []incident) {
+	siblings, before := k.siblings(p)
 	for _, o := range f.shown() {
 		o = o.asDeclared()
 		var wrong faults
 		wrong.order("", &o)
 		var why string
 		do := "declare it under [[project.provisioned]] to use it"
+		owner := -1
+		for i := range siblings {
+			if siblings[i].has(o, i < before && c.inside(o.Location)) {
+				owner = i
+				break
+			}
+		}
 		switch {
 		case slices.ContainsFunc(p.Provisioned, o.sameLot), slices.ContainsFunc(orders, o.sameLot):
 			continue
@@ -100,7 +140,10 @@ func (f *found) usable(c *Config, p *Project) (orders []Order, unused []incident
 			why = wrong.found[0].Error()
 		case !c.inside(o.Location):
 			why, do = "it is outside the locations of the pool", "add its location to those under [router] to use it"
-		case !slices.Contains(places, "global") && !slices.Contains(places, o.Location):
+		case owner >= 0:
+			why = "project " + siblings[owner].Name + ", which has the same project_id, uses it"
+			do = "declare it under [[project.provisioned]] of this project to use it here"
+		case !p.mayServeIn(o.Location):
 			why = "its location is not one of the project's, and data might not be allowed there"
 			do = "add its location to the project's locations, or " + do
 		default:
@@ -125,14 +168,14 @@ func (o Order) asDeclared() Order {
 }
 
 // take takes over an answer about a project, unless the question has ended.
-func (d *discovery) take(id identity, e *explorer, a *discovered) {
+func (d *discovery) take(id topic, e *explorer, a *discovered) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed || d.explorers[id] != e {
 		return
 	}
 	f := d.found[id]
-	a.news = f.learn(&a.answer)
+	a.news = f.learn(&a.answer, a.places, slices.ContainsFunc(a.problems, partial))
 	d.found[id] = f
 	about := Subject{Kind: kindProject, Project: a.project}
 	var all []incident
@@ -143,7 +186,8 @@ func (d *discovery) take(id identity, e *explorer, a *discovered) {
 		}
 		all = append(all, incident{about, p.Error(), do})
 	}
-	_, unused := f.usable(&d.pool.setup.Load().cfg, &e.declared)
+	cfg := &d.pool.setup.Load().cfg
+	_, unused := f.usable(cfg, cfg.kin(), &e.declared)
 	told := make(map[incident]bool)
 	for _, i := range append(all, unused...) {
 		if !e.told[i] {

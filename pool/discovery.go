@@ -41,8 +41,8 @@ type discovery struct {
 
 	mu        sync.Mutex
 	closed    bool
-	explorers map[identity]*explorer
-	found     map[identity]found
+	explorers map[topic]*explorer
+	found     map[topic]found
 	due       *time.Timer  // of the answers that are not taken over yet; nil: there is none
 	news      []discovered // of those
 }
@@ -65,7 +65,7 @@ func newDiscovery(p *Pool, ask func(context.Context, Project) (Project, error)) 
 	}
 	return &discovery{
 		pool: p, ask: ask, slots: make(chan struct{}, discoverAtOnce),
-		explorers: make(map[identity]*explorer), found: make(map[identity]found),
+		explorers: make(map[topic]*explorer), found: make(map[topic]found),
 	}
 }
 
@@ -80,12 +80,12 @@ func (d *discovery) follow(s *setup) {
 	if d.closed {
 		return
 	}
-	wanted := make(map[identity]bool)
+	wanted := make(map[topic]bool)
 	for _, p := range s.projects {
 		if !p.Discover {
 			continue
 		}
-		id := p.identity()
+		id := p.topic()
 		wanted[id] = true
 		e := d.explorers[id]
 		if e == nil {
@@ -109,7 +109,7 @@ func (d *discovery) follow(s *setup) {
 	}
 }
 
-func (d *discovery) startLocked(id identity) *explorer {
+func (d *discovery) startLocked(id topic) *explorer {
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &explorer{cancel: cancel, kick: make(chan struct{}, 1)}
 	d.explorers[id] = e
@@ -134,7 +134,7 @@ func (d *discovery) close() {
 }
 
 // explore asks about a project until ctx ends.
-func (d *discovery) explore(ctx context.Context, id identity, e *explorer) {
+func (d *discovery) explore(ctx context.Context, id topic, e *explorer) {
 	timer := time.NewTimer(rand.N(discoverStart))
 	defer timer.Stop()
 	<-e.kick // follow's own
@@ -177,7 +177,7 @@ func (d *discovery) enter(ctx context.Context, e *explorer) bool {
 }
 
 // question asks once, and returns when to ask again.
-func (d *discovery) question(ctx context.Context, id identity, e *explorer) (again time.Duration) {
+func (d *discovery) question(ctx context.Context, id topic, e *explorer) (again time.Duration) {
 	d.mu.Lock()
 	project, adc := e.asked, e.adc
 	d.mu.Unlock()
@@ -189,7 +189,7 @@ func (d *discovery) question(ctx context.Context, id identity, e *explorer) (aga
 	if ctx.Err() != nil || slices.ContainsFunc(problems, passing) {
 		again = discoverAgain + rand.N(discoverAgain)
 	}
-	d.take(id, e, &discovered{project: project.Name, answer: answer, problems: problems})
+	d.take(id, e, &discovered{project: project.Name, places: project.Locations, answer: answer, problems: problems})
 	return again
 }
 
@@ -230,6 +230,11 @@ func joined(err error) []error {
 		return all.Unwrap()
 	}
 	return []error{err}
+}
+
+func partial(err error) bool {
+	p, ok := err.(interface{ Partial() bool })
+	return ok && p.Partial()
 }
 
 func passing(err error) bool {

@@ -21,7 +21,7 @@ func (p promised) limits() quota.Limits {
 
 // promised returns what the project promises for a model.
 func (p *project) promised(model string) promised {
-	l := promised{declared: p.limits(model), discovered: divided(p.found.limits[model], p.share)}
+	l := promised{declared: p.limits(model), discovered: divided(p.found.limitsOf(model), p.share)}
 	for i, limit := range [...]*int64{&l.discovered.RPM, &l.discovered.TPM, &l.discovered.RPD} {
 		if dimension(i, l.declared) > 0 {
 			*limit = 0 // what the file declares wins

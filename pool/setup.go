@@ -17,13 +17,12 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet, d *d
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &setup{cfg: cfg, adc: adc}
+	s, kin := &setup{cfg: cfg, adc: adc}, cfg.kin()
 	for _, c := range cfg.Projects {
 		for _, k := range c.Keys {
 			s.secrets = append(s.secrets, k.Reveal())
 		}
-		known := d.of(&c)
-		known.used, _ = known.usable(&cfg, &c)
+		known := d.of(&cfg, kin, &c)
 		c = cfg.fenced(c)
 		c.Provisioned = append(c.Provisioned, known.used...)
 		if len(c.Locations)+len(c.Provisioned) == 0 {

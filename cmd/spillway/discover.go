@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,9 +26,10 @@ const discoverHelp = `Usage: spillway discover [FILE] [--project PROJECT] [--tim
 
 Discover asks Google what the projects of FILE really have: the quotas of each
 model, the orders of Provisioned Throughput, and the models that they may call. It
-prints a file for Spillway with both, what FILE declares and what Google shows
-where FILE declares nothing, and below it, as comments, where the two differ.
-What FILE declares wins. FILE itself is not changed.
+prints the [[project]] tables of FILE with both, what FILE declares and what Google
+shows where FILE declares nothing. An order that a router would not use is a
+comment that says why. Below, as comments, is where the two differ. What FILE
+declares wins. FILE itself is not changed.
 
 It asks Cloud Quotas, or Service Usage where that cannot be asked; Cloud Monitoring
 for the orders, which no API lists; Cloud Billing, whether a project of the
@@ -69,7 +72,7 @@ type discoverFlags struct {
 	json     bool
 }
 
-var projectSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,127}$`)
+var projectSyntax = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,99}$`)
 
 // discoverProjects runs the command "discover".
 func discoverProjects(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -111,7 +114,7 @@ func discoverProjects(ctx context.Context, args []string, stdout, stderr io.Writ
 	if f.json {
 		printJSON(stdout, f.data(cfg, all))
 	} else {
-		printText(stdout, tomlOf(cfg, all)+f.differences(all))
+		printText(stdout, f.toml(cfg, all)+f.differences(all))
 	}
 	failed := statusOK
 	for _, d := range all {
@@ -136,12 +139,26 @@ func then(remedy string) string {
 // projectsOf describes Google Cloud projects of which nothing is known, each through both back ends.
 func projectsOf(ids []string) *config.Config {
 	cfg := &config.Config{}
-	for _, id := range ids {
+	taken := map[string]bool{}
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
 		cfg.Pool.Projects = append(cfg.Pool.Projects,
-			pool.Project{Name: id, Backend: pool.BackendGemini, ProjectID: id, Discover: true},
-			pool.Project{Name: id + "-vertex", Backend: pool.BackendVertex, ProjectID: id, Discover: true})
+			pool.Project{Name: nameOf(id, taken), Backend: pool.BackendGemini, ProjectID: id, Discover: true},
+			pool.Project{Name: nameOf(id+"-vertex", taken), Backend: pool.BackendVertex, ProjectID: id, Discover: true})
 	}
 	return cfg
+}
+
+// nameOf makes a name of a project's id, which headers and paths allow, and takes it.
+func nameOf(id string, taken map[string]bool) string {
+	name := strings.ReplaceAll(id, ":", "-")
+	for n := 2; taken[name]; n++ {
+		name = fmt.Sprintf("%s-%d", strings.ReplaceAll(id, ":", "-"), n)
+	}
+	taken[name] = true
+	return name
 }
 
 // discoveredProject is a project of a file, and what Google shows of it.

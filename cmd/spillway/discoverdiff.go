@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"math"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/config"
@@ -35,7 +39,11 @@ func (f *discoverFlags) differences(all []discoveredProject) string {
 			t.comment(x.Kind + " " + x.Project + ": " + x.What)
 		}
 	}
-	if found == 0 {
+	unread := slices.ContainsFunc(all, func(d discoveredProject) bool { return d.incomplete() })
+	switch {
+	case unread:
+		t.comment("What could not be read is not compared.")
+	case found == 0:
 		t.comment(f.file + " has what Google shows.")
 	}
 	return t.text.String()
@@ -66,7 +74,34 @@ func (d *discoveredProject) differences() (all []difference) {
 			}
 		}
 	}
+	for i := range d.Limits {
+		if own := d.notShown(&d.Limits[i]); own.RPM+own.TPM+own.RPD > 0 {
+			add("-", "%s %s", cmp.Or(own.Model, "*"), numbers(own.RPM, own.TPM, own.RPD))
+		}
+	}
 	return all
+}
+
+// notShown returns a limit of the file in those dimensions in which Google shows none that it is for.
+func (d *discoveredProject) notShown(l *pool.Limit) (own pool.Limit) {
+	if d.facts.Limits == nil {
+		return own // it could not be read
+	}
+	own = *l
+	for _, shown := range d.facts.Limits {
+		if ok, _ := path.Match(cmp.Or(l.Model, "*"), shown.Model); !ok {
+			continue
+		}
+		for _, x := range []struct {
+			own   *int64
+			shown int64
+		}{{&own.RPM, shown.RPM}, {&own.TPM, shown.TPM}, {&own.RPD, shown.RPD}} {
+			if x.shown > 0 {
+				*x.own = 0
+			}
+		}
+	}
+	return own
 }
 
 // compareOrder compares an order of the file with what Google shows of it.
@@ -82,6 +117,9 @@ func (d *discoveredProject) compareOrder(o *pool.Order, add func(kind, format st
 		case o.GSUs > 0 && o.GSUs != shown.GSUs:
 			add("~", "the order for %s in %s has %s in the file, and %s at Google", o.Model, o.Location,
 				plain.Plural(o.GSUs, "GSU"), plain.Number(int64(shown.GSUs)))
+		case o.TokensPerSecond > 0 && shown.TokensPerSecond > 0 && math.Abs(o.TokensPerSecond-shown.TokensPerSecond) > o.TokensPerSecond/100:
+			add("~", "the order for %s in %s has %s tokens per second in the file, and %s at Google", o.Model, o.Location,
+				plain.Number(int64(min(o.TokensPerSecond, 1e15))), plain.Number(int64(shown.TokensPerSecond)))
 		}
 		return
 	}
@@ -148,7 +186,7 @@ type discoveryProblem struct {
 
 // data returns all that was found.
 func (f *discoverFlags) data(cfg *config.Config, all []discoveredProject) discoveredJSON {
-	j := discoveredJSON{File: f.file, Projects: []discoveryOf{}, Differences: []difference{}, TOML: tomlOf(cfg, all)}
+	j := discoveredJSON{File: f.file, Projects: []discoveryOf{}, Differences: []difference{}, TOML: f.toml(cfg, all)}
 	for i := range all {
 		d := &all[i]
 		j.Projects = append(j.Projects, discoveryOf{

@@ -4,23 +4,21 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/config"
-	"github.com/spillway-go/spillway/internal/discover"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
-	"github.com/spillway-go/spillway/quota"
 )
 
 // tomlFile writes a file for Spillway.
 type tomlFile struct {
-	text strings.Builder
-	mark string // before each line: "# " for what is not meant to hold
+	text  strings.Builder
+	mark  string          // before each line: "# " for what is not meant to hold
+	taken map[string]bool // variables that have a key already
 }
 
 func (t *tomlFile) line(text string) { _, _ = t.text.WriteString(text + "\n") }
@@ -74,9 +72,24 @@ func (t *tomlFile) set(key string, value any) {
 	}
 }
 
+// toml is tomlOf, which says what of the user's file it has.
+func (f *discoverFlags) toml(cfg *config.Config, all []discoveredProject) string {
+	if f.file == "" {
+		return tomlOf(cfg, all)
+	}
+	t := &tomlFile{}
+	t.comment("From " + f.file + " here are only its [[project]] tables: keep the others, with fences, tokens and stores.")
+	return t.text.String() + "\n" + tomlOf(cfg, all)
+}
+
 // tomlOf returns a file with what cfg declares of its projects, and what Google shows beside.
 func tomlOf(cfg *config.Config, all []discoveredProject) string {
-	t := &tomlFile{}
+	t := &tomlFile{taken: map[string]bool{}}
+	for i := range all {
+		for _, key := range cfg.References(all[i].Name).Keys {
+			t.taken[key] = true
+		}
+	}
 	for i := range all {
 		d := &all[i]
 		if i > 0 {
@@ -86,15 +99,7 @@ func tomlOf(cfg *config.Config, all []discoveredProject) string {
 		for _, o := range d.Provisioned {
 			t.order(&o)
 		}
-		for _, o := range d.moreOrders() {
-			if !slices.Contains(d.locations(), "global") && !slices.Contains(d.locations(), o.Location) {
-				t.line("")
-				t.comment("The location of this order is none of the project's. Take it in if data may go there:")
-				t.mark = "# "
-			}
-			t.order(&o)
-			t.mark = ""
-		}
+		t.offers(cfg, d)
 		for _, l := range d.Limits {
 			t.limit(&l)
 		}
@@ -117,11 +122,11 @@ func (t *tomlFile) project(d *discoveredProject, written config.References) {
 	t.set("project_id", d.ProjectID)
 	keys := slices.Clone(written.Keys)
 	if len(keys) == 0 && d.Backend == pool.BackendGemini {
-		keys = []string{"env:GEMINI_API_KEY"}
+		keys = []string{t.free("env:GEMINI_API_KEY", "env:"+variableOf(d.Name, 0))}
 	}
 	for i, key := range keys {
 		if key == "" { // it is written out, and stays where it is
-			keys[i] = "env:" + variableOf(d.Name, i)
+			keys[i] = t.free("env:" + variableOf(d.Name, i))
 			t.comment("A key is written into the file; set this variable to it:")
 		}
 	}
@@ -137,6 +142,21 @@ func (t *tomlFile) project(d *discoveredProject, written config.References) {
 	t.set("base_url", d.BaseURL)
 	t.set("discover", d.Discover)
 	t.set("discover_url", d.DiscoverURL)
+}
+
+// free returns the first of some variables that has no key, and takes it. The last is made free.
+func (t *tomlFile) free(variables ...string) string {
+	i := slices.IndexFunc(variables, func(v string) bool { return !t.taken[v] })
+	if i < 0 {
+		last := variables[len(variables)-1]
+		for n := 2; i < 0; n++ {
+			if v := fmt.Sprintf("%s_%d", last, n); !t.taken[v] {
+				variables, i = []string{v}, 0
+			}
+		}
+	}
+	t.taken[variables[i]] = true
+	return variables[i]
 }
 
 // variableOf makes up a variable for a key.
@@ -208,33 +228,6 @@ func (t *tomlFile) limit(l *pool.Limit) {
 	t.set("tpm", l.TPM)
 	t.set("rpd", l.RPD)
 	t.set("concurrency", l.Concurrency)
-}
-
-// moreOrders are the orders that Google shows and the file does not declare.
-func (d *discoveredProject) moreOrders() (more []pool.Order) {
-	for _, o := range d.facts.Orders {
-		if d.declared(&o) != nil {
-			continue
-		}
-		order := pool.Order{Model: o.Model, Location: o.Location, GSUs: o.GSUs, TokensPerSecond: o.TokensPerSecond}
-		if rate, ok := quota.Throughput(o.Model, o.GSUs); ok && math.Abs(o.TokensPerSecond-rate) < rate/100 {
-			order.TokensPerSecond = 0 // the units say it
-		}
-		more = append(more, order)
-	}
-	return more
-}
-
-// declared returns the file's order for the same model, whatever its version, and location; nil if
-// there is none.
-func (d *discoveredProject) declared(o *discover.Order) *pool.Order {
-	for i := range d.Provisioned {
-		p := &d.Provisioned[i]
-		if p.Location == o.Location && (p.Model == o.Model || discover.Family(p.Model) == discover.Family(o.Model)) {
-			return p
-		}
-	}
-	return nil
 }
 
 // moreLimits are the limits that Google shows, of each model in the dimensions in which no limit of

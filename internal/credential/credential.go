@@ -29,18 +29,19 @@ func New(create func() (auth.TokenProvider, error)) (*Renewable, error) {
 	return &Renewable{create: create, from: from}, nil
 }
 
-// Token returns an access token and renews it as needed.
+// Token returns an access token and renews it as needed. Its errors show no credential.
 func (r *Renewable) Token(ctx context.Context) (*auth.Token, error) {
 	r.mu.Lock()
 	from := r.from
 	r.mu.Unlock()
 	t, err := from.Token(ctx)
-	if err == nil {
-		r.mu.Lock()
-		r.sent = t.Value
-		r.mu.Unlock()
+	if err != nil {
+		return nil, refusal{err}
 	}
-	return t, err
+	r.mu.Lock()
+	r.sent = t.Value
+	r.mu.Unlock()
+	return t, nil
 }
 
 // Drop makes the next Token fetch another, if token is still the one that is given. A token that is

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"testing"
 
 	"cloud.google.com/go/auth"
@@ -74,3 +75,24 @@ func TestCredentialsThatCannotBeMadeAreAnError(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestATokenServersErrorShowsNoCredential(t *testing.T) {
+	for _, secret := range []string{
+		"eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2lnbmF0dXJl", "1//0gabcdefghijklmnopqrstuv", "refresh_token=1%2F%2F0gabcdefghijklmnopqrstuv",
+		"GOCSPX-abcdefghijklm", "ya29.a0AfH6SMBx", "-----BEGIN PRIVATE KEY-----\nMIIE", "AIzaSyA0123456789abcdefghij",
+	} {
+		cause := errors.New("auth: 400 Response: " + secret)
+		r, err := credential.New(func() (auth.TokenProvider, error) { return failing{cause}, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Token(t.Context())
+		if !errors.Is(err, cause) || strings.Contains(err.Error(), secret[len(secret)-8:]) || !strings.Contains(err.Error(), "[redacted]") {
+			t.Errorf("%s: %v", secret, err)
+		}
+	}
+}
+
+type failing struct{ error }
+
+func (f failing) Token(context.Context) (*auth.Token, error) { return nil, f.error }

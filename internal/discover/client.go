@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -30,19 +31,22 @@ const (
 	firstPause = time.Second
 	// requestTimeout bounds one request.
 	requestTimeout = 30 * time.Second
-	// maxPage bounds a page in bytes, and mostPages the pages of a list: what a project has for a
-	// service is some hundred quotas.
+	// maxPage bounds a page in bytes, maxList all pages of a list, and mostPages their number: what a
+	// project has for a service is some hundred quotas.
 	maxPage   = 8 << 20
+	maxList   = 32 << 20
 	mostPages = 50
-	// mostOrders and mostLimits bound what is taken over.
+	// These bound what is taken over.
+	mostModels = 10_000
+	mostQuotas = 500
 	mostOrders = 1_000
-	mostLimits = 10_000
+	mostLimits = 2_000
 )
 
-// client asks Google.
+// client asks Google. It is safe for concurrent use.
 type client struct {
 	source *Source
-	alone  bool // the project of the source may not be named as the one that pays
+	alone  atomic.Bool // the project of the source may not be named as the one that pays
 }
 
 // request is one question.
@@ -51,6 +55,7 @@ type request struct {
 	path  string
 	query url.Values
 	keyed bool // with the source's API key, at the address that calls go to
+	bytes int  // of the answers so far
 }
 
 // address returns the URL of a request.
@@ -72,6 +77,9 @@ func (c *client) get(ctx context.Context, r *request, v any) *ReadError {
 		body, token, p := c.once(ctx, r)
 		switch {
 		case p == nil:
+			if r.bytes += len(body); r.bytes > maxList {
+				return &ReadError{Host: r.host, Message: fmt.Sprintf("the list has more than %d MB", maxList>>20)}
+			}
 			if json.Unmarshal(body, v) != nil {
 				return &ReadError{Host: r.host, Message: "the answer is not what Google's documentation says"}
 			}
@@ -79,11 +87,11 @@ func (c *client) get(ctx context.Context, r *request, v any) *ReadError {
 		case p.status == http.StatusUnauthorized && !dropped && c.drop(token):
 			dropped = true
 			continue
-		case p.reason == "USER_PROJECT_DENIED" && !c.alone:
+		case p.named && p.reason == "USER_PROJECT_DENIED":
 			// The project that the credentials are of pays then, which needs no permission.
-			c.alone = true
+			c.alone.Store(true)
 			continue
-		case !p.passes || try >= tries || !sleep(ctx, pause+rand.N(pause)):
+		case !p.passes || p.silent || try >= tries || !sleep(ctx, pause+rand.N(pause)):
 			return p
 		}
 		pause *= 2
@@ -109,44 +117,48 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 	}
 	req.Header.Set("Accept", "application/json")
 	var secret string // that is sent
+	named := !r.keyed && !c.alone.Load()
 	if r.keyed {
 		secret = c.source.Key()
 		req.Header.Set("X-Goog-Api-Key", secret)
 	} else {
 		t, err := c.source.Tokens.Token(ctx)
 		if err != nil {
-			return nil, "", noToken(r.host, err)
+			return nil, "", noToken(ctx, r.host, err)
 		}
 		if secret, token = t.Value, t.Value; token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
 		}
-		if !c.alone {
+		if named {
 			req.Header.Set("X-Goog-User-Project", c.source.ProjectID)
 		}
 	}
 	resp, err := c.source.Transport.RoundTrip(req)
 	if err != nil {
-		return nil, token, &ReadError{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
+		return nil, token, unreachable(ctx, r.host, err, secret)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
 	switch {
 	case err != nil:
-		return nil, token, &ReadError{Host: r.host, passes: true, Message: says(unreachable(err), secret)}
+		return nil, token, unreachable(ctx, r.host, err, secret)
 	case resp.StatusCode != http.StatusOK:
-		return nil, token, c.refused(r.host, resp.StatusCode, body, secret)
+		p = c.refused(r, resp.StatusCode, body, secret)
+		p.named = named
+		return nil, token, p
 	case len(body) > maxPage:
 		return nil, token, &ReadError{Host: r.host, Message: fmt.Sprintf("the answer has more than %d MB", maxPage>>20)}
 	}
 	return body, token, nil
 }
 
-// unreachable says why there is no answer.
-func unreachable(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer in time"
+// unreachable is that there is no answer. ctx is that of the request.
+func unreachable(ctx context.Context, host string, err error, secret string) *ReadError {
+	p := &ReadError{Host: host, passes: true, silent: ctx.Err() != nil, Message: says(err.Error(), secret)}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		p.Message = "no answer in time"
 	}
-	return err.Error()
+	return p
 }
 
 // sleep waits, and reports false if ctx ended.
@@ -161,8 +173,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// pages asks for every page of a list, and gives each element to add. An element that cannot be
-// decoded is as good as none: Google adds things.
+// list is an array without the elements that cannot be decoded: Google adds things.
+type list[T any] []T
+
+// UnmarshalJSON takes anything. What is no array is empty.
+func (l *list[T]) UnmarshalJSON(text []byte) error {
+	var all []json.RawMessage
+	_ = json.Unmarshal(text, &all)
+	for _, raw := range all {
+		var one T
+		if json.Unmarshal(raw, &one) == nil {
+			*l = append(*l, one)
+		}
+	}
+	return nil
+}
+
+// pages asks for every page of a list, and gives each element to add.
 func pages[T any](ctx context.Context, c *client, r *request, name string, add func(*T)) *ReadError {
 	seen := map[string]bool{}
 	for range mostPages {
@@ -170,13 +197,10 @@ func pages[T any](ctx context.Context, c *client, r *request, name string, add f
 		if p := c.get(ctx, r, &page); p != nil {
 			return p
 		}
-		var list []json.RawMessage
-		_ = json.Unmarshal(page[name], &list) // an empty list is left out
-		for _, raw := range list {
-			var one T
-			if json.Unmarshal(raw, &one) == nil {
-				add(&one)
-			}
+		var elements list[T]
+		_ = json.Unmarshal(page[name], &elements) // an empty list is left out
+		for i := range elements {
+			add(&elements[i])
 		}
 		var next string
 		_ = json.Unmarshal(page["nextPageToken"], &next)

@@ -11,6 +11,7 @@ package discover
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"cloud.google.com/go/auth"
 )
@@ -73,33 +74,44 @@ const (
 	TierPaid Tier = "paid"
 )
 
-// Read asks what a project has. It returns when ctx ends at the latest, and never fails as a whole.
+// Read asks what a project has, all APIs at the same time: one that hangs costs nothing of the
+// others. It returns when ctx ends at the latest, and never fails as a whole.
 func Read(ctx context.Context, s Source) Facts {
 	c := &client{source: &s}
-	var f Facts
-	list := c.models(ctx, &f)
-	if s.Vertex {
-		f.Orders = c.orders(ctx, &f)
-	} else {
-		f.Tier = c.tier(ctx, &f)
+	var (
+		f      Facts
+		listed []model
+		quotas []quota
+		failed [3]*ReadError
+		all    sync.WaitGroup
+	)
+	all.Go(func() { listed, failed[0] = c.models(ctx) })
+	all.Go(func() {
+		if s.Vertex {
+			f.Orders, failed[1] = c.orders(ctx)
+		} else {
+			f.Tier, failed[1] = c.tier(ctx)
+		}
+	})
+	all.Go(func() { quotas, failed[2] = c.quotas(ctx) })
+	all.Wait()
+	if failed[0] == nil {
+		f.Models = make([]string, len(listed))
+		for i, m := range listed {
+			f.Models[i] = m.name
+		}
 	}
-	if quotas, ok := c.quotas(ctx, &f); ok {
-		places := []string{""}
+	if failed[2] == nil {
+		var places []string
 		if s.Vertex {
 			places = s.Locations
 		}
-		f.Limits = limitsOf(quotas, f.Tier, list, places)
+		f.Limits = limitsOf(quotas, f.Tier, listed, places)
 	}
-	return f
-}
-
-// Denied reports whether something could not be read for want of a permission, a credential or an
-// API, which another attempt does not mend.
-func (f *Facts) Denied() bool {
-	for _, p := range f.Problems {
-		if !p.passes {
-			return true
+	for _, p := range failed {
+		if p != nil {
+			f.Problems = append(f.Problems, p)
 		}
 	}
-	return false
+	return f
 }

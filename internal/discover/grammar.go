@@ -2,6 +2,7 @@ package discover
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,10 @@ var (
 	//	[global_]generate_content_input_tokens_per_minute_per_base_model
 	//	online_prediction_requests_per_base_model (older models, embeddings)
 	metricSyntax = regexp.MustCompile(`^(global_)?(generate_requests_per_model|generate_content_|embed_content_|online_prediction_)[a-z0-9_]*$`)
-	// What such a metric may also be about, and no single call counts there.
-	otherUse   = regexp.MustCompile(`output|batch|enqueued|concurrent|tuning|cached|image|video|audio|bidi|live|per_user`)
+	// The words of such metrics and their ids: "…_per_base_model", "…PerBaseModel".
+	wordSyntax = regexp.MustCompile(`[A-Z]*[a-z]+`)
+	words      = strings.Fields(`generate embed content contents online prediction predictions request requests input token tokens
+		count free paid tier per minute day project region location global base model models`)
 	tierSyntax = regexp.MustCompile(`(free|paid)_?tier_?(\d*)`)
 )
 
@@ -35,8 +38,8 @@ var (
 // something that the pool does not.
 func newQuota(metric, id, interval string) (q quota, ok bool) {
 	name := strings.ToLower(metric[strings.LastIndexByte(metric, '/')+1:])
-	if !metricSyntax.MatchString(name) || otherUse.MatchString(name) {
-		return q, false
+	if !metricSyntax.MatchString(name) || !knowsAll(name) || !knowsAll(id) {
+		return q, false // Google adds things: a word that is not known may say what else it counts
 	}
 	id = strings.ToLower(id)
 	if id != "" && !strings.Contains(id, "model") {
@@ -64,6 +67,17 @@ func newQuota(metric, id, interval string) (q quota, ok bool) {
 		return q, false
 	}
 	return q, true
+}
+
+// knowsAll reports whether every word of a metric or an id is known: none says that the quota is of
+// images, tools, batches, output or users.
+func knowsAll(name string) bool {
+	for _, word := range wordSyntax.FindAllString(name, -1) {
+		if !slices.Contains(words, strings.ToLower(word)) {
+			return false
+		}
+	}
+	return true
 }
 
 // intervalOf returns the interval that a metric or an id names; "" if neither does.

@@ -7,8 +7,8 @@ import (
 )
 
 // limitsOf returns the limits of each model that quotas name, and of those listed that the default
-// of a quota is for. Those of the other tier do not count. places are the locations of which a limit
-// is the sum; one that is empty is everywhere.
+// of a quota is for. Those of the other tier do not count. places are the locations that have a quota
+// each: a limit is their sum.
 func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limit {
 	quotas = slices.DeleteFunc(slices.Clone(quotas), func(q quota) bool {
 		return tier != "" && (tier == TierFree) != (q.tier == "free")
@@ -24,8 +24,8 @@ func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limi
 			}
 		}
 	}
-	all := []Limit{}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	all, sorted := []Limit{}, slices.Sorted(maps.Keys(names))
+	for _, name := range sorted[:min(len(sorted), mostLimits)] {
 		l := Limit{Model: name}
 		for k, limit := range []*int64{requestsMinute: &l.RPM, tokensMinute: &l.TPM, requestsDay: &l.RPD} {
 			*limit = sum(quotas, kind(k), name, names[name], places)
@@ -34,29 +34,44 @@ func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limi
 			all = append(all, l)
 		}
 	}
-	return all[:min(len(all), mostLimits)]
+	return all
 }
 
 // sum returns what the project has of one kind for a model in all places together; zero if that is
-// not limited in one of them, or is nothing.
+// not limited, or is nothing. It is the smaller of what the places have for themselves and what they
+// share.
 func sum(quotas []quota, k kind, name string, listed *model, places []string) (total int64) {
 	for _, place := range places {
-		limit := highest(quotas, k, name, listed, place)
-		if limit <= 0 || limit > math.MaxInt64/1_000 {
-			return 0 // Google writes the largest number, too, for no limit
+		limit := limitOf(quotas, k, name, listed, place)
+		if limit == 0 {
+			total = 0
+			break
 		}
 		total += limit
+	}
+	shared := limitOf(quotas, k, name, listed, "")
+	if total == 0 || shared > 0 && shared < total {
+		return shared
 	}
 	return total
 }
 
-// highest returns the limit of one kind for a model in a place: the smallest of each tier's, and of
+// limitOf is highest, with zero for no limit. Google writes the largest number, too, for none.
+func limitOf(quotas []quota, k kind, name string, listed *model, place string) int64 {
+	limit := highest(quotas, k, name, listed, place)
+	if limit < 0 || limit > math.MaxInt64/1_000 {
+		return 0
+	}
+	return limit
+}
+
+// highest returns the limit of one kind for a model in a place, or of what all places share: the smallest of each tier's, and of
 // those the highest, for which tier the project is in may not be known. It is negative if there is
 // none.
 func highest(quotas []quota, k kind, name string, listed *model, place string) int64 {
 	byTier := map[string]int64{}
 	for _, q := range quotas {
-		if q.kind != k || place != "" && q.global != (place == "global") {
+		if q.kind != k || !q.counts(place) {
 			continue
 		}
 		limit, ok := q.find(name, listed, place)
@@ -75,6 +90,18 @@ func highest(quotas []quota, k kind, name string, listed *model, place string) i
 		most = max(most, limit)
 	}
 	return most
+}
+
+// counts reports whether a quota is that of a place; of all together if place is empty.
+func (q *quota) counts(place string) bool {
+	switch place {
+	case "":
+		return !q.global && !q.regional
+	case "global":
+		return q.global
+	default:
+		return q.regional && !q.global
+	}
 }
 
 // find returns what the quota says for a model in a place: its own value, else that of its family,

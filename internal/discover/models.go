@@ -13,9 +13,8 @@ type model struct {
 	generates bool
 }
 
-// models returns the models that the project may call, and notes them in f. See
-// https://ai.google.dev/api/models.
-func (c *client) models(ctx context.Context, f *Facts) []model {
+// models returns the models that the project may call. See https://ai.google.dev/api/models.
+func (c *client) models(ctx context.Context) ([]model, *ReadError) {
 	r := &request{host: developerAPI, path: "/v1beta/models", query: url.Values{"pageSize": {"1000"}}, keyed: c.source.Key != nil}
 	name := "models"
 	if c.source.Vertex {
@@ -25,40 +24,34 @@ func (c *client) models(ctx context.Context, f *Facts) []model {
 		Name    string   `json:"name"`
 		Methods []string `json:"supportedGenerationMethods"` // of the Developer API
 	}
-	list := []model{}
+	all := []model{}
 	p := pages(ctx, c, r, name, func(e *entry) {
-		if id := e.Name[strings.LastIndexByte(e.Name, '/')+1:]; nameSyntax.MatchString(id) {
-			list = append(list, model{id, slices.Contains(e.Methods, "generateContent")})
+		if id := e.Name[strings.LastIndexByte(e.Name, '/')+1:]; isModel(id) && len(all) < mostModels {
+			all = append(all, model{id, slices.Contains(e.Methods, "generateContent")})
 		}
 	})
 	if p != nil {
 		p.What = "models"
-		f.Problems = append(f.Problems, p)
-		return nil
+		return nil, p
 	}
-	f.Models = []string{}
-	for _, m := range list {
-		f.Models = append(f.Models, m.name)
-	}
-	return list
+	return all, nil
 }
 
 // tier asks whether somebody pays for the project; that sets the limits of the Developer API. Where
 // that cannot be read, the tier is not known, and nothing else is lost. See
 // https://cloud.google.com/billing/docs/reference/rest/v1/projects/getBillingInfo and
 // https://ai.google.dev/gemini-api/docs/billing.
-func (c *client) tier(ctx context.Context, f *Facts) Tier {
+func (c *client) tier(ctx context.Context) (Tier, *ReadError) {
 	var info struct {
 		Enabled bool `json:"billingEnabled"`
 	}
 	r := &request{host: billing, path: "/v1/projects/" + c.source.ProjectID + "/billingInfo"}
 	if p := c.get(ctx, r, &info); p != nil {
 		p.What = "tier"
-		f.Problems = append(f.Problems, p)
-		return ""
+		return "", p
 	}
 	if info.Enabled {
-		return TierPaid
+		return TierPaid, nil
 	}
-	return TierFree
+	return TierFree, nil
 }

@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/credential"
 )
 
 // orderMetrics begins the names of the gauges that show orders. See
@@ -19,6 +23,12 @@ const orderMetrics = "aiplatform.googleapis.com/publisher/online_serving/"
 // an order without newer points has ended.
 const orderFresh = 30 * time.Minute
 
+// mostRate bounds the tokens per second of an order. What is above is a mistake.
+const mostRate = 1e12
+
+// noMetric begins what Cloud Monitoring says of a metric that a project has never had.
+const noMetric = "Cannot find metric(s)"
+
 var (
 	// nameSyntax is that of a model's id, placeSyntax that of a location. What else Google sends is
 	// neither.
@@ -27,7 +37,7 @@ var (
 )
 
 // orders returns the orders that Cloud Monitoring shows. No API lists them.
-func (c *client) orders(ctx context.Context, f *Facts) []Order {
+func (c *client) orders(ctx context.Context) ([]Order, *ReadError) {
 	units, p := c.gauge(ctx, "dedicated_gsu_limit")
 	var rates map[lot]float64
 	if p == nil {
@@ -35,20 +45,27 @@ func (c *client) orders(ctx context.Context, f *Facts) []Order {
 	}
 	if p != nil {
 		p.What = "orders"
-		f.Problems = append(f.Problems, p)
-		return nil
+		return nil, p
 	}
 	all := []Order{}
 	for at, gsus := range units {
-		if gsus >= 1 && gsus <= math.MaxInt32 {
-			all = append(all, Order{at.model, at.location, int(math.Round(gsus)), max(rates[at], 0)})
+		if gsus < 1 || gsus > math.MaxInt32 {
+			continue
 		}
+		rate := max(rates[at], 0)
+		if rate > mostRate {
+			rate = 0
+		}
+		all = append(all, Order{at.model, at.location, int(math.Round(gsus)), rate})
 	}
 	slices.SortFunc(all, func(a, b Order) int {
 		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Location, b.Location))
 	})
-	return all[:min(len(all), mostOrders)]
+	return all[:min(len(all), mostOrders)], nil
 }
+
+// isModel reports whether a text may be the id of a model.
+func isModel(id string) bool { return nameSyntax.MatchString(id) && !credential.Looks(id) }
 
 // lot is what an order is for.
 type lot struct{ model, location string }
@@ -62,7 +79,7 @@ type series struct {
 			Model     string `json:"model_user_id"`
 		} `json:"labels"`
 	} `json:"resource"`
-	Points []struct {
+	Points list[struct {
 		Interval struct {
 			End time.Time `json:"endTime"`
 		} `json:"interval"`
@@ -70,7 +87,7 @@ type series struct {
 			Int    json.RawMessage `json:"int64Value"`
 			Double float64         `json:"doubleValue"`
 		} `json:"value"`
-	} `json:"points"`
+	}] `json:"points"`
 }
 
 // newest returns the value of the newest point.
@@ -108,10 +125,13 @@ func (c *client) gauge(ctx context.Context, metric string) (map[lot]float64, *Re
 	values := map[lot]float64{}
 	p := pages(ctx, c, r, "timeSeries", func(s *series) {
 		l := &s.Resource.Labels
-		if l.Publisher != "" && l.Publisher != "google" || !nameSyntax.MatchString(l.Model) || !placeSyntax.MatchString(l.Location) {
+		if l.Publisher != "" && l.Publisher != "google" || !isModel(l.Model) || !placeSyntax.MatchString(l.Location) {
 			return
 		}
 		values[lot{l.Model, l.Location}] += s.newest()
 	})
+	if p != nil && p.status == http.StatusNotFound && strings.HasPrefix(p.Message, noMetric) {
+		return values, nil
+	}
 	return values, p
 }

@@ -1,9 +1,14 @@
 package discover
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"net"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spillway-go/spillway/internal/credential"
@@ -25,6 +30,8 @@ type ReadError struct {
 	Command, Do string
 
 	passes bool
+	silent bool // there was no answer in time
+	named  bool // the request named the project that pays
 	status int
 	reason string
 }
@@ -40,27 +47,38 @@ func (p *ReadError) Remedy() string { return p.Do }
 // Passing reports whether it may be over soon.
 func (p *ReadError) Passing() bool { return p.passes }
 
+// Partial reports whether the limits may be others without it, soon: those of the tier and of the
+// models that are listed.
+func (p *ReadError) Partial() bool { return p.passes && (p.What == "tier" || p.What == "models") }
+
 // maxMessage bounds what is kept of what Google said, in bytes.
 const maxMessage = 300
 
+// sockets are the two addresses of a connection, in the errors of package net. One has another port
+// each time.
+var sockets = regexp.MustCompile(` ?\S+:\d+->\S+:\d+`)
+
 // says makes a line of a text of others, without the secret that was sent, and without what looks
-// like one.
+// like one. It has the same words each time.
 func says(text, secret string) string {
+	text = sockets.ReplaceAllString(text, "")
 	if len(secret) >= 4 {
 		text = strings.ReplaceAll(text, secret, "[redacted]")
 	}
-	if text = plain.Text(text, len(text)+3); credential.Looks(text) {
-		return "[redacted]"
-	}
+	text = credential.Redacted(plain.Text(text, len(text)+3))
 	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
 }
 
-// noToken is that there is no access token.
-func noToken(host string, err error) *ReadError {
-	return &ReadError{
-		Host: host, Message: "there is no access token: " + says(err.Error(), ""), passes: true,
-		Do: "run `gcloud auth application-default login`, or set credentials",
+// noToken is that there is no access token. ctx is that of the request.
+func noToken(ctx context.Context, host string, err error) *ReadError {
+	p := unreachable(ctx, host, err, "")
+	p.Message = "there is no access token: " + p.Message
+	_, unreached := errors.AsType[*net.OpError](err)
+	_, unanswered := errors.AsType[*url.Error](err) // of an http.Client
+	if !unreached && !unanswered && !p.silent {
+		p.Do = "run `gcloud auth application-default login`, or set credentials"
 	}
+	return p
 }
 
 // roles has for each API the permission that a caller needs, and a role that has it and little else.
@@ -76,37 +94,39 @@ var roles = map[string]struct{ permission, role string }{
 var consumerSyntax = regexp.MustCompile(`^projects/([a-z0-9][a-z0-9.:-]{0,127})$`)
 
 // refused is what an answer with an error means.
-func (c *client) refused(host string, status int, body []byte, secret string) *ReadError {
+func (c *client) refused(r *request, status int, body []byte, secret string) *ReadError {
 	var answer struct {
 		Error struct {
-			Message string            `json:"message"`
-			Details []json.RawMessage `json:"details"`
+			Message string             `json:"message"`
+			Details list[errorDetails] `json:"details"`
 		} `json:"error"`
 	}
 	_ = json.Unmarshal(body, &answer) // what is not Google's has its status alone
 	p := &ReadError{
-		Host: host, status: status, Message: says(firstSentences(answer.Error.Message), secret),
+		Host: r.host, status: status, Message: says(firstSentences(answer.Error.Message), secret),
 		passes: status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500,
 	}
 	if p.Message == "" {
-		p.Message = "HTTP status " + http.StatusText(status)
+		p.Message = strings.TrimSpace("HTTP status " + strconv.Itoa(status) + " " + http.StatusText(status))
 	}
 	consumer := c.source.ProjectID
-	for _, raw := range answer.Error.Details {
-		var info struct {
-			Reason   string            `json:"reason"`
-			Metadata map[string]string `json:"metadata"`
-		}
-		if json.Unmarshal(raw, &info) != nil || info.Reason == "" {
+	for _, info := range answer.Error.Details {
+		if info.Reason == "" {
 			continue
 		}
 		p.reason = info.Reason
-		if m := consumerSyntax.FindStringSubmatch(info.Metadata["consumer"]); m != nil {
+		if m := consumerSyntax.FindStringSubmatch(info.Metadata["consumer"]); m != nil && says(m[1], secret) == m[1] {
 			consumer = m[1]
 		}
 	}
-	c.explain(p, consumer)
+	c.explain(p, r, consumer)
 	return p
+}
+
+// errorDetails are one of the details of an error of Google's.
+type errorDetails struct {
+	Reason   string            `json:"reason"`
+	Metadata map[string]string `json:"metadata"`
 }
 
 // firstSentences cuts off what follows the reason in Google's longer messages.
@@ -118,7 +138,7 @@ func firstSentences(message string) string {
 }
 
 // explain adds what to do about a refusal. consumer is the project that the API counts the call for.
-func (c *client) explain(p *ReadError, consumer string) {
+func (c *client) explain(p *ReadError, r *request, consumer string) {
 	needs := roles[p.Host]
 	switch {
 	case p.passes:
@@ -131,6 +151,8 @@ func (c *client) explain(p *ReadError, consumer string) {
 		p.Do = "make credentials with the scope https://www.googleapis.com/auth/cloud-platform"
 	case p.status == http.StatusForbidden && needs.role != "":
 		c.grant(p, needs.permission, needs.role, c.source.ProjectID)
+	case r.keyed && p.status == http.StatusUnauthorized:
+		p.Do = "check the first key of the project, which Google refuses"
 	case p.status == http.StatusUnauthorized:
 		p.Do = "Google takes the credentials for none: an access token is needed, not an API key"
 	case p.status == http.StatusNotFound:

@@ -3,17 +3,21 @@ package discover
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // quota is a quota of either API.
 type quota struct {
-	kind   kind
-	tier   string         // of the Developer API: "free", or the name of a paid one
-	global bool           // it is the global endpoint's
-	values map[part]int64 // negative: unlimited
+	kind     kind
+	tier     string         // of the Developer API: "free", or the name of a paid one
+	global   bool           // it is the global endpoint's
+	regional bool           // each region has its own; else all share it
+	values   map[part]int64 // negative: unlimited
 }
 
 // part is what a value of a quota is for: a model, which is empty for all others, in a region, which
@@ -27,13 +31,14 @@ func (q *quota) add(dimensions map[string]string, limit *number, regions []strin
 	if base := dimensions["base_model"]; base != "" {
 		p.model = strings.TrimSuffix(base, "-ga")
 	}
-	if limit == nil || p.model != "" && !nameSyntax.MatchString(p.model) {
+	if limit == nil || p.model != "" && !isModel(p.model) {
 		return
 	}
 	if p.region != "" || len(regions) == 0 {
 		regions = []string{p.region}
 	}
 	for _, p.region = range regions {
+		q.regional = q.regional || p.region != ""
 		if had, ok := q.values[p]; !ok || had < 0 || *limit >= 0 && int64(*limit) < had {
 			q.values[p] = int64(*limit)
 		}
@@ -49,18 +54,17 @@ func (c *client) service() string {
 }
 
 // quotas returns the quotas of the project that limit models, of Cloud Quotas or of Service Usage.
-func (c *client) quotas(ctx context.Context, f *Facts) (all []quota, ok bool) {
+func (c *client) quotas(ctx context.Context) ([]quota, *ReadError) {
 	all, first := c.quotaInfos(ctx)
 	if first == nil {
-		return all, true
+		return all, nil
 	}
 	all, second := c.quotaMetrics(ctx)
 	if second == nil {
-		return all, true
+		return all, nil
 	}
 	first.What = "limits"
-	f.Problems = append(f.Problems, first)
-	return nil, false
+	return nil, first
 }
 
 // quotaInfo is a quota as Cloud Quotas has it. See
@@ -71,13 +75,13 @@ type quotaInfo struct {
 	Interval   string   `json:"refreshInterval"`
 	Concurrent bool     `json:"isConcurrent"`
 	Dimensions []string `json:"dimensions"`
-	Infos      []struct {
+	Infos      list[struct {
 		Dimensions map[string]string `json:"dimensions"`
 		Details    struct {
 			Value *number `json:"value"`
 		} `json:"details"`
 		Locations []string `json:"applicableLocations"`
-	} `json:"dimensionsInfos"`
+	}] `json:"dimensionsInfos"`
 }
 
 func (c *client) quotaInfos(ctx context.Context) (all []quota, p *ReadError) {
@@ -88,12 +92,13 @@ func (c *client) quotaInfos(ctx context.Context) (all []quota, p *ReadError) {
 	}
 	p = pages(ctx, c, r, "quotaInfos", func(info *quotaInfo) {
 		q, ok := newQuota(info.Metric, info.ID, info.Interval)
-		if !ok || info.Concurrent {
+		if !ok || info.Concurrent || len(all) == mostQuotas {
 			return
 		}
+		q.regional = slices.Contains(info.Dimensions, "region")
 		for _, one := range info.Infos {
-			regions := one.Locations // one entry may stand for several
-			if q.global || !c.source.Vertex {
+			regions := one.Locations // one entry may stand for several; "global" says that it has none
+			if q.global || !c.source.Vertex || slices.Equal(regions, []string{"global"}) {
 				regions = nil
 			}
 			q.add(one.Dimensions, one.Details.Value, regions)
@@ -107,13 +112,13 @@ func (c *client) quotaInfos(ctx context.Context) (all []quota, p *ReadError) {
 // https://cloud.google.com/service-usage/docs/reference/rest/v1beta1/services.consumerQuotaMetrics.
 type quotaMetric struct {
 	Metric string `json:"metric"`
-	Limits []struct {
+	Limits list[struct {
 		Unit    string `json:"unit"` // "1/min/{project}/{model}"
-		Buckets []struct {
+		Buckets list[struct {
 			Limit      *number           `json:"effectiveLimit"`
 			Dimensions map[string]string `json:"dimensions"`
-		} `json:"quotaBuckets"`
-	} `json:"consumerQuotaLimits"`
+		}] `json:"quotaBuckets"`
+	}] `json:"consumerQuotaLimits"`
 }
 
 func (c *client) quotaMetrics(ctx context.Context) (all []quota, p *ReadError) {
@@ -132,9 +137,10 @@ func (c *client) quotaMetrics(ctx context.Context) (all []quota, p *ReadError) {
 				interval = "day"
 			}
 			q, ok := newQuota(m.Metric, "", interval)
-			if !ok || !strings.Contains(l.Unit, "model}") {
+			if !ok || !strings.Contains(l.Unit, "model}") || len(all) == mostQuotas {
 				continue
 			}
+			q.regional = strings.Contains(l.Unit, "{region}")
 			for _, b := range l.Buckets {
 				q.add(b.Dimensions, b.Limit, nil)
 			}
@@ -147,13 +153,20 @@ func (c *client) quotaMetrics(ctx context.Context) (all []quota, p *ReadError) {
 // number is an int64, which Google writes as a string.
 type number int64
 
-// UnmarshalJSON takes numbers, too.
+// UnmarshalJSON takes numbers, too. One that is too large is the largest.
 func (n *number) UnmarshalJSON(text []byte) error {
 	var s string
 	if json.Unmarshal(text, &s) != nil {
 		s = string(text)
 	}
-	i, err := strconv.ParseInt(s, 10, 64)
+	i, err := strconv.ParseInt(s, 10, 64) // also of one that is out of range
+	if errors.Is(err, strconv.ErrSyntax) {
+		var f float64
+		if f, err = strconv.ParseFloat(s, 64); math.IsNaN(f) || errors.Is(err, strconv.ErrSyntax) {
+			return strconv.ErrSyntax
+		}
+		i = int64(max(-1<<62, min(f, 1<<62)))
+	}
 	*n = number(i)
-	return err
+	return nil
 }

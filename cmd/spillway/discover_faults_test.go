@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/geminitest"
+	"github.com/spillway-go/spillway/internal/discover"
+)
+
+// discoveryOfFile is what discover prints of a file, and of facts about each of its projects.
+func discoveryOfFile(t *testing.T, file string, facts ...discover.Facts) (text string, cfg *config.Config, all []discoveredProject) {
+	t.Helper()
+	cfg, err := config.Parse("file", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range cfg.Pool.Projects {
+		all = append(all, discoveredProject{Project: p, facts: facts[i]})
+	}
+	f := discoverFlags{file: "file"}
+	return f.toml(cfg, all) + f.differences(all), cfg, all
+}
+
+const prodFile = `
+[[project]]
+name = "prod"
+backend = "vertex"
+credentials = "none"
+`
+
+func TestDiscoverPrintsNoOrderThatCheckRefuses(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		orders []discover.Order
+		used   int
+		says   string
+	}{
+		{"a model without a row", []discover.Order{{Model: "gemini-9-neon", Location: "us", GSUs: 3}}, 0, "throughput"},
+		{"a zone", []discover.Order{{Model: "gemini-3.5-flash", Location: "us-central1-a", GSUs: 3}}, 0, "not a location"},
+		{"two versions of a model", []discover.Order{
+			{Model: "gemini-3.5-flash", Location: "us", GSUs: 3}, {Model: "gemini-3.5-flash-001", Location: "us", GSUs: 3},
+		}, 1, ""},
+		{"a huge rate", []discover.Order{{Model: "gemini-3.5-flash", Location: "us", GSUs: math.MaxInt32, TokensPerSecond: 1e12}}, 1, ""},
+	} {
+		text, _, _ := discoveryOfFile(t, prodFile, discover.Facts{Orders: test.orders})
+		got, err := config.Parse("printed", []byte(text))
+		if err != nil {
+			t.Errorf("%s: %v\n%s", test.name, err, text)
+			continue
+		}
+		if n := len(got.Pool.Projects[0].Provisioned); n != test.used || !strings.Contains(text, test.says) {
+			t.Errorf("%s: %d orders hold\n%s", test.name, n, text)
+		}
+	}
+}
+
+func TestDiscoverPrintsNoOrderOutsideTheFence(t *testing.T) {
+	facts := discover.Facts{Orders: []discover.Order{{Model: "gemini-3.5-flash", Location: "us", GSUs: 3}}}
+	text, cfg, all := discoveryOfFile(t, "[router]\nlocations = [\"eu\", \"global\"]\n"+prodFile, facts)
+	got, err := config.Parse("printed", []byte(text))
+	if err != nil || len(got.Pool.Projects[0].Provisioned) > 0 || !strings.Contains(text, "outside the locations of the pool") {
+		t.Errorf("%v\n%s", err, text)
+	}
+	if !strings.Contains(text, "only its [[project]] tables") {
+		t.Errorf("a fence that is not printed gets lost where this takes the file's place:\n%s", text)
+	}
+	if f := (&discoverFlags{file: "file"}).data(cfg, all); !strings.Contains(f.TOML, "outside the locations") {
+		t.Errorf("--json: %s", f.TOML)
+	}
+}
+
+func TestDiscoverOfSeveralProjectsPrintsAFile(t *testing.T) {
+	cfg := projectsOf([]string{"acme-a", "acme-b", "example.com:acme", "acme-a"})
+	var all []discoveredProject
+	for _, p := range cfg.Pool.Projects {
+		all = append(all, discoveredProject{Project: p, facts: discover.Facts{Limits: []discover.Limit{{Model: "gemini-3.5-flash", RPM: 3}}}})
+	}
+	text := tomlOf(cfg, all)
+	for line := range strings.SplitSeq(text, "\n") {
+		if variable, ok := strings.CutPrefix(line, `keys = ["env:`); ok {
+			t.Setenv(strings.TrimSuffix(variable, `"]`), "key-of-"+variable)
+		}
+	}
+	got, err := config.Parse("printed", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if n := len(got.Pool.Projects); n != 6 {
+		t.Errorf("%d projects of three, through two back ends each:\n%s", n, text)
+	}
+}
+
+func TestDiscoverNamesAVariableForEachKey(t *testing.T) {
+	text, _, _ := discoveryOfFile(t, `
+[[project]]
+name = "a-b"
+backend = "gemini"
+keys = ["key-number-one"]
+[[project]]
+name = "a_b"
+backend = "gemini"
+keys = ["key-number-two"]
+[[project]]
+name = "A.b"
+backend = "gemini"
+keys = ["key-number-three"]
+`, discover.Facts{}, discover.Facts{}, discover.Facts{})
+	seen := map[string]bool{}
+	for line := range strings.SplitSeq(text, "\n") {
+		if key, ok := strings.CutPrefix(line, "keys = "); ok {
+			if seen[key] {
+				t.Errorf("two keys are in one variable:\n%s", text)
+			}
+			seen[key] = true
+		}
+	}
+	if len(seen) != 3 || strings.Contains(text, "key-number") {
+		t.Errorf("printed\n%s", text)
+	}
+}
+
+func TestDiscoverTellsEachDifference(t *testing.T) {
+	text, _, _ := discoveryOfFile(t, prodFile+`
+[[project.provisioned]]
+model = "gemini-3.5-flash"
+location = "us"
+tokens_per_second = 6_000
+[[project.provisioned]]
+model = "gemini-3.1-flash-lite"
+location = "us"
+gsus = 3
+[[project.limits]]
+model = "gemini-embedding-001"
+rpm = 50
+tpm = 7
+[[project.limits]]
+model = "gemini-gone-*"
+rpm = 50
+`, discover.Facts{
+		Orders: []discover.Order{
+			{Model: "gemini-3.5-flash", Location: "us", GSUs: 10, TokensPerSecond: 6_750}, {Model: "gemini-3.1-flash-lite", Location: "us", GSUs: 3, TokensPerSecond: 12_090},
+		},
+		Limits: []discover.Limit{{Model: "gemini-embedding-001", RPM: 50}},
+	})
+	for _, want := range []string{
+		"# ~ prod: the order for gemini-3.5-flash in us has 6,000 tokens per second in the file, and 6,750 at Google",
+		"# - prod: gemini-embedding-001 tpm 7",
+		"# - prod: gemini-gone-* rpm 50",
+	} {
+		if !strings.Contains(text, want+"\n") {
+			t.Errorf("%s is not told:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "~ prod: the order for gemini-3.1-flash-lite") || strings.Contains(text, "- prod: gemini-embedding-001 rpm") {
+		t.Errorf("what is the same is told:\n%s", text)
+	}
+}
+
+func TestDiscoverKeepsAnOddTextOfTheFile(t *testing.T) {
+	t.Setenv("GEMINI_API_KEY", "a-key")
+	for _, glob := range []string{`gemini-"quoted"`, `gemini-\\`, "gemini-größe", "gemini-\u2028", "gemini-\u0085x", "gemini-<&>"} {
+		file := "[[project]]\nname = \"a\"\nbackend = \"gemini\"\nkeys = [\"env:GEMINI_API_KEY\"]\nmodels = [" + tomlString(glob) + "]\n"
+		cfg, err := config.Parse("file", []byte(file))
+		if err != nil {
+			t.Errorf("%q: %v", glob, err)
+			continue
+		}
+		p := cfg.Pool.Projects[0]
+		got, err := config.Parse("printed", []byte(tomlOf(cfg, []discoveredProject{{Project: p}})))
+		if err != nil || got.Pool.Projects[0].Models[0] != p.Models[0] {
+			t.Errorf("%q: %v", glob, err)
+		}
+	}
+}
+
+func TestDiscoverShowsNoCredentialOfAFile(t *testing.T) {
+	google := geminitest.NewServer(t, geminitest.Config{Projects: []geminitest.Project{{ID: "acme", Keys: []string{"the-key"}, Tokens: []string{"lower-case-secret"}}}})
+	t.Setenv("THE_TOKEN", "lower-case-secret")
+	echo := `{"error": {"code": 403, "message": "no lower-case-secret", "details": [{"reason": "SERVICE_DISABLED", "metadata": {"consumer": "projects/lower-case-secret"}}]}}`
+	google.Keep(geminitest.Match{Backend: "cloud"}, geminitest.Answer{Status: 403, Body: []byte(echo)})
+	file := filepath.Join(t.TempDir(), "spillway.toml")
+	text := "[[project]]\nname = \"acme\"\nbackend = \"vertex\"\ncredentials = \"env:THE_TOKEN\"\nbase_url = \"" + google.URL + "\"\ndiscover = true\ndiscover_url = \"" + google.URL + "\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"discover", file}, {"discover", file, "--json"}} {
+		var stdout, stderr strings.Builder
+		run(t.Context(), args, &stdout, &stderr)
+		if all := stdout.String() + stderr.String(); strings.Contains(all, "lower-case-secret") || !strings.Contains(all, "gcloud services enable") {
+			t.Errorf("%q:\n%s", args, all)
+		}
+	}
+}
+
+func TestDiscoverPrintsJSONWhateverThereIs(t *testing.T) {
+	_, cfg, all := discoveryOfFile(t, prodFile, discover.Facts{})
+	text, err := json.Marshal((&discoverFlags{file: "file"}).data(cfg, all))
+	if err != nil || !strings.Contains(string(text), `"limits":null`) || !strings.Contains(string(text), `"differences":[]`) {
+		t.Errorf("%v %s", err, text)
+	}
+}
