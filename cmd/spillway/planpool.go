@@ -21,19 +21,19 @@ const defaultWait = 10 * time.Second
 
 // plannedPool is what "plan --pool --json" prints. Times are in milliseconds.
 type plannedPool struct {
-	File    string           `json:"file"`
-	From    string           `json:"from"`
-	Calls   int              `json:"calls"`
-	Refused int              `json:"refused"`
-	Waited  int              `json:"waited"`
-	Median  float64          `json:"wait_p50_ms"`
-	P95     float64          `json:"wait_p95_ms"`
-	Longest float64          `json:"wait_max_ms"`
-	Served  map[string]int   `json:"served"` // by endpoint
+	File    string         `json:"file"`
+	From    string         `json:"from"`
+	Calls   int            `json:"calls"`
+	Refused int            `json:"refused"`
+	Waited  int            `json:"waited"`
+	Median  float64        `json:"wait_p50_ms"`
+	P95     float64        `json:"wait_p95_ms"`
+	Longest float64        `json:"wait_max_ms"`
+	Served  map[string]int `json:"served"` // by endpoint
 	// USD is what each endpoint is paid by the token in 30 days; of what has no price it is absent.
-	USD map[string]float64 `json:"usd_on_demand,omitempty"`
-	Causes  []plannedRefusal `json:"causes,omitempty"`
-	Limits  []plannedBound   `json:"limits,omitempty"` // the bottleneck first
+	USD    map[string]float64 `json:"usd_on_demand,omitempty"`
+	Causes []plannedRefusal   `json:"causes,omitempty"`
+	Limits []plannedBound     `json:"limits,omitempty"` // the bottleneck first
 }
 
 type plannedRefusal struct {
