@@ -61,8 +61,8 @@ Flags:
               rows go before those that Spillway knows
   --term      week, month, quarter or year: for how long the order is bought
   --pool      a file of Spillway's: instead of an order, show what becomes of the
-              calls in its pool: refusals, waits, and the limit that is the
-              bottleneck
+              calls in its pool: where they go, at which price, refusals, waits,
+              and the limit that is the bottleneck
   --json      as one JSON object
   --svg       writes a drawing too
 
@@ -224,7 +224,7 @@ func (f *planFlags) run(ctx context.Context, q plan.Question, stdout, stderr io.
 		return err
 	}
 	if f.pool != "" {
-		return f.within(ctx, log, stdout, stderr)
+		return f.within(ctx, log, q.Prices, stdout, stderr)
 	}
 	if q.Model == "" {
 		q.Model = log.Models()[0].Name

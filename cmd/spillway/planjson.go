@@ -27,6 +27,7 @@ type planned struct {
 	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // all calls; absent: no price
 	BreakEven   float64  `json:"break_even,omitempty"`       // the part of a GSU to be used
 
+	Tiers   []plannedStep   `json:"service_tiers"`
 	Changes []plannedChange `json:"changes,omitempty"`
 	TOML    string          `json:"toml,omitempty"`
 }
@@ -57,12 +58,23 @@ type plannedTally struct {
 	Refused   int     `json:"refused_by_order"` // times that the full order was asked
 }
 
+// plannedStep is a service tier of pay-as-you-go. What has no price is absent.
+type plannedStep struct {
+	Tier    string   `json:"tier"`
+	Factor  float64  `json:"factor,omitempty"`      // of the standard price in global
+	All     *float64 `json:"usd_all,omitempty"`     // all calls
+	Spilled *float64 `json:"usd_spilled,omitempty"` // what spills of the recommended order, or of the largest one
+}
+
 type plannedChange struct {
 	What   string  `json:"what"`
 	GSUs   int     `json:"gsus"`
 	Before float64 `json:"spilled_before"`
 	Spill  float64 `json:"spilled"`
 	Needs  int     `json:"needs_gsus,omitempty"`
+
+	Order   *float64 `json:"usd_order,omitempty"`     // with an order of what is needed
+	ByToken *float64 `json:"usd_on_demand,omitempty"` // without an order
 }
 
 func plannedOf(a *plan.Answer, log *demand.Log) *planned {
@@ -90,8 +102,11 @@ func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 		}
 		p.Sizes = append(p.Sizes, size)
 	}
+	for _, s := range a.Steps {
+		p.Tiers = append(p.Tiers, plannedStep{s.Tier, s.Factor, known(s.All), known(s.Spilled)})
+	}
 	for _, c := range a.Changed {
-		p.Changes = append(p.Changes, plannedChange{c.What, c.GSUs, c.Before, c.Spill, c.Needs})
+		p.Changes = append(p.Changes, plannedChange{c.What, c.GSUs, c.Before, c.Spill, c.Needs, known(c.WithOrder), known(c.ByToken)})
 	}
 	if a.Recommended > 0 {
 		p.TOML = orderTOML(a)

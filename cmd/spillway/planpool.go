@@ -12,6 +12,7 @@ import (
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
+	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -20,17 +21,19 @@ const defaultWait = 10 * time.Second
 
 // plannedPool is what "plan --pool --json" prints. Times are in milliseconds.
 type plannedPool struct {
-	File    string           `json:"file"`
-	From    string           `json:"from"`
-	Calls   int              `json:"calls"`
-	Refused int              `json:"refused"`
-	Waited  int              `json:"waited"`
-	Median  float64          `json:"wait_p50_ms"`
-	P95     float64          `json:"wait_p95_ms"`
-	Longest float64          `json:"wait_max_ms"`
-	Served  map[string]int   `json:"served"` // by endpoint
-	Causes  []plannedRefusal `json:"causes,omitempty"`
-	Limits  []plannedBound   `json:"limits,omitempty"` // the bottleneck first
+	File    string         `json:"file"`
+	From    string         `json:"from"`
+	Calls   int            `json:"calls"`
+	Refused int            `json:"refused"`
+	Waited  int            `json:"waited"`
+	Median  float64        `json:"wait_p50_ms"`
+	P95     float64        `json:"wait_p95_ms"`
+	Longest float64        `json:"wait_max_ms"`
+	Served  map[string]int `json:"served"` // by endpoint
+	// USD is what each endpoint is paid by the token in 30 days; of what has no price it is absent.
+	USD    map[string]float64 `json:"usd_on_demand,omitempty"`
+	Causes []plannedRefusal   `json:"causes,omitempty"`
+	Limits []plannedBound     `json:"limits,omitempty"` // the bottleneck first
 }
 
 type plannedRefusal struct {
@@ -46,7 +49,7 @@ type plannedBound struct {
 }
 
 // within shows what becomes of calls in the pool of a file.
-func (f *planFlags) within(ctx context.Context, log *demand.Log, stdout, stderr io.Writer) error {
+func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.Table, stdout, stderr io.Writer) error {
 	cfg, err := load(ctx, f.pool)
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, stdout, stderr 
 	}
 	wait := cmp.Or(cfg.Router.MaxWait, defaultWait)
 	bar := progressOn(stderr)
-	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, func(done int) { bar.set(int64(done), int64(len(calls))) })
+	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
 	bar.clear()
 	if err != nil {
 		return err
@@ -85,10 +88,13 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	p := &plannedPool{
 		File: f.pool, From: log.Format, Calls: fit.Calls, Refused: fit.Refused, Waited: fit.Waits,
-		Median: milliseconds(fit.Median), P95: milliseconds(fit.P95), Longest: milliseconds(fit.Longest), Served: map[string]int{},
+		Median: milliseconds(fit.Median), P95: milliseconds(fit.P95), Longest: milliseconds(fit.Longest), Served: map[string]int{}, USD: map[string]float64{},
 	}
 	for _, s := range fit.Served {
 		p.Served[s.Endpoint] = s.Calls
+		if s.ByToken.Known {
+			p.USD[s.Endpoint] = s.ByToken.USD
+		}
 	}
 	for _, c := range fit.Causes {
 		p.Causes = append(p.Causes, plannedRefusal{c.Cause, c.Subject, c.Calls})
@@ -112,9 +118,9 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
 		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))
 	var b strings.Builder
-	b.WriteString("ENDPOINT\tSERVES\n")
+	b.WriteString("ENDPOINT\tSERVES\tUSD BY THE TOKEN\n")
 	for _, s := range fit.Served {
-		fmt.Fprintf(&b, "%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)))
+		fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)), dollars(s.ByToken))
 	}
 	printText(to, "\n"+v.table(b.String(), nil))
 	if b.Reset(); len(fit.Causes) > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -28,6 +29,9 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	printText(to, "\n"+v.table(sizeTable(a), nil)+"\n")
 	recommend(v, to, a)
 	printMoney(v, to, a)
+	if a.OnDemand.Known {
+		printText(to, "\n"+v.table(stepTable(a), nil))
+	}
 	if len(a.Changed) > 0 {
 		printText(to, "\n"+v.table(changeTable(a), nil))
 	}
@@ -150,20 +154,34 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 	}
 }
 
+// stepTable is the ladder of prices.
+func stepTable(a *plan.Answer) string {
+	var b strings.Builder
+	gsus := cmp.Or(a.Recommended, a.Sizes[len(a.Sizes)-1].GSUs)
+	fmt.Fprintf(&b, "SERVICE TIER\tPRICE\tUSD ALL CALLS\tSPILL OF %s\n", strings.ToUpper(plain.Plural(gsus, "GSU")))
+	for _, s := range a.Steps {
+		factor := "-"
+		if s.Factor > 0 {
+			factor = fmt.Sprintf("× %.4g", s.Factor)
+		}
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\n", s.Tier, factor, dollars(s.All), dollars(s.Spilled))
+	}
+	return b.String()
+}
+
 func changeTable(a *plan.Answer) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "WHAT WOULD CHANGE\tSPILLS OF %s\tNEEDS ABOUT\n", strings.ToUpper(plain.Plural(a.Changed[0].GSUs, "GSU")))
-	needs := ""
-	if a.Recommended > 0 {
-		needs = plain.Plural(a.Recommended, "GSU")
-	}
-	fmt.Fprintf(&b, "nothing\t%s\t%s\n", percent(a.Changed[0].Before), needs)
-	for _, c := range a.Changed {
-		needs := ""
-		if c.Needs > 0 {
-			needs = plain.Plural(c.Needs, "GSU")
+	fmt.Fprintf(&b, "WHAT WOULD CHANGE\tSPILLS OF %s\tNEEDS ABOUT\tUSD ORDER\tNO ORDER\n", strings.ToUpper(plain.Plural(a.Changed[0].GSUs, "GSU")))
+	row := func(what string, spill float64, needs int, withOrder, byToken plan.Money) {
+		gsus := "-"
+		if needs > 0 {
+			gsus = plain.Plural(needs, "GSU")
 		}
-		fmt.Fprintf(&b, "%s\t%s\t%s\n", c.What, percent(c.Spill), needs)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", what, percent(spill), gsus, dollars(withOrder), dollars(byToken))
+	}
+	row("nothing", a.Changed[0].Before, a.Recommended, a.WithOrder, a.OnDemand)
+	for _, c := range a.Changed {
+		row(c.What, c.Spill, c.Needs, c.WithOrder, c.ByToken)
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plan"
 	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
@@ -23,15 +24,9 @@ type tierPrice struct {
 // priceOf returns the price of an endpoint on demand. It is false for an order, and for a service tier
 // without a price.
 func priceOf(model string, e *pool.Endpoint, at time.Time) (p tierPrice, ok bool) {
-	tier, sold := map[pool.Traffic]price.Tier{
-		pool.TrafficOnDemand: price.Standard, pool.TrafficFlex: price.Flex, pool.TrafficPriority: price.Priority,
-	}[e.Traffic]
+	tier, location, sold := plan.TierOf(e)
 	if !sold {
 		return p, false
-	}
-	location := e.Location
-	if e.Backend == pool.BackendGemini {
-		location = "" // it has none
 	}
 	table := price.BuiltIn()
 	if p.Factor, ok = table.Factor(tier, location, at); !ok {

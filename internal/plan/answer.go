@@ -53,7 +53,11 @@ type Answer struct {
 	// used for it to cost no more than that.
 	BreakEven float64
 	Cheapest  int // the number of GSUs that costs least, with what spills; zero: none, by the token
-	Changed   []Change
+	// WithOrder is what the recommended order costs.
+	WithOrder Money
+	// Steps are the service tiers of pay-as-you-go, from the cheapest to the dearest.
+	Steps   []Step
+	Changed []Change
 
 	cost func(quota.Usage) float64 // what a call burns down
 }
@@ -119,6 +123,9 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 		a.Windows = append(a.Windows, loadOver(q.Calls, s.cost, w))
 	}
 	a.prices(s.total)
+	if err := a.climb(); err != nil {
+		return nil, err
+	}
 	if q.Changes {
 		if a.Changed, err = a.changes(m, s, at); err != nil {
 			return nil, err

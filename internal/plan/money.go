@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"iter"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
@@ -13,26 +14,22 @@ const costSpan = 30 * 24 * time.Hour
 
 // prices fills in what everything costs. total is what all calls burn down.
 func (a *Answer) prices(total float64) {
-	scale := 0.0 // from the span of the calls to that of the costs
-	if a.Span > 0 {
-		scale = costSpan.Seconds() / a.Span.Seconds()
+	a.OnDemand = a.byToken(price.Standard, a.all)
+	if a.Recommended > 0 {
+		a.WithOrder = a.bought(a.Recommended)
 	}
-	a.OnDemand = a.byToken(nil, scale)
 	var least Money
 	for i := range a.Sizes {
 		s := &a.Sizes[i]
 		s.Order = a.bought(s.GSUs)
-		s.Spilled = a.byToken(s.worse().spilled, scale)
-		if s.worse().SpilledTokens == 0 {
-			s.Spilled = Money{0, a.OnDemand.Known}
-		}
+		s.Spilled = a.byToken(price.Standard, a.numbered(s.worse().spilled))
 		s.Total = s.Order.plus(s.Spilled)
 		if s.Total.Known && s.Total.USD < a.OnDemand.USD && (!least.Known || s.Total.USD < least.USD) {
 			least, a.Cheapest = s.Total, s.GSUs
 		}
 	}
 	if gsu := a.bought(1); gsu.Known && a.OnDemand.Known && total > 0 && a.OnDemand.USD > 0 {
-		perToken := a.OnDemand.USD / (total * scale)
+		perToken := a.OnDemand.USD / (total * spanScale(a.Calls))
 		a.BreakEven = gsu.USD / (perToken * a.PerGSU * costSpan.Seconds())
 	}
 }
@@ -46,27 +43,50 @@ func (a *Answer) bought(gsus int) Money {
 	return Money{o.USD * float64(gsus) * costSpan.Hours() / 24 / a.Term.Days(), true}
 }
 
-// byToken is what calls cost on demand: those with the numbers, or all where there are none.
-func (a *Answer) byToken(numbers []int32, scale float64) Money {
-	usd := 0.0
-	add := func(c *demand.Call) bool {
-		one, ok := a.Prices.Call(a.Model, price.Standard, a.Location, c.At, c.Usage)
-		usd += one
-		return ok
+// spanScale is the span of the costs, as a multiple of that of calls; zero if they have none.
+func spanScale(calls []demand.Call) float64 {
+	_, span := (&demand.Log{Calls: calls}).Span()
+	if span <= 0 {
+		return 0
 	}
-	if numbers == nil {
-		for i := range a.Calls {
-			if !add(&a.Calls[i]) {
-				return Money{}
+	return costSpan.Seconds() / span.Seconds()
+}
+
+// all are all calls.
+func (a *Answer) all(yield func(demand.Call) bool) {
+	for i := range a.Calls {
+		if !yield(a.Calls[i]) {
+			return
+		}
+	}
+}
+
+// numbered are the calls with some numbers.
+func (a *Answer) numbered(numbers []int32) iter.Seq[demand.Call] {
+	return func(yield func(demand.Call) bool) {
+		for _, n := range numbers {
+			if !yield(a.Calls[n]) {
+				return
 			}
 		}
 	}
-	for _, n := range numbers {
-		if !add(&a.Calls[n]) {
-			return Money{}
+}
+
+// byToken is what calls cost at a service tier. It is known if all calls have a price there.
+func (a *Answer) byToken(tier price.Tier, calls iter.Seq[demand.Call]) Money {
+	_, known := a.Prices.Call(a.Model, tier, a.Location, a.Calls[0].At, quota.Usage{})
+	usd, scale := 0.0, spanScale(a.Calls)
+	for c := range calls {
+		one, ok := a.Prices.Call(a.Model, tier, a.Location, c.At, c.Usage)
+		if known = known && ok; !known {
+			break
 		}
+		usd += one
 	}
-	return Money{usd * scale, scale > 0}
+	if !known || scale == 0 {
+		return Money{}
+	}
+	return Money{usd * scale, true}
 }
 
 // cheaper is u with more of the prompt cached, or a shorter response.

@@ -9,14 +9,17 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
 
-// Served is how much an endpoint served.
+// Served is how much an endpoint served, and what is paid for it by the token in 30 days of such
+// calls: nothing for what an order serves.
 type Served struct {
 	Endpoint string
 	Calls    int
+	ByToken  Money
 }
 
 // Refused is why calls were refused: the cause that kept most endpoints from them, what it is about,
@@ -48,15 +51,16 @@ type Fit struct {
 
 // Within makes calls, each for its own model, in a pool as it is configured. Orders have the shortest
 // window that Google documents for them.
-func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls []demand.Call, progress func(done int)) (*Fit, error) {
+func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls []demand.Call, prices *price.Table, progress func(done int)) (*Fit, error) {
 	f := &Fit{Calls: len(calls)}
-	endpoints := make(map[string]int)
+	endpoints := make(map[string]*Served)
+	scale := spanScale(calls)
 	type why struct{ cause, subject string }
 	causes := make(map[why]int)
 	var waits []time.Duration
 	w := World{Pool: cfg, MaxWait: maxWait, Window: shortestOf}
 	told := 0
-	err := w.Run(ctx, calls, func(_ int, fate Fate) {
+	err := w.Run(ctx, calls, func(i int, fate Fate) {
 		if told++; told%progressEvery == 0 {
 			progress(told)
 		}
@@ -65,7 +69,13 @@ func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls [
 			causes[why{fate.Cause, fate.Subject}]++
 			return
 		}
-		endpoints[fate.Endpoint.Name]++
+		s := endpoints[fate.Endpoint.Name]
+		if s == nil {
+			s = &Served{fate.Endpoint.Name, 0, Money{0, scale > 0}}
+			endpoints[s.Endpoint] = s
+		}
+		s.Calls++
+		s.ByToken = s.ByToken.plus(fate.cost(&calls[i], prices, scale))
 		waits = append(waits, fate.Waited)
 		if fate.Waited > 0 {
 			f.Waits++
@@ -75,7 +85,7 @@ func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls [
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
-		f.Served = append(f.Served, Served{name, endpoints[name]})
+		f.Served = append(f.Served, *endpoints[name])
 	}
 	slices.SortStableFunc(f.Served, func(a, b Served) int { return b.Calls - a.Calls })
 	for y, n := range causes {
@@ -89,6 +99,16 @@ func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls [
 	}
 	f.Bounds = boundsOf(&cfg, calls)
 	return f, nil
+}
+
+// cost is what a call that was served costs by the token.
+func (f *Fate) cost(c *demand.Call, prices *price.Table, scale float64) Money {
+	if f.Ordered {
+		return Money{0, true}
+	}
+	tier, location, _ := TierOf(f.Endpoint) // what an order does not serve is at the standard tier
+	usd, ok := prices.Call(c.Model, tier, location, c.At, c.Usage)
+	return Money{usd * scale, ok}
 }
 
 // shortestOf is the window of an order that says it, else the shortest that Google documents.

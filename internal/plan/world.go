@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
@@ -124,7 +125,7 @@ type call struct {
 func (r *run) begin(number int) {
 	d := &r.calls[number]
 	c := &call{run: r, number: number, request: pool.Request{
-		Model: d.Model, MaxWait: r.MaxWait, Batch: d.Batch, Traffic: r.Traffic,
+		Model: d.Model, MaxWait: r.MaxWait, Batch: d.Batch, Traffic: r.Traffic, Asked: pool.Asked{Label: d.Label},
 		Estimate: pool.Estimate{Input: max(d.Usage.Input, 1), NoOutput: d.Usage.Output+d.Usage.OutputImage+d.Usage.OutputAudio == 0},
 	}}
 	c.attempt()
@@ -146,6 +147,9 @@ func (c *call) attempt() {
 	e := lease.Endpoint()
 	c.fate.Endpoint = e
 	outcome := pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: d.Usage, Traffic: "ON_DEMAND"}
+	if e.Order == nil { // else what it does not serve is at the standard tier
+		outcome.Traffic = strings.ToUpper(string(e.Traffic))
+	}
 	ended := func() {}
 	if e.Order != nil {
 		o := r.order(e)
