@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/config"
@@ -35,7 +36,11 @@ func (f *discoverFlags) differences(all []discoveredProject) string {
 			t.comment(x.Kind + " " + x.Project + ": " + x.What)
 		}
 	}
-	if found == 0 {
+	switch unread := slices.ContainsFunc(all, func(d discoveredProject) bool { return d.incomplete() }); {
+	case found > 0:
+	case unread:
+		t.comment("Not all could be read, see above. In what could be, " + f.file + " and Google do not differ.")
+	default:
 		t.comment(f.file + " has what Google shows.")
 	}
 	return t.text.String()
