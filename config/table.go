@@ -207,7 +207,7 @@ func (t *table) anyDuration(key string) (time.Duration, bool) {
 
 // moment reads a date with a time and an offset, or a date, which is its midnight in UTC.
 func (t *table) moment(key string, dst *time.Time) {
-	const fix = "write a date, or a date and time with its offset: 2026-12-01, or 2026-12-01T08:00:00+01:00"
+	const fix = "write a date, or a date and time with its offset, without quotes: 2026-12-01, or 2026-12-01T08:00:00+01:00"
 	v, ok := t.value(key)
 	if !ok {
 		return

@@ -122,25 +122,34 @@ func quotaApart(e *endpoint) bool { return e.Backend == BackendVertex && e.Traff
 // rungs says which calls that name no service tier an endpoint is for.
 type rungs struct{ interactive, batch bool }
 
+// bar says why a call that names no service tier does not go to an endpoint; "" if it may.
+func (r rungs) bar(batch bool) string {
+	switch {
+	case batch && r.batch, !batch && r.interactive:
+		return ""
+	case r.batch:
+		return "serves batch calls"
+	case r.interactive:
+		return "serves interactive calls"
+	default:
+		return "serves calls that name its service tier"
+	}
+}
+
 // offStep says why a request does not go to the service tier of a candidate; "" if it may.
 func offStep(r *Request, c *candidate) string {
 	if !c.plan.laddered || c.order != nil {
 		return ""
 	}
-	a, off := &r.Asked, true
+	a := &r.Asked
 	switch {
 	case c.Traffic == a.Without, a.Only != "" && c.Traffic != a.Only:
-	case a.OnDemand != "":
-		off = c.Traffic != a.OnDemand && (c.Traffic != TrafficOnDemand || c.project.offers(a.OnDemand))
-	case r.Batch:
-		off = !c.rungs.batch
-	default:
-		off = !c.rungs.interactive
+	case a.OnDemand == "":
+		return c.rungs.bar(r.Batch)
+	case c.Traffic == a.OnDemand, c.Traffic == TrafficOnDemand && !c.project.offers(a.OnDemand):
+		return ""
 	}
-	if off {
-		return "carries " + string(c.Traffic) + " traffic"
-	}
-	return ""
+	return "carries " + string(c.Traffic) + " traffic"
 }
 
 // isOnDemand reports whether traffic is pay-as-you-go, at whatever service tier.

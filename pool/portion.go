@@ -86,8 +86,9 @@ func portionOf(l *limits, share float64) *quota.Quota {
 	return q
 }
 
-// portionTime returns how long the candidate's whole order or pace takes for a call with this need. Zero means that it has neither, or that its pace is not limited: then nothing is known that
-// it could be a share of.
+// portionTime returns how long the candidate's whole order or pace takes for a call with this need.
+// Zero means that it has neither, or that its pace is not limited: then nothing is known that it could
+// be a share of.
 func portionTime(c *candidate, now time.Time, n *need) time.Duration {
 	rate, amount := 0.0, 1.0
 	if c.ledger() != nil {

@@ -44,7 +44,7 @@ func TestWhatIsKeptTakesTheMemoryThatItSays(t *testing.T) {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc) //nolint:gosec // far below
+		return int64(m.HeapAlloc)
 	}
 	b.send(t, t.Context(), "countTokens", saysHi)
 	before := heap()

@@ -146,6 +146,19 @@ func TestDiscoverPrintsAFileThatCheckTakes(t *testing.T) {
 	}
 }
 
+// A file does not have what Google shows if nothing could be read.
+func TestDiscoverDoesNotCompareWhatItCouldNotRead(t *testing.T) {
+	t.Setenv("STUDIO_KEY", "the-studio-key")
+	file := filepath.Join(t.TempDir(), "spillway.toml")
+	if err := os.WriteFile(file, []byte("[[project]]\nname = \"studio\"\nbackend = \"gemini\"\nkeys = [\"env:STUDIO_KEY\"]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, text := transcript(t.Context(), "discover", file)
+	if status != statusFailed || strings.Contains(text, "has what Google shows") || !strings.Contains(text, "# Not all could be read, see above.") {
+		t.Errorf("status %d:\n%s", status, text)
+	}
+}
+
 // compareGolden compares a text with testdata/NAME.want.
 func compareGolden(t *testing.T, name, got string) {
 	t.Helper()

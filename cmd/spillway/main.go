@@ -230,8 +230,8 @@ func wrongFlag(flags *flag.FlagSet, err error) string {
 	}
 }
 
-// wrongValue says what is wrong with a flag's value, in the words of package flag but for durations,
-// of which that says no more than "parse error".
+// wrongValue says what is wrong with a flag's value, in the words of package flag but for durations
+// and numbers, of which that says no more than "parse error".
 func wrongValue(flags *flag.FlagSet, err error) string {
 	text := strings.Replace(err.Error(), "flag -", "flag --", 1)
 	flags.VisitAll(func(f *flag.Flag) {
@@ -239,8 +239,17 @@ func wrongValue(flags *flag.FlagSet, err error) string {
 		if !ok {
 			return
 		}
-		if _, ok = getter.Get().(time.Duration); ok && strings.HasSuffix(text, "flag --"+f.Name+": parse error") {
-			text = strings.TrimSuffix(text, "parse error") + "write a duration with its unit, such as 10m"
+		fix := ""
+		switch getter.Get().(type) {
+		case time.Duration:
+			fix = "write a duration with its unit, such as 10m"
+		case float64:
+			fix = "write a number, such as 0.3"
+		case int:
+			fix = "write a whole number, such as 30"
+		}
+		if before, ok := strings.CutSuffix(text, "flag --"+f.Name+": parse error"); ok && fix != "" {
+			text = before + "flag --" + f.Name + ": " + fix
 		}
 	})
 	return strings.Replace(text, "flag needs an argument: -", "flag needs an argument: --", 1)

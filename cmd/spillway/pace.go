@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -228,7 +229,7 @@ func (f *paceFlags) connect(ctx context.Context, cfg *pace.Config, stderr io.Wri
 	if s, err := at.snapshot(ctx); err == nil {
 		cfg.Dialect = dialectOf(s.Backend)
 	} else if !errors.As(err, new(refusedError)) {
-		return nil, err
+		return nil, fmt.Errorf("%w; start `spillway serve FILE`, say where it is by --url, or use a pool of this command's own by --config FILE", err)
 	}
 	return transport.CloseIdleConnections, nil
 }

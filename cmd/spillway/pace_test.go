@@ -247,7 +247,7 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 		{[]string{in, "--out", out, "--until", "2001-01-01T00:00:00Z"}, statusUsage, "--until is no time to come"},
 		{[]string{in, "--out", out, "--parallel", "0"}, statusUsage, "--parallel"},
 		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1", "--config", "x"}, statusUsage, "--url or --config"},
-		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1"}, statusFailed, "no sidecar responds"},
+		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1"}, statusFailed, "start `spillway serve FILE`, say where it is by --url"},
 		{[]string{in + "x", "--out", out, "--config", "nowhere.toml"}, statusFailed, "nowhere.toml"},
 	} {
 		code, said := transcript(t.Context(), append([]string{"pace"}, tt.args...)...)

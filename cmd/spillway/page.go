@@ -86,7 +86,7 @@ func (p *page) ladder(name string, plan pool.Plan) func(*pool.Endpoint) []string
 	}
 	interactive, batch := mayServe(plan), mayServe(p.router.PlanBatch(name))
 	return func(e *pool.Endpoint) (notes []string) {
-		if who := rung(interactive[e.Name], batch[e.Name]); who != "" {
+		if who := rung(interactive[e.Name], batch[e.Name]); who != "" && len(labelsOf(p.cfg, e.Project)) == 0 {
 			notes = append(notes, who)
 		}
 		if price, ok := priceOf(plan.Model, e, time.Now()); ok {
@@ -116,6 +116,9 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 	if c.Order != nil {
 		notes = append(notes, bought(c, time.Now())...)
 	}
+	if labels := labelsOf(p.cfg, c.Project); len(labels) > 0 {
+		notes = append(notes, "only calls labelled "+strings.Join(labels, " or "))
+	}
 	limits := c.Limits
 	for _, l := range []struct {
 		name  string
@@ -132,6 +135,16 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 		}
 	}
 	return notes
+}
+
+// labelsOf returns the labels of the calls that a project is kept for, if there are any.
+func labelsOf(cfg *config.Config, project string) []string {
+	for i := range cfg.Pool.Projects {
+		if p := &cfg.Pool.Projects[i]; p.Name == project {
+			return p.Labels
+		}
+	}
+	return nil
 }
 
 // bought returns the properties of an endpoint's provisioned order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
@@ -64,7 +66,7 @@ Flags:
               calls in its pool: where they go, at which price, refusals, waits,
               and the limit that is the bottleneck
   --json      as one JSON object
-  --svg       writes a drawing too
+  --svg       writes a drawing too, for a browser; not with --pool
 
 Exit status: 1 if a file cannot be read, has no calls, or a figure is missing.
 `
@@ -129,8 +131,10 @@ func (f *planFlags) wrongRates() string {
 		return "it takes a LOG or --rpm, not both"
 	case stated && f.model == "":
 		return "stated rates need --model"
+	case stated && r.Input == 0:
+		return "stated rates need --input, and --output: the tokens of one call in the mean, such as --input 1200 --output 400"
 	case stated && !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
-		return "--input is not above zero, or --cached is more than it"
+		return "--input or --output is negative, or --cached is more than --input"
 	case !(r.Peak >= 1 && r.Peak <= 1000):
 		return "--peak is not between 1 and 1000"
 	case r.Length <= 0:
@@ -152,6 +156,8 @@ func (f *planFlags) question() (q plan.Question, wrong string) {
 		return q, "--spill is not a percentage between 0 and 100"
 	case !(f.tokensPerSecond >= 0):
 		return q, "--tokens-per-second is negative"
+	case f.pool != "" && f.svg != "":
+		return q, "--svg draws orders; leave it out with --pool, or --pool with it"
 	case !slices.Contains(price.Terms(), price.Term(f.term)):
 		return q, "--term is none of week, month, quarter and year"
 	}
@@ -237,7 +243,7 @@ func (f *planFlags) run(ctx context.Context, q plan.Question, stdout, stderr io.
 	a, err := plan.Ask(ctx, q)
 	bar.clear()
 	if err != nil {
-		return err
+		return withMeantModel(err, q.Model)
 	}
 	if f.svg != "" {
 		if err := writeSVG(f.svg, a); err != nil {
@@ -264,6 +270,14 @@ func pricesOf(path string) (*price.Table, error) {
 		return nil, errors.New(path + ": " + err.Error())
 	}
 	return t, nil
+}
+
+// withMeantModel adds to an error about a model without figures which one was probably meant.
+func withMeantModel(err error, model string) error {
+	if known, likely := config.KnownModel(model); errors.Is(err, plan.ErrNoFigures) && !known && likely != "" {
+		return fmt.Errorf("%w; did you mean %s?", err, likely)
+	}
+	return err
 }
 
 func writeSVG(path string, a *plan.Answer) error {

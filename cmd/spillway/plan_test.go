@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"encoding/xml"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,12 +69,49 @@ func TestPlanWithinAPool(t *testing.T) {
 	}
 }
 
+// drawn is what a test reads of a drawing.
+type drawn struct {
+	Rects []struct {
+		Class  string  `xml:"class,attr"`
+		X      float64 `xml:"x,attr"`
+		Width  float64 `xml:"width,attr"`
+		Height float64 `xml:"height,attr"`
+	} `xml:"rect"`
+	Texts []struct {
+		X    float64 `xml:"x,attr"`
+		Y    float64 `xml:"y,attr"`
+		Text string  `xml:",chardata"`
+	} `xml:"text"`
+}
+
 func TestPlanDraws(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "plan.svg")
-	planJSON[planned](t, "testdata/demand.jsonl", "--gsus", "20-22", "--svg", file)
-	text, err := os.ReadFile(file)
-	if err != nil || !bytes.HasPrefix(text, []byte("<svg ")) || bytes.Count(text, []byte(`class="served"`)) != 3 {
-		t.Errorf("%v: %.80s", err, text)
+	for sizes, labels := range map[string]int{"20-22": 3, "10-49": 13} {
+		file := filepath.Join(t.TempDir(), "plan.svg")
+		planJSON[planned](t, "testdata/demand.jsonl", "--gsus", sizes, "--svg", file)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d drawn
+		if err := xml.Unmarshal(text, &d); err != nil {
+			t.Fatal(err)
+		}
+		// The text is light where the reader's browser is dark, whatever page is behind it.
+		if first := d.Rects[0]; first.Class != "back" || first.Width != 900 || first.Height != 480 || !bytes.Contains(text, []byte("dark){.back{")) {
+			t.Errorf("%s: the background is %+v", sizes, first)
+		}
+		percents, ends := 0, map[float64]float64{}
+		for _, x := range d.Texts {
+			if x.X < ends[x.Y] || x.X > 880 {
+				t.Errorf("%s: %q at %v, %v overlaps the one before or the edge", sizes, x.Text, x.X, x.Y)
+			}
+			if strings.HasSuffix(x.Text, " %") {
+				percents, ends[x.Y] = percents+1, x.X+50
+			}
+		}
+		if percents != labels {
+			t.Errorf("%s: %d bars have labels, want %d", sizes, percents, labels)
+		}
 	}
 }
 

@@ -17,12 +17,15 @@ import (
 	"github.com/spillway-go/spillway/internal/report"
 )
 
+// statedRates is the origin of calls that no log has.
+const statedRates = "stated rates"
+
 // demand returns the calls to plan for.
 func (f *planFlags) demand() (*demand.Log, error) {
 	if len(f.logs) == 0 {
 		r := f.rates
 		r.Model, r.Start = f.model, time.Now().Truncate(time.Minute)
-		log := &demand.Log{Format: "stated rates", Calls: r.Calls()}
+		log := &demand.Log{Format: statedRates, Calls: r.Calls()}
 		if len(log.Calls) == 0 {
 			return nil, errors.New("at these rates no call is made; write a longer --for")
 		}

@@ -24,6 +24,9 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	if note := leftOut(log); note != "" {
 		v.linef(to, "%s", note)
 	}
+	if log.Format != statedRates && a.Span < 24*time.Hour {
+		v.linef(to, "the log is of less than a day: peaks at other times are not in it, and costs are as if it went on for 30 days")
+	}
 	v.linef(to, "one GSU serves %s tokens a second", whole(a.PerGSU))
 	printText(to, "\n"+v.table(loadTable(a), nil))
 	printText(to, "\n"+v.table(sizeTable(a), nil)+"\n")
@@ -44,10 +47,10 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 func leftOut(log *demand.Log) string {
 	var parts []string
 	if log.Filled > 0 {
-		parts = append(parts, plain.Plural(log.Filled, "call")+" that had been refused are taken to have the usual tokens")
+		parts = append(parts, plain.Plural(log.Filled, "call")+" that had been refused, taken to have the usual tokens")
 	}
 	if log.Skipped > 0 {
-		parts = append(parts, plain.Plural(log.Skipped, "entry")+" without tokens of Gemini are left out")
+		parts = append(parts, plain.Plural(log.Skipped, "entry")+" without tokens of Gemini left out")
 	}
 	if log.Broken > 0 {
 		parts = append(parts, plain.Plural(log.Broken, "broken line")+" passed over")

@@ -31,11 +31,14 @@ address to an official SDK as the base URL, with any API key:
 A client's own credentials are removed. A client may send Spillway-Affinity (any
 text), Spillway-Locations ("eu, global"), Spillway-Max-Wait ("5s"),
 Spillway-Priority ("interactive" or "batch"), Spillway-Label ("team-a": who calls,
-for counters and the call log) and Spillway-Explain ("1": say in a header of that
-name where the call went and what was passed over). Other Spillway headers, and
-values that make no sense, get 400. Responses carry Spillway-Call (an id),
-Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic, and Spillway-Model if a
-fallback responded. When nothing is left the response is a 429 with Retry-After and
+for counters and the call log), Spillway-Share ("0.3": the part of every limit, order
+and pace that all calls with a share use together), Spillway-Cache ("10m": a response
+that is no older will do; "off") and Spillway-Explain ("1": say in a header of that
+name where the call went and what was passed over). Other Spillway headers, and values
+that make no sense, get 400. Responses carry Spillway-Call (an id),
+Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic, Spillway-Model if a
+fallback responded, and Spillway-Cache (hit, miss, off) where a cache was asked for.
+When nothing is left the response is a 429 with Retry-After and
 the reason of each endpoint, and Spillway-Why: cause, what it is about, when it
 ends, what to do (docs/429.md).
 

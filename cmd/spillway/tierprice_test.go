@@ -25,6 +25,13 @@ backend         = "vertex"
 credentials     = "none"
 on_demand       = ["standard", "priority"]
 batch_on_demand = ["flex", "standard"]
+
+[[project]]
+name        = "jobs"
+backend     = "vertex"
+credentials = "none"
+priority    = 1
+labels      = ["migration-*"]
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -37,6 +44,7 @@ batch_on_demand = ["flex", "standard"]
 		"tier 1   prod/global/on_demand_flex               batch calls, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",
 		"tier 2   prod/global/on_demand                    the standard price: $1.50 in, $9.00 out a million tokens",
 		"tier 3   prod/global/on_demand_priority           interactive calls, 1.8 × the standard price: $2.70 in, $16.20 out a million tokens",
+		"tier 4   jobs/global/on_demand                    only calls labelled migration-*, the standard price: $1.50 in, $9.00 out a million tokens",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())

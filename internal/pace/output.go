@@ -52,6 +52,11 @@ func Open(path string, in io.ReadSeeker, again bool) (o *Output, err error) {
 			o = nil
 		}
 	}()
+	for _, file := range []string{path, path + ".state"} { // a device may give bytes without end
+		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() { //nolint:gosec // the user names it
+			return o, fmt.Errorf("%s is not a file; write another --out", file)
+		}
+	}
 	if o.state, err = os.OpenFile(path+".state", os.O_RDWR|os.O_CREATE, 0o600); err != nil { //nolint:gosec // the user names it
 		return o, err
 	}

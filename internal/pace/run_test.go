@@ -377,6 +377,11 @@ func TestAnOutputIsOfOneFileAndOneRun(t *testing.T) {
 	if err := open(requests(9)); err == nil || !strings.Contains(err.Error(), "other requests") {
 		t.Errorf("other requests: %v", err)
 	}
+	for _, device := range []string{"/dev/full", "/dev/zero", t.TempDir()} {
+		if _, err := pace.Open(device, bytes.NewReader(j.in), false); err == nil || !strings.Contains(err.Error(), "another --out") {
+			t.Errorf("%s is taken: %v", device, err)
+		}
+	}
 	if err := open(requests(11)); err != nil {
 		t.Errorf("the file has grown: %v", err)
 	}
@@ -464,7 +469,7 @@ func (a away) RoundTrip(req *http.Request) (*http.Response, error) {
 	if a() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	}
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(served)), Request: req}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(served)), Request: req}, nil
 }
 
 // An input that is edited between two runs, anywhere, is another one: its lines have other numbers.
