@@ -154,7 +154,7 @@ func TestDiscoverDoesNotCompareWhatItCouldNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	status, text := transcript(t.Context(), "discover", file)
-	if status != statusFailed || strings.Contains(text, "has what Google shows") || !strings.Contains(text, "# Not all could be read, see above.") {
+	if status != statusFailed || strings.Contains(text, "has what Google shows") || !strings.Contains(text, "# What could not be read is not compared.") {
 		t.Errorf("status %d:\n%s", status, text)
 	}
 }
