@@ -120,7 +120,6 @@ func (t *trial) try() (Lease, finding) {
 	if l, ok := t.leaseFirst(plan); ok {
 		return l, finding{leased: true}
 	}
-	t.r.state.need.ties.dearer = false
 	s := t.survey(plan.all)
 	if s.forced != nil && t.r.StandIn {
 		return Lease{}, finding{hopeless: true}
@@ -137,8 +136,17 @@ func (t *trial) try() (Lease, finding) {
 
 // leaseFirst leases an endpoint of the first tier that has one.
 func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
-	climbable(t)
-	for _, tier := range plan.tiers {
+	braved := &t.r.state.need.ties.dearer
+	*braved = false
+	for i, tier := range plan.tiers {
+		if t.tolls(plan, i) {
+			for _, cheaper := range plan.tiers[:i] {
+				if l, ok := t.lease(cheaper); ok {
+					return l, true
+				}
+			}
+			*braved = false
+		}
 		if l, ok := t.lease(tier); ok {
 			return l, true
 		}

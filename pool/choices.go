@@ -13,8 +13,17 @@ func (p preview) choices() []*candidate {
 	if plan.closedUntil(&t.r.state.need, t.at) > 0 || t.pool.queue.busy(t.r) {
 		return nil
 	}
-	climbable(t)
-	for _, tier := range plan.tiers {
+	braved := &t.r.state.need.ties.dearer
+	*braved = false
+	for i, tier := range plan.tiers {
+		if t.tolls(plan, i) {
+			for _, cheaper := range plan.tiers[:i] {
+				if list := p.choicesOf(cheaper); len(list) > 0 {
+					return list
+				}
+			}
+			*braved = false
+		}
 		if list := p.choicesOf(tier); len(list) > 0 {
 			return list
 		}
@@ -22,7 +31,6 @@ func (p preview) choices() []*candidate {
 			return nil
 		}
 	}
-	t.r.state.need.ties.dearer = false
 	return p.leastBad()
 }
 

@@ -125,6 +125,9 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	}
 	own.load.tokens.Add(n.Input + n.Output)
 	own.load.begin(at)
+	if pacer := own.pacer.Load(); pacer != nil {
+		pacer.toll.sent()
+	}
 	if c.tier.ring.made.Load() { // else no affinity asks
 		c.tier.tally.begin(at)
 		r.held |= heldTally

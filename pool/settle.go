@@ -112,7 +112,6 @@ func (r *lease) accept(now time.Time) {
 	c.host.outage.answered(at, r.own, c.hash)
 	if pacer := r.own.pacer.Load(); pacer != nil {
 		pacer.Accepted(now)
-		pacer.toll.answered()
 	}
 	if r.held&heldTest != 0 {
 		r.shared.passTest(p, now, at, r.seq)

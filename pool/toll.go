@@ -15,52 +15,76 @@ const (
 	// calls that do so at least.
 	tollShare = 0.25
 	tollLeast = 0.05
-	// tollMemory is over how many answers the share is reckoned.
+	// tollMemory is over how many calls the share is reckoned.
 	tollMemory = 16
 )
 
-// toll is the share of calls that met contention lately at an endpoint. The zero toll is none.
-type toll struct{ bits atomic.Uint64 }
+// toll is the share of calls that met contention lately at an endpoint. The zero toll is none. A call
+// counts once it is sent, and counts as answered until it is refused: refusals come at once, and
+// answers take as long as they take.
+type toll struct {
+	bits atomic.Uint64 // how many calls were sent, and refused, as two float32; old ones fade
+}
 
-// refused and answered note how a call ended.
-func (t *toll) refused()  { t.move(1) }
-func (t *toll) answered() { t.move(0) }
+func (t *toll) load() (old uint64, sent, refused float32) {
+	old = t.bits.Load()
+	return old, math.Float32frombits(uint32(old >> 32)), math.Float32frombits(uint32(old)) //nolint:gosec // its halves
+}
 
-func (t *toll) move(to float64) {
-	old := t.bits.Load()
-	share := math.Float64frombits(old)
-	if share == to {
-		return
+// store keeps the counts, unless another call has changed them: its news is as good.
+func (t *toll) store(old uint64, sent, refused float32) {
+	t.bits.CompareAndSwap(old, uint64(math.Float32bits(sent))<<32|uint64(math.Float32bits(refused)))
+}
+
+// sent notes that a call is sent.
+func (t *toll) sent() {
+	const fades = 1 - 1.0/tollMemory
+	old, sent, refused := t.load()
+	switch refused *= fades; {
+	case old == 0:
+	case refused < 1.0/(1<<20):
+		t.store(old, 0, 0)
+	default:
+		t.store(old, sent*fades+1, refused)
 	}
-	if share += (to - share) / tollMemory; share < 1.0/(1<<20) {
-		share = 0
+}
+
+// refused notes that a call which was sent met contention.
+func (t *toll) refused() {
+	old, sent, refused := t.load()
+	if old == 0 { // no call did
+		sent = tollMemory
 	}
-	t.bits.CompareAndSwap(old, math.Float64bits(share)) // another call's answer is as good
+	t.store(old, sent, min(refused+1, sent))
 }
 
 // passes reports whether a call that drew a number between 0 and 1 is sent.
 func (t *toll) passes(drawn float64) bool {
-	answered := 1 - math.Float64frombits(t.bits.Load())
-	return drawn < max(answered/tollShare, tollLeast)
+	old, sent, refused := t.load()
+	return old == 0 || drawn < max(float64(1-refused/sent)/tollShare, tollLeast)
 }
 
-// climbable notes in the request's need whether it may go to priority at once, at some endpoint, while
-// a standard one is contended.
-func climbable(t *trial) {
-	n, plan := &t.r.state.need, t.r.state.plan
-	n.ties.dearer = false
-	if !plan.laddered || !slices.ContainsFunc(plan.all, func(c *candidate) bool { return contested(c, t.at) }) {
-		return
+// tolls reports whether the cheaper tiers are to be tried once more before a tier: it is one of
+// priority, which could take the call at once, and contention is what keeps the call from a standard
+// one. It notes in the request's need that such contention is braved.
+func (t *trial) tolls(plan *plan, tier int) bool {
+	if !plan.laddered || plan.tiers[tier].candidates[0].Traffic != TrafficPriority {
+		return false
 	}
-	for _, c := range plan.all {
-		if c.Traffic != TrafficPriority || !t.ready(c) {
-			continue
+	n := &t.r.state.need
+	open := func(c *candidate) bool {
+		if !t.ready(c) {
+			return false
 		}
-		if o := c.opens(t.now, t.at, n); o.wake() <= t.at {
-			n.ties.dearer, n.ties.drawn = true, rand.Float64()
-			return
-		}
+		o := c.opens(t.now, t.at, n)
+		return o.wake() <= t.at
 	}
+	if !slices.ContainsFunc(plan.all, func(c *candidate) bool { return contested(c, t.at) }) ||
+		!slices.ContainsFunc(plan.tiers[tier].candidates, open) {
+		return false
+	}
+	n.ties.dearer, n.ties.drawn = true, rand.Float64()
+	return true
 }
 
 // contested reports whether contention may keep calls from a standard endpoint.

@@ -73,3 +73,34 @@ func TestFewerCallsTryStandardTheMoreOfThemItRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Refusals come at once and answers late: a call that is in flight has not been refused.
+func TestCallsInFlightCountAsAnsweredForThoseThatWouldPayPriority(t *testing.T) {
+	cfg := pool.Config{Projects: []pool.Project{climber(keyless("acme", "global"), all[1:], nil)}}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		var held []pool.Lease
+		refusing, tried := true, 0
+		for i := range 2000 {
+			time.Sleep(10 * time.Millisecond)
+			l, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash})
+			switch standard := err == nil && l.Endpoint().Traffic == pool.TrafficOnDemand; {
+			case err != nil:
+				t.Fatal(err)
+			case standard && refusing:
+				l.Settle(time.Now(), pool.Outcome{Class: pool.ClassContention})
+			case standard && i >= 1500:
+				tried++
+				fallthrough
+			default:
+				held = append(held, l)
+			}
+			refusing = refusing && i < 500
+		}
+		if tried < 450 {
+			t.Errorf("%d of 500 calls tried standard, which refuses none of those in flight", tried)
+		}
+		for _, l := range held {
+			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK})
+		}
+	})
+}
