@@ -139,7 +139,7 @@ func (t *trial) leaseFirst(plan *plan) (Lease, bool) {
 	braved := &t.r.state.need.ties.dearer
 	*braved = false
 	for i, tier := range plan.tiers {
-		if t.tolls(plan, i) {
+		if tolls(t, plan, i) {
 			for _, cheaper := range plan.tiers[:i] {
 				if l, ok := t.lease(cheaper); ok {
 					return l, true

@@ -16,7 +16,7 @@ func (p preview) choices() []*candidate {
 	braved := &t.r.state.need.ties.dearer
 	*braved = false
 	for i, tier := range plan.tiers {
-		if t.tolls(plan, i) {
+		if tolls(t, plan, i) {
 			for _, cheaper := range plan.tiers[:i] {
 				if list := p.choicesOf(cheaper); len(list) > 0 {
 					return list

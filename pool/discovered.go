@@ -78,7 +78,7 @@ func (f *found) limitsOf(model string) quota.Limits {
 // that are partial replace none.
 func (f *found) learn(answer *Project, places []string, partial bool) (news bool) {
 	known := f.limits != nil && slices.Equal(f.places, places)
-	if answer.Limits != nil && !(partial && known) {
+	if answer.Limits != nil && (!partial || !known) {
 		limits := make(map[string]quota.Limits)
 		for _, l := range answer.Limits {
 			if l.Model != "" && !strings.ContainsAny(l.Model, `*?[\`) {

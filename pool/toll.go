@@ -28,7 +28,7 @@ type toll struct {
 
 func (t *toll) load() (old uint64, sent, refused float32) {
 	old = t.bits.Load()
-	return old, math.Float32frombits(uint32(old >> 32)), math.Float32frombits(uint32(old)) //nolint:gosec // its halves
+	return old, math.Float32frombits(uint32(old >> 32)), math.Float32frombits(uint32(old))
 }
 
 // store keeps the counts, unless another call has changed them: its news is as good.
@@ -67,7 +67,7 @@ func (t *toll) passes(drawn float64) bool {
 // tolls reports whether the cheaper tiers are to be tried once more before a tier: it is one of
 // priority, which could take the call at once, and contention is what keeps the call from a standard
 // one. It notes in the request's need that such contention is braved.
-func (t *trial) tolls(plan *plan, tier int) bool {
+func tolls(t *trial, plan *plan, tier int) bool {
 	if !plan.laddered || plan.tiers[tier].candidates[0].Traffic != TrafficPriority {
 		return false
 	}

@@ -56,7 +56,7 @@ func TestDiscoverShowsNoAssertionThatATokenServerEchoes(t *testing.T) {
 			t.Errorf("status %d:\n%s", status, all)
 		}
 		_, sent, _ := strings.Cut(assertion, "assertion=")
-		for _, secret := range strings.Split(sent, ".") {
+		for secret := range strings.SplitSeq(sent, ".") {
 			if len(secret) > 20 && strings.Contains(all, secret[:20]) {
 				t.Fatalf("what was sent to the token server shows:\n%s", all)
 			}

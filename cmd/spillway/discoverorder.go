@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math"
 	"path"
 	"slices"
@@ -86,7 +87,7 @@ func faultOf(err error) string {
 	if all, ok := err.(interface{ Unwrap() []error }); ok {
 		err = all.Unwrap()[0]
 	}
-	if f, ok := err.(*pool.FieldError); ok {
+	if f, ok := errors.AsType[*pool.FieldError](err); ok {
 		return f.Problem + "; " + f.Fix
 	}
 	return err.Error()

@@ -133,14 +133,29 @@ func (f *planFlags) wrongRates() string {
 		return "stated rates need --model"
 	case stated && r.Input == 0:
 		return "stated rates need --input, and --output: the tokens of one call in the mean, such as --input 1200 --output 400"
-	case stated && !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
-		return "--input or --output is negative, or --cached is more than --input"
+	case stated && wrongTokens(r) != "":
+		return wrongTokens(r)
 	case !(r.Peak >= 1 && r.Peak <= 1000):
 		return "--peak is not between 1 and 1000"
 	case r.Length <= 0:
 		return "--for is not above zero"
 	case r.RPM*r.Length.Minutes() > mostCalls:
 		return "that is more than " + plain.Number(mostCalls) + " calls; write a smaller --for"
+	default:
+		return ""
+	}
+}
+
+// mostTokens bounds the tokens of one call: ten times those of Google's largest models.
+const mostTokens = 10_000_000
+
+// wrongTokens says what is wrong with the tokens of a call.
+func wrongTokens(r *demand.Rates) string {
+	switch {
+	case !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
+		return "--input or --output is negative, or --cached is more than --input"
+	case !(r.Input <= mostTokens && r.Output <= mostTokens):
+		return "--input and --output are at most " + plain.Number(mostTokens) + " tokens"
 	default:
 		return ""
 	}
@@ -154,8 +169,8 @@ func (f *planFlags) question() (q plan.Question, wrong string) {
 	switch {
 	case !(f.spill > 0 && f.spill < 100):
 		return q, "--spill is not a percentage between 0 and 100"
-	case !(f.tokensPerSecond >= 0):
-		return q, "--tokens-per-second is negative"
+	case f.tokensPerSecond != 0 && !(f.tokensPerSecond >= 1 && f.tokensPerSecond <= 1e9):
+		return q, "--tokens-per-second is not between 1 and 1,000,000,000"
 	case f.pool != "" && f.svg != "":
 		return q, "--svg draws orders; leave it out with --pool, or --pool with it"
 	case !slices.Contains(price.Terms(), price.Term(f.term)):

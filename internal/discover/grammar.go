@@ -46,12 +46,7 @@ func newQuota(metric, id, interval string) (q quota, ok bool) {
 		return q, false // of the project as a whole
 	}
 	q.global, q.values = strings.HasPrefix(name, "global_"), map[part]int64{}
-	if tier := tierSyntax.FindStringSubmatch(name); tier != nil {
-		q.tier = tier[1] + tier[2]
-	}
-	if tier := tierSyntax.FindStringSubmatch(strings.ReplaceAll(id, "-", "_")); tier != nil {
-		q.tier = tier[1] + tier[2] // "…-PaidTier2": the metric may be that of all paid tiers
-	}
+	q.tier = tierIn(name, strings.ReplaceAll(id, "-", "_"))
 	if interval == "" {
 		interval = intervalOf(name, id)
 	}
@@ -67,6 +62,17 @@ func newQuota(metric, id, interval string) (q quota, ok bool) {
 		return q, false
 	}
 	return q, true
+}
+
+// tierIn returns the tier that the last of some texts names which names one: the id's "…-PaidTier2"
+// goes before the metric's, which may be that of all paid tiers.
+func tierIn(texts ...string) (tier string) {
+	for _, text := range texts {
+		if found := tierSyntax.FindStringSubmatch(text); found != nil {
+			tier = found[1] + found[2]
+		}
+	}
+	return tier
 }
 
 // knowsAll reports whether every word of a metric or an id is known: none says that the quota is of
