@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -325,8 +326,11 @@ func TestFailedLinesAreSentAgainIfAsked(t *testing.T) {
 func TestARunIsSpreadOverItsTimeAndEndsWithIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j, start := newJob(t, requests(100)), time.Now()
+		var mu sync.Mutex
 		var at []time.Duration
 		sum, err := j.run(t.Context(), false, pace.Config{Until: start.Add(time.Hour), Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+			mu.Lock()
+			defer mu.Unlock()
 			at = append(at, time.Since(start))
 			return 200, nil, served
 		})})
@@ -335,17 +339,18 @@ func TestARunIsSpreadOverItsTimeAndEndsWithIt(t *testing.T) {
 		}
 	})
 	synctest.Test(t, func(t *testing.T) { // what waits is left, what is under way ends
-		j, start, ends := newJob(t, requests(100)), time.Now(), 0
+		j, start := newJob(t, requests(100)), time.Now()
+		var ends atomic.Int64
 		sum, err := j.run(t.Context(), false, pace.Config{Parallel: 4, Until: start.Add(time.Hour), Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
 			if time.Since(start) < 30*time.Minute {
 				return 429, http.Header{"Retry-After": {"60"}}, `{}`
 			}
 			time.Sleep(20 * time.Minute)
-			ends++
+			ends.Add(1)
 			return 200, nil, served
 		})})
-		if err != nil || sum.Served == 0 || int(sum.Served) != ends || sum.Left != 100-sum.Served || time.Since(start) > 81*time.Minute {
-			t.Errorf("%v after %v, %d ended, %+v", err, time.Since(start), ends, sum)
+		if err != nil || sum.Served == 0 || sum.Served != ends.Load() || sum.Left != 100-sum.Served || time.Since(start) > 81*time.Minute {
+			t.Errorf("%v after %v, %d ended, %+v", err, time.Since(start), ends.Load(), sum)
 		}
 		if sum, err = j.run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return 200, nil, served })}); err != nil || len(j.lines()) != 100 {
 			t.Errorf("%v, %+v", err, sum)
