@@ -119,7 +119,7 @@ func TestNumbersThatMakeNoSenseCostNothing(t *testing.T) {
 			{Model: flash, RPM: math.MaxInt64, TPM: math.MinInt64, RPD: math.MaxInt64}, {Model: "*", RPM: 1}, {RPM: 1}, {Model: pro, RPM: 1, TPM: math.MaxInt64},
 		}},
 		"v": {Provisioned: []pool.Order{
-			{Model: flash, Location: "us", GSUs: math.MaxInt64}, {Model: pro, Location: "us", GSUs: -1}, {Model: pro, Location: "eu", TokensPerSecond: math.Inf(1)},
+			{Model: flash, Location: "us", GSUs: math.MaxInt}, {Model: pro, Location: "us", GSUs: -1}, {Model: pro, Location: "eu", TokensPerSecond: math.Inf(1)},
 			{Model: "gemini-9", Location: "us", GSUs: 4, TokensPerSecond: 1_000}, {Model: "gemini-*", Location: "us", GSUs: 1}, {},
 		}},
 	}}
