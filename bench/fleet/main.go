@@ -44,6 +44,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/spillway-go/spillway/bench/built"
 )
 
 // The time that a row's load lasts. In what is beyond whole minutes all of a minute's calls arrive.
@@ -101,7 +103,7 @@ func (o *options) run(ctx context.Context) (met bool, err error) {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	sidecar, err := build(ctx, dir)
+	sidecar, err := built.Sidecar(ctx, dir)
 	if err != nil {
 		return false, err
 	}

@@ -24,19 +24,6 @@ type replica struct {
 	killed  atomic.Bool
 }
 
-// build builds the sidecar.
-func build(ctx context.Context, dir string) (path string, err error) {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/spillway-go/spillway").Output()
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "spillway")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/spillway")
-	cmd.Dir = strings.TrimSpace(string(root))
-	cmd.Stderr = os.Stderr
-	return path, cmd.Run()
-}
-
 // startReplica starts a sidecar and waits until it listens. It logs into logFile.
 func startReplica(sidecar, file, redisURL, logFile string) (*replica, error) {
 	log, err := os.Create(filepath.Clean(logFile))

@@ -37,6 +37,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spillway-go/spillway/bench/built"
 )
 
 // options are those of the command.
@@ -105,7 +107,7 @@ func (o *options) run(ctx context.Context) (met bool, err error) {
 	} else {
 		defer os.RemoveAll(dir)
 	}
-	sidecar, err := build(ctx, dir)
+	sidecar, err := built.Sidecar(ctx, dir)
 	if err != nil {
 		return false, err
 	}

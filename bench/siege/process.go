@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,22 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
-
-// build builds the sidecar.
-func build(ctx context.Context, dir string) (path string, err error) {
-	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/spillway-go/spillway").Output()
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, "spillway")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "./cmd/spillway")
-	cmd.Dir = strings.TrimSpace(string(root))
-	cmd.Stderr = os.Stderr
-	return path, cmd.Run()
-}
 
 // rank is how a process is scheduled beside the others.
 type rank int

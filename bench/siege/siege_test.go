@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/spillway-go/spillway/bench/built"
 )
 
 // What does not depend on the speed of the machine, in real processes: no call of the others fails,
@@ -13,7 +15,7 @@ func TestAShortSiege(t *testing.T) {
 	if _, err := os.Stat("/proc/self/clear_refs"); err != nil {
 		t.Skip("this system does not say how much memory a process has used")
 	}
-	sidecar, err := build(t.Context(), t.TempDir())
+	sidecar, err := built.Sidecar(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
