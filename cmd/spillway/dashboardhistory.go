@@ -145,7 +145,7 @@ func limited(sums map[string]uint64) map[string]uint64 {
 }
 
 // largest returns the names of counts, the largest first.
-func largest(sums map[string]uint64) []string {
+func largest[N int64 | uint64](sums map[string]N) []string {
 	return slices.SortedFunc(maps.Keys(sums), func(a, b string) int {
 		return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b))
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -316,7 +313,7 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 		title string
 		kinds map[string]int64
 	}{{"failed", s.Failures}, {"sent again after a", s.Retries}, {"served with the label", s.Labels}} {
-		for _, kind := range byCount(part.kinds) {
+		for _, kind := range largest(part.kinds) {
 			if kind != "" {
 				writef(out, "  %s %s: %s\n", part.title, kind, plain.Number(part.kinds[kind]))
 			}
@@ -331,9 +328,4 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	if s.Failed > 0 {
 		writef(out, "  --retry-failed sends the failed ones again\n")
 	}
-}
-
-// byCount returns the names of counts, the largest first.
-func byCount(counts map[string]int64) []string {
-	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
 }
