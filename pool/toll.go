@@ -71,19 +71,12 @@ func tolls(t *trial, plan *plan, tier int) bool {
 	if !plan.laddered || plan.tiers[tier].candidates[0].Traffic != TrafficPriority {
 		return false
 	}
-	n := &t.r.state.need
-	open := func(c *candidate) bool {
-		if !t.ready(c) {
-			return false
-		}
-		o := c.opens(t.now, t.at, n)
-		return o.wake() <= t.at
-	}
 	if !slices.ContainsFunc(plan.all, func(c *candidate) bool { return contested(c, t.at) }) ||
-		!slices.ContainsFunc(plan.tiers[tier].candidates, open) {
+		!slices.ContainsFunc(plan.tiers[tier].candidates, preview{t}.open) {
 		return false
 	}
-	n.ties.dearer, n.ties.drawn = true, rand.Float64()
+	ties := &t.r.state.need.ties
+	ties.dearer, ties.drawn = true, rand.Float64()
 	return true
 }
 
