@@ -123,7 +123,7 @@ func recommend(v view, to io.Writer, a *plan.Answer) {
 		v.linef(to, "with all of these more than %s spills: look at more GSUs, with --gsus", percent(a.Spill))
 		return
 	}
-	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with a third of that to spare",
+	v.linef(to, "* recommended: %s, the fewest with which less than %s of the tokens spills, with some to spare",
 		plain.Plural(a.Recommended, "GSU"), percent(a.Spill))
 }
 

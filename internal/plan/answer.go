@@ -134,9 +134,19 @@ func Ask(ctx context.Context, q Question) (*Answer, error) {
 	return a, nil
 }
 
-// surely is how much less than asked a recommended order spills here: Google may foresee outputs
-// otherwise.
-const surely = 2.0 / 3
+// enough reports whether an order spills so much less than asked that it may be recommended. Google may
+// foresee outputs otherwise than the window here does. An order of one GSU more than 3 or 49 has a
+// shorter window, and may take many more to do what those do: these need less to spare.
+func enough(gsus int, spill, asked float64) bool {
+	part := 0.4
+	if slices.Contains(longest, gsus) {
+		part = 0.9
+	}
+	return spill <= part*asked
+}
+
+// longest are the largest orders whose windows are still longer than those of all larger ones.
+var longest = []int{49, 3}
 
 // shown is how many sizes an answer has, if nobody asks for a range.
 const shown = 8
@@ -145,7 +155,7 @@ const shown = 8
 func (a *Answer) sizes(m *maker, s *sieve) error {
 	numbers := between(a.From, a.To, a.To-a.From+1)
 	if a.From == 0 {
-		search := search{m: m, calls: s.busiest(mostCalls), most: surely * a.Spill, known: make(map[int]*Size)}
+		search := search{m: m, calls: s.busiest(mostCalls), most: a.Spill, known: make(map[int]*Size)}
 		mean := max(int(a.Minute.Mean/a.PerGSU), 1)
 		least, err := search.least(mean, max(s.least(a.Spill), mean))
 		if err != nil {
@@ -161,7 +171,7 @@ func (a *Answer) sizes(m *maker, s *sieve) error {
 		return err
 	}
 	for i := range a.Sizes {
-		if a.Recommended == 0 && a.Sizes[i].Spill() <= surely*a.Spill {
+		if a.Recommended == 0 && enough(a.Sizes[i].GSUs, a.Sizes[i].Spill(), a.Spill) {
 			a.Recommended = a.Sizes[i].GSUs
 		}
 	}

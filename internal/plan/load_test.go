@@ -45,17 +45,17 @@ func TestTheWindowAddsUpWhatItHasSeen(t *testing.T) {
 		t.Error("the window takes more than it has")
 	}
 	w.settle(start.Add(time.Second), first, 200, 100) // it was less
-	second, ok := w.admit(start.Add(5*time.Second), 650)
+	second, ok := w.admit(start.Add(5*time.Second), 600) // and 100 for the output
 	if !ok {
 		t.Error("what was given back is not there")
 	}
 	if _, ok := w.admit(start.Add(9*time.Second), 500); ok {
 		t.Error("the window takes more than it has")
 	}
-	if _, ok := w.admit(start.Add(10*time.Second), 340); !ok { // and 5 for the output, of which one cost 100
+	if _, ok := w.admit(start.Add(10*time.Second), 200); !ok {
 		t.Error("what has left the window still counts")
 	}
-	w.settle(start.Add(20*time.Second), second, 650, 0) // it has left the window
+	w.settle(start.Add(20*time.Second), second, 600, 0) // it has left the window
 	w.forget(start.Add(30 * time.Second))
 	if w.used != 0 || len(w.charges) != 0 {
 		t.Errorf("an idle window has used %v, of %d calls", w.used, len(w.charges))

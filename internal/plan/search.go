@@ -6,7 +6,7 @@ import "github.com/spillway-go/spillway/internal/demand"
 type search struct {
 	m     *maker
 	calls []demand.Call
-	most  float64
+	most  float64 // of the tokens, that may spill
 	known map[int]*Size
 }
 
@@ -19,7 +19,7 @@ func (s *search) suffices(gsus int) (bool, error) {
 		}
 		s.known[gsus] = &sizes[0]
 	}
-	return s.known[gsus].Spill() <= s.most, nil
+	return enough(gsus, s.known[gsus].Spill(), s.most), nil
 }
 
 // least returns the fewest GSUs that suffice. The mean load needs low of them; high is a guess. An
@@ -47,7 +47,7 @@ func (s *search) least(low, high int) (int, error) {
 			low = middle + 1
 		}
 	}
-	for _, fewer := range [...]int{49, 3} {
+	for _, fewer := range longest {
 		if fewer >= high {
 			continue
 		}

@@ -15,7 +15,9 @@ type window struct {
 	charges []charge // of the calls in the window, the earliest first
 	first   int64    // the number of the first of these
 	used    float64
-	output  float64 // what a response costs, in the mean
+	outputs []float64 // what the last responses cost
+	oldest  int       // of outputs, once they are all there
+	sum     float64   // of outputs
 }
 
 type charge struct {
@@ -23,14 +25,29 @@ type charge struct {
 	cost float64
 }
 
-// outputs is about half the number of responses of which the estimate is the mean. With one that
-// remembers twice as many, or half, about two percent more or less spills from the shortest windows.
-const outputs = 20
+// outputs is of how many responses the estimate is the mean. With half or twice as many, about two
+// percent more or less spills from the shortest windows.
+const outputs = 75
+
+// estimate is what the next response is expected to cost.
+func (w *window) estimate() float64 { return w.sum / max(float64(len(w.outputs)), 1) }
+
+// learn adds what a response cost to the estimate.
+func (w *window) learn(output float64) {
+	w.sum += output
+	if len(w.outputs) < outputs {
+		w.outputs = append(w.outputs, output)
+		return
+	}
+	w.sum -= w.outputs[w.oldest]
+	w.outputs[w.oldest] = output
+	w.oldest = (w.oldest + 1) % outputs
+}
 
 // admit takes a call whose prompt costs input, or reports false. The number is for settle.
 func (w *window) admit(now time.Time, input float64) (number int64, ok bool) {
 	w.forget(now)
-	cost := input + w.output
+	cost := input + w.estimate()
 	if w.used+cost > w.most {
 		return 0, false
 	}
@@ -41,7 +58,7 @@ func (w *window) admit(now time.Time, input float64) (number int64, ok bool) {
 
 // settle puts the real cost of a call in the place of its estimate.
 func (w *window) settle(now time.Time, number int64, input, output float64) {
-	w.output += (output - w.output) / outputs
+	w.learn(output)
 	w.forget(now)
 	if i := number - w.first; i >= 0 {
 		w.used += input + output - w.charges[i].cost
