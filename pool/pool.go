@@ -73,7 +73,9 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
 	p.jobs.calendars.pool = p
+	p.reload.Lock() // an order may begin before its timer is kept
 	p.jobs.calendars.follow(p.epoch)
+	p.reload.Unlock()
 	p.fleet.start()
 	p.jobs.discovery.follow(s)
 	return p, nil
