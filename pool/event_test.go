@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -299,13 +300,13 @@ func TestReplayedEventsGiveThePictureOfStat(t *testing.T) {
 // observed is a pool whose events a test sees.
 func observed(t *testing.T, cfg pool.Config, observe func(*pool.Pool, pool.Event)) *bed {
 	t.Helper()
-	b := &bed{t: t, start: time.Now()}
-	p, err := pool.New(cfg, func(e pool.Event) { observe(b.pool, e) })
+	var known atomic.Pointer[pool.Pool] // events may come from the pool's own goroutines
+	p, err := pool.New(cfg, func(e pool.Event) { observe(known.Load(), e) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.pool = p
-	return b
+	known.Store(p)
+	return &bed{t: t, start: time.Now(), pool: p}
 }
 
 func TestAnObserverMayUseThePool(t *testing.T) {

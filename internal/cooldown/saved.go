@@ -29,6 +29,9 @@ func (c *Cooldown) Save(now time.Time, at int64) (s Saved, ok bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.Active(at) { // a success ended it before the lock was taken
+		return Saved{}, false
+	}
 	i := c.info
 	s = Saved{
 		Class: i.Class, Cause: i.Cause, Since: i.Since.UTC(), Until: i.Until.UTC(),
