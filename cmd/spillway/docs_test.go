@@ -39,7 +39,7 @@ func TestCommandsInThePagesAreTaken(t *testing.T) {
 func checkTyped(t *testing.T, path, name, rest string) {
 	t.Helper()
 	if name == "help" {
-		for _, of := range strings.Fields(rest) {
+		for of := range strings.FieldsSeq(rest) {
 			checkTyped(t, path, of, "")
 		}
 		return
