@@ -1,8 +1,11 @@
 package spillway_test
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"go/format"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,7 +22,7 @@ import (
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
-	for _, pattern := range []string{"README.md", "docs/*.md", "examples/*/README.md"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "examples/*/README.md", "bench/README.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(paths), err)
@@ -240,31 +243,58 @@ func declares(t *testing.T, folder, name string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	declaration := regexp.MustCompile(`(?m)^(type|func|\t*) ?` + regexp.QuoteMeta(name) + `\b`)
-	return slices.ContainsFunc(files, func(file string) bool {
+	// A type, a function, a method, or what stands in a group of its own: a constant, a field.
+	declaration := regexp.MustCompile(`(?m)^(type |func (\([^)]*\) )?|\t+)` + regexp.QuoteMeta(name) + `\b`)
+	return name == "" && len(files) > 0 || slices.ContainsFunc(files, func(file string) bool {
 		text, err := os.ReadFile(file)
 		return err == nil && declaration.Match(text)
 	})
 }
 
-// TestNamesInThePagesExist looks for the headers and the folders that the pages name.
-func TestNamesInThePagesExist(t *testing.T) {
-	var source strings.Builder
-	files, err := filepath.Glob("router/*.go")
-	if err != nil {
-		t.Fatal(err)
+// sources returns the text of the files that match a pattern.
+func sources(t *testing.T, pattern string) string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
 	}
+	var all strings.Builder
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		source.Write(text)
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// TestNamesInThePagesExist looks for the names of headers, settings, metrics and folders.
+func TestNamesInThePagesExist(t *testing.T) {
+	for _, kind := range []struct {
+		what, name, in, as string
+	}{
+		{"header", `(Spillway-[A-Z]\w+(?:-[A-Z]\w+)*)`, "router/*.go", "%q"},
+		{"setting", "`(?:\\[+[a-z.]+\\]+\\s)?([a-z_]+)\\s= ", "config/doc.go", "%s "},
+		{"metric", "`spillway_([a-z_]+[a-z])", "metrics/*.go", "%s"},
+	} {
+		found, text := 0, sources(t, kind.in)
+		for path, page := range pages(t) {
+			for _, name := range regexp.MustCompile(kind.name).FindAllStringSubmatch(page, -1) {
+				found++
+				if !strings.Contains(text, fmt.Sprintf(kind.as, name[1])) {
+					t.Errorf("%s names the %s %s, which %s does not", path, kind.what, name[1], kind.in)
+				}
+			}
+		}
+		if found == 0 {
+			t.Errorf("no page names a %s", kind.what)
+		}
 	}
 	for path, page := range pages(t) {
-		for _, header := range regexp.MustCompile(`Spillway-[A-Z]\w+(-[A-Z]\w+)*`).FindAllString(page, -1) {
-			if !strings.Contains(source.String(), `"`+header+`"`) {
-				t.Errorf("%s names the header %s, which package router does not", path, header)
+		for _, name := range regexp.MustCompile("`(router|pool|config|calls|otel|geminitest|client\\.Router)\\.([A-Z]\\w*)").FindAllStringSubmatch(page, -1) {
+			if folder := strings.Replace(name[1], "client.Router", "router", 1); !declares(t, folder, name[2]) {
+				t.Errorf("%s names %s.%s, which package %s has not", path, name[1], name[2], folder)
 			}
 		}
 		for _, folder := range regexp.MustCompile(`go run (\./[\w/]+)`).FindAllStringSubmatch(page, -1) {
@@ -272,5 +302,27 @@ func TestNamesInThePagesExist(t *testing.T) {
 				t.Errorf("%s says %s, which is no folder", path, folder[0])
 			}
 		}
+	}
+}
+
+func TestJSONInThePagesIsValid(t *testing.T) {
+	found := 0
+	for path, page := range pages(t) {
+		for _, block := range blocks(page, "json") {
+			found++
+			values := json.NewDecoder(strings.NewReader(block))
+			for {
+				var value any
+				if err := values.Decode(&value); errors.Is(err, io.EOF) {
+					break
+				} else if err != nil {
+					t.Errorf("%s: %v in\n%s", path, err, block)
+					break
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has JSON")
 	}
 }
