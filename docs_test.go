@@ -70,8 +70,8 @@ func TestPagesFitATerminal(t *testing.T) {
 
 // TestReadmeIsReadToItsEnd keeps it short: what is more goes into docs.
 func TestReadmeIsReadToItsEnd(t *testing.T) {
-	if n := strings.Count(pages(t)["README.md"], "\n"); n > 330 {
-		t.Errorf("README.md has %d lines, want at most 330; move detail to a page of docs", n)
+	if n := strings.Count(pages(t)["README.md"], "\n"); n > 340 {
+		t.Errorf("README.md has %d lines, want at most 340; move detail to a page of docs", n)
 	}
 }
 
