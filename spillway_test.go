@@ -3,12 +3,9 @@ package spillway_test
 import (
 	"errors"
 	"fmt"
-	"go/format"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -257,35 +254,6 @@ func TestClosedClientAnswersNothing(t *testing.T) {
 	}
 	if _, err := client.Models.GenerateContent(t.Context(), flash, genai.Text("hi"), nil); !errors.Is(err, router.ErrClosed) {
 		t.Errorf("a call after Close ended with %v, want router.ErrClosed", err)
-	}
-}
-
-// TestProgramInTheReadmeCompiles type-checks the README's Go programs with the module's own
-// dependencies.
-func TestProgramInTheReadmeCompiles(t *testing.T) {
-	readme, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```go\n(package .*?)```\n").FindAllSubmatch(readme, -1)
-	if len(blocks) == 0 {
-		t.Fatal("README.md has no complete Go program")
-	}
-	for i, block := range blocks {
-		name := "main.go"
-		if strings.Contains(string(block[1]), "testing.T") {
-			name = "main_test.go"
-		}
-		if formatted, err := format.Source(block[1]); err != nil || string(formatted) != string(block[1]) {
-			t.Errorf("program %d of README.md is not formatted (%v)", i+1, err)
-		}
-		path := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(path, block[1], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.CommandContext(t.Context(), "go", "vet", path).CombinedOutput(); err != nil {
-			t.Errorf("program %d of README.md: %v\n%s", i+1, err, out)
-		}
 	}
 }
 

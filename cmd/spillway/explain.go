@@ -43,6 +43,7 @@ Exit status: 1 if the call would be refused, is not known, or no sidecar respond
 type explanation struct {
 	At      time.Time       `json:"at"`
 	Asked   string          `json:"asked"`
+	Batch   bool            `json:"batch,omitempty"`   // of a batch call
 	Model   string          `json:"model,omitempty"`   // that would serve it; absent: none would
 	Next    []string        `json:"next,omitempty"`    // the endpoints to one of which it would go now
 	RetryAt time.Time       `json:"retry_at,omitzero"` // when it would go, or when to come back
@@ -69,7 +70,9 @@ func (s *sidecar) explain(w *client, req *http.Request) {
 		return
 	}
 	call := router.Call{Priority: router.Priority(req.URL.Query().Get("priority"))}
-	writeJSON(w, http.StatusOK, explanationOf(s.router.Explain(model, call)))
+	x := explanationOf(s.router.Explain(model, call))
+	x.Batch = call.Priority == router.PriorityBatch
+	writeJSON(w, http.StatusOK, x)
 }
 
 // explanationOf returns an explanation as it is served. Reasons may have Google's own words.
@@ -182,7 +185,11 @@ func (x explanation) print(out io.Writer) {
 		v = t.view()
 		v.colour = false
 	}
-	v.linef(out, "%s at %s: a call %s", x.Asked, plain.Instant(x.At), x.fate())
+	call := "a call"
+	if x.Batch {
+		call = "a batch call"
+	}
+	v.linef(out, "%s at %s: %s %s", x.Asked, plain.Instant(x.At), call, x.fate())
 	told := told{}
 	for _, p := range x.Plans {
 		writef(out, "\n%s\n", p.title(x.Asked))

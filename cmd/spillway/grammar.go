@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // grammar is what the first paragraph of a command's help says that the command takes. Completion
 // is made from it, so that it offers what the help shows.
@@ -40,6 +43,14 @@ func grammarOf(help string) (g grammar) {
 	return g
 }
 
+// takes reports whether a word is the name of something that stands without a flag.
+func (g *grammar) takes(word string) bool {
+	return slices.ContainsFunc(g.args, func(place string) bool {
+		place = strings.TrimRight(place, "….")
+		return slices.Contains(strings.Split(place, "|"), strings.ToUpper(word))
+	})
+}
+
 // choices returns the words of which one stands in a place; nil if others may.
 func choices(place string) []string {
 	if words := strings.Split(place, "|"); len(words) > 1 {
@@ -49,7 +60,7 @@ func choices(place string) []string {
 }
 
 // isFile reports whether a file stands in a place.
-func isFile(place string) bool { return strings.TrimSuffix(place, "…") == "FILE" }
+func isFile(place string) bool { return strings.TrimRight(place, "….") == "FILE" }
 
 // names returns the flags with their dashes.
 func (g *grammar) names() []string {

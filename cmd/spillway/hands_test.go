@@ -295,6 +295,9 @@ gemini-2.5-pro, for gemini-2.5-flash
 	if got := still(text); code != statusOK || got != still(strings.ReplaceAll(want, "~", "`")) {
 		t.Errorf("exit %d, got\n%s\nwant\n%s", code, got, want)
 	}
+	if _, text = typed(t, "explain", "gemini-2.5-flash", o.URL, "--batch"); !strings.Contains(text, ": a batch call would go to prod/") {
+		t.Errorf("of a batch call explain says\n%s", text)
+	}
 	if err := o.router.Pause("backend:vertex", time.Hour, "a drill"); err != nil {
 		t.Fatal(err)
 	}

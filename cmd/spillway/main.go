@@ -201,7 +201,7 @@ func parse(
 			printText(stdout, help)
 			return nil, statusOK, false
 		case err != nil:
-			return nil, misused(flags.Name(), stderr, wrongFlag(flags, err)), false
+			return nil, misused(flags.Name(), stderr, wrongFlag(flags, err, help)), false
 		case flags.NArg() == 0:
 			return rest, statusOK, true
 		}
@@ -210,9 +210,9 @@ func parse(
 	}
 }
 
-// wrongFlag says what is wrong with a flag. Of an unknown one it says which was meant, or which
-// there are.
-func wrongFlag(flags *flag.FlagSet, err error) string {
+// wrongFlag says what is wrong with a flag. Of an unknown one it says which was meant, that the
+// command takes it without a flag, or which flags there are.
+func wrongFlag(flags *flag.FlagSet, err error, help string) string {
 	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
 	if !unknown {
 		return wrongValue(flags, err)
@@ -220,6 +220,10 @@ func wrongFlag(flags *flag.FlagSet, err error) string {
 	var known []string
 	flags.VisitAll(func(f *flag.Flag) { known = append(known, f.Name) })
 	text := "unknown flag --" + name
+	if grammar := grammarOf(help); grammar.takes(name) {
+		place := strings.ToUpper(name)
+		return text + "; write the " + place + " without a flag: spillway " + flags.Name() + " " + place
+	}
 	switch likely, ok := spelling.Nearest(name, known); {
 	case ok:
 		return text + "; did you mean --" + likely + "?"

@@ -49,13 +49,13 @@ type plannedSize struct {
 }
 
 type plannedTally struct {
-	Window    float64 `json:"window_seconds"`
-	Served    float64 `json:"served"`
-	Burst     float64 `json:"spilled_burst"`
-	Sustained float64 `json:"spilled_sustained"`
-	TooLarge  float64 `json:"spilled_too_large"`
-	Idle      float64 `json:"idle"`
-	Refused   int     `json:"refused_by_order"` // times that the full order was asked
+	Window    float64  `json:"window_seconds"`
+	Served    float64  `json:"served"`
+	Burst     float64  `json:"spilled_burst"`
+	Sustained float64  `json:"spilled_sustained"`
+	TooLarge  float64  `json:"spilled_too_large"`
+	Idle      *float64 `json:"idle,omitempty"`   // unknown where the calls are over sooner than a window
+	Refused   int      `json:"refused_by_order"` // times that the full order was asked
 }
 
 // plannedStep is a service tier of pay-as-you-go. What has no price is absent.
@@ -75,6 +75,15 @@ type plannedChange struct {
 
 	Order   *float64 `json:"usd_order,omitempty"`     // with an order of what is needed
 	ByToken *float64 `json:"usd_on_demand,omitempty"` // without an order
+}
+
+// idle is the part of what was bought that served nothing. Calls that are over before a window has
+// passed do not tell it: the order begins with a whole one.
+func idle(a *plan.Answer, t *plan.Tally) *float64 {
+	if a.Span < t.Window {
+		return nil
+	}
+	return &t.Idle
 }
 
 func plannedOf(a *plan.Answer, log *demand.Log) *planned {
@@ -97,7 +106,7 @@ func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 			last = t.Window
 			all := max(t.Tokens, 1)
 			size.Windows = append(size.Windows, plannedTally{
-				t.Window.Seconds(), t.ServedTokens / all, t.Burst / all, t.Sustained / all, t.TooLarge / all, t.Idle, t.Asked,
+				t.Window.Seconds(), t.ServedTokens / all, t.Burst / all, t.Sustained / all, t.TooLarge / all, idle(a, t), t.Asked,
 			})
 		}
 		p.Sizes = append(p.Sizes, size)

@@ -30,6 +30,9 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	v.linef(to, "one GSU serves %s tokens a second", whole(a.PerGSU))
 	printText(to, "\n"+v.table(loadTable(a), nil))
 	printText(to, "\n"+v.table(sizeTable(a), nil)+"\n")
+	if last := a.Sizes[0].Long; idle(a, last) == nil {
+		v.linef(to, "what idles is unknown: the calls are over sooner than a window of %s", last.Window)
+	}
 	recommend(v, to, a)
 	printMoney(v, to, a)
 	if a.OnDemand.Known {
@@ -106,9 +109,18 @@ func sizeTable(a *plan.Answer) string {
 			between(1-s.Short.Spill(), 1-s.Long.Spill()), between(s.Short.Spill(), s.Long.Spill()),
 			part(func(t *plan.Tally) float64 { return t.Burst }), part(func(t *plan.Tally) float64 { return t.Sustained }),
 			part(func(t *plan.Tally) float64 { return t.TooLarge }), between(asked(s.Short), asked(s.Long)),
-			between(s.Short.Idle, s.Long.Idle), dollars(s.Order), dollars(s.Spilled), dollars(s.Total))
+			idleTime(a, s), dollars(s.Order), dollars(s.Spilled), dollars(s.Total))
 	}
 	return b.String()
+}
+
+// idleTime is what idles of an order, "-" where the calls do not tell.
+func idleTime(a *plan.Answer, s *plan.Size) string {
+	short, long := idle(a, s.Short), idle(a, s.Long)
+	if short == nil || long == nil {
+		return "-"
+	}
+	return between(*short, *long)
 }
 
 func dollars(m plan.Money) string {

@@ -69,6 +69,9 @@ func (at remote) send(ctx context.Context, method, path string, header http.Head
 	if otherErr == nil || errors.As(otherErr, new(refusedError)) {
 		return other, otherErr
 	}
+	if dial != nil {
+		err = fmt.Errorf("%w; if it listens elsewhere, name its URL", err)
+	}
 	return nil, err
 }
 

@@ -193,4 +193,10 @@ func TestTheDefaultSidecarIsFoundByItsOperatorsAddress(t *testing.T) {
 	if code, said := transcript(t.Context(), "status", "http://127.0.0.1:9"); code != statusOK || !slices.Equal(asked, []string{"127.0.0.1:9"}) {
 		t.Errorf("status of a sidecar that is named asks %v and ends with %d: %s", asked, code, said)
 	}
+	server.Close()
+	for _, command := range [][]string{{"status"}, {"events"}, {"explain", "gemini-3.5-flash"}, {"pause", "project:prod"}, {"sla"}} {
+		if code, said := transcript(t.Context(), command...); code != statusFailed || !strings.Contains(said, "if it listens elsewhere, name its URL") {
+			t.Errorf("where there is no sidecar, %v ends with %d: %s", command, code, said)
+		}
+	}
 }
