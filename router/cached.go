@@ -21,6 +21,7 @@ type cached struct {
 	request respcache.Request
 	ttl     time.Duration
 	anew    bool      // the call takes no response that it has not asked for itself
+	only    bool      // the call takes a kept response alone
 	until   time.Time // the call waits for an endpoint no longer
 }
 
@@ -40,15 +41,19 @@ func consult(x *exchange) *cached {
 	}
 	x.trace.cache = CacheOff
 	say := readCacheControl(x.in.req.Header)
-	if !computes || o.Cache < 0 || say.noStore || x.payload.tail != nil || !request.Repeatable(&x.payload.call, x.in.req.Header) {
+	key, ok := respcache.Key{}, false
+	if computes && o.Cache >= 0 && !say.noStore && x.payload.tail == nil && request.Repeatable(&x.payload.call, x.in.req.Header) {
+		key, ok = keyOf(x, s)
+	}
+	switch {
+	case ok:
+		x.trace.cache = CacheMiss
+	case say.onlyKept: // and nothing can be
+		return &cached{x: x, only: true}
+	default:
 		return nil
 	}
-	key, ok := keyOf(x, s)
-	if !ok {
-		return nil
-	}
-	x.trace.cache = CacheMiss
-	c := &cached{x: x, shelf: s, ttl: s.TTL, anew: say.maxAge <= 0}
+	c := &cached{x: x, shelf: s, ttl: s.TTL, anew: say.maxAge <= 0, only: say.onlyKept}
 	if o.Cache > 0 {
 		c.ttl = o.Cache
 	}
@@ -57,16 +62,24 @@ func consult(x *exchange) *cached {
 	if deadline, ok := x.in.ctx.Deadline(); ok && deadline.Before(c.until) {
 		c.until = deadline
 	}
+	fresh := c.ttl
+	if say.minFresh > 0 {
+		fresh -= say.minFresh - 1 // as much as that may be left, and no more
+	}
 	c.request = respcache.Request{
-		Key: key, Fresh: min(c.ttl, say.maxAge), Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
+		Key: key, Fresh: min(fresh, say.maxAge), Left: say.minFresh,
+		Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
 	}
 	return c
 }
 
-// cacheControl is what a request's Cache-Control says. Source: RFC 9111, section 5.2.1.
+// cacheControl is what a request's Cache-Control says. Nothing is handed out after its time, whatever
+// max-stale allows. Source: RFC 9111, section 5.2.1; section 5.4 of Pragma.
 type cacheControl struct {
-	noStore bool
-	maxAge  time.Duration // not above 0: the response is to be asked for anew
+	noStore  bool
+	onlyKept bool          // rather an error than a request
+	maxAge   time.Duration // not above 0: the response is to be asked for anew
+	minFresh time.Duration // for how long the response is to be good still
 }
 
 func readCacheControl(h http.Header) cacheControl {
@@ -83,20 +96,38 @@ func readCacheControl(h http.Header) cacheControl {
 				c.maxAge = 0
 			case name == "no-store" && said:
 				c.noStore = true
+			case name == "only-if-cached" && said:
+				c.onlyKept = true
 			case name == "max-age" && said:
-				seconds, _ := strconv.ParseInt(strings.Trim(value, `"`), 10, 32) // what is no number counts as none
-				c.maxAge = min(c.maxAge, time.Duration(seconds)*time.Second)
+				c.maxAge = min(c.maxAge, deltaSeconds(value))
+			case name == "min-fresh" && said:
+				c.minFresh = max(c.minFresh, deltaSeconds(value))
 			}
 		}
 	}
 	return c
 }
 
-// mostFaults is how many faults of servers a call sees of others before it asks by itself.
-const mostFaults = 2
+// deltaSeconds reads a time of a Cache-Control. What is no number counts as none, and what is too
+// large as 68 years. Source: RFC 9111, section 1.2.2.
+func deltaSeconds(value string) time.Duration {
+	seconds, _ := strconv.ParseInt(strings.Trim(value, `" `), 10, 32)
+	return time.Duration(seconds) * time.Second
+}
+
+const (
+	// mostFaults is how many requests of others go wrong for a call before it asks by itself: by faults
+	// of servers, or because they are read slowly.
+	mostFaults = 2
+	// mostHeld is how long, all in all, a call may leave a stream unread that others wait for.
+	mostHeld = 2 * time.Second
+)
 
 // answer returns a kept response, that of an equal call's request, or that of the call's own.
 func (c *cached) answer() (*http.Response, error) {
+	if c.only {
+		return c.takeKept()
+	}
 	kept := c.shelf.kept
 	for faults := 0; ; {
 		if c.request.Now = time.Now(); c.anew || faults >= mostFaults {
@@ -109,7 +140,7 @@ func (c *cached) answer() (*http.Response, error) {
 		case found.Leads:
 			return c.lead(found.Flight)
 		}
-		o, err := found.Flight.Wait(c.x.in.ctx, c.x.in.cfg.IdleTimeout)
+		o, err := found.Flight.Wait(c.x.in.ctx, mostHeld)
 		switch {
 		case err != nil:
 			return marked(c.x, c.x.ended(nil, err))
@@ -117,12 +148,25 @@ func (c *cached) answer() (*http.Response, error) {
 			return c.replay(o.Value, max(time.Since(o.At), 0), CacheHit)
 		case o.Fate == respcache.Refused && c.shares(o.Value):
 			return c.replay(o.Value, 0, CacheMiss)
-		case o.Fate == respcache.Failed:
+		case o.Fate == respcache.Failed, o.Fate == respcache.Held:
 			faults++
 		case o.Fate == respcache.Apart:
 			faults = mostFaults
 		}
 	}
+}
+
+// takeKept returns a kept response, or else an error. Source: RFC 9111, section 5.2.1.7.
+func (c *cached) takeKept() (*http.Response, error) {
+	if c.shelf != nil {
+		c.request.Now = time.Now()
+		if kept, age, ok := c.shelf.kept.Get(c.request); ok {
+			return c.replay(kept, age, CacheHit)
+		}
+	}
+	c.x.trace.absent = true
+	return marked(c.x, c.x.ended(c.x.refuse(http.StatusGatewayTimeout, "DEADLINE_EXCEEDED",
+		"spillway: no response to this call is kept, and it has Cache-Control: only-if-cached"), nil))
 }
 
 // shares reports whether the call would get the same error. It would not if an endpoint will be ready

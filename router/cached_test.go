@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -157,6 +158,11 @@ func TestCacheControlIsHeeded(t *testing.T) {
 		{"Cache-Control", "max-age=60", "hit", "hit 30"},
 		{"Cache-Control", "No-Transform, Max-Age=0", "miss", "hit 0"},
 		{"Cache-Control", "max-age=much", "miss", "hit 0"},
+		{"Cache-Control", "max-age=99999999999999999999", "hit", "hit 30"},
+		{"Cache-Control", "min-fresh=570", "hit", "hit 30"},
+		{"Cache-Control", "min-fresh=571", "miss", "hit 0"},
+		{"Cache-Control", "max-stale=1000", "hit", "hit 30"},
+		{"Cache-Control", "only-if-cached", "hit", "hit 30"},
 	} {
 		t.Run(tt.name+" "+tt.value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -369,5 +375,42 @@ func TestAProgramSteersTheCache(t *testing.T) {
 	resp, _ := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Explain", "1")
 	if use(resp) != "hit" || !strings.Contains(resp.Header.Get("Spillway-Explain"), "an equal call") {
 		t.Errorf("a %s explains itself as %q", use(resp), resp.Header.Get("Spillway-Explain"))
+	}
+}
+
+// A call that wants a kept response alone gets one, or 504 without a request.
+func TestOnlyIfCachedMakesNoRequest(t *testing.T) {
+	const tools = `{"contents":[{"parts":[{"text":"hi"}]}],"tools":[{"googleSearch":{}}]}`
+	for _, tt := range []struct {
+		name, body, control string
+		status              int
+		use                 string
+	}{
+		{"what is kept", saysHi, "only-if-cached", http.StatusOK, "hit"},
+		{"what is too old", saysHi, "only-if-cached, max-age=10", http.StatusGatewayTimeout, "miss"},
+		{"what is asked for anew", saysHi, "no-cache, only-if-cached", http.StatusGatewayTimeout, "miss"},
+		{"what is not kept", strings.ReplaceAll(saysHi, "hi", "ho"), "Only-If-Cached", http.StatusGatewayTimeout, "miss"},
+		{"what is never kept", tools, "only-if-cached", http.StatusGatewayTimeout, "off"},
+		{"the cache left alone", saysHi, "no-store, only-if-cached", http.StatusGatewayTimeout, "off"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ends []router.CallEnd
+				trace := &router.Trace{CallEnd: func(_ context.Context, e router.CallEnd) { ends = append(ends, e) }}
+				b := setup{router: everything, opts: []router.Option{router.WithTrace(trace)}}.bed(t, keyed("a", "key-a"))
+				b.send(t, t.Context(), "generateContent", saysHi)
+				time.Sleep(30 * time.Second)
+				resp, text := b.send(t, t.Context(), "generateContent", tt.body, "Cache-Control", tt.control)
+				if resp.StatusCode != tt.status || use(resp) != tt.use {
+					t.Errorf("%d, a %q: %s", resp.StatusCode, use(resp), text)
+				}
+				if n := b.Count(geminitest.Match{}); n != 1 {
+					t.Errorf("Google was asked %d times, want once", n)
+				}
+				if e := ends[len(ends)-1]; e.Absent != (tt.status != http.StatusOK) || e.Attempts != 0 {
+					t.Errorf("the call ended as %+v", e)
+				}
+			})
+		})
 	}
 }
