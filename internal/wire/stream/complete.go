@@ -6,12 +6,14 @@ package stream
 // OpenAI's dialect embeddings are.
 func Complete(s *Stream) bool {
 	switch {
-	case s.failure != nil, s.cut, s.at.blocked, s.at.otherwise, s.Strange(), s.form.Dialect == Other:
+	case s.failure != nil, s.cut, s.array.Open(), s.at.blocked, s.at.otherwise, s.Strange(), s.form.Dialect == Other:
 		return false
 	case s.form.Dialect == OpenAI && !s.at.candidates:
 		return s.at.known && !s.form.SSE
+	case s.form.Dialect == OpenAI && s.form.SSE && !s.at.done:
+		return false
 	default:
-		return s.at.candidates && s.at.unfinished == 0
+		return s.at.candidates && s.at.unfinished == 0 && s.at.said
 	}
 }
 
