@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/respcache"
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 )
@@ -242,8 +243,10 @@ func (c *cached) outcome(res *result) (o respcache.Outcome[*answer]) {
 
 // complete reports whether a whole good response is one to keep.
 func (c *cached) complete(body []byte) bool {
-	if call := &c.x.payload.call; !call.Generates && !call.OpenAI() {
-		return true
+	call := &c.x.payload.call
+	if !call.Generates && !call.OpenAI() {
+		object := jsonscan.Object(body)
+		return object.Member() // an empty one says nothing
 	}
 	read := stream.Whole(readForm(c.x, false), body)
 	return stream.Complete(&read)

@@ -33,6 +33,8 @@ func TestWhichResponsesAreKept(t *testing.T) {
 		{"one of two candidates", "generateContent", saysHi, `{"candidates":[{"finishReason":"STOP"},{"index":1,"finishReason":"SAFETY"}]}`, "miss"},
 		{"no finishReason", "generateContent", saysHi, candidate(`"index":0`), "miss"},
 		{"a blocked prompt", "generateContent", saysHi, `{"promptFeedback":{"blockReason":"SAFETY"}}`, "miss"},
+		{"nothing said", "generateContent", saysHi, `{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}`, "miss"},
+		{"no candidate", "generateContent", saysHi, `{"candidates":[]}`, "miss"},
 		{"a stream", stream, saysHi, events(candidate(`"index":0`), candidate(`"finishReason":"STOP"`)), "hit"},
 		{"a stream with an error", stream, saysHi, events(candidate(`"finishReason":"STOP"`), `{"error":{"code":503,"status":"UNAVAILABLE"}}`), "miss"},
 		{"a stream that is cut", stream, saysHi, events(candidate(`"index":0`)), "miss"},
@@ -41,6 +43,7 @@ func TestWhichResponsesAreKept(t *testing.T) {
 		{"counted tokens of tools", "countTokens", `{"contents":[],"tools":[{"googleSearch":{}}]}`, `{"totalTokens":3}`, "hit"},
 		{"an embedding", "embedContent", `{"content":{"parts":[{"text":"hi"}]}}`, `{"embedding":{"values":[1]}}`, "hit"},
 		{"embeddings", "batchEmbedContents", `{"requests":[]}`, `{"embeddings":[{"values":[1]}]}`, "hit"},
+		{"no embedding", "embedContent", `{"content":{"parts":[{"text":"hi"}]}}`, `{}`, "miss"},
 		{"a picture", "predict", `{"instances":[{"prompt":"a dam"}]}`, `{"predictions":[{}]}`, ""},
 		{"a video", "predictLongRunning", `{"instances":[{"prompt":"a dam"}]}`, `{"name":"models/x/operations/y"}`, ""},
 		{"functions", "generateContent", `{"contents":[],"tools":[{"functionDeclarations":[]}]}`, candidate(`"finishReason":"STOP"`), "off"},
@@ -90,6 +93,9 @@ func TestOpenAIsDialectIsKept(t *testing.T) {
 		{"a streamed chat", "chat/completions", `{"model":"gemini-2.5-flash","stream":true,"messages":[{"role":"user","content":"hi"}]}`, "hit"},
 		{"a chat with functions", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`, "off"},
 		{"a chat with functions of old", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"functions":[{"name":"f"}]}`, "off"},
+		{"a chat about an address", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}`, "off"},
+		{"a chat about a file", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"a"}}]}]}`, "off"},
+		{"a chat that searches", "chat/completions", `{"model":"gemini-2.5-flash","extra_body":{"google":{"tools":[{"google_search":{}}]}},"messages":[{"role":"user","content":"hi"}]}`, "off"},
 		{"embeddings", "embeddings", `{"model":"gemini-embedding-001","input":"hi"}`, "hit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func namespaceOf(s *shelf, o *Call) []string {
 func decides(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	switch name {
-	case "Content-Type", "Accept", "Accept-Language":
+	case "Content-Type", "Content-Encoding", "Accept", "Accept-Language":
 		return true
 	case "X-Goog-Api-Client", "X-Goog-Request-Params", "X-Goog-Api-Key", "X-Goog-User-Project":
 		return false

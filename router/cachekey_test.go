@@ -181,6 +181,7 @@ func TestWhatElseChangesTheKey(t *testing.T) {
 		{"a stream", call{verb: "streamGenerateContent?alt=sse"}, false},
 		{"the form of a stream", call{verb: "streamGenerateContent"}, false},
 		{"the query", call{verb: "generateContent?prettyPrint=false"}, false},
+		{"the encoding of the body", call{header: []string{"Content-Encoding", "gzip"}}, false},
 		{"a header of Google's", call{header: []string{"X-Vertex-AI-LLM-Request-Type", "shared"}}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
