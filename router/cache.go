@@ -24,8 +24,8 @@ import (
 //
 // The router keeps the responses to generateContent, streamGenerateContent, countTokens, computeTokens,
 // embedContent, batchEmbedContents and predict of an embedding model, and to OpenAI's chat/completions
-// and embeddings. It keeps whole good ones alone: each candidate has the finishReason STOP, and no
-// error came. It keeps none of a call that declares tools of any kind, that names a file, a gs:// or
+// and embeddings. It keeps whole good ones alone: they say something, each candidate has the
+// finishReason STOP, and no error came. It keeps none of a call that declares tools of any kind, that names a file, a gs:// or
 // http address, a cached content or a tuned model, that continues a response, or that chooses the
 // fields of its response. Nor does it keep what a fallback has answered.
 //
