@@ -2,7 +2,6 @@ package router
 
 import (
 	"bytes"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -33,27 +32,21 @@ func consult(x *exchange) *cached {
 		return nil
 	}
 	s := x.in.cfg.shelf(x.request.Model, o.Cache > 0)
-	computes := request.Computes(&x.payload.call, x.payload.method)
-	if s == nil || !computes && o.Cache == 0 {
+	if s == nil || o.Cache == 0 && !request.Computes(&x.payload.call, x.payload.method) {
 		if o.Cache < 0 {
 			x.trace.cache = CacheOff
 		}
 		return nil
 	}
-	x.trace.cache = CacheOff
 	say := readCacheControl(x.in.req.Header)
-	key, ok := respcache.Key{}, false
-	if computes && o.Cache >= 0 && !say.noStore && x.payload.tail == nil && request.Repeatable(&x.payload.call, x.in.req.Header) {
-		key, ok = keyOf(x, s)
+	if say.noStore || !repeats(x) {
+		return unkept(x, &say)
 	}
-	switch {
-	case ok:
-		x.trace.cache = CacheMiss
-	case say.onlyKept: // and nothing can be
-		return &cached{x: x, only: true}
-	default:
-		return nil
+	key, ok := keyOf(x, s)
+	if !ok {
+		return unkept(x, &say)
 	}
+	x.trace.cache = CacheMiss
 	c := &cached{x: x, shelf: s, ttl: s.TTL, anew: say.maxAge <= 0, only: say.onlyKept}
 	if o.Cache > 0 {
 		c.ttl = o.Cache
@@ -63,57 +56,27 @@ func consult(x *exchange) *cached {
 	if deadline, ok := x.in.ctx.Deadline(); ok && deadline.Before(c.until) {
 		c.until = deadline
 	}
-	fresh := c.ttl
-	if say.minFresh > 0 {
-		fresh -= say.minFresh - 1 // as much as that may be left, and no more
-	}
 	c.request = respcache.Request{
-		Key: key, Fresh: min(fresh, say.maxAge), Left: say.minFresh,
+		Key: key, Fresh: say.fresh(c.ttl), Left: say.minFresh,
 		Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
 	}
 	return c
 }
 
-// cacheControl is what a request's Cache-Control says. Nothing is handed out after its time, whatever
-// max-stale allows. Source: RFC 9111, section 5.2.1; section 5.4 of Pragma.
-type cacheControl struct {
-	noStore  bool
-	onlyKept bool          // rather an error than a request
-	maxAge   time.Duration // not above 0: the response is to be asked for anew
-	minFresh time.Duration // for how long the response is to be good still
+// repeats reports whether the response to a call may be kept, and a kept one does for it.
+func repeats(x *exchange) bool {
+	p := &x.payload
+	return x.in.options.Cache >= 0 && p.tail == nil && request.Computes(&p.call, p.method) && request.Repeatable(&p.call, x.in.req.Header)
 }
 
-func readCacheControl(h http.Header) cacheControl {
-	c := cacheControl{maxAge: math.MaxInt64}
-	all, said := h["Cache-Control"]
-	if !said {
-		all = h["Pragma"]
+// unkept returns a call whose response is not kept as one for the cache, if it wants a kept one alone;
+// else nil.
+func unkept(x *exchange, say *cacheControl) *cached {
+	x.trace.cache = CacheOff
+	if say.onlyKept {
+		return &cached{x: x, only: true}
 	}
-	for _, line := range all {
-		for directive := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
-			switch {
-			case name == "no-cache":
-				c.maxAge = 0
-			case name == "no-store" && said:
-				c.noStore = true
-			case name == "only-if-cached" && said:
-				c.onlyKept = true
-			case name == "max-age" && said:
-				c.maxAge = min(c.maxAge, deltaSeconds(value))
-			case name == "min-fresh" && said:
-				c.minFresh = max(c.minFresh, deltaSeconds(value))
-			}
-		}
-	}
-	return c
-}
-
-// deltaSeconds reads a time of a Cache-Control. What is no number counts as none, and what is too
-// large as 68 years. Source: RFC 9111, section 1.2.2.
-func deltaSeconds(value string) time.Duration {
-	seconds, _ := strconv.ParseInt(strings.Trim(value, `" `), 10, 32)
-	return time.Duration(seconds) * time.Second
+	return nil
 }
 
 const (
