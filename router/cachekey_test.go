@@ -257,6 +257,10 @@ func TestEqualBodiesHaveOneKey(t *testing.T) {
 		{"a schema in one order", schema("responseSchema", ab), schema("responseSchema", " "+ab), true},
 		{"the order of arguments", `{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"a":1,"b":2}}}]}]}`,
 			`{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"b":2,"a":1}}}]}]}`, false},
+		{"a member that is there twice", `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":1},"generation_config":{"seed":2}}`,
+			`{"contents":[{"parts":[{"text":"hi"}]}],"generation_config":{"seed":2},"generationConfig":{"seed":1}}`, false},
+		{"two spellings of two members", `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":1},"safety_settings":[]}`,
+			`{"contents":[{"parts":[{"text":"hi"}]}],"safety_settings":[],"generationConfig":{"seed":1}}`, true},
 		{"the order of the rest", `{"contents":[{"parts":[{"text":"hi"}],"role":"user"}]}`, `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

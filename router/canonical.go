@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -13,8 +14,8 @@ import (
 
 // hashBody adds a body to a hash, in the form that equal bodies share: that of RFC 8785, but for two
 // things. Numbers keep all their digits, where RFC 8785 has those of a double. And the order of
-// members counts where a model sees it: a response has the order of its schema. It reports whether
-// the body is JSON that every reader takes for the same.
+// members counts where a model sees it, since a response has the order of its schema, or where one is
+// there twice. It reports whether the body is JSON that every reader takes for the same.
 //
 // Source: https://ai.google.dev/gemini-api/docs/structured-output, of the order of a schema.
 func hashBody(h io.Writer, body []byte) bool {
@@ -83,7 +84,11 @@ func appendExact(out, number []byte) []byte {
 }
 
 // order says in which order the members of a body are, where that counts.
-type order struct{ keyed }
+type order struct {
+	keyed
+
+	names [][]byte // of the members of the objects that find is in
+}
 
 // find looks for what counts in the next value.
 func (o *order) find(c *jsonscan.Scanner) {
@@ -93,14 +98,41 @@ func (o *order) find(c *jsonscan.Scanner) {
 			o.find(c)
 		}
 	case c.Enter('{'):
+		outer := len(o.names)
 		for c.Member() {
+			o.names = append(o.names, c.Key)
 			if name := string(c.Key); jsonscan.IndexFold(name, "schema") >= 0 || name == "args" || name == "response" {
 				o.add(c)
 			} else {
 				o.find(c)
 			}
 		}
+		if names := o.names[outer:]; twice(names) {
+			for _, n := range names {
+				o.text(string(n))
+			}
+		}
+		o.names = o.names[:outer]
 	}
+}
+
+// twice reports whether two members are one to Google, as generationConfig and generation_config are.
+// Which of them holds, their order decides.
+func twice(names [][]byte) bool {
+	snake := slices.ContainsFunc(names, func(n []byte) bool { return bytes.IndexByte(n, '_') >= 0 })
+	camel := slices.ContainsFunc(names, func(n []byte) bool { return bytes.IndexFunc(n, unicode.IsUpper) >= 0 })
+	if !snake || !camel {
+		return false
+	}
+	seen := make(map[string]bool, len(names))
+	for _, n := range names {
+		name := jsonscan.CamelCase(n)
+		if seen[name] {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
 }
 
 // add adds the names of the next value's members, and of all below. With the values, which the key
