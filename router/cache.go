@@ -33,8 +33,8 @@ import (
 // fault of the server's, another one takes over; after two faults, or a response that is not one
 // to keep, each asks for itself. An error that all would get, a mistake of the caller's or a
 // pool that is exhausted, goes to all. Nobody waits for a request that may queue longer than his
-// own. A stream is handed to the others when it is whole, event by event. If its own caller
-// reads it so slowly that it waits for 2 s in all, another call takes over, as after a fault.
+// own. A stream is handed to the others when it is whole, event by event. Once it has waited for
+// its own caller 2 s longer than the caller for Google, another call takes over, as after a fault.
 //
 // The response header Spillway-Cache is "hit" for a response that no request was made for, "miss" for
 // others, and "off" if the call is not one to keep. A hit has its Age in seconds, no attempts and no

@@ -83,7 +83,8 @@ const (
 	// mostFaults is how many requests of others go wrong for a call before it asks by itself: by faults
 	// of servers, or because they are read slowly.
 	mostFaults = 2
-	// mostHeld is how long, all in all, a call may leave a stream unread that others wait for.
+	// mostHeld is by how much longer a stream that others wait for may wait for its reader than the
+	// reader for Google.
 	mostHeld = 2 * time.Second
 )
 

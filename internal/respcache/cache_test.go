@@ -126,7 +126,7 @@ func TestWaitEndsWithTheRequestOrTheCall(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range 10 {
 			waiting.Go(func() {
-				o, err := ask().Flight.Wait(t.Context(), time.Minute)
+				o, err := ask().Flight.Wait(t.Context(), 15*time.Second)
 				if err != nil || o.Fate != respcache.Answered || o.Value != "value" {
 					t.Errorf("%+v, %v", o, err)
 				}
@@ -137,11 +137,11 @@ func TestWaitEndsWithTheRequestOrTheCall(t *testing.T) {
 		if _, err := ask().Flight.Wait(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a call that has ended waits on: %v", err)
 		}
-		for range 10 { // the server takes its time, and the call little of its own
+		for range 10 { // the server takes its time, and the call less
 			leader.Flight.Leave(time.Now())
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(10 * time.Second)
 			leader.Flight.Return(time.Now())
-			time.Sleep(50 * time.Second)
+			time.Sleep(11 * time.Second)
 			leader.Flight.Record(10)
 		}
 		leader.Flight.End(respcache.Outcome[string]{Value: "value", At: time.Now(), TTL: time.Hour})
@@ -157,7 +157,7 @@ func TestACallThatReadsSlowlyHoldsNoOther(t *testing.T) {
 		held       time.Duration // how long another call waits
 	}{
 		{"it stops", 0, time.Hour, patience},
-		{"it reads on now and then", time.Second, time.Second, 4 * time.Second},
+		{"it reads on now and then", 100 * time.Millisecond, time.Second, 2500 * time.Millisecond},
 		{"it reads byte by byte", 0, 100 * time.Millisecond, patience},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

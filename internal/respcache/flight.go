@@ -47,8 +47,9 @@ type Flight[T any] struct {
 	ended    bool       // guarded by cache.mu, as is the next
 	recorded int64
 
-	away atomic.Int64 // how long its call has not read on, in nanoseconds
-	left atomic.Int64 // since when it does not, in Unix nanoseconds; zero: it waits for the server
+	began atomic.Int64 // when its call had the response, in Unix nanoseconds, as is left
+	left  atomic.Int64 // since when the call does not read on; zero: it waits for the server
+	away  atomic.Int64 // how long it did not before, in nanoseconds
 }
 
 func newFlight[T any](c *Cache[T], r Request) *Flight[T] {
@@ -98,7 +99,10 @@ func (f *Flight[T]) leaveLocked() {
 
 // Leave notes that from now on the response waits for its call to read, Return that the call waits
 // for the response again.
-func (f *Flight[T]) Leave(now time.Time) { f.left.Store(now.UnixNano()) }
+func (f *Flight[T]) Leave(now time.Time) {
+	f.began.CompareAndSwap(0, now.UnixNano())
+	f.left.Store(now.UnixNano())
+}
 
 // Return ends what Leave has begun, if it has.
 func (f *Flight[T]) Return(now time.Time) {
@@ -107,20 +111,23 @@ func (f *Flight[T]) Return(now time.Time) {
 	}
 }
 
-// held returns how long the response has waited for its call, all in all.
+// held returns by how much longer the response has waited for its call than the call for it.
 func (f *Flight[T]) held(now time.Time) time.Duration {
-	held := f.away.Load()
-	if left := f.left.Load(); left != 0 {
-		held += now.UnixNano() - left
+	began, away := f.began.Load(), f.away.Load()
+	if began == 0 {
+		return 0
 	}
-	return time.Duration(held)
+	if left := f.left.Load(); left != 0 {
+		away += now.UnixNano() - left
+	}
+	return time.Duration(2*away - (now.UnixNano() - began))
 }
 
 // glance is the least time between two looks at how a response is read.
 const glance = 50 * time.Millisecond
 
 // Wait returns how the request ended, or the error of ctx. If the response has waited for its own call
-// for as long as patience, the outcome is Held, and no call joins any more.
+// longer than that for the response, by patience, the outcome is Held, and no call joins any more.
 func (f *Flight[T]) Wait(ctx context.Context, patience time.Duration) (Outcome[T], error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
