@@ -139,7 +139,7 @@ func TestAStreamThatIsCutAnywhereIsNotKept(t *testing.T) {
 					_ = resp.Body.Close()
 				}
 				cancel()
-				complete := end == io.EOF && cut >= len(whole)-len("\r\n\r\n")
+				complete := errors.Is(end, io.EOF) && cut >= len(whole)-len("\r\n\r\n")
 				if got := r.Stat().Caches[0].Entries == 1; got != complete {
 					t.Errorf("cut after %q with %v, the response is kept: %v", whole[:cut], end, got)
 				}
