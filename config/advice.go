@@ -23,6 +23,7 @@ func (r *reading) advise(cfg *Config) {
 		a.models(at, &cfg.Pool.Projects[i])
 	}
 	a.standIns()
+	a.caches()
 	a.shares()
 	a.serve()
 	if len(cfg.Pool.Locations) == 0 {
@@ -154,15 +155,10 @@ func (a *adviser) models(at fieldPath, p *pool.Project) {
 	}
 }
 
-// standIns warns of models that aliases, fallbacks and caches name.
+// standIns warns of models that aliases and fallbacks name.
 func (a *adviser) standIns() {
 	for alias, model := range a.cfg.Router.Models {
 		a.model(fieldPath{"models", alias}, "the alias's model", model, a.serving(model))
-	}
-	for i, c := range a.cfg.Router.Caches {
-		if c.Model != "" {
-			a.model(fieldPath{"cache"}.element(i).to("model"), "the model of the cache", c.Model, nil)
-		}
 	}
 	for i, f := range a.cfg.Router.Fallbacks {
 		at := fieldPath{"fallback"}.element(i)

@@ -81,6 +81,17 @@ var truths = map[string]func(*run) values{
 		})
 	},
 
+	"Served from the cache A": func(r *run) values {
+		return shares(r.cacheRates("hit"), r.cacheRates("hit", "miss"))
+	},
+	"Calls of the cache A":     func(r *run) values { return r.cacheRates("hit") },
+	"Calls of the cache B":     func(r *run) values { return r.cacheRates("miss") },
+	"Responses in the cache A": (*run).keptResponses,
+	"Memory of the cache A": func(r *run) values {
+		c := &r.caches[0]
+		return values{keptLabels: float64(c.Bytes) / float64(c.MaxBytes)}
+	},
+
 	"Tokens by traffic A": func(r *run) values {
 		return r.attemptRates(func(a *attempt) (string, float64) {
 			in, out := a.tokens()
@@ -121,8 +132,10 @@ var alerts = map[string]func(*run) []string{
 	"SpillwayStoreLost":     func(*run) []string { return []string{by("instance", "b")} },
 }
 
-func anyCall(*made) bool      { return true }
-func servedCall(c *made) bool { return c.outcome() == "ok" }
+func anyCall(*made) bool { return true }
+
+// servedCall reports whether Google served a call.
+func servedCall(c *made) bool { return c.outcome() == "ok" && c.cache != "hit" }
 
 func truth(is bool) float64 {
 	if is {

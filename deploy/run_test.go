@@ -36,6 +36,7 @@ const (
 	broken    = "gemini-3.7-flash"       // always fails
 	narrow    = "gemini-3.1-flash-lite"  // one call at a time
 	waiting   = "gemini-3-flash-preview" // its minute quota is used up at the end, and one of its keys is dead
+	repeated  = "gemini-2.5-flash-lite"  // the response cache has most of its responses
 )
 
 // The run is quiet for a while, then there is trouble of every kind. Both moments are evaluated.
@@ -46,6 +47,8 @@ const (
 	troubleFor = 25 * time.Minute
 	window     = 20 * time.Minute // of rates
 	rpm        = 21
+	keptFor    = time.Minute // by the response cache
+	alike      = 4           // calls of repeated in a row that are equal
 )
 
 // slow are the models that take their time. The others answer at once, so that what is used of their
@@ -71,6 +74,8 @@ type made struct {
 	model, label string
 	began, ended time.Time
 	status       int
+	as           int    // the id of the first call that is equal
+	cache        string // what the cache did
 }
 
 // run is what happened, as the emulator and the callers know it, and what a Prometheus has of it.
@@ -85,7 +90,8 @@ type run struct {
 
 	mu       sync.Mutex
 	calls    []*made
-	bypassed []time.Time // when the order of faulty was passed by
+	caches   []router.CacheStat // at the end
+	bypassed []time.Time        // when the order of faulty was passed by
 	requests []geminitest.Request
 	group    sync.WaitGroup
 }
@@ -102,7 +108,9 @@ func (r *run) inBubble(t *testing.T) {
 	r.Emulator = geminitest.New(r.google())
 	registry, m := prometheus.NewRegistry(), metrics.New()
 	var err error
-	r.router, err = router.New(r.pool(), router.Config{MaxWait: time.Minute}, router.WithTransport(r.Emulator), router.WithTrace(m.Trace()))
+	r.router, err = router.New(r.pool(), router.Config{
+		MaxWait: time.Minute, Caches: []router.Cache{{Model: repeated, TTL: keptFor, MaxBytes: 1 << 20, Namespace: "all"}},
+	}, router.WithTransport(r.Emulator), router.WithTrace(m.Trace()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +143,7 @@ func (r *run) inBubble(t *testing.T) {
 		time.Sleep(tick)
 	}
 	close(stop)
+	r.caches = r.router.Stat().Caches
 	r.page, r.idlePage = page(t, registry), page(t, idleRegistry)
 	for range 400 { // so that it shows when the cooldown of its order ends
 		r.call(t, unordered)
@@ -229,7 +238,7 @@ func (r *run) troubleTick(t *testing.T, i int) {
 	for range 10 {
 		r.Script(geminitest.Match{Model: broken}, geminitest.Internal())
 	}
-	for _, model := range []string{faulty, unordered, limited, retired} {
+	for _, model := range []string{faulty, unordered, limited, retired, repeated} {
 		r.call(t, model)
 	}
 	r.call(t, daily, "Spillway-Max-Wait", "0s")
@@ -259,11 +268,14 @@ func (r *run) troubleTick(t *testing.T, i int) {
 func (r *run) call(t *testing.T, model string, headers ...string) {
 	r.mu.Lock()
 	c := &made{id: len(r.calls), model: model, label: []string{"team-a", "team-b"}[len(r.calls)%2], began: time.Now()}
+	if c.as = c.id; model == repeated {
+		c.as = r.firstAlike()
+	}
 	r.calls = append(r.calls, c)
 	r.mu.Unlock()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost,
 		"https://generativelanguage.googleapis.com/v1beta/models/"+model+":generateContent",
-		strings.NewReader(fmt.Sprintf(`{"contents":[{"role":"user","parts":[{"text":"This is call %06d."}]}]}`, c.id)))
+		strings.NewReader(fmt.Sprintf(`{"contents":[{"role":"user","parts":[{"text":"This is call %06d."}]}]}`, c.as)))
 	if err != nil {
 		t.Error(err)
 		return
@@ -278,16 +290,26 @@ func (r *run) call(t *testing.T, model string, headers ...string) {
 	}
 	r.group.Go(func() {
 		resp, err := r.router.RoundTrip(req)
-		status := 0
+		status, cache := 0, ""
 		if err == nil {
-			status = resp.StatusCode
+			status, cache = resp.StatusCode, resp.Header.Get("Spillway-Cache")
 			_, _ = io.Copy(io.Discard, resp.Body)
 			_ = resp.Body.Close()
 		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		c.status, c.ended = status, time.Now()
+		c.status, c.cache, c.ended = status, cache, time.Now()
 	})
+}
+
+// firstAlike returns the id of the call that the next one of repeated is equal to, which may be its own.
+// The caller holds r.mu.
+func (r *run) firstAlike() int {
+	before := slices.DeleteFunc(slices.Clone(r.calls), func(c *made) bool { return c.model != repeated })
+	if n := len(before) % alike; n > 0 {
+		return before[len(before)-n].id
+	}
+	return len(r.calls)
 }
 
 var numbered = regexp.MustCompile(`This is call (\d+)\.`)

@@ -121,6 +121,31 @@ func (r *run) attemptRates(key func(*attempt) (string, float64)) values {
 	return got
 }
 
+// keptLabels are those of the response cache.
+var keptLabels = by("model", repeated, "namespace", "all")
+
+// cacheRates counts the calls in the window for which the response cache did something, a second.
+func (r *run) cacheRates(did ...string) values {
+	return r.callRates(func(c *made) (string, bool) { return keptLabels, slices.Contains(did, c.cache) })
+}
+
+// keptResponses counts the responses that were not too old when the last one came.
+func (r *run) keptResponses() values {
+	last, n := time.Time{}, 0.0
+	came := func(c *made) bool { return c.cache == "miss" && !c.ended.After(r.end) }
+	for _, c := range r.calls {
+		if came(c) {
+			last = c.ended
+		}
+	}
+	for _, c := range r.calls {
+		if came(c) && last.Sub(c.ended) < keptFor {
+			n++
+		}
+	}
+	return values{keptLabels: n}
+}
+
 // all counts under no labels.
 const all = "{}"
 

@@ -16,7 +16,8 @@
 //
 //	calls_total               by model, method and outcome: ok, refused (429, or another answer of
 //	                          Google's while all keys and projects are out), caller_fault (another
-//	                          4xx), error (5xx, none, or cut off) or cancelled
+//	                          4xx, or 504 by only-if-cached), error (5xx, none, or cut off) or
+//	                          cancelled
 //	label_calls_total         by label and outcome
 //	label_tokens_total        by label, the traffic that served them, and kind
 //	call_duration_seconds     until the response was read, by model

@@ -42,6 +42,9 @@
 //	spillway.order.spilled_tokens                that a larger order would have taken
 //	spillway.order.bypassed                      calls for the order that were served on demand
 //	spillway.retries, spillway.retries.refused
+//	spillway.cache.hits, spillway.cache.misses   calls, by the model and the namespace of a cache
+//	spillway.cache.entries                       responses that are kept
+//	spillway.cache.size, spillway.cache.limit    bytes that they take, and may take
 //
 // The router sees streams in pieces of its own, so there is no time per output chunk. Names of
 // models are bounded: 1,000 that have answered and 100 that have not, then "other".

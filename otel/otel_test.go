@@ -258,6 +258,17 @@ func TestAHitOfTheResponseCacheIsASpanWithoutAttempt(t *testing.T) {
 		if diff := cmp.Diff(want, b.points(t, "spillway.calls")); diff != "" {
 			t.Error(diff)
 		}
+		of := "gen_ai.request.model=,spillway.namespace="
+		for name, want := range map[string]float64{
+			"spillway.cache.hits": 1, "spillway.cache.misses": 1, "spillway.cache.entries": 1, "spillway.cache.limit": 64 << 20,
+		} {
+			if diff := cmp.Diff(map[string]float64{of: want}, b.points(t, name)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		if size := b.points(t, "spillway.cache.size")[of]; size <= 0 || size > 10_000 {
+			t.Errorf("a count of tokens takes %v bytes", size)
+		}
 	})
 }
 

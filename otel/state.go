@@ -18,6 +18,7 @@ type state struct {
 	exhausted, rerouted, retries, notRetried metric.Int64ObservableCounter
 	spilled, bypassed                        metric.Int64ObservableCounter
 	limitUtilisation, orderUtilisation       metric.Float64ObservableGauge
+	cache                                    caches
 }
 
 // Observe tells OpenTelemetry of the state of a router whenever its reader collects, until stop is
@@ -33,8 +34,10 @@ func Observe(mp metric.MeterProvider, r *router.Router) (stop func() error, err 
 		s.whole(to, &stat)
 		s.limits(to, &stat)
 		s.orders(to, &stat)
+		s.cache.observe(to, stat.Caches)
 		return nil
-	}, s.queue, s.cooldowns, s.exhausted, s.rerouted, s.retries, s.notRetried, s.spilled, s.bypassed, s.limitUtilisation, s.orderUtilisation)
+	}, append(s.cache.all(), s.queue, s.cooldowns, s.exhausted, s.rerouted, s.retries, s.notRetried, s.spilled, s.bypassed,
+		s.limitUtilisation, s.orderUtilisation)...)
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +72,13 @@ func newState(m metric.Meter) (*state, error) {
 		bypassed:         counter("spillway.order.bypassed", "{call}", "Calls for the order that were served on demand."),
 		limitUtilisation: ratio("spillway.limit.utilization", "Share of a limit that is used."),
 		orderUtilisation: ratio("spillway.order.utilization", "Share of an order that is used."),
+		cache: caches{
+			hits:    counter("spillway.cache.hits", "{call}", "Calls that the response cache served."),
+			misses:  counter("spillway.cache.misses", "{call}", "Calls of the response cache that made a request."),
+			entries: gauge("spillway.cache.entries", "{response}", "Responses that are kept."),
+			bytes:   gauge("spillway.cache.size", "By", "Memory of the responses that are kept."),
+			limit:   gauge("spillway.cache.limit", "By", "Bound of that memory."),
+		},
 	}
 	return s, errors.Join(problems...)
 }

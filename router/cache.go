@@ -18,13 +18,14 @@ import (
 //
 // Calls are equal if they have the same model (aliases are resolved), method, version of the API, body,
 // query, locations and headers of Google's. Of the body, what the form of JSON leaves open does not
-// count: the order of members, white space, the spelling of numbers (RFC 8785). Calls of different
-// namespaces are never equal.
+// count: the order of members, white space, the spelling of numbers (RFC 8785). Numbers are compared
+// exactly, and the order of members counts in a schema, and in the arguments and results of functions,
+// because models see it. Calls of different namespaces are never equal.
 //
 // The router keeps the responses to generateContent, streamGenerateContent, countTokens, computeTokens,
 // embedContent, batchEmbedContents and predict of an embedding model, and to OpenAI's chat/completions
-// and embeddings. It keeps whole good ones alone: each candidate has the finishReason STOP, and no
-// error came. It keeps none of a call that declares tools of any kind, that names a file, a gs:// or
+// and embeddings. It keeps whole good ones alone: they say something, each candidate has the
+// finishReason STOP, and no error came. It keeps none of a call that declares tools of any kind, that names a file, a gs:// or
 // http address, a cached content or a tuned model, that continues a response, or that chooses the
 // fields of its response. Nor does it keep what a fallback has answered.
 //
@@ -32,14 +33,16 @@ import (
 // fault of the server's, another one takes over; after two faults, or a response that is not one
 // to keep, each asks for itself. An error that all would get, a mistake of the caller's or a
 // pool that is exhausted, goes to all. Nobody waits for a request that may queue longer than his
-// own. A stream is handed to the others when it is whole, event by event. If its own caller
-// stops reading it for [Config.IdleTimeout], the others ask for themselves.
+// own. A stream is handed to the others when it is whole, event by event. Once it has waited for
+// its own caller 2 s longer than the caller for Google, another call takes over, as after a fault.
 //
 // The response header Spillway-Cache is "hit" for a response that no request was made for, "miss" for
 // others, and "off" if the call is not one to keep. A hit has its Age in seconds, no attempts and no
 // Spillway-Endpoint, and costs no tokens; its body, usage included, is the first response's. A
 // request's Cache-Control is heeded: no-store leaves the cache alone, no-cache (or Pragma: no-cache)
-// asks anew and keeps the response, max-age bounds the age.
+// asks anew and keeps the response, max-age bounds the age, min-fresh asks for time that is left, and
+// only-if-cached makes no request: without a kept response the call gets status 504. Nothing is kept
+// beyond its time, so max-stale changes nothing.
 //
 // A reload keeps what is kept where Model and Namespace stay.
 type Cache struct {
@@ -67,7 +70,8 @@ type CacheUse string
 const (
 	// CacheHit means that the call got a kept response, or that of another call's request.
 	CacheHit CacheUse = "hit"
-	// CacheMiss means that the call made a request, or got the error of another call's.
+	// CacheMiss means that the call made a request, or got the error of another call's, or that it wants
+	// a kept response alone and there is none.
 	CacheMiss CacheUse = "miss"
 	// CacheOff means that the call is not one whose response is kept, or said so.
 	CacheOff CacheUse = "off"

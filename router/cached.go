@@ -2,7 +2,6 @@ package router
 
 import (
 	"bytes"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/respcache"
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 	"github.com/spillway-go/spillway/internal/wire/request"
 	"github.com/spillway-go/spillway/internal/wire/stream"
 )
@@ -21,6 +21,7 @@ type cached struct {
 	request respcache.Request
 	ttl     time.Duration
 	anew    bool      // the call takes no response that it has not asked for itself
+	only    bool      // the call takes a kept response alone
 	until   time.Time // the call waits for an endpoint no longer
 }
 
@@ -31,24 +32,22 @@ func consult(x *exchange) *cached {
 		return nil
 	}
 	s := x.in.cfg.shelf(x.request.Model, o.Cache > 0)
-	computes := request.Computes(&x.payload.call, x.payload.method)
-	if s == nil || !computes && o.Cache == 0 {
+	if s == nil || o.Cache == 0 && !request.Computes(&x.payload.call, x.payload.method) {
 		if o.Cache < 0 {
 			x.trace.cache = CacheOff
 		}
 		return nil
 	}
-	x.trace.cache = CacheOff
 	say := readCacheControl(x.in.req.Header)
-	if !computes || o.Cache < 0 || say.noStore || x.payload.tail != nil || !request.Repeatable(&x.payload.call, x.in.req.Header) {
-		return nil
+	if say.noStore || !repeats(x) {
+		return unkept(x, &say)
 	}
 	key, ok := keyOf(x, s)
 	if !ok {
-		return nil
+		return unkept(x, &say)
 	}
 	x.trace.cache = CacheMiss
-	c := &cached{x: x, shelf: s, ttl: s.TTL, anew: say.maxAge <= 0}
+	c := &cached{x: x, shelf: s, ttl: s.TTL, anew: say.maxAge <= 0, only: say.onlyKept}
 	if o.Cache > 0 {
 		c.ttl = o.Cache
 	}
@@ -58,45 +57,42 @@ func consult(x *exchange) *cached {
 		c.until = deadline
 	}
 	c.request = respcache.Request{
-		Key: key, Fresh: min(c.ttl, say.maxAge), Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
+		Key: key, Fresh: say.fresh(c.ttl), Left: say.minFresh,
+		Terms: respcache.Terms{Batch: x.request.Batch, Share: o.Share, Wait: wait},
 	}
 	return c
 }
 
-// cacheControl is what a request's Cache-Control says. Source: RFC 9111, section 5.2.1.
-type cacheControl struct {
-	noStore bool
-	maxAge  time.Duration // not above 0: the response is to be asked for anew
+// repeats reports whether the response to a call may be kept, and a kept one does for it.
+func repeats(x *exchange) bool {
+	p := &x.payload
+	return x.in.options.Cache >= 0 && p.tail == nil && request.Computes(&p.call, p.method) && request.Repeatable(&p.call, x.in.req.Header)
 }
 
-func readCacheControl(h http.Header) cacheControl {
-	c := cacheControl{maxAge: math.MaxInt64}
-	all, said := h["Cache-Control"]
-	if !said {
-		all = h["Pragma"]
+// unkept returns a call whose response is not kept as one for the cache, if it wants a kept one alone;
+// else nil.
+func unkept(x *exchange, say *cacheControl) *cached {
+	x.trace.cache = CacheOff
+	if say.onlyKept {
+		return &cached{x: x, only: true}
 	}
-	for _, line := range all {
-		for directive := range strings.SplitSeq(line, ",") {
-			name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
-			switch {
-			case name == "no-cache":
-				c.maxAge = 0
-			case name == "no-store" && said:
-				c.noStore = true
-			case name == "max-age" && said:
-				seconds, _ := strconv.ParseInt(strings.Trim(value, `"`), 10, 32) // what is no number counts as none
-				c.maxAge = min(c.maxAge, time.Duration(seconds)*time.Second)
-			}
-		}
-	}
-	return c
+	return nil
 }
 
-// mostFaults is how many faults of servers a call sees of others before it asks by itself.
-const mostFaults = 2
+const (
+	// mostFaults is how many requests of others go wrong for a call before it asks by itself: by faults
+	// of servers, or because they are read slowly.
+	mostFaults = 2
+	// mostHeld is by how much longer a stream that others wait for may wait for its reader than the
+	// reader for Google.
+	mostHeld = 2 * time.Second
+)
 
 // answer returns a kept response, that of an equal call's request, or that of the call's own.
 func (c *cached) answer() (*http.Response, error) {
+	if c.only {
+		return c.takeKept()
+	}
 	kept := c.shelf.kept
 	for faults := 0; ; {
 		if c.request.Now = time.Now(); c.anew || faults >= mostFaults {
@@ -109,7 +105,7 @@ func (c *cached) answer() (*http.Response, error) {
 		case found.Leads:
 			return c.lead(found.Flight)
 		}
-		o, err := found.Flight.Wait(c.x.in.ctx, c.x.in.cfg.IdleTimeout)
+		o, err := found.Flight.Wait(c.x.in.ctx, mostHeld)
 		switch {
 		case err != nil:
 			return marked(c.x, c.x.ended(nil, err))
@@ -117,12 +113,25 @@ func (c *cached) answer() (*http.Response, error) {
 			return c.replay(o.Value, max(time.Since(o.At), 0), CacheHit)
 		case o.Fate == respcache.Refused && c.shares(o.Value):
 			return c.replay(o.Value, 0, CacheMiss)
-		case o.Fate == respcache.Failed:
+		case o.Fate == respcache.Failed, o.Fate == respcache.Held:
 			faults++
 		case o.Fate == respcache.Apart:
 			faults = mostFaults
 		}
 	}
+}
+
+// takeKept returns a kept response, or else an error. Source: RFC 9111, section 5.2.1.7.
+func (c *cached) takeKept() (*http.Response, error) {
+	if c.shelf != nil {
+		c.request.Now = time.Now()
+		if kept, age, ok := c.shelf.kept.Get(c.request); ok {
+			return c.replay(kept, age, CacheHit)
+		}
+	}
+	c.x.trace.absent = true
+	return marked(c.x, c.x.ended(c.x.refuse(http.StatusGatewayTimeout, "DEADLINE_EXCEEDED",
+		"spillway: no response to this call is kept, and it has Cache-Control: only-if-cached"), nil))
 }
 
 // shares reports whether the call would get the same error. It would not if an endpoint will be ready
@@ -198,8 +207,10 @@ func (c *cached) outcome(res *result) (o respcache.Outcome[*answer]) {
 
 // complete reports whether a whole good response is one to keep.
 func (c *cached) complete(body []byte) bool {
-	if call := &c.x.payload.call; !call.Generates && !call.OpenAI() {
-		return true
+	call := &c.x.payload.call
+	if !call.Generates && !call.OpenAI() {
+		object := jsonscan.Object(body)
+		return object.Member() // an empty one says nothing
 	}
 	read := stream.Whole(readForm(c.x, false), body)
 	return stream.Complete(&read)

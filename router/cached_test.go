@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +33,8 @@ func TestWhichResponsesAreKept(t *testing.T) {
 		{"one of two candidates", "generateContent", saysHi, `{"candidates":[{"finishReason":"STOP"},{"index":1,"finishReason":"SAFETY"}]}`, "miss"},
 		{"no finishReason", "generateContent", saysHi, candidate(`"index":0`), "miss"},
 		{"a blocked prompt", "generateContent", saysHi, `{"promptFeedback":{"blockReason":"SAFETY"}}`, "miss"},
+		{"nothing said", "generateContent", saysHi, `{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}`, "miss"},
+		{"no candidate", "generateContent", saysHi, `{"candidates":[]}`, "miss"},
 		{"a stream", stream, saysHi, events(candidate(`"index":0`), candidate(`"finishReason":"STOP"`)), "hit"},
 		{"a stream with an error", stream, saysHi, events(candidate(`"finishReason":"STOP"`), `{"error":{"code":503,"status":"UNAVAILABLE"}}`), "miss"},
 		{"a stream that is cut", stream, saysHi, events(candidate(`"index":0`)), "miss"},
@@ -40,6 +43,7 @@ func TestWhichResponsesAreKept(t *testing.T) {
 		{"counted tokens of tools", "countTokens", `{"contents":[],"tools":[{"googleSearch":{}}]}`, `{"totalTokens":3}`, "hit"},
 		{"an embedding", "embedContent", `{"content":{"parts":[{"text":"hi"}]}}`, `{"embedding":{"values":[1]}}`, "hit"},
 		{"embeddings", "batchEmbedContents", `{"requests":[]}`, `{"embeddings":[{"values":[1]}]}`, "hit"},
+		{"no embedding", "embedContent", `{"content":{"parts":[{"text":"hi"}]}}`, `{}`, "miss"},
 		{"a picture", "predict", `{"instances":[{"prompt":"a dam"}]}`, `{"predictions":[{}]}`, ""},
 		{"a video", "predictLongRunning", `{"instances":[{"prompt":"a dam"}]}`, `{"name":"models/x/operations/y"}`, ""},
 		{"functions", "generateContent", `{"contents":[],"tools":[{"functionDeclarations":[]}]}`, candidate(`"finishReason":"STOP"`), "off"},
@@ -89,6 +93,9 @@ func TestOpenAIsDialectIsKept(t *testing.T) {
 		{"a streamed chat", "chat/completions", `{"model":"gemini-2.5-flash","stream":true,"messages":[{"role":"user","content":"hi"}]}`, "hit"},
 		{"a chat with functions", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f"}}]}`, "off"},
 		{"a chat with functions of old", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":"hi"}],"functions":[{"name":"f"}]}`, "off"},
+		{"a chat about an address", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}]}]}`, "off"},
+		{"a chat about a file", "chat/completions", `{"model":"gemini-2.5-flash","messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"a"}}]}]}`, "off"},
+		{"a chat that searches", "chat/completions", `{"model":"gemini-2.5-flash","extra_body":{"google":{"tools":[{"google_search":{}}]}},"messages":[{"role":"user","content":"hi"}]}`, "off"},
 		{"embeddings", "embeddings", `{"model":"gemini-embedding-001","input":"hi"}`, "hit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -157,6 +164,11 @@ func TestCacheControlIsHeeded(t *testing.T) {
 		{"Cache-Control", "max-age=60", "hit", "hit 30"},
 		{"Cache-Control", "No-Transform, Max-Age=0", "miss", "hit 0"},
 		{"Cache-Control", "max-age=much", "miss", "hit 0"},
+		{"Cache-Control", "max-age=99999999999999999999", "hit", "hit 30"},
+		{"Cache-Control", "min-fresh=570", "hit", "hit 30"},
+		{"Cache-Control", "min-fresh=571", "miss", "hit 0"},
+		{"Cache-Control", "max-stale=1000", "hit", "hit 30"},
+		{"Cache-Control", "only-if-cached", "hit", "hit 30"},
 	} {
 		t.Run(tt.name+" "+tt.value, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -369,5 +381,42 @@ func TestAProgramSteersTheCache(t *testing.T) {
 	resp, _ := b.send(t, t.Context(), "generateContent", saysHi, "Spillway-Explain", "1")
 	if use(resp) != "hit" || !strings.Contains(resp.Header.Get("Spillway-Explain"), "an equal call") {
 		t.Errorf("a %s explains itself as %q", use(resp), resp.Header.Get("Spillway-Explain"))
+	}
+}
+
+// A call that wants a kept response alone gets one, or 504 without a request.
+func TestOnlyIfCachedMakesNoRequest(t *testing.T) {
+	const tools = `{"contents":[{"parts":[{"text":"hi"}]}],"tools":[{"googleSearch":{}}]}`
+	for _, tt := range []struct {
+		name, body, control string
+		status              int
+		use                 string
+	}{
+		{"what is kept", saysHi, "only-if-cached", http.StatusOK, "hit"},
+		{"what is too old", saysHi, "only-if-cached, max-age=10", http.StatusGatewayTimeout, "miss"},
+		{"what is asked for anew", saysHi, "no-cache, only-if-cached", http.StatusGatewayTimeout, "miss"},
+		{"what is not kept", strings.ReplaceAll(saysHi, "hi", "ho"), "Only-If-Cached", http.StatusGatewayTimeout, "miss"},
+		{"what is never kept", tools, "only-if-cached", http.StatusGatewayTimeout, "off"},
+		{"the cache left alone", saysHi, "no-store, only-if-cached", http.StatusGatewayTimeout, "off"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ends []router.CallEnd
+				trace := &router.Trace{CallEnd: func(_ context.Context, e router.CallEnd) { ends = append(ends, e) }}
+				b := setup{router: everything, opts: []router.Option{router.WithTrace(trace)}}.bed(t, keyed("a", "key-a"))
+				b.send(t, t.Context(), "generateContent", saysHi)
+				time.Sleep(30 * time.Second)
+				resp, text := b.send(t, t.Context(), "generateContent", tt.body, "Cache-Control", tt.control)
+				if resp.StatusCode != tt.status || use(resp) != tt.use {
+					t.Errorf("%d, a %q: %s", resp.StatusCode, use(resp), text)
+				}
+				if n := b.Count(geminitest.Match{}); n != 1 {
+					t.Errorf("Google was asked %d times, want once", n)
+				}
+				if e := ends[len(ends)-1]; e.Absent != (tt.status != http.StatusOK) || e.Attempts != 0 {
+					t.Errorf("the call ended as %+v", e)
+				}
+			})
+		})
 	}
 }

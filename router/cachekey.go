@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/spillway-go/spillway/internal/respcache"
 	"github.com/spillway-go/spillway/internal/wire/request"
 )
@@ -30,14 +28,10 @@ func keyOf(x *exchange, s *shelf) (key respcache.Key, ok bool) {
 		}
 	}
 	err := withWhole(p, func(body []byte) {
-		canonical := jsontext.Value(slices.Clone(body))
-		// Whole numbers keep the digits that a double has no room for: RFC 8785 would make some equal.
-		if ok = canonical.Canonicalize(jsontext.CanonicalizeRawInts(false)) == nil; ok {
-			h := sha256.New()
-			_, _ = h.Write(k.b)
-			_, _ = h.Write(canonical)
-			h.Sum(key[:0])
-		}
+		h := sha256.New()
+		_, _ = h.Write(k.b)
+		ok = hashBody(h, body)
+		h.Sum(key[:0])
 	})
 	return key, ok && err == nil
 }
@@ -67,7 +61,7 @@ func namespaceOf(s *shelf, o *Call) []string {
 func decides(name string) bool {
 	name = http.CanonicalHeaderKey(name)
 	switch name {
-	case "Content-Type", "Accept", "Accept-Language":
+	case "Content-Type", "Content-Encoding", "Accept", "Accept-Language":
 		return true
 	case "X-Goog-Api-Client", "X-Goog-Request-Params", "X-Goog-Api-Key", "X-Goog-User-Project":
 		return false
@@ -81,7 +75,11 @@ type keyed struct{ b []byte }
 func (k *keyed) texts(all []string) {
 	k.b = binary.AppendUvarint(k.b, uint64(len(all)))
 	for _, text := range all {
-		k.b = binary.AppendUvarint(k.b, uint64(len(text)))
-		k.b = append(k.b, text...)
+		k.text(text)
 	}
+}
+
+func (k *keyed) text(text string) {
+	k.b = binary.AppendUvarint(k.b, uint64(len(text)))
+	k.b = append(k.b, text...)
 }

@@ -174,10 +174,14 @@ func TestWhatElseChangesTheKey(t *testing.T) {
 		{"the order of contents, again", call{body: `{"contents":[{"parts":[{"text":"b"}]},{"parts":[{"text":"a"}]}]}`}, false},
 		{"a whole number that no double holds", call{body: strings.ReplaceAll(base.body, "7", "9007199254740993")}, false},
 		{"its neighbour", call{body: strings.ReplaceAll(base.body, "7", "9007199254740992")}, false},
+		{"its neighbour, as a fraction", call{body: strings.ReplaceAll(base.body, "7", "9007199254740993.0")}, false},
+		{"a fraction finer than a double", call{body: strings.ReplaceAll(base.body, "7", "7.00000000000000000000001")}, false},
+		{"more than a double holds", call{body: strings.ReplaceAll(base.body, "7", "1e400")}, false},
 		{"the method", call{verb: "countTokens"}, false},
 		{"a stream", call{verb: "streamGenerateContent?alt=sse"}, false},
 		{"the form of a stream", call{verb: "streamGenerateContent"}, false},
 		{"the query", call{verb: "generateContent?prettyPrint=false"}, false},
+		{"the encoding of the body", call{header: []string{"Content-Encoding", "gzip"}}, false},
 		{"a header of Google's", call{header: []string{"X-Vertex-AI-LLM-Request-Type", "shared"}}, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -217,5 +221,58 @@ func TestAnAliasHasTheKeyOfItsModel(t *testing.T) {
 	}
 	if resp, err = ask(t.Context(), c, "gemini-3.5-flash"); err != nil || resp.SDKHTTPResponse.Headers.Get("Spillway-Cache") != "miss" {
 		t.Errorf("another model: %v, %v", resp, err)
+	}
+}
+
+// Two bodies have one key if they are equal, number by number; but where a model sees the order of
+// members, that counts too.
+func TestEqualBodiesHaveOneKey(t *testing.T) {
+	body := func(seed string) string {
+		return `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":` + seed + `}}`
+	}
+	schema := func(at, properties string) string {
+		return `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"` + at + `":{"type":"OBJECT","properties":{` + properties + `}}}}`
+	}
+	const ab, ba = `"a":{"type":"STRING"},"b":{"type":"STRING"}`, `"b":{"type":"STRING"},"a":{"type":"STRING"}`
+	for _, tt := range []struct {
+		name, one, other string
+		same             bool
+	}{
+		{"an exponent", body("7"), body("0.7e+1"), true},
+		{"zeros", body("7"), body("7.000"), true},
+		{"above a double, as a fraction", body("9007199254740993"), body("9007199254740993.0"), true},
+		{"above a double, with an exponent", body("9007199254740993"), body("900719925474099300E-2"), true},
+		{"above a double, its neighbour", body("9007199254740992.0"), body("9007199254740993.0"), false},
+		{"beyond a double", body("1e400"), body("10e399"), true},
+		{"beyond a double, its neighbour", body("1e400"), body("1e401"), false},
+		{"near zero", body("1e-400"), body("0"), false},
+		{"zeros alone", body("0"), body("0.0e9"), true},
+		{"zero below", body("0"), body("-0"), true},
+		{"the sign", body("7"), body("-7"), false},
+		{"an exponent without end", body("1e99999999999999999999"), body("1e99999999999999999998"), false},
+		{"a text of digits", body(`"7"`), body(`"7.0"`), false},
+		{"the order of a schema", schema("responseSchema", ab), schema("responseSchema", ba), false},
+		{"the order of a JSON schema", schema("response_json_schema", ab), schema("response_json_schema", ba), false},
+		{"the order of an escaped schema", schema(`response\u0053chema`, ab), schema(`response\u0053chema`, ba), false},
+		{"a schema in one order", schema("responseSchema", ab), schema("responseSchema", " "+ab), true},
+		{"the order of arguments", `{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"a":1,"b":2}}}]}]}`,
+			`{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"b":2,"a":1}}}]}]}`, false},
+		{"a member that is there twice", `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":1},"generation_config":{"seed":2}}`,
+			`{"contents":[{"parts":[{"text":"hi"}]}],"generation_config":{"seed":2},"generationConfig":{"seed":1}}`, false},
+		{"two spellings of two members", `{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":1},"safety_settings":[]}`,
+			`{"contents":[{"parts":[{"text":"hi"}]}],"safety_settings":[],"generationConfig":{"seed":1}}`, true},
+		{"the order of the rest", `{"contents":[{"parts":[{"text":"hi"}],"role":"user"}]}`, `{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}`, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRouter(t, poolOf(keyed("a", "key-a")), everything, router.WithTransport(transport(func(*http.Request) (*http.Response, error) {
+				return answerOf(http.StatusOK, okBody), nil
+			})))
+			b := &bed{router: r, http: &http.Client{Transport: r}}
+			b.send(t, t.Context(), "generateContent", tt.one)
+			resp, text := b.send(t, t.Context(), "generateContent", tt.other)
+			if got := use(resp) == "hit"; got != tt.same || use(resp) == "off" {
+				t.Errorf("the call is a %s: %s", use(resp), text)
+			}
+		})
 	}
 }

@@ -29,6 +29,7 @@ type recording struct {
 
 func newRecording(c *cached, f *respcache.Flight[*answer], resp *http.Response, events *stream.Stream) *recording {
 	r := &recording{ReadCloser: resp.Body, cached: c, flight: f, resp: resp, events: events}
+	f.Leave(time.Now())
 	runtime.AddCleanup(r, leave, f) // callers may forget to read and to close it
 	return r
 }
@@ -45,31 +46,35 @@ func (r *recording) Read(p []byte) (int, error) {
 			leave(r.flight)
 		}
 	}()
+	if !r.over {
+		r.flight.Return(time.Now())
+	}
 	n, err := r.ReadCloser.Read(p)
 	returned = true
 	if !r.over {
 		r.note(p[:n], err)
+		r.flight.Leave(time.Now())
 	}
 	return n, err
 }
 
 // note records a piece of the stream, and how it ended.
 func (r *recording) note(piece []byte, err error) {
-	now := time.Now()
 	if len(piece) > 0 {
-		before := cap(r.body)
+		before := r.bytes()
 		r.body = append(r.body, piece...)
-		if r.over = !r.flight.Record(cap(r.body)-before, now); r.over {
-			r.body = nil
+		_, _ = r.events.Write(piece)
+		whole := r.events.Pending() == 0
+		if whole {
+			r.ends = append(r.ends, len(r.body))
+		}
+		if r.over = !r.flight.Record(r.bytes() - before); r.over {
+			r.body, r.ends = nil, nil
 			r.flight.End(respcache.Outcome[*answer]{Fate: respcache.Apart})
 			return
 		}
-		_, _ = r.events.Write(piece)
-		if r.events.Pending() == 0 {
-			r.ends = append(r.ends, len(r.body))
-			if err == nil && r.events.Ended() { // callers may read no further
-				err = io.EOF
-			}
+		if whole && err == nil && r.events.Ended() { // callers may read no further
+			err = io.EOF
 		}
 	}
 	if err != nil {
@@ -78,6 +83,9 @@ func (r *recording) note(piece []byte, err error) {
 		r.body, r.ends = nil, nil
 	}
 }
+
+// bytes is what the recording takes in memory.
+func (r *recording) bytes() int { return cap(r.body) + 8*cap(r.ends) }
 
 // outcome says what the end of the stream means for equal calls.
 func (r *recording) outcome(err error) (o respcache.Outcome[*answer]) {

@@ -116,6 +116,9 @@ type CallEnd struct {
 	Refused *pool.ExhaustedError
 	// Cache says what the response cache did for the call, see [Cache]. A hit has made no attempt.
 	Cache CacheUse
+	// Absent means that the caller wanted a kept response alone, by Cache-Control: only-if-cached, and
+	// none was there.
+	Absent bool
 }
 
 // callTrace reports one exchange to a [Trace]. Only this file calls its functions.
@@ -128,6 +131,7 @@ type callTrace struct {
 	// refused is why the response is the router's own; nil if it is not.
 	refused *pool.ExhaustedError
 	cache   CacheUse
+	absent  bool      // a response that is kept was wanted alone
 	once    sync.Once // of CallEnd
 }
 
@@ -233,7 +237,7 @@ func (t *callTrace) callEnd(status int, err error) {
 		if t.trace.CallEnd != nil {
 			t.trace.CallEnd(t.ctx, CallEnd{
 				Began: t.began, At: time.Now(), Attempts: t.x.attempts,
-				Model: t.x.request.Model, Status: status, Err: err, Refused: t.refused, Cache: t.cache,
+				Model: t.x.request.Model, Status: status, Err: err, Refused: t.refused, Cache: t.cache, Absent: t.absent,
 			})
 		}
 	})

@@ -19,9 +19,9 @@ const checkHelp = `Usage: spillway check FILE [MODEL…] [--probe] [--timeout 10
 
 Check reads a file as a service would, and shows how calls for each model are
 served: the tiers in order, with their endpoints, limits and provisioned
-throughput, and what replicas of the service share. Without MODEL it shows every
-model that the file names: in orders, limits, aliases and fallbacks, and in the
-models of a project.
+throughput, what replicas of the service share, and what each response cache
+keeps. Without MODEL it shows every model that the file names: in orders, limits,
+aliases and fallbacks, and in the models of a project.
 
 The variables and files that the file names must exist, as for the service.
 Without --probe, check makes no requests and asks no store: application default

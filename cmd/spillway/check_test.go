@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spillway-go/spillway/config"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.want from what the command prints")
@@ -48,6 +50,8 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 		{"full_names", []string{"check", "testdata/mixed.toml", "models/gemni-2.5-flash", "publishers/google/models/gemini-2.5-flash", "gemini-*"}, 1},
 		{"store", []string{"check", "testdata/store.toml"}, 0},
 		{"share", []string{"check", "testdata/share.toml"}, 0},
+		{"cache", []string{"check", "testdata/cache.toml"}, 0},
+		{"cache_json", []string{"check", "testdata/cache.toml", "gemini-embedding-001", "--json"}, 0},
 		{"missing", []string{"check", "testdata/there-is-no-such-file.toml"}, 1},
 		{"help", []string{"--help"}, 0},
 		{"help_check", []string{"help", "check"}, 0},
@@ -145,5 +149,22 @@ func TestCheckPrintsThePlanOrEveryMistake(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What check says of a [[cache]] that leaves its values out is what the router takes.
+func TestCheckKnowsWhatACacheHasByDefault(t *testing.T) {
+	cfg, err := config.Parse("test", []byte("[[cache]]\n[[project]]\nname = \"a\"\nbackend = \"vertex\"\ncredentials = \"none\""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := planner(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Close() }()
+	got, want := cachesIn(cfg)[0], r.Stat().Caches[0]
+	if got.Model != want.Model || got.MaxBytes != want.MaxBytes || got.Namespace != want.Namespace {
+		t.Errorf("check says %+v, the router has %+v", got, want)
 	}
 }

@@ -14,6 +14,7 @@ type checked struct {
 	OK       bool             `json:"ok"`
 	Backend  string           `json:"backend,omitempty"` // the dialect of clients
 	Projects []checkedProject `json:"projects,omitempty"`
+	Caches   []checkedCache   `json:"caches,omitempty"`
 	Models   []checkedModel   `json:"models,omitempty"`
 	Warnings []mistake        `json:"warnings,omitempty"`
 	Problems []mistake        `json:"problems,omitempty"`
@@ -79,6 +80,7 @@ func (c *checked) describe(cfg *config.Config, backend pool.Backend) {
 	for _, p := range cfg.Pool.Projects {
 		c.Projects = append(c.Projects, checkedProject{p.Name, string(p.Backend), credential(p), p.BaseURL, p.Models})
 	}
+	c.Caches = cachesIn(cfg)
 	for _, w := range cfg.Warnings {
 		c.Warnings = append(c.Warnings, mistake{w.Line, w.Problem, w.Fix})
 	}

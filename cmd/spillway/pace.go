@@ -319,6 +319,9 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 			}
 		}
 	}
+	if s.FromCache > 0 {
+		writef(out, "  from the response cache: %s, which cost no tokens\n", plain.Number(s.FromCache))
+	}
 	if s.Twice > 0 {
 		writef(out, "  maybe sent twice: %s, which an earlier run had begun and not seen end\n", plain.Number(s.Twice))
 	}

@@ -40,6 +40,13 @@ func (p *page) head(file string) {
 		writef(p.out, "  %-16s %s\n", label, line)
 		label = ""
 	}
+	for _, c := range cachesIn(p.cfg) {
+		label = "cache"
+		for _, line := range c.words() {
+			writef(p.out, "  %-16s %s\n", label, line)
+			label = ""
+		}
+	}
 }
 
 // credential describes a project's credential without showing it.

@@ -35,9 +35,11 @@ for counters and the call log), Spillway-Share ("0.3": the part of every limit, 
 and pace that all calls with a share use together), Spillway-Cache ("10m": a response
 that is no older will do; "off") and Spillway-Explain ("1": say in a header of that
 name where the call went and what was passed over). Other Spillway headers, and values
-that make no sense, get 400. Responses carry Spillway-Call (an id),
-Spillway-Endpoint, Spillway-Attempts and Spillway-Traffic, Spillway-Model if a
-fallback responded, and Spillway-Cache (hit, miss, off) where a cache was asked for.
+that make no sense, get 400. Where there is a cache, Cache-Control is heeded: no-store,
+no-cache, max-age, min-fresh and only-if-cached (504 if it has none).
+Responses carry Spillway-Call (an id), Spillway-Endpoint, Spillway-Attempts and
+Spillway-Traffic, Spillway-Model if a fallback responded, and Spillway-Cache (hit,
+miss, off) where a cache was asked for.
 When nothing is left the response is a 429 with Retry-After and
 the reason of each endpoint, and Spillway-Why: cause, what it is about, when it
 ends, what to do (docs/429.md).

@@ -15,7 +15,7 @@ type Outcome string
 const (
 	OK          Outcome = "ok"
 	Refused     Outcome = "refused"      // 429, or what Google says while all keys and projects are out
-	CallerFault Outcome = "caller_fault" // another 4xx
+	CallerFault Outcome = "caller_fault" // another 4xx, or a kept response was wanted alone
 	Error       Outcome = "error"        // 5xx, no response, or one that broke off
 	Cancelled   Outcome = "cancelled"    // the caller left, or the deadline passed
 )
@@ -26,6 +26,8 @@ func OutcomeOf(e *router.CallEnd, last pool.Class) Outcome {
 	switch {
 	case errors.Is(e.Err, context.Canceled), errors.Is(e.Err, context.DeadlineExceeded):
 		return Cancelled
+	case e.Absent:
+		return CallerFault
 	case e.Err != nil, e.Status >= http.StatusInternalServerError:
 		return Error
 	case e.Status == http.StatusTooManyRequests, e.Refused != nil && !e.Refused.Never:

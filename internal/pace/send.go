@@ -35,6 +35,7 @@ type response struct {
 	status int
 	body   []byte
 	after  time.Duration // when the server says to come back; 0: it does not
+	kept   bool          // it is that of an equal request, and cost nothing
 }
 
 // send sends one line until it has ended, and writes its line. A run that is over leaves it as it is.
@@ -51,7 +52,7 @@ func (r *run) send(ctx context.Context, l numbered) {
 			return
 		}
 	} else {
-		end = response{http.StatusBadRequest, failure(http.StatusBadRequest, "INVALID_ARGUMENT", err.Error()), 0}
+		end = response{status: http.StatusBadRequest, body: failure(http.StatusBadRequest, "INVALID_ARGUMENT", err.Error())}
 		if err := r.out.start(l.line); err != nil {
 			r.stop(err)
 			return
@@ -79,7 +80,7 @@ func (r *run) persist(ctx context.Context, q *request) (end response, ok bool) {
 		// A request that is under way when the run is over comes to its end.
 		end, sent = r.once(context.WithoutCancel(ctx), q)
 		if sent != nil {
-			end = response{http.StatusBadGateway, failure(http.StatusBadGateway, "UNAVAILABLE", plain.Text(sent.Error(), 500)), 0}
+			end = response{status: http.StatusBadGateway, body: failure(http.StatusBadGateway, "UNAVAILABLE", plain.Text(sent.Error(), 500))}
 		}
 		switch retry, fault := end.passing(); {
 		case away(sent): // it was not sent
@@ -148,7 +149,7 @@ func (r *run) once(ctx context.Context, q *request) (response, error) {
 	case len(text) > maxResponse:
 		return response{}, errors.New("the response is larger than any of Google's")
 	}
-	end := response{status: resp.StatusCode}
+	end := response{status: resp.StatusCode, kept: resp.Header.Get("Spillway-Cache") == "hit"}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		end.after = time.Duration(min(seconds, int(longest/time.Second))) * time.Second
 	}

@@ -28,9 +28,12 @@ type Summary struct {
 	Failures map[string]int64 `json:"failures"`
 	// Labels are lines that were served, by label.
 	Labels map[string]int64 `json:"labels"`
-	Input  int64            `json:"input_tokens"`
-	Output int64            `json:"output_tokens"`
-	Took   time.Duration    `json:"-"`
+	// FromCache are lines that the sidecar's response cache has served. They cost no tokens.
+	FromCache int64 `json:"from_cache"`
+
+	Input  int64         `json:"input_tokens"`
+	Output int64         `json:"output_tokens"`
+	Took   time.Duration `json:"-"`
 	// PerMinute is how many lines ended in a minute, over the whole run.
 	PerMinute float64 `json:"lines_per_minute"`
 }
@@ -88,8 +91,12 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 	if end.status >= 200 && end.status < 300 {
 		t.sum.Served++
 		t.sum.Labels[q.label]++
-		in, out := usageIn(end.body)
-		t.sum.Input, t.sum.Output = t.sum.Input+in, t.sum.Output+out
+		if end.kept {
+			t.sum.FromCache++
+		} else {
+			in, out := usageIn(end.body)
+			t.sum.Input, t.sum.Output = t.sum.Input+in, t.sum.Output+out
+		}
 		return t.repeated(end.status, "")
 	}
 	t.sum.Failed++

@@ -41,6 +41,10 @@ type entry[T any] struct {
 	bytes int64
 }
 
+func (e *entry[T]) age(now time.Time) time.Duration { return max(now.Sub(e.at), 0) }
+
+func (e *entry[T]) outlived(now time.Time) bool { return e.age(now) >= e.ttl }
+
 // New returns an empty cache of at most bound bytes.
 func New[T any](bound int64) *Cache[T] {
 	return &Cache[T]{
@@ -52,9 +56,9 @@ func New[T any](bound int64) *Cache[T] {
 type Request struct {
 	Key Key
 	Now time.Time
-	// Fresh is the greatest age of an entry that will do.
-	Fresh time.Duration
-	Terms Terms
+	// Fresh is the age from which on an entry is too old, Left for how long it must still be kept.
+	Fresh, Left time.Duration
+	Terms       Terms
 }
 
 // Terms are how a request waits before it is sent. A call does not join a request that may wait
@@ -80,21 +84,37 @@ type Found[T any] struct {
 	Leads  bool
 }
 
+// Get looks for an entry alone.
+func (c *Cache[T]) Get(r Request) (value T, age time.Duration, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.getLocked(r)
+}
+
+func (c *Cache[T]) getLocked(r Request) (value T, age time.Duration, ok bool) {
+	el := c.entries[r.Key]
+	if el == nil {
+		return value, 0, false
+	}
+	e := entryOf[T](el)
+	switch age = e.age(r.Now); {
+	case age >= e.ttl:
+		c.dropLocked(el)
+		return value, 0, false
+	case age >= r.Fresh, e.ttl-age < r.Left:
+		return value, 0, false
+	}
+	c.recent.MoveToFront(el)
+	c.hits++
+	return e.value, age, true
+}
+
 // Ask looks for an entry, then for a request to join whose terms suit. Without either the call leads.
 func (c *Cache[T]) Ask(r Request) Found[T] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if el := c.entries[r.Key]; el != nil {
-		e := entryOf[T](el)
-		age := max(r.Now.Sub(e.at), 0)
-		if age < e.ttl && age < r.Fresh {
-			c.recent.MoveToFront(el)
-			c.hits++
-			return Found[T]{Value: e.value, Age: age}
-		}
-		if age >= e.ttl {
-			c.dropLocked(el)
-		}
+	if value, age, ok := c.getLocked(r); ok {
+		return Found[T]{Value: value, Age: age}
 	}
 	for _, f := range c.flights[r.Key] {
 		if f.terms.covers(r.Terms) {
@@ -157,6 +177,9 @@ func (c *Cache[T]) keepLocked(e *entry[T]) {
 	c.entries[e.key] = c.recent.PushFront(e)
 	c.bytes += e.bytes
 	c.trimLocked()
+	for el := c.recent.Back(); el != nil && entryOf[T](el).outlived(e.at); el = c.recent.Back() {
+		c.dropLocked(el)
+	}
 }
 
 // trimLocked drops entries over the bound. The caller holds c.mu.

@@ -70,7 +70,7 @@ func TestWhatIsRecordedCounts(t *testing.T) {
 	var flights []*respcache.Flight[string]
 	for key := range byte(4) {
 		f := c.Alone(request(10+key, at))
-		if !f.Record(2000, at) {
+		if !f.Record(2000) {
 			t.Errorf("there is no room for recording %d", key)
 		}
 		flights = append(flights, f)
@@ -78,7 +78,7 @@ func TestWhatIsRecordedCounts(t *testing.T) {
 	if s := c.Stat(); s.Bytes > s.Bound || s.Entries != 0 {
 		t.Errorf("%+v", s)
 	}
-	if flights[0].Record(1000, at) {
+	if flights[0].Record(1000) {
 		t.Error("a recording has more than a quarter")
 	}
 	for i := range 2 { // the second end says nothing
@@ -118,7 +118,7 @@ func TestCallsJoinRequestsThatSuitThem(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWithTheRequestTheCallOrAStall(t *testing.T) {
+func TestWaitEndsWithTheRequestOrTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := respcache.New[string](10_000)
 		ask := func() respcache.Found[string] { return c.Ask(request(1, time.Now())) }
@@ -126,7 +126,7 @@ func TestWaitEndsWithTheRequestTheCallOrAStall(t *testing.T) {
 		var waiting sync.WaitGroup
 		for range 10 {
 			waiting.Go(func() {
-				o, err := ask().Flight.Wait(t.Context(), time.Minute)
+				o, err := ask().Flight.Wait(t.Context(), 15*time.Second)
 				if err != nil || o.Fate != respcache.Answered || o.Value != "value" {
 					t.Errorf("%+v, %v", o, err)
 				}
@@ -137,22 +137,89 @@ func TestWaitEndsWithTheRequestTheCallOrAStall(t *testing.T) {
 		if _, err := ask().Flight.Wait(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a call that has ended waits on: %v", err)
 		}
-		for range 10 { // slow, but never for a minute
-			time.Sleep(50 * time.Second)
-			leader.Flight.Record(10, time.Now())
+		for range 10 { // the server takes its time, and the call less
+			leader.Flight.Leave(time.Now())
+			time.Sleep(10 * time.Second)
+			leader.Flight.Return(time.Now())
+			time.Sleep(11 * time.Second)
+			leader.Flight.Record(10)
 		}
 		leader.Flight.End(respcache.Outcome[string]{Value: "value", At: time.Now(), TTL: time.Hour})
 		waiting.Wait()
-
-		stalled := c.Ask(request(2, time.Now()))
-		stalled.Flight.Record(10, time.Now())
-		began := time.Now()
-		o, err := c.Ask(request(2, began)).Flight.Wait(t.Context(), time.Minute)
-		if err != nil || o.Fate != respcache.Apart || time.Since(began) != time.Minute {
-			t.Errorf("after %v: %+v, %v", time.Since(began), o, err)
-		}
-		if f := c.Ask(request(2, time.Now())); !f.Leads {
-			t.Error("a call joins a request that stands still")
-		}
 	})
+}
+
+func TestACallThatReadsSlowlyHoldsNoOther(t *testing.T) {
+	const patience = 2 * time.Second
+	for _, tt := range []struct {
+		name       string
+		read, away time.Duration // again and again
+		held       time.Duration // how long another call waits
+	}{
+		{"it stops", 0, time.Hour, patience},
+		{"it reads on now and then", 100 * time.Millisecond, time.Second, 2500 * time.Millisecond},
+		{"it reads byte by byte", 0, 100 * time.Millisecond, patience},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := respcache.New[string](10_000)
+				slow := c.Ask(request(1, time.Now()))
+				ctx, stop := context.WithCancel(t.Context())
+				var reader sync.WaitGroup
+				defer reader.Wait()
+				defer stop()
+				reader.Go(func() {
+					for ctx.Err() == nil {
+						time.Sleep(tt.read)
+						slow.Flight.Leave(time.Now())
+						select {
+						case <-time.After(tt.away):
+						case <-ctx.Done():
+						}
+						slow.Flight.Return(time.Now())
+					}
+				})
+				began := time.Now()
+				o, err := c.Ask(request(1, began)).Flight.Wait(t.Context(), patience)
+				if took := time.Since(began); err != nil || o.Fate != respcache.Held || took < tt.held || took > tt.held+100*time.Millisecond {
+					t.Errorf("after %v: %+v, %v", took, o, err)
+				}
+				if f := c.Ask(request(1, time.Now())); !f.Leads {
+					t.Error("a call joins a request whose response is held")
+				}
+			})
+		})
+	}
+}
+
+func TestWhatHasOutlivedItsTimeGoesWithoutBeingAskedFor(t *testing.T) {
+	c := respcache.New[string](100_000)
+	for key := range byte(10) {
+		keep(t, c, key, "value", 1000)
+	}
+	f := c.Ask(request(20, at.Add(time.Minute)))
+	f.Flight.End(respcache.Outcome[string]{Value: "value", At: at.Add(time.Minute), TTL: time.Minute, Bytes: 1000})
+	if s := c.Stat(); s.Entries != 1 || s.Bytes != 1256 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestGetMakesNoRequest(t *testing.T) {
+	c := respcache.New[string](100_000)
+	if _, _, ok := c.Get(request(1, at)); ok {
+		t.Error("an empty cache has it")
+	}
+	keep(t, c, 1, "value", 10)
+	if value, age, ok := c.Get(request(1, at.Add(time.Second))); !ok || value != "value" || age != time.Second {
+		t.Errorf("%q, %v, %v", value, age, ok)
+	}
+	long := request(1, at.Add(20*time.Second))
+	for left, want := range map[time.Duration]bool{40 * time.Second: true, 41 * time.Second: false} {
+		if long.Left = left; func() bool { _, _, ok := c.Get(long); return ok }() != want {
+			t.Errorf("that it is kept for %v more is not %v", left, want)
+		}
+	}
+	if s := c.Stat(); s.MissCount != 1 || s.HitCount != 2 {
+		t.Errorf("%+v", s)
+	}
 }

@@ -19,6 +19,8 @@ const (
 	Left
 	// Failed is the same after a fault of the server's.
 	Failed
+	// Held is the same while its call reads the response too slowly.
+	Held
 	// Apart has each of them make a request of its own: the response is for its call alone.
 	Apart
 )
@@ -44,7 +46,10 @@ type Flight[T any] struct {
 	outcome  Outcome[T] // once done is closed
 	ended    bool       // guarded by cache.mu, as is the next
 	recorded int64
-	moved    atomic.Int64 // when its response went on, in Unix nanoseconds; zero: it has not begun
+
+	began atomic.Int64 // when its call had the response, in Unix nanoseconds, as is left
+	left  atomic.Int64 // since when the call does not read on; zero: it waits for the server
+	away  atomic.Int64 // how long it did not before, in nanoseconds
 }
 
 func newFlight[T any](c *Cache[T], r Request) *Flight[T] {
@@ -53,8 +58,7 @@ func newFlight[T any](c *Cache[T], r Request) *Flight[T] {
 
 // Record notes that n more bytes of the response are kept until the end, and reports whether there
 // is room for them. Without room the response cannot be kept.
-func (f *Flight[T]) Record(n int, now time.Time) bool {
-	f.moved.Store(now.UnixNano())
+func (f *Flight[T]) Record(n int) bool {
 	c := f.cache
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -93,11 +97,39 @@ func (f *Flight[T]) leaveLocked() {
 	}
 }
 
-// Wait returns how the request ended, or the error of ctx. If the response has begun and not gone on
-// for as long as idle, because its caller does not read it, the outcome is Apart, and no call joins
-// any more.
-func (f *Flight[T]) Wait(ctx context.Context, idle time.Duration) (Outcome[T], error) {
-	timer := time.NewTimer(idle)
+// Leave notes that from now on the response waits for its call to read, Return that the call waits
+// for the response again.
+func (f *Flight[T]) Leave(now time.Time) {
+	f.began.CompareAndSwap(0, now.UnixNano())
+	f.left.Store(now.UnixNano())
+}
+
+// Return ends what Leave has begun, if it has.
+func (f *Flight[T]) Return(now time.Time) {
+	if left := f.left.Swap(0); left != 0 {
+		f.away.Add(now.UnixNano() - left)
+	}
+}
+
+// held returns by how much longer the response has waited for its call than the call for it.
+func (f *Flight[T]) held(now time.Time) time.Duration {
+	began, away := f.began.Load(), f.away.Load()
+	if began == 0 {
+		return 0
+	}
+	if left := f.left.Load(); left != 0 {
+		away += now.UnixNano() - left
+	}
+	return time.Duration(2*away - (now.UnixNano() - began))
+}
+
+// glance is the least time between two looks at how a response is read.
+const glance = 50 * time.Millisecond
+
+// Wait returns how the request ended, or the error of ctx. If the response has waited for its own call
+// longer than that for the response, by patience, the outcome is Held, and no call joins any more.
+func (f *Flight[T]) Wait(ctx context.Context, patience time.Duration) (Outcome[T], error) {
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
 		select {
@@ -113,16 +145,13 @@ func (f *Flight[T]) Wait(ctx context.Context, idle time.Duration) (Outcome[T], e
 			return Outcome[T]{}, ctx.Err()
 		case <-timer.C:
 		}
-		rest := idle
-		if moved := f.moved.Load(); moved != 0 {
-			rest = idle - time.Since(time.Unix(0, moved))
-		}
+		rest := patience - f.held(time.Now())
 		if rest <= 0 {
 			f.cache.mu.Lock()
 			defer f.cache.mu.Unlock()
 			f.leaveLocked()
-			return Outcome[T]{Fate: Apart}, nil
+			return Outcome[T]{Fate: Held}, nil
 		}
-		timer.Reset(rest)
+		timer.Reset(max(rest, glance))
 	}
 }

@@ -117,6 +117,7 @@ const scenes = {
   async idle(scene) {
     const page = await open(scene);
     await has(page, "#headline[data-level=good]", "No model was called yet");
+    await has(page, "#caches", "The file has no [[cache]]");
     await all(page, scene);
     await scene.act();
     await has(page, "#models", "gemini-3.5-flash");
@@ -157,6 +158,20 @@ const scenes = {
     await has(page, "#link", "signed out");
     await page.evaluate(() => { window.same = true; });
     await close(page);
+  },
+  async cached(scene) {
+    const page = await open(scene);
+    await all(page, scene);
+    await has(page, "#caches tr", /gemini-3.5-flash\s*all callers, as all of them\s*75 % of 4 calls\s*3\s*1\s*1\s*[\d,]+ of 1M/);
+    await has(page, "#caches tr", /gemini-3.5-flash-lite\s*each caller’s own\s*no calls\s*0\s*0\s*0\s*0 of 67.1M/);
+    await has(page, "#calls", "response cache");
+    await page.locator("#calls button[data-call]").first().click();
+    await has(page, ".why", "Google was not asked: the response cache had the response of an equal call.");
+    await sound(page);
+    await scene.act();
+    await has(page, "#caches tr", /of calls that ask for it\s*each caller’s own\s*50 % of 2 calls/);
+    await close(page);
+    await close(await open(scene, phone));
   },
   async emptied(scene) {
     const page = await open(scene);

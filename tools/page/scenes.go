@@ -83,6 +83,7 @@ var scenes = map[string]scene{
 	"thousand": thousand(),
 	"night":    night(),
 	"locked":   locked(),
+	"cached":   cached(),
 	"emptied":  emptied(),
 }
 
@@ -255,6 +256,16 @@ func thousand() scene {
 		}
 		return s.call(1, flash)
 	}}}
+}
+
+// cached has two response caches, one of which serves; then a call asks for one by itself.
+func cached() scene {
+	projects, file := gemini("main")
+	file += "\n[[cache]]\nmodel = \"" + flash + "\"\nnamespace = \"all of them\"\nmax_bytes = \"1MB\"\n\n[[cache]]\nmodel = \"" + lite + "\"\n"
+	return scene{projects, file, []func(*stage) error{
+		calls(4, flash),
+		func(s *stage) error { return s.call(2, pro, "Spillway-Cache", "1m") },
+	}}
 }
 
 // operatorsToken is what the operators of locked have.

@@ -22,7 +22,7 @@ export function callTable(records, open, all) {
       h("button", { type: "button", "data-call": r.id, "aria-expanded": String(opened) },
         h("span", { "aria-hidden": "true", class: "sign" }, opened ? "▾" : "▸"), clock(r.time), h("span", { class: "hidden" }, ": why call " + r.id + " went where it went")),
       r.model || r.method || "", r.label || "", mark(levels[r.outcome] || "warn", r.outcome, r.status && r.outcome !== "served" && " " + r.status),
-      r.endpoint || "", number(r.attempts?.length), r.waited_ms >= 1 ? duration(r.waited_ms) : "", duration(r.latency_ms),
+      r.endpoint || (r.cache === "hit" ? "response cache" : ""), number(r.attempts?.length), r.waited_ms >= 1 ? duration(r.waited_ms) : "", duration(r.latency_ms),
     ], { "data-level": levels[r.outcome] }));
     if (opened) rows.push(wide(columns, "why " + r.id, why(r)));
   }
@@ -46,7 +46,7 @@ function why(r) {
       [mark(a.class === "ok" ? "good" : "warn", a.class, a.status && " " + a.status), a.message && h("div", { class: "said" }, a.message)],
       a.waited_ms >= 1 ? duration(a.waited_ms) : "", duration(a.duration_ms),
     ]))),
-    made.length === 0 && !r.lookups && h("p", null, "Google was not asked."),
+    made.length === 0 && !r.lookups && h("p", null, r.cache === "hit" ? "Google was not asked: the response cache had the response of an equal call." : "Google was not asked."),
     r.lookups > 0 && h("p", null, number(r.lookups) + " more requests to Google were for lists or to find resources."),
     r.passed_over?.length > 0 && [h("h4", null, "Passed over"), h("dl", null, r.passed_over.map((p) => [h("dt", null, p.endpoint), h("dd", null, p.why)]))],
     r.unlisted && h("p", { class: "faint" }, "Why not elsewhere was not looked at: too many calls ask that now."),

@@ -1,5 +1,6 @@
 // The page: it keeps what the sidecar has told, and shows it.
 import { show } from "./dom.js";
+import { cacheTable } from "./caches.js";
 import { callTable } from "./calls.js";
 import { eventList } from "./events.js";
 import { fleet } from "./fleet.js";
@@ -26,6 +27,7 @@ function showState() {
   show(place("problems"), problemList(state));
   show(place("models"), modelTable(state, history));
   showLanes();
+  show(place("caches"), cacheTable(state.caches));
   show(place("fleet"), fleet(state.store));
   announce();
 }

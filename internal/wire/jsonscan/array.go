@@ -123,6 +123,9 @@ func (a *Array) Pending() int { return a.waiting }
 // Done reports whether the array has come to its end.
 func (a *Array) Done() bool { return a.done && a.opened }
 
+// Open reports whether the array has begun, and has not come to its end.
+func (a *Array) Open() bool { return a.opened && !a.done }
+
 // Close reports whether the array ended within an element.
 func (a *Array) Close() (cut bool) { return a.depth > 0 }
 

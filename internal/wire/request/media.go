@@ -89,6 +89,9 @@ func (s *bodyScan) attached(value []byte) bool {
 	case "format": // of an input_audio
 		s.mime = append([]byte("audio/"), bytes.TrimPrefix(value, []byte("audio/"))...)
 		return true
+	case "file_id":
+		s.uri(jsonscan.Unquote(value))
+		return true
 	case "url", "image_url", "file_data":
 	default:
 		return false

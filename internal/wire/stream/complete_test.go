@@ -16,6 +16,13 @@ func TestComplete(t *testing.T) {
 		want bool
 	}{
 		{"an array", gemini, "[" + stop + "]", true},
+		{"an array without its end", gemini, "[" + stop, false},
+		{"an array that goes on", gemini, "[" + stop + ",", false},
+		{"an array that says nothing", gemini, `[{"candidates":[{"content":{"role":"model"},"finishReason":"STOP"}]}]`, false},
+		{"an empty text", events, `data: {"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}` + "\n\n", false},
+		{"a text after the reason", events, `data: {"candidates":[{"finishReason":"STOP"}]}` + "\n\ndata: " + stop + "\n\n", true},
+		{"a picture", events, `data: {"candidates":[{"content":{"parts":[{"inlineData":{"mimeType":"image/png","data":"aa"}}]},"finishReason":"STOP"}]}` + "\n\n", true},
+		{"no candidates", events, `data: {"candidates":[]}` + "\n\n", false},
 		{"an array that is cut", gemini, `[{"candidates":[{"finishReason":"STOP"}]},{"cand`, false},
 		{"events", events, "data: " + stop + "\n\n", true},
 		{"a last event without its blank line", events, "data: " + stop, true},
@@ -26,6 +33,8 @@ func TestComplete(t *testing.T) {
 		{"a page of HTML after it", events, "data: " + stop + "\n\n<html>\n\n", false},
 		{"nothing", events, "", false},
 		{"a chat", chat, `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n", true},
+		{"a chat without its last event", chat, `data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}` + "\n\n", false},
+		{"a chat that says nothing", chat, `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n", false},
 		{"a chat with a call", chat, `data: {"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}` + "\n\ndata: [DONE]\n\n", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

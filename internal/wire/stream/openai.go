@@ -49,7 +49,7 @@ func (c chunk) choice() {
 		case "delta", "message":
 			c.message()
 		case "text":
-			c.next.content = c.next.content || filled(c.Raw())
+			c.next.says(c.Raw())
 		case "index":
 			index, _ = c.Number()
 		case "finish_reason":
@@ -73,7 +73,7 @@ func (c chunk) message() {
 			c.signed()
 		case "tool_calls":
 			value := c.Raw()
-			c.next.content = c.next.content || filled(value)
+			c.next.says(value)
 			if c.stream.form.Signed {
 				jsonscan.Each(value, func(call []byte) {
 					for inner := jsonscan.Object(call); inner.Member(); {
@@ -84,7 +84,7 @@ func (c chunk) message() {
 				})
 			}
 		default:
-			c.next.content = c.next.content || filled(c.Raw())
+			c.next.says(c.Raw())
 		}
 	}
 }

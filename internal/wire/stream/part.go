@@ -43,7 +43,7 @@ func (s *Stream) part(c *jsonscan.Scanner, next *progress) {
 				}
 			}
 		default:
-			next.content = next.content || filled(c.Raw())
+			next.says(c.Raw())
 		}
 	}
 }

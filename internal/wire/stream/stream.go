@@ -64,6 +64,7 @@ type progress struct {
 	events     int
 	known      bool   // an event had a field that Google's have
 	content    bool   // an event had content
+	said       bool   // it was more than a reason for the end
 	candidates bool   // an event had candidates
 	blocked    bool   // the prompt was blocked
 	done       bool   // OpenAI's last event came
@@ -315,7 +316,7 @@ func (s *Stream) candidate(c *jsonscan.Scanner, next *progress) {
 	for c.Member() {
 		switch string(c.Key) {
 		case "content":
-			if !next.content || s.form.Signed {
+			if !next.said || s.form.Signed {
 				s.parts(c, next)
 			}
 		case "index":
@@ -331,6 +332,13 @@ func (s *Stream) candidate(c *jsonscan.Scanner, next *progress) {
 		}
 	}
 	next.end(index, finished)
+}
+
+// says notes a piece of content.
+func (p *progress) says(value []byte) {
+	if !p.said && filled(value) {
+		p.content, p.said = true, true
+	}
 }
 
 // end notes whether a piece is the last one of its candidate.
