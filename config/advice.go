@@ -3,11 +3,11 @@ package config
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -212,11 +212,12 @@ func (a *adviser) model(at fieldPath, what, name string, on []pool.Backend) {
 	}
 }
 
-var pinnedVersion = regexp.MustCompile(`-\d{3}$`)
-
 // takes reports whether a project may be asked for a model, with its version or without.
 func takes(p *pool.Project, model string) bool {
-	bare := pinnedVersion.ReplaceAllString(model, "")
+	bare, _ := modelid.Split(model)
+	if !modelid.Same(bare, model) {
+		bare = model
+	}
 	return len(p.Models) == 0 || slices.ContainsFunc(p.Models, func(glob string) bool {
 		with, _ := path.Match(glob, model)
 		without, _ := path.Match(glob, bare)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/discover"
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -41,7 +42,7 @@ func (d *discoveredProject) declared(o *discover.Order) *pool.Order {
 
 // sameLot reports whether two orders are for the same model, whatever its version, and location.
 func sameLot(a, b *pool.Order) bool {
-	return a.Location == b.Location && (a.Model == b.Model || discover.Family(a.Model) == discover.Family(b.Model))
+	return a.Location == b.Location && modelid.Same(a.Model, b.Model)
 }
 
 // offers writes the orders that Google shows and the file does not declare: those that a router would
