@@ -46,6 +46,7 @@ const (
 // client asks Google. It is safe for concurrent use.
 type client struct {
 	source *Source
+	tokens *tokens
 	alone  atomic.Bool // the project of the source may not be named as the one that pays
 }
 
@@ -122,9 +123,9 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 		secret = c.source.Key()
 		req.Header.Set("X-Goog-Api-Key", secret)
 	} else {
-		t, err := c.source.Tokens.Token(ctx)
+		t, err := c.tokens.token(ctx)
 		if err != nil {
-			return nil, "", noToken(ctx, r.host, err)
+			return nil, "", c.noToken(ctx, r.host, err)
 		}
 		if secret, token = t.Value, t.Value; token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
