@@ -231,8 +231,14 @@ func runJob(ctx context.Context, t *testing.T, r *router.Router, dialect pace.Di
 }
 
 func TestPaceSaysWhatIsWrong(t *testing.T) {
-	in := paceRequests(t, 1)
-	out := filepath.Join(t.TempDir(), "out.jsonl")
+	in, dir := paceRequests(t, 1), t.TempDir()
+	out := filepath.Join(dir, "out.jsonl")
+	asState, asNew, config := filepath.Join(dir, "a.state"), filepath.Join(dir, "b.new"), filepath.Join(dir, "spillway.toml")
+	for file, text := range map[string]string{asState: "", asNew: "", config: "[[project]]\nname = \"p\"\nbackend = \"vertex\"\ncredentials = \"none\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range []struct {
 		args []string
 		code int
@@ -241,6 +247,13 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 		{[]string{}, statusUsage, "it needs one FILE"},
 		{[]string{in}, statusUsage, "it needs --out"},
 		{[]string{in, "--out", in}, statusUsage, "--out is the file of requests"},
+		{[]string{asState, "--out", strings.TrimSuffix(asState, ".state")}, statusUsage, "a file beside it is"},
+		{[]string{asNew, "--out", strings.TrimSuffix(asNew, ".new"), "--retry-failed"}, statusUsage, "a file beside it is"},
+		{[]string{dir, "--out", out, "--config", config}, statusFailed, "is a directory"},
+		{[]string{os.DevNull, "--out", out, "--config", config}, statusFailed, "write its lines to a file first"},
+		{[]string{"-", "--out", out, "--config", config}, statusFailed, "standard input is not taken"},
+		{[]string{in, "--out", dir, "--config", config}, statusFailed, "is not a file; write another --out"},
+		{[]string{in, "--out", filepath.Join(dir, "none", "out"), "--config", config}, statusFailed, "no such file"},
 		{[]string{in, "--out", out, "--share", "30"}, statusUsage, "--share is not a part"},
 		{[]string{in, "--out", out, "--share", "NaN"}, statusUsage, "--share is not a part"},
 		{[]string{in, "--out", out, "--until", "6"}, statusUsage, "--until is no time to come"},
@@ -257,12 +270,44 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A line that has failed is no success the next time, when nothing is left to send.
+func TestPaceFailsAsLongAsALineHasFailed(t *testing.T) {
+	dir := t.TempDir()
+	in, out, config := filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl"), filepath.Join(dir, "spillway.toml")
+	for file, text := range map[string]string{in: "[1]\n", config: "[[project]]\nname = \"p\"\nbackend = \"vertex\"\ncredentials = \"none\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{"failed 400 the line is not a JSON object", "1 before, of which 1 failed"} {
+		code, said := transcript(t.Context(), "pace", in, "--out", out, "--config", config)
+		if code != statusFailed || !strings.Contains(said, want) || !strings.Contains(said, "--retry-failed sends the failed ones again") {
+			t.Errorf("run %d: %d, %s", i, code, said)
+		}
+	}
+}
+
+func TestPaceTellsThatARunEnds(t *testing.T) {
+	var stderr strings.Builder
+	ctx, stop := context.WithCancel(t.Context())
+	tell := paceProgress(ctx, &stderr)
+	tell(pace.Summary{Lines: 2, Left: 2})
+	stop()
+	for range 3 {
+		tell(pace.Summary{Lines: 2, Left: 1})
+	}
+	if said := stderr.String(); strings.Count(said, "Interrupt it again") != 1 || strings.Count(said, "\n") != 2 {
+		t.Errorf("it said %s", said)
+	}
+}
+
 func TestPaceEndsAtTheNextTimeOfDay(t *testing.T) {
 	now := time.Date(2026, 11, 26, 23, 0, 0, 0, time.FixedZone("", 3600))
 	for text, want := range map[string]time.Time{
 		"06:00": time.Date(2026, 11, 27, 6, 0, 0, 0, now.Location()),
 		"23:30": time.Date(2026, 11, 26, 23, 30, 0, 0, now.Location()),
 		"23:00": time.Date(2026, 11, 27, 23, 0, 0, 0, now.Location()),
+		"24:00": time.Date(2026, 11, 27, 0, 0, 0, 0, now.Location()),
 		"90m":   now.Add(90 * time.Minute),
 		"":      {},
 

@@ -545,3 +545,17 @@ func TestLinesThatComeDuringARunAreForTheNext(t *testing.T) {
 		t.Errorf("%v, %+v", err, sum)
 	}
 }
+
+// A model that is missing from the first line on is missing for all, also in the run after the one that
+// has found out.
+func TestAMissingModelEndsEveryRun(t *testing.T) {
+	j := newJob(t, requests(1000))
+	for i := range int64(3) {
+		sum, err := j.run(t.Context(), false, pace.Config{Parallel: 1, Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+			return 404, nil, `{"error": {"message": "no such model"}}`
+		})})
+		if !errors.Is(err, pace.ErrRefused) || sum.Failed > 21 || sum.FailedBefore != sum.Before || sum.Before < 20*i {
+			t.Errorf("run %d: %v, %+v", i, err, sum)
+		}
+	}
+}

@@ -13,9 +13,11 @@ import (
 
 // Summary is how far a run is, or how it ended.
 type Summary struct {
-	// Lines are those of the file that hold something. Before are those that earlier runs have ended.
-	Lines  int64 `json:"lines"`
-	Before int64 `json:"before"`
+	// Lines are those of the file that hold something. Before are those that earlier runs have ended,
+	// of which FailedBefore failed.
+	Lines        int64 `json:"lines"`
+	Before       int64 `json:"before"`
+	FailedBefore int64 `json:"failed_before"`
 	// Served and Failed are those that this run has ended, Left the ones that it has not.
 	Served int64 `json:"served"`
 	Failed int64 `json:"failed"`
@@ -54,7 +56,7 @@ type tally struct {
 func newTally(out *Output) *tally {
 	t := &tally{began: time.Now()}
 	t.sum.Retries, t.sum.Failures, t.sum.Labels = map[string]int64{}, map[string]int64{}, map[string]int64{}
-	t.sum.Before = out.count.Served + out.count.Failed
+	t.sum.Before, t.sum.FailedBefore = out.count.Served+out.count.Failed, out.count.Failed
 	return t
 }
 
@@ -105,7 +107,7 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 // after another: with a token that was revoked, say. A model that is missing says something of the
 // other lines only if it is missing from the first one on. The caller holds t.mu.
 func (t *tally) repeated(status int, kind string) string {
-	first := t.sum.Before+t.sum.Served == 0 && t.sum.Failed <= suspicious
+	first := t.sum.Before-t.sum.FailedBefore+t.sum.Served == 0 && t.sum.Failed <= suspicious
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound && first:
 	default:
