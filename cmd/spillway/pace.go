@@ -59,7 +59,8 @@ Flags:
   --until         when the last request begins: a time of day of this machine such as 06:00
                   (the next one), a length such as 8h, or a time of any zone such as
                   2027-01-31T06:00:00+01:00. The requests are spread over the time until then.
-  --share         the part of what there is, 0.3 by default; 1 is all of it
+  --share         the part of what there is, 0.3 by default; 1 is all of it. Where that is
+                  less than one request a minute, they come less often than each minute.
   --model         the model of lines that name none
   --label         the label of lines that have none
   --parallel      how many requests are under way at most, 32 by default. Large ones are
