@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -149,6 +150,9 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 		return nil, token, p
 	case len(body) > maxPage:
 		return nil, token, &ReadError{Host: r.host, Message: fmt.Sprintf("the answer has more than %d MB", maxPage>>20)}
+	}
+	if len(secret) >= minSecret { // a server, or a proxy in its place, may echo it
+		body = bytes.ReplaceAll(body, []byte(secret), []byte(redacted))
 	}
 	return body, token, nil
 }

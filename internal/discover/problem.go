@@ -55,12 +55,19 @@ const maxMessage = 300
 // each time.
 var sockets = regexp.MustCompile(` ?\S+:\d+->\S+:\d+`)
 
+// minSecret is the least length of a text, in bytes, that is kept out of what is shown; redacted stands
+// in its place.
+const (
+	minSecret = 4
+	redacted  = "[redacted]"
+)
+
 // says makes a line of a text of others, without the secret that was sent, and without what looks
 // like one. It has the same words each time.
 func says(text, secret string) string {
 	text = sockets.ReplaceAllString(text, "")
-	if len(secret) >= 4 {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
+	if len(secret) >= minSecret {
+		text = strings.ReplaceAll(text, secret, redacted)
 	}
 	text = credential.Redacted(plain.Text(text, len(text)+3))
 	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
