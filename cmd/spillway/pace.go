@@ -61,6 +61,7 @@ Flags:
                   2027-01-31T06:00:00+01:00. The requests are spread over the time until then.
   --share         the part of what there is, 0.3 by default; 1 is all of it. Where that is
                   less than one request a minute, they come less often than each minute.
+                  Each sidecar keeps to it for itself: send all of a job to the same one.
   --model         the model of lines that name none
   --label         the label of lines that have none
   --parallel      how many requests are under way at most, 32 by default. Large ones are
@@ -115,6 +116,8 @@ func (f *paceFlags) wrong(files []string) string {
 		return "--share is not a part; write 0.3, or 1 for all"
 	case f.parallel < 1 || f.parallel > 10_000:
 		return "--parallel is not between 1 and 10000"
+	case !plain.Is(f.label):
+		return "--label has control characters"
 	case f.url != "" && f.config != "":
 		return "it goes through a sidecar or a pool of its own: write --url or --config"
 	default:
@@ -242,7 +245,7 @@ func (f *paceFlags) connect(ctx context.Context, cfg *pace.Config, stderr io.Wri
 		cfg.Transport, cfg.Base = socketClient(socket).Transport, "http://localhost"
 	}
 	cfg.Header = http.Header{}
-	if token := os.Getenv(clientTokenVariable); token != "" {
+	if token := strings.TrimSpace(os.Getenv(clientTokenVariable)); token != "" {
 		cfg.Header.Set("X-Goog-Api-Key", token)
 	}
 	// A sidecar that tells operators alone speaks the more usual dialect, or refuses the first lines.

@@ -258,6 +258,7 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 		{[]string{in, "--out", out, "--share", "NaN"}, statusUsage, "--share is not a part"},
 		{[]string{in, "--out", out, "--until", "6"}, statusUsage, "--until is no time to come"},
 		{[]string{in, "--out", out, "--until", "2001-01-01T00:00:00Z"}, statusUsage, "--until is no time to come"},
+		{[]string{in, "--out", out, "--label", "a\nb"}, statusUsage, "--label has control characters"},
 		{[]string{in, "--out", out, "--parallel", "0"}, statusUsage, "--parallel"},
 		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1", "--config", "x"}, statusUsage, "--url or --config"},
 		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1"}, statusFailed, "start `spillway serve FILE`, say where it is by --url"},

@@ -121,15 +121,15 @@ func (r *run) count(ctx context.Context, in io.ReadSeeker) (left, twice int64, e
 // feed gives the lines to the senders: as soon as one is free or, with an end, spread over the time
 // until then. Lines that the file has got since they were counted are for another run.
 func (r *run) feed(ctx context.Context, in io.Reader, queue chan<- numbered) error {
-	left := r.tally.left()
+	left, begun := r.tally.left(), false
 	return lines(ctx, in, func(l numbered) bool {
 		if r.out.has(l.line) {
 			return true
 		}
-		if left == 0 || !r.rest(ctx, left) {
+		if left == 0 || begun && !r.rest(ctx, left) {
 			return false
 		}
-		left--
+		left, begun = left-1, true
 		if !r.room.take(ctx, int64(len(l.text))) {
 			return false
 		}
@@ -142,13 +142,13 @@ func (r *run) feed(ctx context.Context, in io.Reader, queue chan<- numbered) err
 	})
 }
 
-// rest waits until the next of so many lines is due. It reports false if the run is over.
+// rest waits until the next of so many lines is due, not the first. It reports false if the run is over.
 func (r *run) rest(ctx context.Context, left int64) bool {
 	if r.cfg.Until.IsZero() {
 		return ctx.Err() == nil
 	}
 	const used = 0.9 // of the time: what is refused has to be sent again
-	return sleep(ctx, time.Duration(used*float64(time.Until(r.cfg.Until))/float64(max(left, 1))))
+	return sleep(ctx, time.Duration(used*float64(time.Until(r.cfg.Until))/float64(left+1)))
 }
 
 // watch tells of the progress until its result is called.

@@ -338,6 +338,18 @@ func TestARunIsSpreadOverItsTimeAndEndsWithIt(t *testing.T) {
 			t.Errorf("%v, half was sent after %v, the last after %v", err, at[49], at[99])
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // few lines begin at once, too
+		start := time.Now()
+		sum, err := newJob(t, requests(2)).run(t.Context(), false, pace.Config{Until: start.Add(8 * time.Hour), Transport: server(func(_ *http.Request, body []byte) (int, http.Header, string) {
+			if first, at := bytes.Contains(body, []byte(`"0"`)), time.Since(start); first && at > 0 || !first && (at < 2*time.Hour || at > 6*time.Hour) {
+				t.Errorf("%s begins after %v", body, at)
+			}
+			return 200, nil, served
+		})})
+		if err != nil || sum.Served != 2 {
+			t.Errorf("%v, %+v", err, sum)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) { // what waits is left, what is under way ends
 		j, start := newJob(t, requests(100)), time.Now()
 		var ends atomic.Int64
