@@ -48,16 +48,19 @@ func split(name string) (family, version string) {
 
 // staged splits a name whose tail begins with a word that says how far the model is.
 func staged(head, tail string) (family, version string) {
-	family = withoutNumber(head)
-	version = strings.TrimPrefix(head[len(family):]+"-", "-")
+	base := withoutNumber(head)
+	names, versions := []string{base}, []string{}
+	if number := head[len(base):]; number != "" {
+		versions = append(versions, number[1:])
+	}
 	for part := range strings.SplitSeq(tail, "-") {
 		if isStage(part) || isNumber(part) || part == "customtools" {
-			version += part + "-"
+			versions = append(versions, part)
 		} else {
-			family += "-" + part
+			names = append(names, part)
 		}
 	}
-	return family, strings.TrimSuffix(version, "-")
+	return strings.Join(names, "-"), strings.Join(versions, "-")
 }
 
 // isStage reports whether a word says how far a model is.
