@@ -331,6 +331,9 @@ func progressOf(s *pace.Summary) string {
 	return text
 }
 
+// mostPrinted is how many kinds of failures, or labels, are printed for people.
+const mostPrinted = 20
+
 // printPace prints how a run ended.
 func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	if f.json {
@@ -350,10 +353,12 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 		title string
 		kinds map[string]int64
 	}{{"failed", s.Failures}, {"sent again after a", s.Retries}, {"served with the label", s.Labels}} {
-		for _, kind := range largest(part.kinds) {
-			if kind != "" {
-				writef(out, "  %s %s: %s\n", part.title, kind, plain.Number(part.kinds[kind]))
-			}
+		kinds := slices.DeleteFunc(largest(part.kinds), func(kind string) bool { return kind == "" })
+		for _, kind := range kinds[:min(len(kinds), mostPrinted)] {
+			writef(out, "  %s %s: %s\n", part.title, kind, plain.Number(part.kinds[kind]))
+		}
+		if more := len(kinds) - mostPrinted; more > 0 {
+			writef(out, "  and %s more, all of which --json prints\n", plain.Number(int64(more)))
 		}
 	}
 	if s.Twice > 0 {

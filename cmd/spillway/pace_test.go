@@ -288,6 +288,18 @@ func TestPaceFailsAsLongAsALineHasFailed(t *testing.T) {
 	}
 }
 
+func TestPacePrintsTheMostFrequentLabels(t *testing.T) {
+	sum := pace.Summary{Lines: 1, Labels: map[string]int64{"": 9}}
+	for i := range 50 {
+		sum.Labels["label-"+strconv.Itoa(i)] = int64(i + 1)
+	}
+	var b strings.Builder
+	printPace(&b, &paceFlags{out: "out"}, &sum)
+	if text := b.String(); !strings.Contains(text, "label-49: 50\n") || strings.Contains(text, "label-29:") || !strings.Contains(text, "and 30 more") {
+		t.Error(text)
+	}
+}
+
 func TestPaceTellsThatARunEnds(t *testing.T) {
 	var stderr strings.Builder
 	ctx, stop := context.WithCancel(t.Context())

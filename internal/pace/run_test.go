@@ -571,3 +571,14 @@ func TestAMissingModelEndsEveryRun(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsAreBounded(t *testing.T) {
+	var in bytes.Buffer
+	for i := range 3000 {
+		fmt.Fprintf(&in, `{"label": "l%d", "model": "m", "request": {}}`+"\n", i)
+	}
+	sum, err := newJob(t, in.Bytes()).run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return 200, nil, served })})
+	if err != nil || sum.Served != 3000 || len(sum.Labels) > 1001 || sum.Labels["other"] < 1999 {
+		t.Errorf("%v, %d labels, %d served, %d of others", err, len(sum.Labels), sum.Served, sum.Labels["other"])
+	}
+}

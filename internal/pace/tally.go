@@ -28,7 +28,7 @@ type Summary struct {
 	Retries map[string]int64 `json:"retries"`
 	// Failures are lines that failed, by status and message: the first twenty kinds.
 	Failures map[string]int64 `json:"failures"`
-	// Labels are lines that were served, by label.
+	// Labels are lines that were served, by label: the first thousand, and the rest as "other".
 	Labels map[string]int64 `json:"labels"`
 	Input  int64            `json:"input_tokens"`
 	Output int64            `json:"output_tokens"`
@@ -40,6 +40,8 @@ type Summary struct {
 const (
 	// mostKinds bounds the kinds of failures that are told apart.
 	mostKinds = 20
+	// mostLabels bounds the labels that are told apart, as a router does.
+	mostLabels = 1_000
 	// suspicious is how many lines are refused alike, one after another, before none is sent any more.
 	suspicious = 20
 )
@@ -89,7 +91,11 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 	t.sum.Left--
 	if end.status >= 200 && end.status < 300 {
 		t.sum.Served++
-		t.sum.Labels[q.label]++
+		label := q.label
+		if _, known := t.sum.Labels[label]; !known && len(t.sum.Labels) >= mostLabels {
+			label = "other"
+		}
+		t.sum.Labels[label]++
 		in, out := usageIn(end.body)
 		t.sum.Input, t.sum.Output = t.sum.Input+in, t.sum.Output+out
 		return t.repeated(end.status, "")
