@@ -194,6 +194,7 @@ func TestAnnouncedRetirementsAreAWarning(t *testing.T) {
 		{"fallbacks", studio + "[[fallback]]\nmodel = 'gemini-3.5-flash'\nto = ['gemini-2.5-pro']\n", []string{pro}},
 		{"what stays", studio + limit("gemini-2.5-flash-lite"), nil},
 		{"what has left Vertex AI", vertex + limit("gemini-2.0-flash"), []string{"gemini-2.0-flash leaves Vertex AI on 2026-06-01: its calls fail"}},
+		{"its version", vertex + limit("gemini-2.0-flash-001"), []string{"gemini-2.0-flash leaves Vertex AI on 2026-06-01: its calls fail"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := warningsOf(t, tt.text)

@@ -127,7 +127,7 @@ func withoutDigits(s string) string {
 // glob means them only if it means no model that stays.
 func retired(backend pool.Backend, name string) (found []retirement) {
 	for _, m := range models {
-		if ok, _ := path.Match(name, m); !ok {
+		if ok, _ := path.Match(name, m); !ok && !modelid.Same(name, m) {
 			continue
 		}
 		i := slices.IndexFunc(retirements, func(r retirement) bool { return r.backend == backend && r.model == m })
