@@ -333,6 +333,34 @@ func TestPaceEndsAtTheNextTimeOfDay(t *testing.T) {
 	}
 }
 
+// A time of day may come twice or never on the day on which clocks change.
+func TestPaceEndsInTimeWhereClocksChange(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		now, until      string
+		soonest, latest time.Duration
+	}{
+		{"2026-10-24 23:00", "06:00", 8 * time.Hour, 8 * time.Hour},
+		{"2027-03-27 23:00", "06:00", 6 * time.Hour, 6 * time.Hour},
+		{"2026-10-25 01:30", "02:30", time.Hour, 2 * time.Hour},           // comes twice
+		{"2027-03-28 01:00", "02:30", 30 * time.Minute, 90 * time.Minute}, // does not come
+		{"2027-03-28 04:00", "02:30", 22 * time.Hour, 23 * time.Hour},
+	} {
+		now, err := time.ParseInLocation("2006-01-02 15:04", tt.now, berlin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := paceFlags{until: tt.until}
+		end, ok := f.end(now)
+		if d := end.Sub(now); !ok || d < tt.soonest || d > tt.latest {
+			t.Errorf("from %s until %s it runs for %v", tt.now, tt.until, d)
+		}
+	}
+}
+
 // A pool of the command's own needs no sidecar.
 func TestPaceHasAPoolOfItsOwn(t *testing.T) {
 	for _, backend := range []string{"gemini", "vertex"} {
