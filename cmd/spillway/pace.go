@@ -324,9 +324,9 @@ func progressOf(s *pace.Summary) string {
 	if waits > 0 {
 		text += ", " + plain.Number(waits) + " sent again"
 	}
-	if s.PerMinute > 0 && s.Left > 0 {
-		left := time.Duration(float64(s.Left) / s.PerMinute * float64(time.Minute))
-		text += ", about " + left.Round(time.Second).String() + " left"
+	const aYear = 365 * 24 * 60.
+	if minutes := float64(s.Left) / s.PerMinute; s.Left > 0 && minutes < aYear { // else it is no estimate
+		text += ", about " + time.Duration(minutes*float64(time.Minute)).Round(time.Second).String() + " left"
 	}
 	return text
 }

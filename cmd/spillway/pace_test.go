@@ -288,6 +288,17 @@ func TestPaceFailsAsLongAsALineHasFailed(t *testing.T) {
 	}
 }
 
+func TestPaceEstimatesNoTimeThatItCannotKnow(t *testing.T) {
+	for _, s := range []pace.Summary{{Lines: 1e6, Left: 1e6}, {Lines: 1e6, Left: 1e6 - 1, Served: 1, PerMinute: 1e-5}, {Lines: 1, Served: 1, PerMinute: 9}} {
+		if text := progressOf(&s); strings.Contains(text, "left") {
+			t.Error(text)
+		}
+	}
+	if text := progressOf(&pace.Summary{Lines: 100, Left: 90, Served: 10, PerMinute: 60}); !strings.Contains(text, "about 1m30s left") {
+		t.Error(text)
+	}
+}
+
 func TestPacePrintsTheMostFrequentLabels(t *testing.T) {
 	sum := pace.Summary{Lines: 1, Labels: map[string]int64{"": 9}}
 	for i := range 50 {
