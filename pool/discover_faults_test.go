@@ -273,3 +273,14 @@ func TestAQuestionThatNeverEndsKeepsNoOtherFromBeingAsked(t *testing.T) {
 		}
 	})
 }
+
+func TestAnOrderForAModelThatTheProjectDoesNotTakeIsTold(t *testing.T) {
+	discovering(t, orderOfV(pool.Order{Model: flash, Location: "us", GSUs: 1}), func(c *pool.Config) {
+		c.Projects[1].Models = []string{pro}
+	}, func(t *testing.T, x *explored) {
+		told := x.take(pool.DiscoveryIncomplete)
+		if len(told) != 1 || !strings.Contains(told[0].Message, "its model is none of the project's") || !strings.Contains(told[0].Remedy, "add its model") {
+			t.Errorf("told %+v", told)
+		}
+	})
+}

@@ -136,6 +136,8 @@ func (f *found) usable(c *Config, k kin, p *Project) (orders []Order, unused []i
 			continue
 		case len(wrong.found) > 0:
 			why = wrong.found[0].Error()
+		case !modelid.Matches(p.Models, o.Model):
+			why, do = "its model is none of the project's", "add its model to those of the project to use it"
 		case !c.inside(o.Location):
 			why, do = "it is outside the locations of the pool", "add its location to those under [router] to use it"
 		case owner >= 0:

@@ -75,6 +75,8 @@ func (d *discoveredProject) unusable(cfg *config.Config, o *pool.Order, before [
 		return faultOf(err)
 	case slices.ContainsFunc(before, func(other pool.Order) bool { return sameLot(o, &other) }):
 		return "there is an order for the same model and location; write one with the sum of both"
+	case !modelid.Matches(d.Models, o.Model):
+		return "its model is none of the project's; take it in to use it"
 	case len(cfg.Pool.Locations) > 0 && !slices.ContainsFunc(cfg.Pool.Locations, inside):
 		return "it is outside the locations of the pool; add its location to those under [router] if data may go there"
 	case !slices.Contains(d.locations(), "global") && !slices.Contains(d.locations(), o.Location):

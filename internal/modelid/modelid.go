@@ -8,6 +8,8 @@ package modelid
 
 import (
 	"iter"
+	"path"
+	"slices"
 	"strings"
 )
 
@@ -133,6 +135,17 @@ func Same(a, b string) bool {
 	of, version := Split(a)
 	other, another := Split(b)
 	return of == other && !isEmbedding(of) && isStable(version) && isStable(another)
+}
+
+// Matches reports whether one of some globs ([path.Match]) is for a model, with the version of a stable
+// model or without. No globs are for all models.
+func Matches(globs []string, model string) bool {
+	bare, _ := Split(model)
+	return len(globs) == 0 || slices.ContainsFunc(globs, func(glob string) bool {
+		with, _ := path.Match(glob, model)
+		without, _ := path.Match(glob, bare)
+		return with || without && Same(bare, model) || Same(glob, model)
+	})
 }
 
 // Kin reports whether two names are of one model, whatever the versions, which may be previews.

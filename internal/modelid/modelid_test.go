@@ -163,6 +163,30 @@ func TestTheLongestNameIsFound(t *testing.T) {
 	}
 }
 
+func TestGlobsOfModels(t *testing.T) {
+	for _, tt := range []struct {
+		globs []string
+		model string
+		want  bool
+	}{
+		{nil, "gemini-2.0-flash", true},
+		{[]string{"gemini-3*", "gemini-2.0-flash"}, "gemini-2.0-flash", true},
+		{[]string{"gemini-2.0-flash"}, "gemini-2.0-flash-001", true},
+		{[]string{"gemini-2.0-flash-001"}, "gemini-2.0-flash", true},
+		{[]string{"gemini-*-flash"}, "gemini-2.0-flash-001", true},
+		{[]string{"gemini-*-flash"}, "gemini-2.0-flash-lite", false},
+		{[]string{"gemini-2.0-flash"}, "gemini-2.0-flash-exp", false},
+		{[]string{"gemini-embedding-001"}, "gemini-embedding-002", false},
+		{[]string{"gemini-embedding"}, "gemini-embedding-002", false},
+		{[]string{"["}, "gemini-2.0-flash", false},
+		{[]string{"*"}, "", true},
+	} {
+		if got := modelid.Matches(tt.globs, tt.model); got != tt.want {
+			t.Errorf("%q are for %q: %v", tt.globs, tt.model, got)
+		}
+	}
+}
+
 // Whatever is asked for, the names of a model begin with its own and end with its family.
 func FuzzNames(f *testing.F) {
 	for _, seed := range []string{"gemini-live-2.5-flash-preview-native-audio-09-2025", "a-b-001@x@y", "--exp--preview-@-001", "\xff-1-exp"} {
