@@ -34,7 +34,7 @@ type room struct {
 var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
-		"geminitest", "internal/credential", "internal/demand", "internal/discover", "internal/pace", "internal/plain",
+		"geminitest", "internal/credential", "internal/demand", "internal/discover", "internal/modelid", "internal/pace", "internal/plain",
 		"internal/plan", "internal/price", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
 		"internal/wire/verdict",
 	}},
@@ -43,12 +43,12 @@ var house = []room{
 		"geminitest",
 	}},
 	{".", []string{"config", "router", "pool", "quota", "breaker", "store", "calls"}},
-	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential", "internal/spelling"}},
+	{"config", []string{"router", "pool", "quota", "breaker", "store", "internal/field", "internal/credential", "internal/modelid", "internal/spelling"}},
 	{"router", []string{"pool", "quota", "breaker", "store", "internal/..."}},
 	{"pool", []string{
 		"quota", "breaker", "store",
-		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/plain",
-		"internal/remedy", "internal/spelling",
+		"internal/cooldown", "internal/tokens", "internal/owner", "internal/field", "internal/credential", "internal/modelid",
+		"internal/plain", "internal/remedy", "internal/spelling",
 	}},
 
 	// The arithmetic knows none of the others, but for the words in which a ledger and a pacer are
@@ -70,7 +70,7 @@ var house = []room{
 	// Google's wire speaks of pool's words. The rest of internal stands alone.
 	{"internal/wire/...", []string{"internal/wire/...", "internal/plain", "internal/remedy", "pool"}},
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
-	{"internal/discover", []string{"internal/credential", "internal/plain"}},
+	{"internal/discover", []string{"internal/credential", "internal/modelid", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/demand", []string{"quota", "calls", "router", "internal/plain"}},
 	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain"}},

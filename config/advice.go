@@ -3,11 +3,11 @@ package config
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -142,6 +142,10 @@ func (a *adviser) models(at fieldPath, p *pool.Project) {
 	}
 	for j, o := range p.Provisioned {
 		a.model(at.to("provisioned").element(j).to("model"), "the order's model", o.Model, on)
+		if !modelid.Matches(p.Models, o.Model) {
+			a.warn(at.to("provisioned").element(j).to("model"), "the order's model is none of the project's models, and the order serves nothing",
+				"add it to models, or leave the order out")
+		}
 		if _, known := quota.RowOf(o.Model); !known && o.Burndown == nil {
 			a.warn(at.to("provisioned").element(j).to("model"),
 				"what the tokens of the order's model cost is not known: each counts as one, and what is cached as a tenth",
@@ -173,7 +177,7 @@ func (a *adviser) standIns() {
 func (a *adviser) serving(model string) (on []pool.Backend) {
 	for i := range a.cfg.Pool.Projects {
 		p := &a.cfg.Pool.Projects[i]
-		if !slices.Contains(on, p.Backend) && takes(p, model) {
+		if !slices.Contains(on, p.Backend) && modelid.Matches(p.Models, model) {
 			on = append(on, p.Backend)
 		}
 	}
@@ -206,18 +210,6 @@ func (a *adviser) model(at fieldPath, what, name string, on []pool.Backend) {
 			a.warn(at, fmt.Sprintf("%s leaves %s on %s: %s", r.model, where, r.day, then), "name a model that stays")
 		}
 	}
-}
-
-var pinnedVersion = regexp.MustCompile(`-\d{3}$`)
-
-// takes reports whether a project may be asked for a model, with its version or without.
-func takes(p *pool.Project, model string) bool {
-	bare := pinnedVersion.ReplaceAllString(model, "")
-	return len(p.Models) == 0 || slices.ContainsFunc(p.Models, func(glob string) bool {
-		with, _ := path.Match(glob, model)
-		without, _ := path.Match(glob, bare)
-		return with || without
-	})
 }
 
 // overflow warns of orders whose calls may leave the country or multi-region of the order. Without
@@ -257,7 +249,7 @@ type place struct{ location, project string }
 func (a *adviser) reached(model string) (all []place) {
 	for i := range a.cfg.Pool.Projects {
 		p := &a.cfg.Pool.Projects[i]
-		if !takes(p, model) {
+		if !modelid.Matches(p.Models, model) {
 			continue
 		}
 		for _, l := range onDemand(p) {

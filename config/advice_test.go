@@ -194,6 +194,9 @@ func TestAnnouncedRetirementsAreAWarning(t *testing.T) {
 		{"fallbacks", studio + "[[fallback]]\nmodel = 'gemini-3.5-flash'\nto = ['gemini-2.5-pro']\n", []string{pro}},
 		{"what stays", studio + limit("gemini-2.5-flash-lite"), nil},
 		{"what has left Vertex AI", vertex + limit("gemini-2.0-flash"), []string{"gemini-2.0-flash leaves Vertex AI on 2026-06-01: its calls fail"}},
+		{"an order for a model that the project does not take", vertex + "models = [\"gemini-3.5-*\"]\n[[project.provisioned]]\nmodel = \"gemini-3.1-pro\"\nlocation = \"us\"\ngsus = 1\n", []string{"the order's model is none of the project's models"}},
+		{"an order for a version of a model that it takes", vertex + "models = [\"gemini-3.5-*\", \"gemini-3.6-flash-001\"]\n[[project.provisioned]]\nmodel = \"gemini-3.6-flash\"\nlocation = \"us\"\ngsus = 1\n", nil},
+		{"its version", vertex + limit("gemini-2.0-flash-001"), []string{"gemini-2.0-flash leaves Vertex AI on 2026-06-01: its calls fail"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := warningsOf(t, tt.text)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/router"
 )
@@ -43,7 +44,7 @@ func (a *adviser) used(glob string) bool {
 		return true
 	}
 	return slices.ContainsFunc(a.cfg.Pool.Projects, func(p pool.Project) bool {
-		return takes(&p, glob) || slices.ContainsFunc(p.Models, func(m string) bool { return overlap(cmp.Or(glob, "*"), m) })
+		return modelid.Matches(p.Models, glob) || slices.ContainsFunc(p.Models, func(m string) bool { return overlap(cmp.Or(glob, "*"), m) })
 	})
 }
 

@@ -123,8 +123,8 @@ type namedProvider struct {
 // Drop makes the next Token fetch another.
 func (c fileCredentials) Drop(token string) { c.from.Drop(token) }
 
-// Member returns whose credentials they are, as IAM names it.
-func (c fileCredentials) Member() string { return c.from.Member() }
+// Identity returns whose credentials they are.
+func (c fileCredentials) Identity() credential.Identity { return c.from.Identity() }
 
 // Token returns an access token and renews it as needed.
 func (c fileCredentials) Token(ctx context.Context) (*auth.Token, error) { return c.from.Token(ctx) }

@@ -2,10 +2,10 @@ package config
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/internal/spelling"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -50,10 +50,6 @@ var retirements = []retirement{
 	{pool.BackendVertex, "gemini-2.0-flash", "2026-06-01", ""},
 }
 
-// versionSuffix is what may follow a model's name: "-001", "@002", "-preview", "-preview-09-2026",
-// "-exp-0801", "-latest", "-maas".
-var versionSuffix = regexp.MustCompile(`(-\d{3}|@[0-9a-z-]+|-(preview|exp|experimental)(-[0-9-]+)?|-latest|-preview-tts|-maas)$`)
-
 // KnownModel reports whether a model, or a glob (path.Match) of models, names one that was known
 // when this package was made. If not, meant is the name that it most likely misspells, or "". An
 // unknown model may be newer. A name with a slash, of a tuned model or an endpoint, counts as known.
@@ -68,16 +64,11 @@ func KnownModel(name string) (known bool, meant string) {
 		}
 		return false, meantGlob(name[:literal])
 	}
-	bare := name
-	for {
+	for bare := range modelid.Names(name) {
+		bare = strings.TrimSuffix(bare, "-tts") // models that speak are made of others
 		if slices.Contains(models, bare) || slices.Contains(models, bare+"-preview") {
 			return true, ""
 		}
-		shorter := versionSuffix.ReplaceAllString(bare, "")
-		if shorter == bare {
-			break
-		}
-		bare = shorter
 	}
 	meant, ok := closest(strings.ToLower(name), models)
 	if ok && withoutDigits(meant) == withoutDigits(name) && meant != name {
@@ -136,7 +127,7 @@ func withoutDigits(s string) string {
 // glob means them only if it means no model that stays.
 func retired(backend pool.Backend, name string) (found []retirement) {
 	for _, m := range models {
-		if ok, _ := path.Match(name, m); !ok {
+		if ok, _ := path.Match(name, m); !ok && !modelid.Same(name, m) {
 			continue
 		}
 		i := slices.IndexFunc(retirements, func(r retirement) bool { return r.backend == backend && r.model == m })

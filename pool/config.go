@@ -90,8 +90,10 @@ type Config struct {
 	// read: what was known goes on. The error says why. Where it joins several, each is told for
 	// itself; one that has a method Remedy() string says what to do, one that has Passing() bool
 	// whether it is tried again soon, and one that has Partial() bool whether Limits may be wrong for
-	// its sake: then they replace none that are known. ctx ends when the pool is closed, or the project
-	// is gone. Nil means that nothing is discovered; package router sets it. A reload does not change it.
+	// its sake: then they replace none that are known. ctx ends after 3 minutes, when the pool is closed,
+	// or when the project is gone. An answer that comes later does not count, and the project is not
+	// asked about meanwhile. Nil means that nothing is discovered; package router sets it. A reload does
+	// not change it.
 	Discover func(ctx context.Context, p Project) (Project, error)
 	// Clock is the time that the pool lives in. Nil is the machine's. With another one, a pool can be
 	// driven through days of calls in seconds; Store is nil then, and the times that are passed to its
@@ -196,7 +198,8 @@ type Project struct {
 
 // Order is a Provisioned Throughput order: throughput bought for one model in one location.
 type Order struct {
-	// Model is the model id as ordered, with or without its version suffix.
+	// Model is the model id as ordered, with or without the version of a stable model: an order for
+	// gemini-2.0-flash serves gemini-2.0-flash-001, no preview, and embeddings of that version alone.
 	Model string
 	// Location is where the order lives: a region, a multi-region or "global".
 	Location string

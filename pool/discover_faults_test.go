@@ -1,10 +1,12 @@
 package pool_test
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -216,6 +218,69 @@ func TestAReloadInTheMiddleOfAReadingIsAnswered(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		if got := x.limits(flash, atA); got.RPM != 10 {
 			t.Errorf("in force: %+v", got)
+		}
+	})
+}
+
+// With as many projects that hang as may be asked about at once, the others are still asked about, and
+// none of those is asked about a second time while it hangs.
+func TestAQuestionThatNeverEndsKeepsNoOtherFromBeingAsked(t *testing.T) {
+	const hanging = 8
+	var release chan struct{} // of the bubble
+	google := &googleHas{has: map[string]pool.Project{"a": {Limits: []pool.Limit{{Model: flash, RPM: 7}}}}}
+	discovering(t, google, func(c *pool.Config) {
+		release = make(chan struct{})
+		for i := range hanging {
+			p := c.Projects[1]
+			p.Name = "hung-" + strconv.Itoa(i)
+			c.Projects = append(c.Projects, p)
+		}
+		ask := c.Discover
+		c.Discover = func(ctx context.Context, p pool.Project) (pool.Project, error) {
+			answer, err := ask(ctx, p)
+			if strings.HasPrefix(p.Name, "hung-") {
+				<-release
+				answer.Provisioned = []pool.Order{{Model: flash, Location: "us", GSUs: 1}}
+			}
+			return answer, err
+		}
+	}, func(t *testing.T, x *explored) {
+		defer close(release)
+		time.Sleep(4 * time.Minute)
+		if got := x.limits(flash, atA); got.RPM != 7 {
+			t.Errorf("in force: %+v", got)
+		}
+		told := x.take(pool.DiscoveryIncomplete)
+		if len(told) != hanging || !strings.Contains(told[0].Message, "does not answer in time") {
+			t.Errorf("told %+v", told)
+		}
+		time.Sleep(3 * time.Hour)
+		asked := map[string]int{}
+		google.set(func(g *googleHas) {
+			for _, p := range g.about {
+				asked[p.Name]++
+			}
+		})
+		for name, n := range asked {
+			if hung := strings.HasPrefix(name, "hung-"); hung && n != 1 || !hung && n < 3 {
+				t.Errorf("asked %d times about %s", n, name)
+			}
+		}
+		release <- struct{}{} // one comes to its end: it is asked again, and what it said so late does not count
+		time.Sleep(time.Minute)
+		if orders := x.orders(flash); len(orders) != 0 {
+			t.Errorf("an answer of hours ago counts: %+v", orders)
+		}
+	})
+}
+
+func TestAnOrderForAModelThatTheProjectDoesNotTakeIsTold(t *testing.T) {
+	discovering(t, orderOfV(pool.Order{Model: flash, Location: "us", GSUs: 1}), func(c *pool.Config) {
+		c.Projects[1].Models = []string{pro}
+	}, func(t *testing.T, x *explored) {
+		told := x.take(pool.DiscoveryIncomplete)
+		if len(told) != 1 || !strings.Contains(told[0].Message, "its model is none of the project's") || !strings.Contains(told[0].Remedy, "add its model") {
+			t.Errorf("told %+v", told)
 		}
 	})
 }

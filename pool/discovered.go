@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -58,11 +59,8 @@ func (d *discovery) of(c *Config, k kin, p *Project) found {
 // limitsOf returns the limits for a model. Google may show them for the model without its version.
 // Projects that share them have equal parts, so that all together keep to them.
 func (f *found) limitsOf(model string) quota.Limits {
-	l, ok := f.limits[model]
-	if !ok {
-		l = f.limits[strings.Join(withoutVersion(strings.Split(model, "-")), "-")]
-	}
-	n := 1
+	shown, _ := modelid.Find(f.limits, model)
+	l, n := f.limits[shown], 1
 	for i := range f.sharers {
 		if f.sharers[i].serves(model) {
 			n++
@@ -113,7 +111,7 @@ func (f *found) shown() []Order {
 
 // sameLot reports whether two orders are for the same model, whatever the version, and location.
 func (o Order) sameLot(other Order) bool {
-	return o.Location == other.Location && sameName(strings.Split(o.Model, "-"), strings.Split(other.Model, "-"))
+	return o.Location == other.Location && modelid.Same(o.Model, other.Model)
 }
 
 // usable returns the orders of f that a project uses beside its own, as they would be declared, and
@@ -138,6 +136,8 @@ func (f *found) usable(c *Config, k kin, p *Project) (orders []Order, unused []i
 			continue
 		case len(wrong.found) > 0:
 			why = wrong.found[0].Error()
+		case !modelid.Matches(p.Models, o.Model):
+			why, do = "its model is none of the project's", "add its model to those of the project to use it"
 		case !c.inside(o.Location):
 			why, do = "it is outside the locations of the pool", "add its location to those under [router] to use it"
 		case owner >= 0:

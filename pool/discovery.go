@@ -28,8 +28,9 @@ const (
 	discoverBatch = 100 * time.Millisecond
 	// discoverAtOnce is how many projects are asked about at the same time.
 	discoverAtOnce = 8
-	// discoverTimeout bounds all questions about a project.
-	discoverTimeout = 3 * time.Minute
+	// discoverTimeout bounds all questions about a project, discoverGrace how much later the answer may
+	// come.
+	discoverTimeout, discoverGrace = 3 * time.Minute, 5 * time.Second
 )
 
 // discovery asks in the background what the projects really have: one goroutine for each project
@@ -148,9 +149,14 @@ func (d *discovery) explore(ctx context.Context, id topic, e *explorer) {
 			return
 		}
 		asked := time.Now()
-		again := d.question(ctx, id, e)
+		again, ended := d.question(ctx, id, e)
 		<-d.slots
 		timer.Reset(again)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ended: // no other question while this one hangs
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -176,21 +182,41 @@ func (d *discovery) enter(ctx context.Context, e *explorer) bool {
 	return true
 }
 
-// question asks once, and returns when to ask again.
-func (d *discovery) question(ctx context.Context, id topic, e *explorer) (again time.Duration) {
+// question asks once, and returns when to ask again. Discover, or a provider of tokens, may heed no
+// context: then the answer does not count, and ended is closed later.
+func (d *discovery) question(ctx context.Context, id topic, e *explorer) (again time.Duration, ended <-chan struct{}) {
 	d.mu.Lock()
 	project, adc := e.asked, e.adc
 	d.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	within, cancel := context.WithTimeout(ctx, discoverTimeout)
 	defer cancel()
-	answer, err := d.askWith(ctx, project, adc)
-	problems := joined(err)
+	type reply struct {
+		answer Project
+		err    error
+	}
+	done, got := make(chan struct{}), make(chan reply, 1)
+	go func() {
+		defer close(done)
+		answer, err := d.askWith(within, project, adc)
+		got <- reply{answer, err}
+	}()
+	late := time.NewTimer(discoverTimeout + discoverGrace)
+	defer late.Stop()
+	var r reply
+	select {
+	case r = <-got:
+	case <-late.C:
+		r.err = errDiscoverHangs
+	case <-ctx.Done():
+		return 0, done
+	}
+	problems := joined(r.err)
 	again = discoverEvery + rand.N(discoverEvery/10)
-	if ctx.Err() != nil || slices.ContainsFunc(problems, passing) {
+	if within.Err() != nil || slices.ContainsFunc(problems, passing) {
 		again = discoverAgain + rand.N(discoverAgain)
 	}
-	d.take(id, e, &discovered{project: project.Name, places: project.Locations, answer: answer, problems: problems})
-	return again
+	d.take(id, e, &discovered{project: project.Name, places: project.Locations, answer: r.answer, problems: problems})
+	return again, done
 }
 
 // askWith asks with the project's credentials, or with those of the machine. These may come later.
@@ -219,7 +245,10 @@ func (unidentified) Remedy() string {
 	return "run `gcloud auth application-default login`, or set credentials: API keys cannot ask what their project has"
 }
 
-var errDiscoverPanics = errors.New("pool: Discover panics")
+var (
+	errDiscoverPanics = errors.New("pool: Discover panics")
+	errDiscoverHangs  = errors.New("pool: Discover does not answer in time")
+)
 
 // joined returns the errors that err joins, or err itself.
 func joined(err error) []error {

@@ -19,7 +19,7 @@ type limits struct {
 	quota   quota.Quota  // counts while it is limited
 	alert   usageAlert
 	drain   drain
-	portion atomic.Pointer[quota.Quota] // of the calls that keep to a share, once there are such
+	portion atomic.Pointer[limitPortion] // of the calls that keep to a share, once there are such
 
 	mu            sync.Mutex
 	promised      promised
@@ -154,6 +154,9 @@ func (l *limits) inForce() *quota.Quota {
 // clean reports whether nothing is used, under way or learned.
 func (l *limits) clean(now time.Time, at int64) bool {
 	if l.known(at) != (quota.Limits{}) {
+		return false
+	}
+	if p := l.portion.Load(); p != nil && !p.large.idle(now) {
 		return false
 	}
 	s := l.quota.Stat(now)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -183,7 +184,7 @@ func (q *queue) freed(now time.Time, c *candidate) {
 	defer q.mu.Unlock()
 	room := int64(math.MaxInt64) // a call of so many tokens, or more, finds none
 	may := func(ln *line) bool {
-		if ln.key.model != c.plan.model.modelKey && (c.order == nil || !sameModel(ln.key.model.name, c.plan.model.name)) {
+		if ln.key.model != c.plan.model.modelKey && (c.order == nil || !modelid.Same(ln.key.model.name, c.plan.model.name)) {
 			return false
 		}
 		r := ln.head().request

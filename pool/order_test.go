@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 func TestOrderThatNeverServesIsReportedOnce(t *testing.T) {
@@ -59,6 +60,33 @@ func TestOrderThatNeverServesIsReportedOnce(t *testing.T) {
 					t.Errorf("%d reports, want %d", reports, tt.want)
 				}
 			})
+		})
+	}
+}
+
+func TestAnOrderIsForItsModelAlone(t *testing.T) {
+	for _, tt := range []struct {
+		order, model string
+		serves       bool
+	}{
+		{"gemini-2.0-flash", "gemini-2.0-flash-001", true},
+		{"gemini-2.0-flash-001", "gemini-2.0-flash", true},
+		{"gemini-2.0-flash", "gemini-2.0-flash@default", true},
+		{"gemini-2.0-flash", "gemini-2.0-flash-lite-001", false},
+		{"gemini-2.0-flash", "gemini-2.0-flash-preview-02-05", false},
+		{"text-embedding-005", "text-embedding-004", false}, // whose vectors are others
+		{"gemini-embedding-001", "gemini-embedding-002", false},
+	} {
+		v := keyless("v")
+		v.Provisioned = []pool.Order{{Model: tt.order, Location: "global", TokensPerSecond: 1_000, Burndown: &quota.Burndown{Output: 1}}}
+		inBubble(t, pool.Config{Projects: []pool.Project{v}}, func(t *testing.T, b *bed) {
+			served := false
+			for _, c := range b.pool.View(b.start, tt.model).All() {
+				served = served || c.String() == "v/global/provisioned"
+			}
+			if served != tt.serves {
+				t.Errorf("an order for %s serves %s: %v", tt.order, tt.model, served)
+			}
 		})
 	}
 }

@@ -2,11 +2,12 @@ package pool
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/modelid"
 )
 
 // Plan is how calls for one model are served, and where a call would go now.
@@ -237,7 +238,7 @@ func newPlan(p *Pool, m *model, s *setup) *plan {
 		}
 		if m.name != "" {
 			for _, e := range project.provisioned {
-				if sameModel(e.order.Model, m.name) {
+				if modelid.Same(e.order.Model, m.name) {
 					b.add(rank{}, e, nil)
 				}
 			}
@@ -325,11 +326,4 @@ func (b *planner) finish() *plan {
 		p.paced = p.paced || c.paced()
 	}
 	return p
-}
-
-// version is the suffix of a stable model version. An order names a version, callers often do not.
-var version = regexp.MustCompile(`-\d{3}$`)
-
-func sameModel(a, b string) bool {
-	return a == b || version.ReplaceAllString(a, "") == version.ReplaceAllString(b, "")
 }

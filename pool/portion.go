@@ -9,15 +9,44 @@ import (
 
 // Calls that keep to a share of what there is are counted together: two jobs of a share of 0.3 use
 // 0.3 in all. Of limits they have a quota of their own, a part of the real one. Of an order, or a
-// pace, they have a part of its time.
+// pace, they have a part of its time; and so of a limit of whose minute their part is less than one
+// call.
 
-// portion is the time of an order or a pace that the last call with a share has taken. That call takes
+// limitPortion is what calls with a share have used of limits.
+type limitPortion struct {
+	quota quota.Quota // whose limits are a part of the real ones, though each at least one
+	large portion     // the time of calls that use more than the share of a minute
+}
+
+// minuteOf returns how much of a minute's limits a call of so many tokens uses.
+func minuteOf(l quota.Limits, tokens int64) time.Duration {
+	part := 0.0
+	if l.RPM > 0 {
+		part = 1 / float64(l.RPM)
+	}
+	if l.TPM > 0 {
+		part = max(part, float64(tokens)/float64(l.TPM))
+	}
+	return clamped(part * float64(time.Minute))
+}
+
+// largeOf is minuteOf for a call that uses more of a minute than a share has; else it is zero, and the
+// quota does.
+func largeOf(l quota.Limits, tokens int64, share float64) time.Duration {
+	d := minuteOf(l, tokens)
+	if clamped(float64(d)/share) <= time.Minute {
+		return 0
+	}
+	return d
+}
+
+// portion is the time of an order, a pace or limits that the last call with a share has taken. That call takes
 // it whole from a call with the whole; from one with a tenth it takes ten times as much. So a call
 // with a small share waits long itself, and has no other wait for it.
 type portion struct {
 	mu    sync.Mutex
 	began time.Time
-	took  time.Duration // of the whole order or pace
+	took  time.Duration // of the whole
 	share float64       // of the last call
 }
 
@@ -71,19 +100,35 @@ func clamped(nanoseconds float64) time.Duration {
 type portionHold struct {
 	limits  quota.Reservation // of the project's limits, if it counts there
 	limited bool
+	large   time.Duration // of the limits, if it uses more than the share of a minute
 	time    time.Duration // of the order or the pace
 }
 
-// portionOf returns the quota of calls that keep to a share of the limits.
-func portionOf(l *limits, share float64) *quota.Quota {
+// portionOf returns what calls that keep to a share of the limits have of them.
+func portionOf(l *limits, share float64) *limitPortion {
 	if l.portion.Load() == nil {
-		l.portion.CompareAndSwap(nil, &quota.Quota{})
+		l.portion.CompareAndSwap(nil, &limitPortion{})
 	}
-	q := l.portion.Load()
-	if part := divided(l.quota.Limits(), share); q.Limits() != part {
-		q.SetLimits(part)
+	p := l.portion.Load()
+	if part := divided(l.quota.Limits(), share); p.quota.Limits() != part {
+		p.quota.SetLimits(part)
 	}
-	return q
+	return p
+}
+
+// reserve takes a call's part of the limits, all of it or nothing.
+func (h *portionHold) reserve(l *limits, now time.Time, n *need) bool {
+	p, share := portionOf(l, n.asked.Share), n.asked.Share
+	large := largeOf(l.quota.Limits(), n.Input, share)
+	if large == 0 && p.large.wait(now, share) > 0 || large > 0 && !p.large.take(now, share, large) {
+		return false
+	}
+	if h.limits, h.limited = p.quota.Reserve(now, n.Input); !h.limited {
+		p.large.correct(-float64(large))
+		return false
+	}
+	h.large = large
+	return true
 }
 
 // portionTime returns how long the candidate's whole order or pace takes for a call with this need.
@@ -110,7 +155,8 @@ func portionWait(c *candidate, now time.Time, n *need) time.Duration {
 		wait = own.load.portion.wait(now, n.asked.Share)
 	}
 	if c.order == nil && c.quota() != nil {
-		wait = max(wait, portionOf(c.shared.entry.Load().limits, n.asked.Share).Wait(now, n.Input))
+		p := portionOf(c.shared.entry.Load().limits, n.asked.Share)
+		wait = max(wait, p.quota.Wait(now, n.Input), p.large.wait(now, n.asked.Share))
 	}
 	return wait
 }
@@ -118,10 +164,8 @@ func portionWait(c *candidate, now time.Time, n *need) time.Duration {
 // reservePortion takes a call's share: all of it or nothing.
 func reservePortion(r *lease, now time.Time) bool {
 	h, c := &r.charges.portion, r.candidate
-	if c.order == nil && c.quota() != nil {
-		if h.limits, h.limited = portionOf(r.shared.limits, r.need.asked.Share).Reserve(now, r.need.Input); !h.limited {
-			return false
-		}
+	if c.order == nil && c.quota() != nil && !h.reserve(r.shared.limits, now, &r.need) {
+		return false
 	}
 	d := portionTime(c, now, &r.need)
 	if d == 0 {
@@ -139,7 +183,9 @@ func reservePortion(r *lease, now time.Time) bool {
 func releasePortion(r *lease, now time.Time) {
 	h := &r.charges.portion
 	if h.limited {
-		r.shared.limits.portion.Load().Release(now, h.limits)
+		p := r.shared.limits.portion.Load()
+		p.quota.Release(now, h.limits)
+		p.large.correct(-float64(h.large))
 	}
 	if h.time > 0 {
 		r.own.load.portion.correct(-float64(h.time))
@@ -159,7 +205,11 @@ func settlePortion(r *lease, now time.Time, o *Outcome) {
 		if o.Counted {
 			used = o.Usage.Input
 		}
-		r.shared.limits.portion.Load().Settle(now, h.limits, used)
+		p := r.shared.limits.portion.Load()
+		p.quota.Settle(now, h.limits, used)
+		if h.large > 0 {
+			p.large.correct(float64(minuteOf(r.shared.limits.quota.Limits(), used) - h.large))
+		}
 	}
 	if order := r.candidate.order; h.time > 0 && o.Counted && order != nil {
 		estimate, cost := order.cost(&r.need), order.ledger.Cost(o.Usage)

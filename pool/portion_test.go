@@ -280,3 +280,45 @@ func TestATinyShareIsNeitherAllNorInTheWayOfOthers(t *testing.T) {
 		}
 	})
 }
+
+// A share of a limit may be less than one call a minute: calls come less often then.
+func TestAShareOfLessThanACallAMinuteIsKept(t *testing.T) {
+	for name, tt := range map[string]struct {
+		limit     pool.Limit
+		share     float64
+		tokens    []int64 // of the calls, in turn
+		mostCalls int     // in an hour
+		most      int64   // tokens, too
+	}{
+		"few requests":        {pool.Limit{RPM: 5}, 0.1, []int64{1}, 31, 1 << 40},
+		"a third of two":      {pool.Limit{RPM: 2}, 1. / 3, []int64{1}, 41, 1 << 40},
+		"large calls":         {pool.Limit{TPM: 10_000}, 0.1, []int64{4_000}, 16, 64_000},
+		"large and small":     {pool.Limit{TPM: 10_000}, 0.1, []int64{4_000, 100, 100}, 40, 65_000},
+		"larger than all":     {pool.Limit{TPM: 10_000}, 0.5, []int64{30_000}, 11, 330_000},
+		"both, requests less": {pool.Limit{RPM: 1, TPM: 10_000}, 0.2, []int64{1_000}, 13, 1 << 40},
+		"both, tokens less":   {pool.Limit{RPM: 10, TPM: 1_000}, 0.2, []int64{1_000}, 13, 1 << 40},
+		"a share that fits":   {pool.Limit{RPM: 10, TPM: 10_000}, 0.2, []int64{1_000}, 122, 122_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, known(1, tt.limit), func(t *testing.T, b *bed) {
+				calls, sum := 0, int64(0)
+				for end := time.Now().Add(time.Hour); ; {
+					n := tt.tokens[calls%len(tt.tokens)]
+					l, err := b.pool.Acquire(t.Context(), &pool.Request{
+						Model: flash, Batch: true, Asked: pool.Asked{Share: tt.share}, Estimate: pool.Estimate{Input: n}, MaxWait: time.Hour,
+					})
+					if err != nil || !time.Now().Before(end) {
+						l.Release(time.Now())
+						break
+					}
+					calls, sum = calls+1, sum+n
+					time.Sleep(time.Second)
+					l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: n}})
+				}
+				if calls > tt.mostCalls || sum > tt.most || calls < tt.mostCalls*8/10 && sum < tt.most*8/10 {
+					t.Errorf("%d calls and %d tokens in an hour, want nearly %d and no more than %d tokens", calls, sum, tt.mostCalls, tt.most)
+				}
+			})
+		})
+	}
+}

@@ -61,9 +61,10 @@ type Asked struct {
 	// Label says who makes the call. See Project.Labels.
 	Label string
 	// Share is the part, up to 1, of each limit, order and pace that the call may use together with
-	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. A limit
-	// allows at least one call. Zero means all of it. A pace that no contention has limited yet, and a
-	// project without limits, have no share.
+	// all others that have a share: in any 60 seconds of a limit, at any moment of the others. Where
+	// the share of a minute is less than one call, they come less often. Limits of a day, or of
+	// concurrent calls, allow at least one call. Zero means all of it. A pace that no contention has
+	// limited yet, and a project without limits, have no share.
 	Share float64
 	// OnDemand is the service tier that the call names itself, as traffic: TrafficOnDemand is the
 	// standard one, also of calls that have none. It counts where the call goes on demand; empty means

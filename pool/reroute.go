@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/modelid"
 )
 
 // reroutedEvery is the least time between two events about one model that another one answers for.
@@ -84,8 +86,11 @@ func otherModel(asked, version string) string {
 	if strings.Contains(asked, "/") || strings.ContainsFunc(served, func(c rune) bool { return !inModelName(c) }) {
 		return ""
 	}
-	a, b := strings.Split(strings.ToLower(own), "-"), strings.Split(strings.ToLower(served), "-")
-	if len(b) < 2 || a[0] != b[0] || slices.Contains(a, "latest") || sameName(a, b) {
+	own = strings.ToLower(own)
+	named := strings.ToLower(served)
+	maker, _, _ := strings.Cut(own, "-")
+	_, pinned := modelid.Split(own)
+	if !strings.HasPrefix(named, maker+"-") || strings.Contains(pinned, "latest") || modelid.Kin(own, named) {
 		return ""
 	}
 	return served
@@ -94,50 +99,3 @@ func otherModel(asked, version string) string {
 func inModelName(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.' || c == '_'
 }
-
-// sameName reports whether two names, in their parts, are of one model.
-func sameName(a, b []string) bool {
-	baseA, wholeA, previewA := baseName(a)
-	baseB, wholeB, previewB := baseName(b)
-	switch {
-	case previewA && previewB:
-		return slices.Equal(baseA, baseB)
-	case previewA || previewB:
-		return slices.Equal(baseA, baseB) || slices.Equal(wholeA, wholeB)
-	default:
-		return slices.Equal(wholeA, wholeB)
-	}
-}
-
-// baseName returns a model's name up to the word that says that it is a preview, and all of it
-// without that word and without versions and dates.
-func baseName(name []string) (base, whole []string, preview bool) {
-	i := slices.IndexFunc(name, func(part string) bool {
-		return part == "preview" || part == "exp" || part == "experimental"
-	})
-	if i < 0 {
-		whole = withoutVersion(name)
-		return whole, whole, false
-	}
-	base = withoutVersion(name[:i])
-	whole = slices.Clone(base)
-	for _, part := range name[i+1:] {
-		if !isNumber(part) {
-			whole = append(whole, part)
-		}
-	}
-	return base, whole, true
-}
-
-// withoutVersion takes "001" or a date such as "09", "2025" from the end of a name.
-func withoutVersion(name []string) []string {
-	n := len(name)
-	if n == 0 || !isNumber(name[n-1]) || len(name[n-1]) < 3 {
-		return name
-	}
-	for n--; n > 0 && isNumber(name[n-1]) && len(name[n-1]) == 2; n-- {
-	}
-	return name[:n]
-}
-
-func isNumber(part string) bool { return part != "" && strings.Trim(part, "0123456789") == "" }

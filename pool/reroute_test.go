@@ -79,6 +79,8 @@ func TestVersionsAliasesPreviewsAndTunedModelsAreNoOtherModel(t *testing.T) {
 		{"gemini-3-pro-preview", "gemini-3.1-pro-preview", true},
 		{"gemini-2.5-flash-preview-09-2025", "gemini-3.5-flash-lite-001", true},
 		{"gemini-2.5-pro", "models/gemini-3.8-flash", true},
+		{"gemini-embedding-001", "gemini-embedding-002", true}, // whose vectors are others
+		{"gemini-2.5-flash-preview-tts", "gemini-2.5-flash", true},
 	} {
 		inBubble(t, pool.Config{Projects: []pool.Project{keyless("v")}}, func(t *testing.T, b *bed) {
 			b.answer(b.start, b.candidate(tt.asked, "v/global/on_demand"), served(tt.served))

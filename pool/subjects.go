@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/internal/spelling"
 )
 
@@ -88,7 +89,7 @@ func (p *project) endpoints() []*endpoint { return slices.Concat(p.provisioned, 
 
 // takes reports whether an endpoint may serve a model.
 func takes(e *endpoint, model string) bool {
-	return e.project.serves(model) && (e.order == nil || sameModel(e.order.Model, model))
+	return e.project.serves(model) && (e.order == nil || modelid.Same(e.order.Model, model))
 }
 
 // models returns the models that calls have asked for and those that the configuration names, in

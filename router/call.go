@@ -52,9 +52,10 @@ type Call struct {
 	// deadline.
 	Priority Priority
 	// Share is the part, up to 1, of every limit, order and pace that the call may use, together with
-	// all other calls that have a share: 0.3 leaves the rest to those that have none. A limit allows one
-	// call at least. Capacity that Google has refused nothing of has no limit, and no share. Zero means
-	// all of it. Header: Spillway-Share, such as "0.3".
+	// all other calls of this process that have a share: 0.3 leaves the rest to those that have none. A
+	// limit of a day, or of concurrent calls, allows one call at least; where the share of a minute is
+	// less than one call, they come less often. Capacity that Google has refused nothing of has no limit,
+	// and no share. Zero means all of it. Header: Spillway-Share, such as "0.3".
 	Share float64
 	// InputTokens are the tokens of the whole prompt, including a cached content, as countTokens
 	// gives them. OutputTokens are the expected tokens of all candidates and their thoughts;

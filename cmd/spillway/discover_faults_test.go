@@ -60,6 +60,22 @@ func TestDiscoverPrintsNoOrderThatCheckRefuses(t *testing.T) {
 	}
 }
 
+// What a project does not take is no part of its file.
+func TestDiscoverPrintsNothingOfModelsThatTheProjectDoesNotTake(t *testing.T) {
+	text, _, _ := discoveryOfFile(t, prodFile+"models = [\"gemini-3.5-*\", \"gemini-2.0-flash-001\"]\n", discover.Facts{
+		Orders: []discover.Order{{Model: "gemini-3.1-pro", Location: "us", GSUs: 3}, {Model: "gemini-2.0-flash", Location: "us", GSUs: 1}},
+		Limits: []discover.Limit{{Model: "gemini-3.1-pro", RPM: 3}, {Model: "gemini-3.5-flash", RPM: 4}, {Model: "gemini-2.0-flash", RPM: 5}},
+	})
+	got, err := config.Parse("printed", []byte(text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	p := got.Pool.Projects[0]
+	if len(p.Provisioned) != 1 || len(p.Limits) != 2 || strings.Contains(text, "gemini-3.1-pro rpm") || !strings.Contains(text, "# This order is not used: its model is none of the project's") {
+		t.Errorf("%d orders, %d limits:\n%s", len(p.Provisioned), len(p.Limits), text)
+	}
+}
+
 func TestDiscoverPrintsNoOrderOutsideTheFence(t *testing.T) {
 	facts := discover.Facts{Orders: []discover.Order{{Model: "gemini-3.5-flash", Location: "us", GSUs: 3}}}
 	text, cfg, all := discoveryOfFile(t, "[router]\nlocations = [\"eu\", \"global\"]\n"+prodFile, facts)

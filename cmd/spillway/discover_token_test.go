@@ -55,6 +55,9 @@ func TestDiscoverShowsNoAssertionThatATokenServerEchoes(t *testing.T) {
 		if status != statusFailed || assertion == "" || !strings.Contains(all, "there is no access token") {
 			t.Errorf("status %d:\n%s", status, all)
 		}
+		if do := "the credentials are dead: make a new key in place of this one: gcloud iam service-accounts keys create KEY.json --iam-account=spillway@acme.iam.gserviceaccount.com"; !strings.Contains(all, do) {
+			t.Errorf("it does not say %q:\n%s", do, all)
+		}
 		_, sent, _ := strings.Cut(assertion, "assertion=")
 		for secret := range strings.SplitSeq(sent, ".") {
 			if len(secret) > 20 && strings.Contains(all, secret[:20]) {

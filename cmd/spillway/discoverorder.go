@@ -8,6 +8,7 @@ import (
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/discover"
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -41,7 +42,7 @@ func (d *discoveredProject) declared(o *discover.Order) *pool.Order {
 
 // sameLot reports whether two orders are for the same model, whatever its version, and location.
 func sameLot(a, b *pool.Order) bool {
-	return a.Location == b.Location && (a.Model == b.Model || discover.Family(a.Model) == discover.Family(b.Model))
+	return a.Location == b.Location && modelid.Same(a.Model, b.Model)
 }
 
 // offers writes the orders that Google shows and the file does not declare: those that a router would
@@ -74,6 +75,8 @@ func (d *discoveredProject) unusable(cfg *config.Config, o *pool.Order, before [
 		return faultOf(err)
 	case slices.ContainsFunc(before, func(other pool.Order) bool { return sameLot(o, &other) }):
 		return "there is an order for the same model and location; write one with the sum of both"
+	case !modelid.Matches(d.Models, o.Model):
+		return "its model is none of the project's; take it in to use it"
 	case len(cfg.Pool.Locations) > 0 && !slices.ContainsFunc(cfg.Pool.Locations, inside):
 		return "it is outside the locations of the pool; add its location to those under [router] if data may go there"
 	case !slices.Contains(d.locations(), "global") && !slices.Contains(d.locations(), o.Location):

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/config"
+	"github.com/spillway-go/spillway/internal/modelid"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/pool"
 )
@@ -230,10 +231,13 @@ func (t *tomlFile) limit(l *pool.Limit) {
 	t.set("concurrency", l.Concurrency)
 }
 
-// moreLimits are the limits that Google shows, of each model in the dimensions in which no limit of
-// the file matches.
+// moreLimits are the limits that Google shows, of each model that the project takes in the dimensions
+// in which no limit of the file matches.
 func (d *discoveredProject) moreLimits() (more []pool.Limit) {
 	for _, l := range d.facts.Limits {
+		if !modelid.Matches(d.Models, l.Model) {
+			continue
+		}
 		one := pool.Limit{Model: l.Model, RPM: l.RPM, TPM: l.TPM, RPD: l.RPD}
 		own := d.strictest(l.Model)
 		for _, x := range []struct {

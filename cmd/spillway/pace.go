@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,23 +43,29 @@ OUT.jsonl gets one line for each line of FILE.jsonl, as they end, in any order: 
 number, key and label, and the response, or the error. The same command goes on where
 an earlier one stopped, also after kill -9. What was under way then may be sent twice;
 the summary says how many. OUT.jsonl.state says what was sent: keep both together.
-FILE.jsonl may grow between two runs. One that was edited is refused.
+FILE.jsonl may grow between two runs. One that was edited is refused, and so is a pipe:
+the file is read more than once.
 
 What is refused for lack of room is sent again until it is served. A sidecar that does
 not take connections is waited for. Faults of Google's are tried six times. A request
 that is wrong gets its error, and is not sent again. If 20 lines in a row are refused
 (401, 403; or 404, the first 20), the run ends.
 
+Ctrl-C ends a run once the requests under way have ended; a second one ends it at once.
+
 Flags:
 
   --out           the file of responses
-  --until         when the last request begins: a time of day such as 06:00 (the next one),
-                  a length such as 8h, or a time such as 2027-01-31T06:00:00Z. The requests
-                  are spread over the time until then.
-  --share         the part of what there is, 0.3 by default; 1 is all of it
+  --until         when the last request begins: a time of day of this machine such as 06:00
+                  (the next one), a length such as 8h, or a time of any zone such as
+                  2027-01-31T06:00:00+01:00. The requests are spread over the time until then.
+  --share         the part of what there is, 0.3 by default; 1 is all of it. Where that is
+                  less than one request a minute, they come less often than each minute.
+                  Each sidecar keeps to it for itself: send all of a job to the same one.
   --model         the model of lines that name none
   --label         the label of lines that have none
-  --parallel      how many requests are under way at most, 32 by default
+  --parallel      how many requests are under way at most, 32 by default. Large ones are
+                  fewer: their lines have 128 MB together, if more than one is.
   --retry-failed  send the lines again whose line in OUT.jsonl is an error
   --url           the sidecar, http://127.0.0.1:8080 by default. SPILLWAY_TOKEN in the
                   environment is sent as the client's token.
@@ -66,7 +73,7 @@ Flags:
                   but through [store].
   --json          prints the summary as JSON
 
-Exit status: 1 if lines are left or failed.
+Exit status: 1 if lines are left or failed, in this run or an earlier one.
 `
 
 // usualPortion is the share of a run that names none.
@@ -103,12 +110,14 @@ func (f *paceFlags) wrong(files []string) string {
 		return "it needs one FILE of requests"
 	case f.out == "":
 		return "it needs --out, the file of responses"
-	case sameFile(files[0], f.out):
-		return "--out is the file of requests"
+	case slices.ContainsFunc(pace.Files(f.out), func(path string) bool { return sameFile(files[0], path) }):
+		return "--out is the file of requests, or a file beside it is"
 	case !(f.share > 0 && f.share <= 1):
 		return "--share is not a part; write 0.3, or 1 for all"
 	case f.parallel < 1 || f.parallel > 10_000:
 		return "--parallel is not between 1 and 10000"
+	case !plain.Is(f.label):
+		return "--label has control characters"
 	case f.url != "" && f.config != "":
 		return "it goes through a sidecar or a pool of its own: write --url or --config"
 	default:
@@ -136,7 +145,7 @@ func (f *paceFlags) end(now time.Time) (time.Time, bool) {
 	if t, err := time.Parse(time.RFC3339, f.until); err == nil {
 		return t, t.After(now)
 	}
-	clock, err := time.Parse("15:04", f.until)
+	clock, err := time.Parse("15:04", strings.Replace(f.until, "24:00", "00:00", 1))
 	if err != nil {
 		return time.Time{}, false
 	}
@@ -166,7 +175,7 @@ func runPace(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return misused("pace", stderr, "--until is no time to come; write 06:00, 8h or 2027-01-31T06:00:00Z")
 	}
-	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(stderr)}
+	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(ctx, stderr)}
 	end, err := f.connect(ctx, &cfg, stderr)
 	if err != nil {
 		writef(stderr, "spillway pace: %s\n", err)
@@ -185,7 +194,7 @@ func runPace(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		writef(stderr, "spillway pace: %s\n", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	if err != nil || sum.Left > 0 || sum.Failed > 0 {
+	if err != nil || sum.Left+sum.Failed+sum.FailedBefore > 0 {
 		return statusFailed
 	}
 	return statusOK
@@ -193,7 +202,7 @@ func runPace(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // paceFile sends the lines of a file.
 func paceFile(ctx context.Context, path string, f *paceFlags, cfg pace.Config) (sum pace.Summary, err error) {
-	in, err := os.Open(path) //nolint:gosec // the user of the command names it
+	in, err := openRequests(path)
 	if err != nil {
 		return sum, err
 	}
@@ -204,6 +213,23 @@ func paceFile(ctx context.Context, path string, f *paceFlags, cfg pace.Config) (
 	}
 	sum, err = pace.Run(ctx, in, out, cfg)
 	return sum, errors.Join(err, out.Close())
+}
+
+// openRequests opens a file of requests. What cannot be read twice, or may have no end, is none.
+func openRequests(path string) (*os.File, error) {
+	const fix = "write its lines to a file first, for they are read more than once"
+	info, err := os.Stat(path) //nolint:gosec // the user of the command names it
+	switch {
+	case err != nil && path == "-":
+		return nil, errors.New("standard input is not taken; " + fix)
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a directory; write a file in it", path)
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file; %s", path, fix)
+	}
+	return os.Open(path) //nolint:gosec // as above
 }
 
 // connect makes the transport of a run: to a sidecar, or a pool of its own.
@@ -219,7 +245,7 @@ func (f *paceFlags) connect(ctx context.Context, cfg *pace.Config, stderr io.Wri
 		cfg.Transport, cfg.Base = socketClient(socket).Transport, "http://localhost"
 	}
 	cfg.Header = http.Header{}
-	if token := os.Getenv(clientTokenVariable); token != "" {
+	if token := strings.TrimSpace(os.Getenv(clientTokenVariable)); token != "" {
 		cfg.Header.Set("X-Goog-Api-Key", token)
 	}
 	// A sidecar that tells operators alone speaks the more usual dialect, or refuses the first lines.
@@ -260,13 +286,21 @@ func dialectOf(backend string) pace.Dialect {
 // progressLines is how often a run tells of its progress where that is no terminal.
 const progressLines = 30 * time.Second
 
-// paceProgress returns what prints the progress: in one line of a terminal, or a line now and then.
-func paceProgress(stderr io.Writer) func(pace.Summary) {
+// paceProgress returns what prints the progress: in one line of a terminal, or a line now and then. It
+// tells once that ctx is done, for a run goes on for a while.
+func paceProgress(ctx context.Context, stderr io.Writer) func(pace.Summary) {
 	term, drawn := terminalOf(stderr)
 	var told time.Time
+	ending := false
 	return func(s pace.Summary) {
 		line := progressOf(&s)
 		switch {
+		case ctx.Err() != nil && !ending:
+			ending = true
+			if drawn {
+				_, _ = io.WriteString(term, "\r"+clearLine)
+			}
+			writef(stderr, "The run ends once the requests under way have ended. Interrupt it again to end it at once.\n")
 		case drawn:
 			_, _ = io.WriteString(term, "\r"+cut(plain.Lines(line), term.view().width)+clearLine)
 		case time.Since(told) >= progressLines:
@@ -290,12 +324,15 @@ func progressOf(s *pace.Summary) string {
 	if waits > 0 {
 		text += ", " + plain.Number(waits) + " sent again"
 	}
-	if s.PerMinute > 0 && s.Left > 0 {
-		left := time.Duration(float64(s.Left) / s.PerMinute * float64(time.Minute))
-		text += ", about " + left.Round(time.Second).String() + " left"
+	const aYear = 365 * 24 * 60.
+	if minutes := float64(s.Left) / s.PerMinute; s.Left > 0 && minutes < aYear { // else it is no estimate
+		text += ", about " + time.Duration(minutes*float64(time.Minute)).Round(time.Second).String() + " left"
 	}
 	return text
 }
+
+// mostPrinted is how many kinds of failures, or labels, are printed for people.
+const mostPrinted = 20
 
 // printPace prints how a run ended.
 func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
@@ -308,15 +345,20 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	if s.Before > 0 {
 		writef(out, ", %s before", plain.Number(s.Before))
 	}
+	if s.FailedBefore > 0 {
+		writef(out, ", of which %s failed", plain.Number(s.FailedBefore))
+	}
 	writef(out, "; %s input and %s output tokens\n", plain.Number(s.Input), plain.Number(s.Output))
 	for _, part := range []struct {
 		title string
 		kinds map[string]int64
 	}{{"failed", s.Failures}, {"sent again after a", s.Retries}, {"served with the label", s.Labels}} {
-		for _, kind := range largest(part.kinds) {
-			if kind != "" {
-				writef(out, "  %s %s: %s\n", part.title, kind, plain.Number(part.kinds[kind]))
-			}
+		kinds := slices.DeleteFunc(largest(part.kinds), func(kind string) bool { return kind == "" })
+		for _, kind := range kinds[:min(len(kinds), mostPrinted)] {
+			writef(out, "  %s %s: %s\n", part.title, kind, plain.Number(part.kinds[kind]))
+		}
+		if more := len(kinds) - mostPrinted; more > 0 {
+			writef(out, "  and %s more, all of which --json prints\n", plain.Number(int64(more)))
 		}
 	}
 	if s.FromCache > 0 {
@@ -328,7 +370,7 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	if s.Left > 0 {
 		writef(out, "  left: %s; the same command goes on with them\n", plain.Number(s.Left))
 	}
-	if s.Failed > 0 {
+	if s.Failed+s.FailedBefore > 0 {
 		writef(out, "  --retry-failed sends the failed ones again\n")
 	}
 }

@@ -231,8 +231,14 @@ func runJob(ctx context.Context, t *testing.T, r *router.Router, dialect pace.Di
 }
 
 func TestPaceSaysWhatIsWrong(t *testing.T) {
-	in := paceRequests(t, 1)
-	out := filepath.Join(t.TempDir(), "out.jsonl")
+	in, dir := paceRequests(t, 1), t.TempDir()
+	out := filepath.Join(dir, "out.jsonl")
+	asState, asNew, config := filepath.Join(dir, "a.state"), filepath.Join(dir, "b.new"), filepath.Join(dir, "spillway.toml")
+	for file, text := range map[string]string{asState: "", asNew: "", config: "[[project]]\nname = \"p\"\nbackend = \"vertex\"\ncredentials = \"none\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, tt := range []struct {
 		args []string
 		code int
@@ -241,10 +247,18 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 		{[]string{}, statusUsage, "it needs one FILE"},
 		{[]string{in}, statusUsage, "it needs --out"},
 		{[]string{in, "--out", in}, statusUsage, "--out is the file of requests"},
+		{[]string{asState, "--out", strings.TrimSuffix(asState, ".state")}, statusUsage, "a file beside it is"},
+		{[]string{asNew, "--out", strings.TrimSuffix(asNew, ".new"), "--retry-failed"}, statusUsage, "a file beside it is"},
+		{[]string{dir, "--out", out, "--config", config}, statusFailed, "is a directory"},
+		{[]string{os.DevNull, "--out", out, "--config", config}, statusFailed, "write its lines to a file first"},
+		{[]string{"-", "--out", out, "--config", config}, statusFailed, "standard input is not taken"},
+		{[]string{in, "--out", dir, "--config", config}, statusFailed, "is not a file; write another --out"},
+		{[]string{in, "--out", filepath.Join(dir, "none", "out"), "--config", config}, statusFailed, "no such file"},
 		{[]string{in, "--out", out, "--share", "30"}, statusUsage, "--share is not a part"},
 		{[]string{in, "--out", out, "--share", "NaN"}, statusUsage, "--share is not a part"},
 		{[]string{in, "--out", out, "--until", "6"}, statusUsage, "--until is no time to come"},
 		{[]string{in, "--out", out, "--until", "2001-01-01T00:00:00Z"}, statusUsage, "--until is no time to come"},
+		{[]string{in, "--out", out, "--label", "a\nb"}, statusUsage, "--label has control characters"},
 		{[]string{in, "--out", out, "--parallel", "0"}, statusUsage, "--parallel"},
 		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1", "--config", "x"}, statusUsage, "--url or --config"},
 		{[]string{in, "--out", out, "--url", "http://127.0.0.1:1"}, statusFailed, "start `spillway serve FILE`, say where it is by --url"},
@@ -257,12 +271,67 @@ func TestPaceSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A line that has failed is no success the next time, when nothing is left to send.
+func TestPaceFailsAsLongAsALineHasFailed(t *testing.T) {
+	dir := t.TempDir()
+	in, out, config := filepath.Join(dir, "in.jsonl"), filepath.Join(dir, "out.jsonl"), filepath.Join(dir, "spillway.toml")
+	for file, text := range map[string]string{in: "[1]\n", config: "[[project]]\nname = \"p\"\nbackend = \"vertex\"\ncredentials = \"none\"\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []string{"failed 400 the line is not a JSON object", "1 before, of which 1 failed"} {
+		code, said := transcript(t.Context(), "pace", in, "--out", out, "--config", config)
+		if code != statusFailed || !strings.Contains(said, want) || !strings.Contains(said, "--retry-failed sends the failed ones again") {
+			t.Errorf("run %d: %d, %s", i, code, said)
+		}
+	}
+}
+
+func TestPaceEstimatesNoTimeThatItCannotKnow(t *testing.T) {
+	for _, s := range []pace.Summary{{Lines: 1e6, Left: 1e6}, {Lines: 1e6, Left: 1e6 - 1, Served: 1, PerMinute: 1e-5}, {Lines: 1, Served: 1, PerMinute: 9}} {
+		if text := progressOf(&s); strings.Contains(text, "left") {
+			t.Error(text)
+		}
+	}
+	if text := progressOf(&pace.Summary{Lines: 100, Left: 90, Served: 10, PerMinute: 60}); !strings.Contains(text, "about 1m30s left") {
+		t.Error(text)
+	}
+}
+
+func TestPacePrintsTheMostFrequentLabels(t *testing.T) {
+	sum := pace.Summary{Lines: 1, Labels: map[string]int64{"": 9}}
+	for i := range 50 {
+		sum.Labels["label-"+strconv.Itoa(i)] = int64(i + 1)
+	}
+	var b strings.Builder
+	printPace(&b, &paceFlags{out: "out"}, &sum)
+	if text := b.String(); !strings.Contains(text, "label-49: 50\n") || strings.Contains(text, "label-29:") || !strings.Contains(text, "and 30 more") {
+		t.Error(text)
+	}
+}
+
+func TestPaceTellsThatARunEnds(t *testing.T) {
+	var stderr strings.Builder
+	ctx, stop := context.WithCancel(t.Context())
+	tell := paceProgress(ctx, &stderr)
+	tell(pace.Summary{Lines: 2, Left: 2})
+	stop()
+	for range 3 {
+		tell(pace.Summary{Lines: 2, Left: 1})
+	}
+	if said := stderr.String(); strings.Count(said, "Interrupt it again") != 1 || strings.Count(said, "\n") != 2 {
+		t.Errorf("it said %s", said)
+	}
+}
+
 func TestPaceEndsAtTheNextTimeOfDay(t *testing.T) {
 	now := time.Date(2026, 11, 26, 23, 0, 0, 0, time.FixedZone("", 3600))
 	for text, want := range map[string]time.Time{
 		"06:00": time.Date(2026, 11, 27, 6, 0, 0, 0, now.Location()),
 		"23:30": time.Date(2026, 11, 26, 23, 30, 0, 0, now.Location()),
 		"23:00": time.Date(2026, 11, 27, 23, 0, 0, 0, now.Location()),
+		"24:00": time.Date(2026, 11, 27, 0, 0, 0, 0, now.Location()),
 		"90m":   now.Add(90 * time.Minute),
 		"":      {},
 
@@ -271,6 +340,34 @@ func TestPaceEndsAtTheNextTimeOfDay(t *testing.T) {
 		f := paceFlags{until: text}
 		if got, ok := f.end(now); !ok || !got.Equal(want) {
 			t.Errorf("%q ends at %v, want %v", text, got, want)
+		}
+	}
+}
+
+// A time of day may come twice or never on the day on which clocks change.
+func TestPaceEndsInTimeWhereClocksChange(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		now, until      string
+		soonest, latest time.Duration
+	}{
+		{"2026-10-24 23:00", "06:00", 8 * time.Hour, 8 * time.Hour},
+		{"2027-03-27 23:00", "06:00", 6 * time.Hour, 6 * time.Hour},
+		{"2026-10-25 01:30", "02:30", time.Hour, 2 * time.Hour},           // comes twice
+		{"2027-03-28 01:00", "02:30", 30 * time.Minute, 90 * time.Minute}, // does not come
+		{"2027-03-28 04:00", "02:30", 22 * time.Hour, 23 * time.Hour},
+	} {
+		now, err := time.ParseInLocation("2006-01-02 15:04", tt.now, berlin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := paceFlags{until: tt.until}
+		end, ok := f.end(now)
+		if d := end.Sub(now); !ok || d < tt.soonest || d > tt.latest {
+			t.Errorf("from %s until %s it runs for %v", tt.now, tt.until, d)
 		}
 	}
 }

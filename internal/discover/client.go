@@ -1,6 +1,7 @@
 package discover
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ const (
 // client asks Google. It is safe for concurrent use.
 type client struct {
 	source *Source
+	tokens *tokens
 	alone  atomic.Bool // the project of the source may not be named as the one that pays
 }
 
@@ -122,9 +124,9 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 		secret = c.source.Key()
 		req.Header.Set("X-Goog-Api-Key", secret)
 	} else {
-		t, err := c.source.Tokens.Token(ctx)
+		t, err := c.tokens.token(ctx)
 		if err != nil {
-			return nil, "", noToken(ctx, r.host, err)
+			return nil, "", c.noToken(ctx, r.host, err)
 		}
 		if secret, token = t.Value, t.Value; token != "" {
 			req.Header.Set("Authorization", "Bearer "+token)
@@ -148,6 +150,9 @@ func (c *client) once(ctx context.Context, r *request) (body []byte, token strin
 		return nil, token, p
 	case len(body) > maxPage:
 		return nil, token, &ReadError{Host: r.host, Message: fmt.Sprintf("the answer has more than %d MB", maxPage>>20)}
+	}
+	if len(secret) >= minSecret { // a server, or a proxy in its place, may echo it
+		body = bytes.ReplaceAll(body, []byte(secret), []byte(redacted))
 	}
 	return body, token, nil
 }

@@ -77,7 +77,7 @@ const (
 // Read asks what a project has, all APIs at the same time: one that hangs costs nothing of the
 // others. It returns when ctx ends at the latest, and never fails as a whole.
 func Read(ctx context.Context, s Source) Facts {
-	c := &client{source: &s}
+	c := &client{source: &s, tokens: newTokens(ctx, s.Tokens)}
 	var (
 		f      Facts
 		listed []model

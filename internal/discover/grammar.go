@@ -97,10 +97,3 @@ func intervalOf(name, id string) string {
 		return ""
 	}
 }
-
-// suffixes are the ends of a model's name that its quota may lack: "-001", "@002", "-preview",
-// "-preview-09-2026", "-latest", "-exp".
-var suffixes = regexp.MustCompile(`(@.*|-\d{3}|-(preview|exp|experimental|latest)(-[a-z0-9-]+)?)$`)
-
-// Family returns a model's name without its version.
-func Family(model string) string { return suffixes.ReplaceAllString(model, "") }

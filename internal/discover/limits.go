@@ -4,6 +4,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/spillway-go/spillway/internal/modelid"
 )
 
 // limitsOf returns the limits of each model that quotas name, and of those listed that the default
@@ -13,13 +15,16 @@ func limitsOf(quotas []quota, tier Tier, listed []model, places []string) []Limi
 	quotas = slices.DeleteFunc(slices.Clone(quotas), func(q quota) bool {
 		return tier != "" && (tier == TierFree) != (q.tier == "free")
 	})
-	names, families := map[string]*model{}, map[string]bool{}
+	names, shorter := map[string]*model{}, map[string]bool{}
 	for i, m := range listed {
-		names[m.name], families[Family(m.name)] = &listed[i], true
+		names[m.name] = &listed[i]
+		for n := range modelid.Names(m.name) {
+			shorter[n] = true
+		}
 	}
 	for _, q := range quotas {
 		for p := range q.values {
-			if p.model != "" && names[p.model] == nil && !families[p.model] {
+			if p.model != "" && names[p.model] == nil && !shorter[p.model] {
 				names[p.model] = nil // of models that are not listed, or could not be
 			}
 		}
@@ -104,11 +109,11 @@ func (q *quota) counts(place string) bool {
 	}
 }
 
-// find returns what the quota says for a model in a place: its own value, else that of its family,
-// else that of all other models; and of each that of the place before that of all. A value for all
-// other models is for those that are listed, and that generate.
+// find returns what the quota says for a model in a place: its own value, else that of its name
+// without the version, else that of all other models; and of each that of the place before that of
+// all. A value for all other models is for those that are listed, and that generate.
 func (q *quota) find(name string, listed *model, place string) (limit int64, ok bool) {
-	names := []string{name, Family(name)}
+	names := slices.Collect(modelid.Names(name))
 	if listed != nil && listed.generates {
 		names = append(names, "")
 	}

@@ -3,10 +3,7 @@ package discover
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,24 +55,36 @@ const maxMessage = 300
 // each time.
 var sockets = regexp.MustCompile(` ?\S+:\d+->\S+:\d+`)
 
+// minSecret is the least length of a text, in bytes, that is kept out of what is shown; redacted stands
+// in its place.
+const (
+	minSecret = 4
+	redacted  = "[redacted]"
+)
+
 // says makes a line of a text of others, without the secret that was sent, and without what looks
 // like one. It has the same words each time.
 func says(text, secret string) string {
 	text = sockets.ReplaceAllString(text, "")
-	if len(secret) >= 4 {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
+	if len(secret) >= minSecret {
+		text = strings.ReplaceAll(text, secret, redacted)
 	}
 	text = credential.Redacted(plain.Text(text, len(text)+3))
 	return strings.TrimSuffix(plain.Text(text, maxMessage), ".")
 }
 
 // noToken is that there is no access token. ctx is that of the request.
-func noToken(ctx context.Context, host string, err error) *ReadError {
+func (c *client) noToken(ctx context.Context, host string, err error) *ReadError {
 	p := unreachable(ctx, host, err, "")
 	p.Message = "there is no access token: " + p.Message
-	_, unreached := errors.AsType[*net.OpError](err)
-	_, unanswered := errors.AsType[*url.Error](err) // of an http.Client
-	if !unreached && !unanswered && !p.silent {
+	p.passes = p.silent || credential.Passing(err)
+	switch refused := credential.Refused(err); {
+	case p.passes:
+	case refused && strings.Contains(err.Error(), "iat and exp"):
+		p.Do = "set the clock of this machine"
+	case refused:
+		p.Do = "the credentials are dead: " + credential.Identify(c.source.Tokens).Renewal
+	default:
 		p.Do = "run `gcloud auth application-default login`, or set credentials"
 	}
 	return p
@@ -163,6 +172,6 @@ func (c *client) explain(p *ReadError, r *request, consumer string) {
 // grant says how the credentials get a role.
 func (c *client) grant(p *ReadError, permission, role, project string) {
 	p.Permission, p.Role = permission, role
-	p.Command = "gcloud projects add-iam-policy-binding " + project + " --member=" + credential.Member(c.source.Tokens) + " --role=" + role
+	p.Command = "gcloud projects add-iam-policy-binding " + project + " --member=" + credential.Identify(c.source.Tokens).Member + " --role=" + role
 	p.Do = "grant the role " + role + ": " + p.Command
 }

@@ -76,25 +76,51 @@ func (d *defaults) read(number int64, text []byte) (r request, err error) {
 	if w.URL != "" || w.Body != nil {
 		return r, r.openAI(&w)
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(w.Request, &fields); err != nil {
+	var has fields
+	if err := json.Unmarshal(w.Request, &has); err != nil || w.Request[0] != '{' {
 		return r, errors.New(`the line has no request; write {"key": "1", "request": {"contents": [...]}}`)
 	}
 	model := w.Model
-	if within, ok := fields["model"]; ok { // Google's batches of the Developer API have it there
-		delete(fields, "model")
-		if model == "" && json.Unmarshal(within, &model) != nil {
-			return r, errors.New("model in the request is not a text")
-		}
+	if model == "" && has.Model != nil && json.Unmarshal(has.Model, &model) != nil {
+		return r, errors.New("model in the request is not a text")
 	}
 	if model == "" {
 		model = d.model
 	}
-	if r.path, err = d.pathOf(model, w.Method, fields); err != nil {
+	if r.path, err = d.pathOf(model, w.Method, &has); err != nil {
 		return r, err
 	}
-	r.body, err = json.Marshal(fields)
+	if r.body = w.Request; has.Model != nil {
+		r.body, err = withoutModel(w.Request)
+	}
 	return r, err
+}
+
+// fields are what a request has. It may be large: nothing but the model is copied.
+type fields struct {
+	Model    json.RawMessage `json:"model"` // Google's batches of the Developer API have it there
+	Contents given           `json:"contents"`
+	Content  given           `json:"content"`
+	Requests given           `json:"requests"`
+}
+
+// given is that there is a field.
+type given bool
+
+// UnmarshalJSON takes anything.
+func (g *given) UnmarshalJSON([]byte) error {
+	*g = true
+	return nil
+}
+
+// withoutModel returns a request without its model, which its path names.
+func withoutModel(request []byte) ([]byte, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(request, &all); err != nil {
+		return nil, err
+	}
+	delete(all, "model")
+	return json.Marshal(all)
 }
 
 // openAI reads a line of OpenAI's batches.
@@ -115,7 +141,7 @@ func (r *request) openAI(w *written) error {
 }
 
 // pathOf returns where a request goes.
-func (d *defaults) pathOf(model, method string, fields map[string]json.RawMessage) (string, error) {
+func (d *defaults) pathOf(model, method string, has *fields) (string, error) {
 	if model == "" {
 		return "", errors.New("the line names no model; write model beside its request, or --model")
 	}
@@ -124,9 +150,9 @@ func (d *defaults) pathOf(model, method string, fields map[string]json.RawMessag
 		if methods[method] == "" {
 			return "", fmt.Errorf("method is %.80q; write generateContent, embedContent, batchEmbedContents or countTokens", method)
 		}
-	case fields["contents"] == nil && fields["content"] != nil:
+	case bool(!has.Contents && has.Content):
 		method = "embedContent"
-	case fields["contents"] == nil && fields["requests"] != nil:
+	case bool(!has.Contents && has.Requests):
 		method = "batchEmbedContents"
 	default:
 		method = "generateContent"

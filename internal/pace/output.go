@@ -41,6 +41,9 @@ type state struct {
 	Started int64    `json:"started"` // the last line that was sent, or about to be
 }
 
+// Files returns the files that an output at a path has or makes, that of responses first.
+func Files(path string) []string { return []string{path, path + ".state", path + ".new"} }
+
 // Open opens or makes an output for the requests in a file. again has the requests sent again whose
 // lines are errors. It fails if another run has the output open, or if the output is of other
 // requests. Close it.
@@ -52,7 +55,7 @@ func Open(path string, in io.ReadSeeker, again bool) (o *Output, err error) {
 			o = nil
 		}
 	}()
-	for _, file := range []string{path, path + ".state"} { // a device may give bytes without end
+	for _, file := range Files(path) { // a device may give bytes without end
 		if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
 			return o, fmt.Errorf("%s is not a file; write another --out", file)
 		}
@@ -60,8 +63,11 @@ func Open(path string, in io.ReadSeeker, again bool) (o *Output, err error) {
 	if o.state, err = os.OpenFile(path+".state", os.O_RDWR|os.O_CREATE, 0o600); err != nil { //nolint:gosec // the user names it
 		return o, err
 	}
-	if err = lock(o.state); err != nil {
+	switch err = lock(o.state); {
+	case errors.Is(err, errLocked):
 		return o, fmt.Errorf("another run writes to %s", path)
+	case err != nil:
+		return o, fmt.Errorf("%s.state cannot be kept from other runs, so write --out on another disk: %w", path, err)
 	}
 	if err = o.recognize(path, in); err != nil {
 		return o, err

@@ -23,6 +23,9 @@ type Config struct {
 	Share float64
 	// Parallel is how many requests are under way at most; 0 is 32.
 	Parallel int
+	// Memory is how many bytes the lines have together that are under way, if there is more than one;
+	// 0 is 128 MB.
+	Memory int64
 	// Until is when the last request begins. Requests are spread over the time until then. Zero means
 	// no end: they begin as soon as there is room.
 	Until time.Time
@@ -35,6 +38,7 @@ var ErrRefused = errors.New("20 lines in a row were refused")
 
 const (
 	usualParallel = 32
+	usualMemory   = 128 << 20
 	progressEvery = 500 * time.Millisecond
 )
 
@@ -48,6 +52,10 @@ func Run(ctx context.Context, in io.ReadSeeker, out *Output, cfg Config) (Summar
 	if r.cfg.Parallel < 1 {
 		r.cfg.Parallel = usualParallel
 	}
+	if r.cfg.Memory < 1 {
+		r.cfg.Memory = usualMemory
+	}
+	r.room = newRoom(r.cfg.Memory)
 	if r.cfg.Dialect == "" {
 		r.cfg.Dialect = Gemini
 	}
@@ -87,6 +95,9 @@ type run struct {
 	out   *Output
 	stop  context.CancelCauseFunc
 	tally *tally
+	room  *room
+
+	reading sync.Mutex // is held to make a request of a line, which takes its size a second time
 }
 
 // count returns how many lines there are to send, and how many of these may have been sent already.
@@ -110,15 +121,18 @@ func (r *run) count(ctx context.Context, in io.ReadSeeker) (left, twice int64, e
 // feed gives the lines to the senders: as soon as one is free or, with an end, spread over the time
 // until then. Lines that the file has got since they were counted are for another run.
 func (r *run) feed(ctx context.Context, in io.Reader, queue chan<- numbered) error {
-	left := r.tally.left()
+	left, begun := r.tally.left(), false
 	return lines(ctx, in, func(l numbered) bool {
 		if r.out.has(l.line) {
 			return true
 		}
-		if left == 0 || !r.rest(ctx, left) {
+		if left == 0 || begun && !r.rest(ctx, left) {
 			return false
 		}
-		left--
+		left, begun = left-1, true
+		if !r.room.take(ctx, int64(len(l.text))) {
+			return false
+		}
 		select {
 		case queue <- l:
 			return true
@@ -128,13 +142,13 @@ func (r *run) feed(ctx context.Context, in io.Reader, queue chan<- numbered) err
 	})
 }
 
-// rest waits until the next of so many lines is due. It reports false if the run is over.
+// rest waits until the next of so many lines is due, not the first. It reports false if the run is over.
 func (r *run) rest(ctx context.Context, left int64) bool {
 	if r.cfg.Until.IsZero() {
 		return ctx.Err() == nil
 	}
 	const used = 0.9 // of the time: what is refused has to be sent again
-	return sleep(ctx, time.Duration(used*float64(time.Until(r.cfg.Until))/float64(max(left, 1))))
+	return sleep(ctx, time.Duration(used*float64(time.Until(r.cfg.Until))/float64(left+1)))
 }
 
 // watch tells of the progress until its result is called.

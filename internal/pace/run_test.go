@@ -338,6 +338,18 @@ func TestARunIsSpreadOverItsTimeAndEndsWithIt(t *testing.T) {
 			t.Errorf("%v, half was sent after %v, the last after %v", err, at[49], at[99])
 		}
 	})
+	synctest.Test(t, func(t *testing.T) { // few lines begin at once, too
+		start := time.Now()
+		sum, err := newJob(t, requests(2)).run(t.Context(), false, pace.Config{Until: start.Add(8 * time.Hour), Transport: server(func(_ *http.Request, body []byte) (int, http.Header, string) {
+			if first, at := bytes.Contains(body, []byte(`"0"`)), time.Since(start); first && at > 0 || !first && (at < 2*time.Hour || at > 6*time.Hour) {
+				t.Errorf("%s begins after %v", body, at)
+			}
+			return 200, nil, served
+		})})
+		if err != nil || sum.Served != 2 {
+			t.Errorf("%v, %+v", err, sum)
+		}
+	})
 	synctest.Test(t, func(t *testing.T) { // what waits is left, what is under way ends
 		j, start := newJob(t, requests(100)), time.Now()
 		var ends atomic.Int64
@@ -543,5 +555,30 @@ func TestLinesThatComeDuringARunAreForTheNext(t *testing.T) {
 	_ = out.Close()
 	if err != nil || sum.Left != 0 || sum.Served != 3 || sum.Lines != 3 {
 		t.Errorf("%v, %+v", err, sum)
+	}
+}
+
+// A model that is missing from the first line on is missing for all, also in the run after the one that
+// has found out.
+func TestAMissingModelEndsEveryRun(t *testing.T) {
+	j := newJob(t, requests(1000))
+	for i := range int64(3) {
+		sum, err := j.run(t.Context(), false, pace.Config{Parallel: 1, Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+			return 404, nil, `{"error": {"message": "no such model"}}`
+		})})
+		if !errors.Is(err, pace.ErrRefused) || sum.Failed > 21 || sum.FailedBefore != sum.Before || sum.Before < 20*i {
+			t.Errorf("run %d: %v, %+v", i, err, sum)
+		}
+	}
+}
+
+func TestLabelsAreBounded(t *testing.T) {
+	var in bytes.Buffer
+	for i := range 3000 {
+		fmt.Fprintf(&in, `{"label": "l%d", "model": "m", "request": {}}`+"\n", i)
+	}
+	sum, err := newJob(t, in.Bytes()).run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) { return 200, nil, served })})
+	if err != nil || sum.Served != 3000 || len(sum.Labels) > 1001 || sum.Labels["other"] < 1999 {
+		t.Errorf("%v, %d labels, %d served, %d of others", err, len(sum.Labels), sum.Served, sum.Labels["other"])
 	}
 }

@@ -40,8 +40,8 @@ type response struct {
 
 // send sends one line until it has ended, and writes its line. A run that is over leaves it as it is.
 func (r *run) send(ctx context.Context, l numbered) {
-	d := defaults{r.cfg.Dialect, r.cfg.Model, r.cfg.Label}
-	q, err := d.read(l.line, l.text)
+	defer r.room.give(int64(len(l.text)))
+	q, err := r.read(&l)
 	if l.tooLong {
 		err = fmt.Errorf("the line has more than %d bytes", maxLine)
 	}
@@ -65,6 +65,16 @@ func (r *run) send(ctx context.Context, l numbered) {
 	if said := r.tally.ended(&q, &end); said != "" {
 		r.stop(fmt.Errorf("%w: %s", ErrRefused, said))
 	}
+}
+
+// read makes a request of a line, one at a time: meanwhile a line is there twice.
+func (r *run) read(l *numbered) (request, error) {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	d := defaults{r.cfg.Dialect, r.cfg.Model, r.cfg.Label}
+	q, err := d.read(l.line, l.text)
+	l.text = nil
+	return q, err
 }
 
 // persist sends a request again and again until it has ended. It reports false if the run is over

@@ -13,9 +13,11 @@ import (
 
 // Summary is how far a run is, or how it ended.
 type Summary struct {
-	// Lines are those of the file that hold something. Before are those that earlier runs have ended.
-	Lines  int64 `json:"lines"`
-	Before int64 `json:"before"`
+	// Lines are those of the file that hold something. Before are those that earlier runs have ended,
+	// of which FailedBefore failed.
+	Lines        int64 `json:"lines"`
+	Before       int64 `json:"before"`
+	FailedBefore int64 `json:"failed_before"`
 	// Served and Failed are those that this run has ended, Left the ones that it has not.
 	Served int64 `json:"served"`
 	Failed int64 `json:"failed"`
@@ -26,7 +28,7 @@ type Summary struct {
 	Retries map[string]int64 `json:"retries"`
 	// Failures are lines that failed, by status and message: the first twenty kinds.
 	Failures map[string]int64 `json:"failures"`
-	// Labels are lines that were served, by label.
+	// Labels are lines that were served, by label: the first thousand, and the rest as "other".
 	Labels map[string]int64 `json:"labels"`
 	// FromCache are lines that the sidecar's response cache has served. They cost no tokens.
 	FromCache int64 `json:"from_cache"`
@@ -41,6 +43,8 @@ type Summary struct {
 const (
 	// mostKinds bounds the kinds of failures that are told apart.
 	mostKinds = 20
+	// mostLabels bounds the labels that are told apart, as a router does.
+	mostLabels = 1_000
 	// suspicious is how many lines are refused alike, one after another, before none is sent any more.
 	suspicious = 20
 )
@@ -57,7 +61,7 @@ type tally struct {
 func newTally(out *Output) *tally {
 	t := &tally{began: time.Now()}
 	t.sum.Retries, t.sum.Failures, t.sum.Labels = map[string]int64{}, map[string]int64{}, map[string]int64{}
-	t.sum.Before = out.count.Served + out.count.Failed
+	t.sum.Before, t.sum.FailedBefore = out.count.Served+out.count.Failed, out.count.Failed
 	return t
 }
 
@@ -90,7 +94,11 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 	t.sum.Left--
 	if end.status >= 200 && end.status < 300 {
 		t.sum.Served++
-		t.sum.Labels[q.label]++
+		label := q.label
+		if _, known := t.sum.Labels[label]; !known && len(t.sum.Labels) >= mostLabels {
+			label = "other"
+		}
+		t.sum.Labels[label]++
 		if end.kept {
 			t.sum.FromCache++
 		} else {
@@ -112,7 +120,7 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 // after another: with a token that was revoked, say. A model that is missing says something of the
 // other lines only if it is missing from the first one on. The caller holds t.mu.
 func (t *tally) repeated(status int, kind string) string {
-	first := t.sum.Before+t.sum.Served == 0 && t.sum.Failed <= suspicious
+	first := t.sum.Before-t.sum.FailedBefore+t.sum.Served == 0 && t.sum.Failed <= suspicious
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound && first:
 	default:
