@@ -30,9 +30,9 @@ of LOG again, or calls at the rates that are stated, in virtual time: the pool
 that routes real calls decides, before a model of how Google enforces orders.
 Nothing is sent.
 
-LOG is Spillway's call log, LiteLLM's spend logs (JSON, JSON lines or CSV), or
-Vertex AI's request-response logs as BigQuery exports them (JSON lines). It may
-be compressed. "-" is the standard input. Rotated call logs are read too.
+LOG is Spillway's call log, LiteLLM's spend logs, or Vertex AI's request-response
+logs, each as JSON, JSON lines or CSV with a header. It may be compressed. "-" is
+the standard input. Rotated call logs are read too.
 
 For each number of GSUs, plan shows which part of the tokens the order serves and
 which spills to pay-as-you-go, with the shortest and the longest window that

@@ -8,12 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
-	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/report"
 )
 
@@ -38,9 +36,8 @@ func (f *planFlags) demand() (*demand.Log, error) {
 		}
 	}
 	if len(all.Calls) == 0 {
-		return nil, fmt.Errorf("the log has no calls of Gemini with tokens: %s are none, %d cannot be read", plain.Plural(all.Skipped, "line"), all.Broken)
+		return nil, errors.New(strings.Join(append([]string{"the log has no calls of Gemini with tokens"}, leftOut(all)...), "; "))
 	}
-	slices.SortStableFunc(all.Calls, func(a, b demand.Call) int { return a.At.Compare(b.At) })
 	return all, nil
 }
 
@@ -82,9 +79,7 @@ func addDemand(all *demand.Log, name string, from io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	all.Format = log.Format
-	all.Calls = append(all.Calls, log.Calls...)
-	all.Skipped, all.Broken, all.Filled = all.Skipped+log.Skipped, all.Broken+log.Broken, all.Filled+log.Filled
+	all.Add(log, name)
 	return nil
 }
 

@@ -24,6 +24,7 @@ type plannedPool struct {
 	File    string         `json:"file"`
 	From    string         `json:"from"`
 	Calls   int            `json:"calls"`
+	Left    []plannedLeft  `json:"left_out,omitempty"`
 	Refused int            `json:"refused"`
 	Waited  int            `json:"waited"`
 	Median  float64        `json:"wait_p50_ms"`
@@ -87,7 +88,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	p := &plannedPool{
-		File: f.pool, From: log.Format, Calls: fit.Calls, Refused: fit.Refused, Waited: fit.Waits,
+		File: f.pool, From: log.Format, Calls: fit.Calls, Left: leftOf(log), Refused: fit.Refused, Waited: fit.Waits,
 		Median: milliseconds(fit.Median), P95: milliseconds(fit.P95), Longest: milliseconds(fit.Longest), Served: map[string]int{}, USD: map[string]float64{},
 	}
 	for _, s := range fit.Served {
@@ -112,7 +113,7 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
 	}
 	to := shown(out)
 	v.linef(to, "%s from %s, in the pool of %s", plain.Plural(fit.Calls, "call"), log.Format, f.pool)
-	if note := leftOut(log); note != "" {
+	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
 	}
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	}
 	to := shown(out)
 	v.linef(to, "%s for %s in %s, from %s", plain.Plural(len(a.Calls), "call"), a.Model, a.Span.Round(time.Second), log.Format)
-	if note := leftOut(log); note != "" {
+	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
 	}
 	if log.Format != statedRates && a.Span < 24*time.Hour {
@@ -43,19 +44,26 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	}
 }
 
-// leftOut says what of a log does not count, or counts otherwise.
-func leftOut(log *demand.Log) string {
-	var parts []string
+// leftOut says what of a log does not count, or counts otherwise: a text for each reason.
+func leftOut(log *demand.Log) (notes []string) {
 	if log.Filled > 0 {
-		parts = append(parts, plain.Plural(log.Filled, "call")+" that had been refused, taken to have the usual tokens")
+		notes = append(notes, plain.Plural(log.Filled, "call")+" that had been refused, taken to have the usual tokens")
 	}
-	if log.Skipped > 0 {
-		parts = append(parts, plain.Plural(log.Skipped, "entry")+" without tokens of Gemini left out")
+	for _, l := range log.Left {
+		number, verb, first := "1 entry", " left out: ", ", in "
+		if l.Entries > 1 {
+			number, first = plain.Number(int64(l.Entries))+" entries", ", the first in "
+		}
+		if l.Broken {
+			verb = " cannot be read: "
+		}
+		note := number + verb + l.Why
+		if l.Line > 0 {
+			note += first + "line " + strconv.Itoa(l.Line) + " of " + l.File
+		}
+		notes = append(notes, note)
 	}
-	if log.Broken > 0 {
-		parts = append(parts, plain.Plural(log.Broken, "broken line")+" passed over")
-	}
-	return strings.ReplaceAll(strings.Join(parts, "; "), "entrys", "entries")
+	return notes
 }
 
 func whole(n float64) string { return plain.Number(int64(math.Round(n))) }

@@ -5,6 +5,7 @@ package demand
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/quota"
@@ -24,13 +25,62 @@ type Call struct {
 type Log struct {
 	Format string // what wrote it, in words
 	Calls  []Call // in the order of time
-	// Skipped counts lines that are no calls with tokens: calls that failed, other methods, other
+	// Skipped counts entries that are no calls with tokens: calls that failed, other methods, other
 	// providers. Broken counts those that cannot be read.
 	Skipped, Broken int
 	// Filled counts calls that were refused: they are taken to have the tokens that calls for their
 	// model have in the mean.
 	Filled int
+	// Left is why entries were skipped or cannot be read, in the order of the log.
+	Left []Left
 }
+
+// Left is some entries of a log that count for nothing, all for one reason.
+type Left struct {
+	Why     string
+	Broken  bool // they cannot be read
+	Entries int
+	File    string // where the first of them is; empty if the log is one file
+	Line    int    // where it begins there; zero if that is not known
+}
+
+// leave counts entries that count for nothing, and returns all of their kind. It is new if they are
+// the first.
+func (l *Log) leave(left Left) (kind *Left, isNew bool) {
+	if left.Broken {
+		l.Broken += left.Entries
+	} else {
+		l.Skipped += left.Entries
+	}
+	for i := range l.Left {
+		if known := &l.Left[i]; known.Why == left.Why && known.Broken == left.Broken {
+			known.Entries += left.Entries
+			return known, false
+		}
+	}
+	l.Left = append(l.Left, left)
+	return &l.Left[len(l.Left)-1], true
+}
+
+// Add adds what another log says, which is in a file of that name.
+func (l *Log) Add(other *Log, file string) {
+	switch {
+	case l.Format == "":
+		l.Format = other.Format
+	case other.Format != "" && !slices.Contains(strings.Split(l.Format, formatsJoin), other.Format):
+		l.Format += formatsJoin + other.Format
+	}
+	l.Calls = append(l.Calls, other.Calls...)
+	l.Filled += other.Filled
+	for _, left := range other.Left {
+		left.File = file
+		l.leave(left)
+	}
+	l.sort()
+}
+
+// formatsJoin is between the names of formats.
+const formatsJoin = " and "
 
 // sort brings the calls into the order of time.
 func (l *Log) sort() {

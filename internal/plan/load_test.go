@@ -44,7 +44,7 @@ func TestTheWindowAddsUpWhatItHasSeen(t *testing.T) {
 	if _, ok := w.admit(start, 500); ok {
 		t.Error("the window takes more than it has")
 	}
-	w.settle(start.Add(time.Second), first, 200, 100) // it was less
+	w.settle(start.Add(time.Second), first, 200, 100)    // it was less
 	second, ok := w.admit(start.Add(5*time.Second), 600) // and 100 for the output
 	if !ok {
 		t.Error("what was given back is not there")
