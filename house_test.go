@@ -72,7 +72,7 @@ var house = []room{
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/discover", []string{"internal/credential", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
-	{"internal/demand", []string{"quota", "calls", "router", "internal/plain"}},
+	{"internal/demand", []string{"quota", "calls", "router", "internal/plain", "internal/wire/jsonscan"}},
 	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain"}},
 	{"internal/price", []string{"quota", "internal/modelid"}},
 	{"internal/pace", []string{"internal/plain"}},

@@ -118,9 +118,6 @@ func runPlan(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return statusOK
 }
 
-// mostCalls bounds the calls of stated rates.
-const mostCalls = 20_000_000
-
 // wrongRates says what is wrong with the rates, or that there are some beside a log.
 func (f *planFlags) wrongRates() string {
 	r := &f.rates
@@ -139,8 +136,8 @@ func (f *planFlags) wrongRates() string {
 		return "--peak is not between 1 and 1000"
 	case r.Length <= 0:
 		return "--for is not above zero"
-	case r.RPM*r.Length.Minutes() > mostCalls:
-		return "that is more than " + plain.Number(mostCalls) + " calls; write a smaller --for"
+	case r.RPM*r.Length.Minutes() > demand.MostCalls:
+		return "that is more than " + plain.Number(demand.MostCalls) + " calls; write a smaller --for"
 	default:
 		return ""
 	}

@@ -44,6 +44,12 @@ type Left struct {
 	Line    int    // where it begins there; zero if that is not known
 }
 
+// MostCalls bounds the calls of a log, and of stated rates: each takes about 150 bytes, and twice as
+// much while they are read.
+const MostCalls = 10_000_000
+
+const tooMany = "beyond the first 10,000,000 calls"
+
 // leave counts entries that count for nothing, and returns all of their kind. It is new if they are
 // the first.
 func (l *Log) leave(left Left) (kind *Left, isNew bool) {
@@ -70,7 +76,15 @@ func (l *Log) Add(other *Log, file string) {
 	case other.Format != "" && !slices.Contains(strings.Split(l.Format, formatsJoin), other.Format):
 		l.Format += formatsJoin + other.Format
 	}
-	l.Calls = append(l.Calls, other.Calls...)
+	if len(l.Calls) == 0 {
+		l.Calls = other.Calls
+	} else {
+		fit := min(len(other.Calls), MostCalls-len(l.Calls))
+		l.Calls = append(l.Calls, other.Calls[:fit]...)
+		if over := len(other.Calls) - fit; over > 0 {
+			l.leave(Left{Why: tooMany, Entries: over, File: file})
+		}
+	}
 	l.Filled += other.Filled
 	for _, left := range other.Left {
 		left.File = file
@@ -122,7 +136,10 @@ func shares(calls []Call, name func(*Call) string) []Share {
 	return all
 }
 
-// Only returns the calls for a model.
+// Only returns the calls for a model, which are to be read only.
 func (l *Log) Only(model string) []Call {
+	if !slices.ContainsFunc(l.Calls, func(c Call) bool { return c.Model != model }) {
+		return l.Calls
+	}
 	return slices.DeleteFunc(slices.Clone(l.Calls), func(c Call) bool { return c.Model != model })
 }

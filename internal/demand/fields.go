@@ -3,68 +3,96 @@ package demand
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 )
 
 // fields is an object of a log. Programs and databases spell the same log in several ways: keys in
-// another case or without underscores, numbers and objects as strings, times as seconds. So a key
-// here is as fold makes it, and a value is read as whatever it looks like.
+// another case or without underscores, numbers and objects as strings, times as seconds. So all
+// spellings of a key are one, and a value is read as whatever it looks like.
+//
+// It is a view of the text that it was read from.
 type fields struct {
-	of map[string]json.RawMessage
+	of []field
 	// wrong is the first value that makes no sense. It is the same for all objects of an entry.
 	wrong *string
 }
 
-// fold returns how all spellings of a key are looked up.
-func fold(key string) string {
-	return strings.ToLower(strings.ReplaceAll(strings.TrimSpace(key), "_", ""))
-}
+// field is a member of an object whose value is not null.
+type field struct{ key, value []byte }
+
+// errNoObject is of a text that is no object of JSON.
+var errNoObject = errors.New("no JSON object")
 
 // fieldsOf reads an object.
 func fieldsOf(raw []byte) (fields, error) {
-	var spelled map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &spelled); err != nil {
-		return fields{}, err
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 || raw[0] != '{' || !json.Valid(raw) {
+		return fields{}, errNoObject
 	}
-	f := fields{make(map[string]json.RawMessage, len(spelled)), new(string)}
-	for key, value := range spelled {
-		f.set(key, value)
-	}
-	return f, nil
+	return fields{members(raw), new(string)}, nil
 }
 
-// set adds a value. Of two that differ in the spelling of the key only, the order of the map must not
-// choose.
-func (f fields) set(key string, value json.RawMessage) {
-	if string(value) == "null" {
-		return
+// members returns the members of an object; of broken JSON, those before the break.
+func members(raw []byte) (all []field) {
+	all = make([]field, 0, 16)
+	for o := jsonscan.Object(raw); o.Member(); {
+		key := o.Key
+		if value := o.Raw(); !jsonscan.IsNull(value) {
+			all = append(all, field{key, value})
+		}
 	}
-	key = fold(key)
-	if other, ok := f.of[key]; !ok || bytes.Compare(value, other) > 0 {
-		f.of[key] = value
+	return all
+}
+
+// same reports whether a key is another spelling of a name: case and underscores do not count.
+func same(key []byte, name string) bool {
+	i, j := 0, 0
+	for {
+		for i < len(key) && key[i] == '_' {
+			i++
+		}
+		for j < len(name) && name[j] == '_' {
+			j++
+		}
+		switch {
+		case i == len(key) || j == len(name):
+			return i == len(key) && j == len(name)
+		case lower(key[i]) != lower(name[j]):
+			return false
+		}
+		i, j = i+1, j+1
 	}
+}
+
+func lower(b byte) byte {
+	if b >= 'A' && b <= 'Z' {
+		b += 'a' - 'A'
+	}
+	return b
+}
+
+// get returns the value of a key; nil if there is none. Of several it is the last that stands there.
+func (f fields) get(key string) []byte {
+	for _, one := range slices.Backward(f.of) {
+		if same(one.key, key) {
+			return one.value
+		}
+	}
+	return nil
 }
 
 // has reports whether there is a value other than null.
-func (f fields) has(key string) bool {
-	_, ok := f.of[fold(key)]
-	return ok
-}
+func (f fields) has(key string) bool { return f.get(key) != nil }
 
 // text returns a string, or what else stands there as it is written.
-func (f fields) text(key string) string {
-	raw := f.of[fold(key)]
-	var text string
-	if len(raw) > 0 && raw[0] != '"' || json.Unmarshal(raw, &text) != nil {
-		return string(raw)
-	}
-	return text
-}
+func (f fields) text(key string) string { return string(unquoted(f.get(key))) }
 
 // number returns a number, which may be written as a string. Nothing is 0.
 func (f fields) number(key string) float64 {
@@ -86,36 +114,31 @@ func (f fields) tokens(key string) int64 { return tokens(f.number(key)) }
 // object returns an object. It may be JSON in a string, as databases export it, or flat: "tokens.input"
 // is of the object "tokens". It is empty if there is none.
 func (f fields) object(key string) fields {
-	raw, ok := f.of[fold(key)]
-	if !ok {
-		return f.below(fold(key) + ".")
+	raw := f.get(key)
+	if raw == nil {
+		return f.below(key)
 	}
-	inner, err := fieldsOf(unquoted(raw))
-	if err != nil {
-		return fields{nil, f.wrong}
-	}
-	inner.wrong = f.wrong
-	return inner
+	return fields{members(bytes.TrimSpace(unquoted(raw))), f.wrong}
 }
 
-// below returns the object whose keys follow a prefix here.
-func (f fields) below(prefix string) fields {
-	inner := fields{make(map[string]json.RawMessage), f.wrong}
-	for key, value := range f.of {
-		if rest, ok := strings.CutPrefix(key, prefix); ok {
-			inner.of[rest] = value
+// below returns the object whose keys follow that of an object and a dot.
+func (f fields) below(object string) fields {
+	inner := fields{nil, f.wrong}
+	for _, one := range f.of {
+		for dot, b := range one.key {
+			if b == '.' && same(one.key[:dot], object) {
+				inner.of = append(inner.of, field{one.key[dot+1:], one.value})
+			}
 		}
 	}
 	return inner
 }
 
-// keys returns the keys, as fold makes them, in order.
-func (f fields) keys() []string { return slices.Sorted(maps.Keys(f.of)) }
-
 // list returns the elements of an array, which may be JSON in a string.
-func (f fields) list(key string) (all []json.RawMessage) {
-	if json.Unmarshal(unquoted(f.of[fold(key)]), &all) != nil {
-		return nil
+func (f fields) list(key string) (all [][]byte) {
+	raw := bytes.TrimSpace(unquoted(f.get(key)))
+	if len(raw) > 0 && raw[0] == '[' {
+		jsonscan.Each(raw, func(one []byte) { all = append(all, one) })
 	}
 	return all
 }
@@ -137,10 +160,9 @@ func (f fields) complain(key, problem string) {
 }
 
 // unquoted returns the text of a string of JSON; what is no string as it is.
-func unquoted(raw json.RawMessage) json.RawMessage {
-	var text string
-	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
-		return json.RawMessage(text)
+func unquoted(raw []byte) []byte {
+	if jsonscan.IsString(raw) && raw[len(raw)-1] == '"' {
+		return jsonscan.Unescape(raw[1 : len(raw)-1])
 	}
 	return raw
 }

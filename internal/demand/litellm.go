@@ -1,7 +1,7 @@
 package demand
 
 import (
-	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/spillway-go/spillway/internal/plain"
@@ -47,9 +47,8 @@ func litellmLabel(f, metadata fields) string {
 		metadata.text("user_api_key_team_alias"), f.text("team_id"), metadata.text("user_api_key_alias"), f.text("user"),
 	}
 	for _, raw := range f.list("request_tags") {
-		var tag string
-		if json.Unmarshal(raw, &tag) == nil && !strings.HasPrefix(tag, "User-Agent:") { // which LiteLLM adds itself
-			names = append([]string{tag}, names...)
+		if tag := string(unquoted(raw)); !strings.HasPrefix(tag, "User-Agent:") { // which LiteLLM adds itself
+			names = slices.Insert(names, 0, tag)
 			break
 		}
 	}

@@ -3,7 +3,6 @@ package demand
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -53,7 +52,7 @@ var formats = []format{
 // Read reads a log of any format that it knows. A file without entries is a log without a format.
 func Read(from io.Reader) (*Log, error) {
 	in := &source{in: bufio.NewReaderSize(from, 1<<16), left: maxEntry, lines: 1}
-	r := &reader{log: &Log{}}
+	r := &reader{log: &Log{}, names: make(map[string]string)}
 	err := r.file(in)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -73,7 +72,11 @@ type reader struct {
 	log     *Log
 	format  *format // once an entry has shown it
 	entries int
+	names   map[string]string // of models and labels
 }
+
+// mostNames bounds the names that are kept once.
+const mostNames = 10_000
 
 // add adds an entry, an object of JSON that begins in a line of the file.
 func (r *reader) add(raw []byte, line func() int) {
@@ -119,9 +122,23 @@ func (r *reader) take(f fields, raw []byte, line func() int) {
 		r.broken("no time", line)
 	case c.Model == "":
 		r.broken("no model", line)
+	case len(r.log.Calls) == MostCalls:
+		r.leave(tooMany, false, line)
 	default:
+		c.Model, c.Label = r.once(c.Model), r.once(c.Label)
 		r.log.Calls = append(r.log.Calls, c)
 	}
+}
+
+// once returns the first string that is equal to a name: most calls have the same few.
+func (r *reader) once(name string) string {
+	if known, ok := r.names[name]; ok {
+		return known
+	}
+	if len(r.names) < mostNames {
+		r.names[name] = name
+	}
+	return name
 }
 
 // has reports whether an object is an entry.
@@ -130,12 +147,11 @@ func (f *format) has(of fields) bool { return slices.ContainsFunc(f.keys, of.has
 // wrapped adds the entries of a list in an object, as APIs answer by pages: {"data": [...], "page": 1}.
 func (r *reader) wrapped(f fields, raw []byte, line func() int) {
 	before := r.entries
-	for _, key := range f.keys() {
-		list := f.of[key]
-		if len(list) == 0 || list[0] != '[' {
+	for _, one := range f.of {
+		if one.value[0] != '[' {
 			continue
 		}
-		r.elements(f.list(key), func(one []byte) int {
+		r.elements(f.list(string(one.key)), func(one []byte) int {
 			return line() + bytes.Count(raw[:max(bytes.Index(raw, one), 0)], []byte("\n"))
 		})
 	}
@@ -145,7 +161,7 @@ func (r *reader) wrapped(f fields, raw []byte, line func() int) {
 }
 
 // elements adds those of a list that are entries.
-func (r *reader) elements(all []json.RawMessage, line func(one []byte) int) {
+func (r *reader) elements(all [][]byte, line func(one []byte) int) {
 	for _, one := range all {
 		f, err := fieldsOf(one)
 		if err == nil && slices.ContainsFunc(formats, func(known format) bool { return known.has(f) }) {

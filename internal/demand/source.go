@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // errTooLong is of an entry, or of the space between two.
@@ -227,9 +228,10 @@ func (r *reader) table(in *source) error {
 		return ErrNoLog
 	}
 	header = slices.Clone(header)
-	columns := fields{make(map[string]json.RawMessage), new(string)}
-	for _, name := range header {
-		columns.set(name, json.RawMessage("0"))
+	columns := fields{nil, new(string)}
+	for i, name := range header {
+		header[i] = strings.TrimSpace(name)
+		columns.of = append(columns.of, field{[]byte(header[i]), []byte("0")})
 	}
 	if !slices.ContainsFunc(formats, func(known format) bool { return known.has(columns) }) {
 		return ErrNoLog
@@ -258,12 +260,12 @@ func (r *reader) table(in *source) error {
 
 // row adds a row of a table.
 func (r *reader) row(header, row []string, line func() int) {
-	f := fields{make(map[string]json.RawMessage, len(row)), new(string)}
+	f := fields{make([]field, 0, len(row)), new(string)}
 	for i, text := range row[:min(len(row), len(header))] {
 		switch text {
 		case "", "NULL", `\N`, "NaN", "nan", "None": // nothing, as one program or another writes it
 		default:
-			f.set(header[i], json.RawMessage(text))
+			f.of = append(f.of, field{[]byte(header[i]), []byte(text)})
 		}
 	}
 	r.take(f, nil, line)

@@ -88,7 +88,7 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		"no model":                  {good + edit(`"gemini-3.5-flash"`, `""`), 1, "1 cannot be read, the first in line 2: no model"},
 		"another log":               {good + `{"prompt_tokens":5}` + "\n", 1, "1 cannot be read, the first in line 2: no entry of such a log"},
 		"an array that is cut off":  {"[" + good + "," + good + "," + good[:50], 2, "1 cannot be read, the first in line 3: cut off, and what follows it"},
-		"an array of others":        {"[" + good + ", 5, null, " + good + "]", 2, "1 cannot be read, the first in line 2: no JSON object; 1 cannot be read, the first in line 2: no entry of such a log"},
+		"an array of others":        {"[" + good + ", 5, null, " + good + "]", 2, "2 cannot be read, the first in line 2: no JSON object"},
 	} {
 		got, err := demand.Read(strings.NewReader(tt.text))
 		if err != nil {

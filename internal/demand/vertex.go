@@ -1,8 +1,7 @@
 package demand
 
 import (
-	"encoding/json"
-	"maps"
+	"bytes"
 	"slices"
 	"strings"
 
@@ -35,10 +34,10 @@ func vertexCall(f fields) (c Call, skip string) {
 }
 
 // ofModality adds up the tokens of one modality.
-func ofModality(counts []json.RawMessage, modality string) int64 {
+func ofModality(counts [][]byte, modality string) int64 {
 	sum := int64(0)
 	for _, raw := range counts {
-		if one, err := fieldsOf(raw); err == nil && strings.EqualFold(one.text("modality"), modality) {
+		if one := (fields{members(raw), new(string)}); strings.EqualFold(one.text("modality"), modality) {
 			sum += one.tokens("tokenCount")
 		}
 	}
@@ -49,8 +48,8 @@ func ofModality(counts []json.RawMessage, modality string) int64 {
 func vertexResponse(f fields) (r fields) {
 	for _, key := range [...]string{"full_response", "response_payload"} {
 		for _, raw := range f.list(key) {
-			part, err := fieldsOf(unquoted(raw))
-			if err == nil && part.object("usageMetadata").number("promptTokenCount") > 0 {
+			part := fields{members(bytes.TrimSpace(unquoted(raw))), new(string)}
+			if part.object("usageMetadata").number("promptTokenCount") > 0 {
 				r = part
 			}
 		}
@@ -67,10 +66,10 @@ func vertexResponse(f fields) (r fields) {
 
 // vertexLabel is the first of the labels that the request has, in the order of their keys.
 func vertexLabel(f fields) string {
-	var labels map[string]string
-	if json.Unmarshal(f.object("full_request").of["labels"], &labels) != nil || len(labels) == 0 {
+	labels := f.object("full_request").object("labels").of
+	if len(labels) == 0 {
 		return ""
 	}
-	key := slices.Min(slices.Collect(maps.Keys(labels)))
-	return plain.Text(key+"="+labels[key], maxName)
+	first := slices.MinFunc(labels, func(a, b field) int { return bytes.Compare(a.key, b.key) })
+	return plain.Text(string(first.key)+"="+string(unquoted(first.value)), maxName)
 }
