@@ -22,7 +22,8 @@ type planned struct {
 
 	Recommended int      `json:"recommended_gsus,omitempty"` // absent: none of these
 	Cheapest    int      `json:"cheapest_gsus,omitempty"`    // absent: none is cheaper than by the token
-	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // all calls; absent: no price
+	Once        *float64 `json:"usd_these_calls,omitempty"`  // all calls by the token; absent: no price
+	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // the same in 30 days; absent also if they are of less than a minute
 	BreakEven   float64  `json:"break_even,omitempty"`       // the part of a GSU to be used
 
 	Tiers   []plannedStep   `json:"service_tiers"`
@@ -106,7 +107,7 @@ func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 		Model: a.Model, Location: a.Location, plannedLog: plannedLog{
 			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log),
 		}, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
-		OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
+		Once: known(a.Once), OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
 	}
 	for _, l := range append([]plan.Load{a.Second, a.Minute}, a.Windows...) {
 		p.Load = append(p.Load, plannedLoad{l.Over.Seconds(), l.Mean, l.P99, l.Max})

@@ -12,6 +12,7 @@ import (
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
+	"github.com/spillway-go/spillway/internal/price"
 )
 
 // printPlan prints an answer for people.
@@ -138,9 +139,16 @@ func recommend(v view, to io.Writer, a *plan.Answer) {
 // printMoney says what is cheaper. Costs are those of 30 days of such calls.
 func printMoney(v view, to io.Writer, a *plan.Answer) {
 	at := a.Calls[0].At
-	if m, ok := a.Prices.Model(a.Model, at); ok {
-		v.linef(to, "by the token all would cost %s dollars in 30 days (prices of %s)", dollars(a.OnDemand), m.Read.Format(time.DateOnly))
-	} else {
+	m, ok := a.Prices.Model(a.Model, at)
+	switch {
+	case ok && a.OnDemand.Known:
+		v.linef(to, "by the token all would cost %s dollars in 30 days (prices of %s)", dollars(a.OnDemand), ofDay(m.Origin))
+	case ok && a.Once.Known:
+		v.linef(to, "by the token these calls cost %.2f dollars (prices of %s); they are of less than a minute, which says nothing of 30 days",
+			a.Once.USD, ofDay(m.Origin))
+	case ok:
+		v.linef(to, "some of the calls were made before there was a price for %s: state it by --prices FILE", a.Model)
+	default:
 		v.linef(to, "no price for %s: state it by --prices FILE", a.Model)
 	}
 	o, ok := a.Prices.Order(a.Term, a.Location)
@@ -150,9 +158,9 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 	}
 	note := ""
 	if o.Note != "" {
-		note = ", " + o.Note
+		note = ", " + plain.Text(o.Note, maxShown)
 	}
-	v.linef(to, "a GSU for a %s costs %s dollars (of %s%s)", a.Term, whole(o.USD), o.Read.Format(time.DateOnly), note)
+	v.linef(to, "a GSU for a %s costs %s dollars (of %s%s)", a.Term, whole(o.USD), ofDay(o.Origin), note)
 	switch {
 	case a.BreakEven == 0:
 	case a.BreakEven > 1:
@@ -163,6 +171,14 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 	if a.Cheapest > 0 {
 		v.linef(to, "the cheapest of these is %s", plain.Plural(a.Cheapest, "GSU"))
 	}
+}
+
+// ofDay says how old a price is.
+func ofDay(o price.Origin) string {
+	if o.Read.IsZero() {
+		return "yours"
+	}
+	return o.Read.Format(time.DateOnly)
 }
 
 // stepTable is the ladder of prices.

@@ -57,8 +57,10 @@ func Read(from io.Reader) (*Log, error) {
 	switch {
 	case errors.Is(err, io.EOF):
 		return r.log, nil
-	case err != nil:
+	case err != nil && r.format == nil:
 		return nil, err
+	case err != nil: // a file that is damaged, or is being compressed now
+		r.broken("the rest: "+plain.Text(err.Error(), maxName), func() int { return in.lines })
 	case r.format == nil && r.entries > 0:
 		return nil, ErrNoLog
 	}

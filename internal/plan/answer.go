@@ -47,8 +47,9 @@ type Answer struct {
 	// Recommended is the fewest GSUs that spill no more than asked, whatever the window; zero if none
 	// of those looked at does.
 	Recommended int
-	// OnDemand is what all calls cost by the token; not ok if a price is missing.
-	OnDemand Money
+	// Once is what all calls cost by the token, and OnDemand what 30 days of such calls do. Neither is
+	// known if a price is missing, nor OnDemand if the calls are of less than a minute.
+	Once, OnDemand Money
 	// PerToken is what a burned-down token costs on demand; BreakEven the part of a GSU that has to be
 	// used for it to cost no more than that.
 	BreakEven float64
@@ -104,6 +105,9 @@ const mostCalls = 200_000
 func Ask(ctx context.Context, q Question) (*Answer, error) {
 	if len(q.Calls) == 0 {
 		return nil, ErrNoCalls
+	}
+	if err := q.Check(); err != nil {
+		return nil, err
 	}
 	s, err := newSieve(&q.Buy, q.Calls)
 	if err != nil {
@@ -246,7 +250,8 @@ func (m *maker) progress() {
 	}
 }
 
-// all does jobs, as many at once as there are processors.
+// all does jobs, as many at once as there are processors. It fails as the first of them that fails:
+// what ends one, ends all.
 func (m *maker) all(jobs []func() error) error {
 	var wait sync.WaitGroup
 	errs := make([]error, len(jobs))
@@ -259,5 +264,5 @@ func (m *maker) all(jobs []func() error) error {
 		})
 	}
 	wait.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }
