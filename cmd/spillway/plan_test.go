@@ -272,3 +272,32 @@ func TestRotatedLogsAreReadOnce(t *testing.T) {
 		t.Errorf("%d calls, %+v", p.Calls, p.Left)
 	}
 }
+
+func TestPlanWithinAPoolWithFallbacks(t *testing.T) {
+	t.Setenv("SPARE_KEY_1", "the-first-key")
+	file := filepath.Join(t.TempDir(), "spillway.toml")
+	text := `[router]
+max_wait = "5s"
+[[fallback]]
+model = "gemini-3.5-flash"
+to = ["gemini-3.5-flash-lite"]
+[[project]]
+name = "studio"
+backend = "gemini"
+keys = ["env:SPARE_KEY_1"]
+[[project.limits]]
+model = "gemini-3.5-flash"
+rpm = 60
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := planJSON[plannedPool](t, "testdata/demand.jsonl", "--pool", file)
+	if p.Refused > 0 || len(p.Fallbacks) != 1 || p.Fallbacks[0].Model != "gemini-3.5-flash" || p.Fallbacks[0].By != "gemini-3.5-flash-lite" || p.Fallbacks[0].Calls < 200 {
+		t.Errorf("%+v", p)
+	}
+	status, out := transcript(t.Context(), "plan", "testdata/demand.jsonl", "--pool", file)
+	if status != 0 || !strings.Contains(out, "FALLBACK FOR      SERVED BY              CALLS\ngemini-3.5-flash  gemini-3.5-flash-lite  ") {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+}

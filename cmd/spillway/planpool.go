@@ -13,6 +13,7 @@ import (
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
 	"github.com/spillway-go/spillway/internal/price"
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -32,9 +33,18 @@ type plannedPool struct {
 	Longest float64        `json:"wait_max_ms"`
 	Served  map[string]int `json:"served"` // by endpoint
 	// USD is what each endpoint is paid by the token in 30 days; of what has no price it is absent.
-	USD    map[string]float64 `json:"usd_on_demand,omitempty"`
-	Causes []plannedRefusal   `json:"causes,omitempty"`
-	Limits []plannedBound     `json:"limits,omitempty"` // the bottleneck first
+	USD map[string]float64 `json:"usd_on_demand,omitempty"`
+	// Fallbacks are the calls that other models served.
+	Fallbacks []plannedFallback `json:"fallbacks,omitempty"`
+
+	Causes []plannedRefusal `json:"causes,omitempty"`
+	Limits []plannedBound   `json:"limits,omitempty"` // the bottleneck first
+}
+
+type plannedFallback struct {
+	Model string `json:"model"`
+	By    string `json:"served_by"`
+	Calls int    `json:"calls"`
 }
 
 type plannedRefusal struct {
@@ -66,12 +76,18 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 	if f.model != "" {
 		calls = log.Only(f.model)
 	}
+	if len(cfg.Router.Models) > 0 {
+		calls = slices.Clone(calls)
+	}
 	for i := range calls {
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
 	}
-	wait := cmp.Or(cfg.Router.MaxWait, defaultWait)
+	w := plan.World{
+		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0),
+		StandIns: cfg.Router.StandIns, FallbackAfter: cmp.Or(cfg.Router.FallbackAfter, standin.After),
+	}
 	bar := progressOn(stderr)
-	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
+	fit, err := w.Within(ctx, calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
 	bar.clear()
 	if err != nil {
 		return err
@@ -96,6 +112,9 @@ func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 		if s.ByToken.Known {
 			p.USD[s.Endpoint] = s.ByToken.USD
 		}
+	}
+	for _, s := range fit.StoodIn {
+		p.Fallbacks = append(p.Fallbacks, plannedFallback{s.Model, s.By, s.Calls})
 	}
 	for _, c := range fit.Causes {
 		p.Causes = append(p.Causes, plannedRefusal{c.Cause, c.Subject, c.Calls})
@@ -124,6 +143,13 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)), dollars(s.ByToken))
 	}
 	printText(to, "\n"+v.table(b.String(), nil))
+	if b.Reset(); len(fit.StoodIn) > 0 {
+		b.WriteString("FALLBACK FOR\tSERVED BY\tCALLS\n")
+		for _, s := range fit.StoodIn {
+			fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Model, s.By, plain.Number(int64(s.Calls)))
+		}
+		printText(to, "\n"+v.table(b.String(), nil))
+	}
 	if b.Reset(); len(fit.Causes) > 0 {
 		b.WriteString("REFUSED FOR\tBY\tCALLS\n")
 		for _, c := range fit.Causes {

@@ -277,7 +277,7 @@ func TestCallsWithinAPool(t *testing.T) {
 		{"too few tokens", keyed(1000, 200_000), "tpm of " + flash, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			fit, err := plan.Within(t.Context(), tt.cfg, 5*time.Second, all, price.BuiltIn(), func(int) {})
+			fit, err := plan.World{Pool: tt.cfg, MaxWait: 5 * time.Second}.Within(t.Context(), all, price.BuiltIn(), func(int) {})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -343,7 +343,7 @@ func TestAnOrderWithinAPool(t *testing.T) {
 		Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
 		Provisioned: []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: perGSU}},
 	}}}
-	fit, err := plan.Within(t.Context(), cfg, 0, all, price.BuiltIn(), func(int) {})
+	fit, err := plan.World{Pool: cfg}.Within(t.Context(), all, price.BuiltIn(), func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -26,12 +27,17 @@ type World struct {
 	Window func(o *pool.Order) time.Duration
 	// Traffic is all that may serve calls; empty is any.
 	Traffic pool.Traffic
+	// StandIns returns the models that stand in for a model, in order, each after FallbackAfter. Nil:
+	// none does.
+	StandIns      func(model string) []string
+	FallbackAfter time.Duration
 }
 
 // Fate is what became of a call.
 type Fate struct {
 	// Endpoint served the call; nil: none could.
 	Endpoint *pool.Endpoint
+	Model    string // that served it
 	// Ordered says that an order served it, and Refusals how often one that was full refused it
 	// before.
 	Ordered  bool
@@ -120,32 +126,51 @@ type call struct {
 	number  int
 	request pool.Request
 	fate    Fate
+	turn    standin.Turn
+	left    []string // the models that still may stand in
+	tried   bool     // an endpoint was asked
 }
 
 func (r *run) begin(number int) {
 	d := &r.calls[number]
 	c := &call{run: r, number: number, request: pool.Request{
-		Model: d.Model, MaxWait: r.MaxWait, Batch: d.Batch, Traffic: r.Traffic, Asked: pool.Asked{Label: d.Label},
-		Estimate: pool.Estimate{Input: max(d.Usage.Input, 1), NoOutput: d.Usage.Output+d.Usage.OutputImage+d.Usage.OutputAudio == 0},
+		Model: d.Model, Batch: d.Batch, Traffic: r.Traffic, Asked: pool.Asked{Label: d.Label},
 	}}
+	if r.StandIns != nil {
+		c.left = r.StandIns(d.Model)
+	}
+	c.ask(d.Model)
+}
+
+// ask goes on with a model: that of the call, or one that stands in for it.
+func (c *call) ask(model string) {
+	u := &c.run.calls[c.number].Usage
+	if c.request.Model != model {
+		c.request.Forget(model)
+	}
+	c.request.Estimate = pool.Estimate{Input: max(u.Input, 1), NoOutput: u.Output+u.OutputImage+u.OutputAudio == 0}
+	next := ""
+	if len(c.left) > 0 {
+		next, c.left = c.left[0], c.left[1:]
+	}
+	c.turn.Begin(next, c.run.FallbackAfter, c.run.clock.now, time.Time{})
 	c.attempt()
 }
 
 // attempt goes to the endpoint that the pool chooses. It may wait for one.
 func (c *call) attempt() {
 	r, began := c.run, c.run.clock.now
+	c.request.MaxWait, c.request.StandIn = c.turn.Patience(r.MaxWait, began), c.turn.Next != ""
 	lease, err := r.acquire(&c.request)
-	c.fate.Waited += r.clock.now.Sub(began)
+	c.turn.Waited(began, r.clock.now, !c.tried)
+	c.fate.Waited, c.tried = c.turn.Spent, true
 	if err != nil {
-		if e, ok := errors.AsType[*pool.ExhaustedError](err); ok {
-			c.fate.Cause, c.fate.Subject = e.Leading.Cause, e.Leading.Subject
-		}
-		r.tell(c.number, c.fate)
+		c.exhausted(err)
 		return
 	}
 	d := &r.calls[c.number]
 	e := lease.Endpoint()
-	c.fate.Endpoint = e
+	c.fate.Endpoint, c.fate.Model = e, c.request.Model
 	outcome := pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: d.Usage, Traffic: "ON_DEMAND"}
 	if e.Order == nil { // else what it does not serve is at the standard tier
 		outcome.Traffic = strings.ToUpper(string(e.Traffic))
@@ -176,10 +201,27 @@ func (c *call) attempt() {
 	})
 }
 
+// exhausted goes on with a call that no endpoint for its present model can serve in time.
+func (c *call) exhausted(err error) {
+	e, ok := errors.AsType[*pool.ExhaustedError](err)
+	if ok && c.fate.Cause == "" { // what is told is about the model of the call
+		c.fate.Cause, c.fate.Subject = e.Leading.Cause, e.Leading.Subject
+	}
+	if c.turn.Next != "" {
+		c.ask(c.turn.Next)
+		return
+	}
+	c.run.tell(c.number, c.fate)
+}
+
 // refused goes on with a call that a full order refused.
 func (c *call) refused(lease pool.Lease) {
 	c.fate.Endpoint = nil
 	lease.Settle(c.run.clock.now, pool.Outcome{Class: pool.ClassProvisionedFull})
 	c.request.Refused(lease, pool.ClassProvisionedFull)
+	if c.turn.Due(c.run.clock.now) {
+		c.ask(c.turn.Next)
+		return
+	}
 	c.attempt()
 }
