@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/internal/plan"
@@ -354,5 +356,26 @@ func TestAnOrderWithinAPool(t *testing.T) {
 	ordered, others := served["prod/eu/provisioned"], served["prod/global/on_demand"]
 	if ordered+others != len(all) || fit.Refused > 0 || ordered < len(all)/3 || ordered > len(all)*2/3 || len(fit.Bounds) > 0 {
 		t.Errorf("of %d calls the order serves %d, and on demand are %d; %+v", len(all), ordered, others, fit)
+	}
+}
+
+// Endpoints are drawn by chance, which is the same each time.
+func TestAPlanWithinAPoolIsRepeatable(t *testing.T) {
+	all := some(perGSU, 5*time.Minute, 1).Calls()
+	for _, policy := range []pool.Policy{"", pool.PolicyRandom, pool.PolicyRoundRobin, pool.PolicyFirst} {
+		w := plan.World{Pool: keyed(60, 1_000_000), MaxWait: 2 * time.Second, Policy: policy}
+		var first *plan.Fit
+		for i := range 3 {
+			f, err := w.Within(t.Context(), all, price.BuiltIn(), func(int) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = f
+			}
+			if diff := cmp.Diff(first, f); diff != "" {
+				t.Errorf("%q: -first +now:\n%s", policy, diff)
+			}
+		}
 	}
 }

@@ -23,6 +23,7 @@ import (
 type World struct {
 	Pool    pool.Config
 	MaxWait time.Duration // of each call in the pool's queue
+	Policy  pool.Policy
 	// Window is for how long Google adds up what an order has served.
 	Window func(o *pool.Order) time.Duration
 	// Traffic is all that may serve calls; empty is any.
@@ -134,7 +135,7 @@ type call struct {
 func (r *run) begin(number int) {
 	d := &r.calls[number]
 	c := &call{run: r, number: number, request: pool.Request{
-		Model: d.Model, Batch: d.Batch, Traffic: r.Traffic, Asked: pool.Asked{Label: d.Label},
+		Model: d.Model, Batch: d.Batch, Traffic: r.Traffic, Policy: r.Policy, Asked: pool.Asked{Label: d.Label},
 	}}
 	if r.StandIns != nil {
 		c.left = r.StandIns(d.Model)
