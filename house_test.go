@@ -75,7 +75,7 @@ var house = []room{
 	{"internal/quotasim", []string{"quota", "store"}},
 	{"internal/demand", []string{"quota", "calls", "router", "internal/plain", "internal/wire/jsonscan"}},
 	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain", "internal/standin"}},
-	{"internal/price", []string{"quota", "internal/modelid"}},
+	{"internal/price", []string{"quota", "internal/modelid", "internal/plain"}},
 	{"internal/pace", []string{"internal/plain"}},
 	{"internal/report", []string{"calls", "router", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only
