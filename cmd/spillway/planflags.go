@@ -34,10 +34,16 @@ func (f *planFlags) wrongRates() string {
 		return "--for is not above zero"
 	case r.RPM*r.Length.Minutes() > demand.MostCalls:
 		return "that is more than " + plain.Number(demand.MostCalls) + " calls; write a smaller --for"
+	case r.RPM*r.Length.Minutes()*r.Peak > mostAtPeak:
+		return "at the rate of the peak that is more than " + plain.Number(mostAtPeak) + " calls; write a smaller --for or --peak"
 	default:
 		return ""
 	}
 }
+
+// mostAtPeak bounds what there would be if the peak went on: of so many calls those that are made are
+// drawn.
+const mostAtPeak = 10 * demand.MostCalls
 
 // mostTokens bounds the tokens of one call: ten times those of Google's largest models.
 const mostTokens = 10_000_000
@@ -79,8 +85,8 @@ func (f *planFlags) question(flags *flag.FlagSet) (q plan.Question, wrong string
 	switch {
 	case !(f.spill > 0 && f.spill < 100):
 		return q, "--spill is not a percentage between 0 and 100"
-	case f.tokensPerSecond != 0 && !(f.tokensPerSecond >= 1 && f.tokensPerSecond <= 1e9):
-		return q, "--tokens-per-second is not between 1 and 1,000,000,000"
+	case f.tokensPerSecond != 0 && !(f.tokensPerSecond >= 1 && f.tokensPerSecond <= 100_000):
+		return q, "--tokens-per-second is not between 1 and 100,000"
 	case !slices.Contains(price.Terms(), price.Term(f.term)):
 		return q, "--term is none of week, month, quarter and year"
 	}

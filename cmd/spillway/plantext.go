@@ -67,7 +67,12 @@ func leftOut(log *demand.Log) (notes []string) {
 	return notes
 }
 
-func whole(n float64) string { return plain.Number(int64(math.Round(n))) }
+// whole writes a number without a fraction.
+func whole(n float64) string {
+	return plain.Number(int64(math.Round(min(max(n, -mostWhole), mostWhole))))
+}
+
+const mostWhole = 1e18 // which an int64 has room for
 
 func loadTable(a *plan.Answer) string {
 	var b strings.Builder

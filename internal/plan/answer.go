@@ -160,7 +160,7 @@ func (a *Answer) sizes(m *maker, s *sieve) error {
 	numbers := between(a.From, a.To, a.To-a.From+1)
 	if a.From == 0 {
 		search := search{m: m, calls: s.busiest(mostCalls), most: a.Spill, known: make(map[int]*Size)}
-		mean := max(int(a.Minute.Mean/a.PerGSU), 1)
+		mean := int(min(max(a.Minute.Mean/a.PerGSU, 1), mostGSUs))
 		least, err := search.least(mean, max(s.least(a.Spill), mean))
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -227,29 +228,48 @@ func TestAPlanIsRepeatable(t *testing.T) {
 }
 
 func TestDrawingIsXML(t *testing.T) {
-	all := some(3*perGSU, 5*time.Minute, 1).Calls()
-	a := ask(t, all, 0, 0)
-	a.Model = `<script>"&`
-	var text bytes.Buffer
-	if err := a.WriteSVG(&text); err != nil {
-		t.Fatal(err)
+	busy := some(3*perGSU, 5*time.Minute, 1).Calls()
+	moment := slices.Clone(busy[:40])
+	for i := range moment {
+		moment[i].At = busy[0].At
 	}
-	bars := 0
-	for d := xml.NewDecoder(&text); ; {
+	years := slices.Clone(busy)
+	for i := range years[len(years)/2:] {
+		years[len(years)/2+i].At = busy[i].At.AddDate(70, 0, i)
+	}
+	for name, all := range map[string][]demand.Call{"busy": busy, "a moment": moment, "years": years, "one": busy[:1]} {
+		a := ask(t, all, 0, 0)
+		for _, model := range []string{`<script>"&'`, "]]>", "\x00\x1b[2J", "\xff\xfe", "\ufffe\uffff", "\u202e\u2028", "\U0001F600", strings.Repeat("&", 1000), "<!--"} {
+			a.Model = model
+			var text bytes.Buffer
+			if err := a.WriteSVG(&text); err != nil {
+				t.Fatal(err)
+			}
+			if bars := barsOf(t, name, text.String()); bars < 2*len(a.Sizes)+4 {
+				t.Errorf("%s, %q: there are %d bars", name, model, bars)
+			}
+		}
+	}
+}
+
+// barsOf parses a drawing, and counts its rectangles.
+func barsOf(t *testing.T, name, text string) (bars int) {
+	t.Helper()
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") || strings.Contains(text, `="-`) {
+		t.Errorf("%s: a measure is none", name)
+	}
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			break
+			return bars
 		} else if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "script" {
-			t.Error("a name has become an element")
+		if e, ok := token.(xml.StartElement); ok && !slices.Contains([]string{"svg", "style", "rect", "text", "line"}, e.Name.Local) {
+			t.Errorf("%s: a name has become an element: %s", name, e.Name.Local)
 		} else if ok && e.Name.Local == "rect" {
 			bars++
 		}
-	}
-	if bars < 2*len(a.Sizes)+4 {
-		t.Errorf("there are %d bars", bars)
 	}
 }
 
