@@ -301,3 +301,27 @@ rpm = 60
 		t.Errorf("status %d:\n%s", status, out)
 	}
 }
+
+// The calendar of orders goes by the time of the calls.
+func TestAnOrderThatIsNotInForceInTheLogIsTold(t *testing.T) {
+	for key, want := range map[string]string{
+		"from = 2027-01-01T00:00:00Z": "begins on 2027-01-01 00:00:00Z", "until = 2026-11-01T00:00:00Z": "has ended on 2026-11-01 00:00:00Z",
+		"from = 2026-11-01T00:00:00Z": "",
+	} {
+		file := filepath.Join(t.TempDir(), "spillway.toml")
+		text := "[[project]]\nname = \"prod\"\nbackend = \"vertex\"\ncredentials = \"none\"\n" +
+			"[[project.provisioned]]\nmodel = \"gemini-3.5-flash\"\nlocation = \"global\"\ngsus = 40\n" + key + "\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := planJSON[plannedPool](t, "testdata/demand.jsonl", "--pool", file)
+		notes := strings.Join(p.OutOfForce, "\n")
+		ordered := p.Served["prod/global/provisioned"] > 0
+		if want == "" && (notes != "" || !ordered) || want != "" && (!strings.HasSuffix(notes, want) || ordered) {
+			t.Errorf("%s: %q, %v", key, notes, p.Served)
+		}
+		if status, out := transcript(t.Context(), "plan", "testdata/demand.jsonl", "--pool", file); status != 0 || !strings.Contains(out, want) {
+			t.Errorf("status %d:\n%s", status, out)
+		}
+	}
+}

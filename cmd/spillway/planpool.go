@@ -22,10 +22,13 @@ const defaultWait = 10 * time.Second
 
 // plannedPool is what "plan --pool --json" prints. Times are in milliseconds.
 type plannedPool struct {
-	File    string         `json:"file"`
-	From    string         `json:"from"`
-	Calls   int            `json:"calls"`
-	Left    []plannedLeft  `json:"left_out,omitempty"`
+	File  string        `json:"file"`
+	From  string        `json:"from"`
+	Calls int           `json:"calls"`
+	Left  []plannedLeft `json:"left_out,omitempty"`
+	// OutOfForce are orders that are not in force in all of the log's time, in words.
+	OutOfForce []string `json:"out_of_force,omitempty"`
+
 	Refused int            `json:"refused"`
 	Waited  int            `json:"waited"`
 	Median  float64        `json:"wait_p50_ms"`
@@ -92,11 +95,15 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 	if err != nil {
 		return err
 	}
+	first, span := log.Span()
+	outOfForce := plan.OutOfForce(&shape, first, first.Add(span))
 	if f.json {
-		printJSON(stdout, f.plannedPool(fit, log))
+		p := f.plannedPool(fit, log)
+		p.OutOfForce = outOfForce
+		printJSON(stdout, p)
 		return nil
 	}
-	f.printPool(stdout, fit, log)
+	f.printPool(stdout, fit, log, outOfForce)
 	return nil
 }
 
@@ -125,7 +132,7 @@ func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	return p
 }
 
-func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
+func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, outOfForce []string) {
 	var v view
 	if t, ok := terminalOf(out); ok {
 		v = t.view()
@@ -134,6 +141,9 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
 	v.linef(to, "%s from %s, in the pool of %s", plain.Plural(fit.Calls, "call"), log.Format, f.pool)
 	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
+	}
+	for _, note := range outOfForce {
+		v.linef(to, "%s: outside of that time it serves none of the calls", note)
 	}
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
 		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))

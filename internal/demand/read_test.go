@@ -217,6 +217,9 @@ func FuzzRead(f *testing.F) {
 	f.Add("prompt_tokens,model\n1,\"gemini")
 	f.Add(`{"logging_time":"x","full_response":[null]}`)
 	f.Add(`{"outcome":"served","tokens":{"input":-1}}`)
+	f.Add("{\"data\":[\n{\"prompt_tokens\":\"5\",\"model\":\"gemini\",\"startTime\":1795683600}]}")
+	f.Add("[{\"logging_time\":\"1.7956836E9\",\"response_payload\":[\"{}\"]}]\n[5,{\"outcome\":{}}]")
+	f.Add("tokens.input;outcome;time;model\n5;served;1795683600;x")
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := demand.Read(strings.NewReader(text))
 		if err != nil {

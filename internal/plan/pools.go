@@ -3,12 +3,14 @@ package plan
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
@@ -145,6 +147,23 @@ func (t *fitting) finish(cfg *pool.Config) {
 		slices.SortStableFunc(asked, func(a, b demand.Call) int { return a.At.Compare(b.At) })
 	}
 	f.Bounds = boundsOf(cfg, asked)
+}
+
+// OutOfForce returns the orders of a pool that are not in force in a part of some time, as the words of
+// a file have them.
+func OutOfForce(cfg *pool.Config, from, to time.Time) (all []string) {
+	for i := range cfg.Projects {
+		for _, o := range cfg.Projects[i].Provisioned {
+			what := fmt.Sprintf("the order of %s for %s in %s ", cfg.Projects[i].Name, o.Model, o.Location)
+			if o.From.After(from) {
+				all = append(all, what+"begins on "+plain.Instant(o.From))
+			}
+			if !o.Until.IsZero() && o.Until.Before(to) {
+				all = append(all, what+"has ended on "+plain.Instant(o.Until))
+			}
+		}
+	}
+	return all
 }
 
 // cost is what a call that was served costs by the token.

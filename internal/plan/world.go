@@ -44,9 +44,16 @@ type Fate struct {
 	Ordered  bool
 	Refusals int
 	Waited   time.Duration // for an endpoint
-	// Cause is why no endpoint served the call, of those in docs/429.md, and Subject what refuses it.
+	// Cause is why no endpoint served the call: of those in docs/429.md, or one of the two below. Subject
+	// is what refuses it.
 	Cause, Subject string
 }
+
+// Why no endpoint served a call that none has refused.
+const (
+	causeNone = "no_endpoint" // the pool has none for the model
+	causeWait = "wait"        // other calls were before it
+)
 
 // refusal is how long an order takes to say that it is full.
 const refusal = 100 * time.Millisecond
@@ -206,13 +213,25 @@ func (c *call) attempt() {
 func (c *call) exhausted(err error) {
 	e, ok := errors.AsType[*pool.ExhaustedError](err)
 	if ok && c.fate.Cause == "" { // what is told is about the model of the call
-		c.fate.Cause, c.fate.Subject = e.Leading.Cause, e.Leading.Subject
+		c.fate.Cause, c.fate.Subject = causeOf(e)
 	}
 	if c.turn.Next != "" {
 		c.ask(c.turn.Next)
 		return
 	}
 	c.run.tell(c.number, c.fate)
+}
+
+// causeOf says why no endpoint served a call.
+func causeOf(e *pool.ExhaustedError) (cause, subject string) {
+	switch {
+	case e.Leading.Cause != "":
+		return e.Leading.Cause, e.Leading.Subject
+	case e.Never:
+		return causeNone, ""
+	default:
+		return causeWait, ""
+	}
 }
 
 // refused goes on with a call that a full order refused.
