@@ -125,18 +125,19 @@ func (f fields) object(key string) fields {
 func (f fields) below(object string) fields {
 	inner := fields{nil, f.wrong}
 	for _, one := range f.of {
-		for dot, b := range one.key {
-			if b == '.' && same(one.key[:dot], object) {
-				inner.of = append(inner.of, field{one.key[dot+1:], one.value})
-			}
+		if first, rest, ok := bytes.Cut(one.key, []byte(".")); ok && same(first, object) {
+			inner.of = append(inner.of, field{rest, one.value})
 		}
 	}
 	return inner
 }
 
 // list returns the elements of an array, which may be JSON in a string.
-func (f fields) list(key string) (all [][]byte) {
-	raw := bytes.TrimSpace(unquoted(f.get(key)))
+func (f fields) list(key string) [][]byte { return elements(f.get(key)) }
+
+// elements returns the elements of an array, which may be JSON in a string.
+func elements(raw []byte) (all [][]byte) {
+	raw = bytes.TrimSpace(unquoted(raw))
 	if len(raw) > 0 && raw[0] == '[' {
 		jsonscan.Each(raw, func(one []byte) { all = append(all, one) })
 	}

@@ -153,7 +153,7 @@ func (r *reader) wrapped(f fields, raw []byte, line func() int) {
 		if one.value[0] != '[' {
 			continue
 		}
-		r.elements(f.list(string(one.key)), func(one []byte) int {
+		r.elements(elements(one.value), func(one []byte) int {
 			return line() + bytes.Count(raw[:max(bytes.Index(raw, one), 0)], []byte("\n"))
 		})
 	}

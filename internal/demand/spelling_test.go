@@ -163,3 +163,25 @@ func TestLogsAddUp(t *testing.T) {
 		t.Errorf("%s%+v", diff, l)
 	}
 }
+
+// What is hostile takes no longer than its length asks for.
+func TestHostileEntriesAreReadSoon(t *testing.T) {
+	const n = 200_000
+	for name, text := range map[string]string{
+		"many lists":    "{" + strings.TrimSuffix(strings.Repeat(`"a":[{}],`, n), ",") + "}",
+		"many keys":     "{" + strings.Repeat(`"a":1,`, n) + `"outcome":"served"}`,
+		"a key of dots": `{"outcome":"served","` + strings.Repeat("_", n) + strings.Repeat(".", n) + `":1}`,
+		"nested":        strings.Repeat(`{"data":[`, n),
+		"nested in one": `{"outcome":` + strings.Repeat("[", n) + strings.Repeat("]", n) + "}",
+		"escapes":       `{"outcome":"` + strings.Repeat(`\"`, n) + `"}`,
+		"empty lines":   strings.Repeat("\n", 10*n) + `{"outcome":"served"}`,
+		"columns":       strings.Repeat("a,", n) + "outcome\n" + strings.Repeat("1,", n) + "served",
+		"quotes":        "outcome,a\n" + strings.Repeat(`"`, 10*n),
+	} {
+		began := time.Now()
+		l, err := demand.Read(strings.NewReader(text))
+		if took := time.Since(began); took > 5*time.Second || err == nil && len(l.Calls) > 0 {
+			t.Errorf("%s: after %v, %+v, %v", name, took, l, err)
+		}
+	}
+}
