@@ -12,12 +12,12 @@ type dice struct {
 	rand *rand.Rand
 }
 
-func newDice() *dice { return &dice{rand: rand.New(rand.NewPCG(1, 1))} } //nolint:gosec // nothing is secret
+func newDice() *dice { return &dice{rand: rand.New(rand.NewPCG(1, 1))} }
 
 // intN returns a number from 0 to below n.
 func (d *dice) intN(n int) int {
 	if d == nil {
-		return rand.IntN(n) //nolint:gosec // nothing is secret
+		return rand.IntN(n)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -27,7 +27,7 @@ func (d *dice) intN(n int) int {
 // float64 returns a number from 0 to below 1.
 func (d *dice) float64() float64 {
 	if d == nil {
-		return rand.Float64() //nolint:gosec // nothing is secret
+		return rand.Float64()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

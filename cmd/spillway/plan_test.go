@@ -325,3 +325,31 @@ func TestAnOrderThatIsNotInForceInTheLogIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestCallsForOtherModelsAreTold(t *testing.T) {
+	text, err := os.ReadFile("testdata/demand.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	for i := range lines[:30] {
+		lines[i] = bytes.Replace(lines[i], []byte("gemini-3.5-flash"), []byte("gemini-3.1-flash-lite"), 1)
+	}
+	file := filepath.Join(t.TempDir(), "calls.jsonl")
+	if err := os.WriteFile(file, bytes.Join(lines, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p := planJSON[planned](t, file, "--gsus", "20"); p.Calls != 439 || len(p.Others) != 1 || p.Others["gemini-3.1-flash-lite"] != 30 {
+		t.Errorf("%+v", p)
+	}
+	want := "30 calls for other models left out, each of which --model plans for: gemini-3.1-flash-lite\n"
+	if status, out := transcript(t.Context(), "plan", file, "--gsus", "20"); status != 0 || !strings.Contains(out, want) {
+		t.Errorf("status %d:\n%s", status, out)
+	}
+	// In a pool all of them count.
+	t.Setenv("SPARE_KEY_1", "the-first-key")
+	t.Setenv("SPARE_KEY_2", "the-second-key")
+	if p := planJSON[plannedPool](t, file, "--pool", "testdata/planpool.toml"); p.Calls != 469 {
+		t.Errorf("%+v", p)
+	}
+}

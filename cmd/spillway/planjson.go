@@ -39,6 +39,8 @@ type plannedLog struct {
 	Skipped int           `json:"skipped,omitempty"`
 	Broken  int           `json:"broken,omitempty"`
 	Left    []plannedLeft `json:"left_out,omitempty"` // why entries were skipped or are broken
+	// Others are the calls for other models than the one that is planned for.
+	Others map[string]int `json:"other_models,omitempty"`
 }
 
 // plannedLeft is entries that count for nothing, all for one reason.
@@ -48,6 +50,16 @@ type plannedLeft struct {
 	Broken  bool   `json:"broken,omitempty"`
 	File    string `json:"file,omitempty"` // of the first of them
 	Line    int    `json:"line,omitempty"`
+}
+
+func othersOf(log *demand.Log, model string) map[string]int {
+	others := make(map[string]int)
+	for _, m := range log.Models() {
+		if m.Name != model {
+			others[m.Name] = m.Calls
+		}
+	}
+	return others
 }
 
 func leftOf(log *demand.Log) (all []plannedLeft) {
@@ -105,7 +117,7 @@ type plannedChange struct {
 func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 	p := &planned{
 		Model: a.Model, Location: a.Location, plannedLog: plannedLog{
-			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log),
+			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log), othersOf(log, a.Model),
 		}, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
 		Once: known(a.Once), OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
 	}

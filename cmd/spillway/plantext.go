@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	v.linef(to, "%s for %s in %s, from %s", plain.Plural(len(a.Calls), "call"), a.Model, a.Span.Round(time.Second), log.Format)
 	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
+	}
+	if others := slices.DeleteFunc(log.Models(), func(m demand.Share) bool { return m.Name == a.Model }); len(others) > 0 {
+		v.linef(to, "%s for other models left out, each of which --model plans for: %s", plain.Plural(len(log.Calls)-len(a.Calls), "call"), names(others))
 	}
 	if log.Format != statedRates && a.Span < 24*time.Hour {
 		v.linef(to, "the log is of less than a day: peaks at other times are not in it, and costs are as if it went on for 30 days")

@@ -30,7 +30,7 @@ const (
 
 // Why entries are skipped, in more than one format.
 const (
-	noTokens     = "without tokens" //nolint:gosec // no credential
+	noTokens     = "without tokens"
 	otherMethods = "of other methods than generateContent"
 )
 

@@ -155,7 +155,7 @@ func TestReadLiteLLMsTable(t *testing.T) {
 
 func TestReadVertexAIsLogs(t *testing.T) {
 	const usage = `{"promptTokenCount":900,"toolUsePromptTokenCount":100,"cachedContentTokenCount":300,"candidatesTokenCount":150,"thoughtsTokenCount":50,` +
-		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":880},{"modality":"AUDIO","tokenCount":20}]}`
+		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":880},{"modality":"AUDIO","tokenCount":20}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":15}]}`
 	row := func(response string) string {
 		return `{"endpoint":"e","logging_time":"2026-11-26 09:00:00 UTC","request_id":"7","model":"publishers/google/models/gemini-3.5-flash",` +
 			`"api_method":"streamGenerateContent","full_request":{"labels":{"team":"a","zone":"b"}},"full_response":` + response + "}\n"
@@ -170,7 +170,7 @@ func TestReadVertexAIsLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := quota.Usage{Input: 1000, InputAudio: 20, Cached: 300, Output: 200}
+	u := quota.Usage{Input: 1000, InputAudio: 20, Cached: 300, CachedAudio: 15, Output: 200}
 	call := demand.Call{At: nine, Took: demand.Took(u), Model: flash, Label: "team=a", Usage: u}
 	want := &demand.Log{Format: "Vertex AI's request-response logs", Calls: []demand.Call{call, call, call}, Skipped: 3, Left: []demand.Left{
 		{Why: "without tokens", Entries: 2, Line: 4}, {Why: "of other methods than generateContent", Entries: 1, Line: 6},

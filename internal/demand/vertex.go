@@ -18,8 +18,9 @@ func vertexCall(f fields) (c Call, skip string) {
 	c = Call{At: f.moment("logging_time"), Model: modelOf(f.text("model")), Label: vertexLabel(f), Usage: quota.Usage{
 		Input:      u.tokens("promptTokenCount") + u.tokens("toolUsePromptTokenCount"),
 		InputAudio: ofModality(u.list("promptTokensDetails"), "AUDIO"), InputImage: ofModality(u.list("promptTokensDetails"), "IMAGE"),
-		Cached: u.tokens("cachedContentTokenCount"),
-		Output: max(u.tokens("candidatesTokenCount")+u.tokens("thoughtsTokenCount")-image-audio, 0), OutputImage: image, OutputAudio: audio,
+		Cached:      u.tokens("cachedContentTokenCount"),
+		CachedAudio: ofModality(u.list("cacheTokensDetails"), "AUDIO"),
+		Output:      max(u.tokens("candidatesTokenCount")+u.tokens("thoughtsTokenCount")-image-audio, 0), OutputImage: image, OutputAudio: audio,
 	}}
 	if c.Model == "" {
 		c.Model = modelOf(r.text("modelVersion"))
