@@ -215,7 +215,7 @@ func changeTable(a *plan.Answer) string {
 		}
 		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", what, percent(spill), gsus, dollars(withOrder), dollars(byToken))
 	}
-	row("nothing", a.Changed[0].Before, a.Recommended, a.WithOrder, a.OnDemand)
+	row("nothing", a.Changed[0].Before, a.Recommended, a.WithOrder(), a.OnDemand)
 	for _, c := range a.Changed {
 		row(c.What, c.Spill, c.Needs, c.WithOrder, c.ByToken)
 	}

@@ -54,8 +54,6 @@ type Answer struct {
 	// used for it to cost no more than that.
 	BreakEven float64
 	Cheapest  int // the number of GSUs that costs least, with what spills; zero: none, by the token
-	// WithOrder is what the recommended order costs.
-	WithOrder Money
 	// Steps are the service tiers of pay-as-you-go, from the cheapest to the dearest.
 	Steps   []Step
 	Changed []Change

@@ -15,9 +15,6 @@ const costSpan = 30 * 24 * time.Hour
 // prices fills in what everything costs. total is what all calls burn down.
 func (a *Answer) prices(total float64) {
 	a.Once, a.OnDemand = a.once(price.Standard, a.all), a.byToken(price.Standard, a.all)
-	if a.Recommended > 0 {
-		a.WithOrder = a.bought(a.Recommended)
-	}
 	var least Money
 	for i := range a.Sizes {
 		s := &a.Sizes[i]
@@ -32,6 +29,14 @@ func (a *Answer) prices(total float64) {
 		perToken := a.OnDemand.USD / (total * spanScale(a.Calls))
 		a.BreakEven = gsu.USD / (perToken * a.PerGSU * costSpan.Seconds())
 	}
+}
+
+// WithOrder is what the recommended order costs in 30 days. It is not known if there is none.
+func (a *Answer) WithOrder() Money {
+	if a.Recommended == 0 {
+		return Money{}
+	}
+	return a.bought(a.Recommended)
 }
 
 // bought is what an order costs.
