@@ -29,6 +29,9 @@ func litellmCall(f fields) (c Call, skip string) {
 	switch {
 	case provider != "" && !strings.HasPrefix(provider, "gemini") && !strings.HasPrefix(provider, "vertex_ai"), !strings.HasPrefix(c.Model, "gemini"):
 		return c, "of other models than Gemini's"
+	case litellmRefused(f), litellmRefused(m):
+		c.Usage, c.Took = quota.Usage{}, 0 // it would have been served
+		return c, ""
 	case f.text("status") == "failure", m.text("status") == "failure":
 		return c, "of calls that failed"
 	case strings.EqualFold(f.text("cache_hit"), "true"):
@@ -38,6 +41,13 @@ func litellmCall(f fields) (c Call, skip string) {
 	default:
 		return c, ""
 	}
+}
+
+// litellmRefused reports whether Google refused a call for want of quota. LiteLLM's own limits, which
+// have the same code, name no provider.
+func litellmRefused(f fields) bool {
+	e := f.object("error_information")
+	return f.text("status") == "failure" && e.text("error_code") == "429" && e.text("llm_provider") != ""
 }
 
 // litellmLabel is who made a call: the first tag that a program gave it, its team, its key's name, its

@@ -185,3 +185,23 @@ func TestHostileEntriesAreReadSoon(t *testing.T) {
 		}
 	}
 }
+
+// With more room, calls that Google refused would have been served.
+func TestCallsThatGoogleRefusedToLiteLLMCount(t *testing.T) {
+	good := strings.ReplaceAll(litellmRow, "\n", "") + "\n"
+	row := func(metadata string) string {
+		return `{"model":"gemini-3.5-flash","startTime":"2026-11-26T09:00:01Z","prompt_tokens":0,"status":"failure",` + metadata + "}\n"
+	}
+	text := good + row(`"metadata":{"status":"failure","error_information":{"error_code":"429","llm_provider":"vertex_ai"}}`) +
+		row(`"error_information":{"error_code":429,"llm_provider":"gemini"},"metadata":"{}"`) +
+		row(`"metadata":{"error_information":{"error_code":"429","llm_provider":""}}`) +
+		row(`"metadata":{"error_information":{"error_code":"500","llm_provider":"gemini"}}`)
+	got, err := demand.Read(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []demand.Left{{Why: "of calls that failed", Entries: 2, Line: 4}}
+	if diff := cmp.Diff(want, got.Left); diff != "" || len(got.Calls) != 3 || got.Filled != 2 || got.Calls[2].Usage.Input != 1000 {
+		t.Errorf("%s%+v", diff, got)
+	}
+}
