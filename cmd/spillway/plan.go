@@ -60,7 +60,8 @@ Flags:
   --term      week, month, quarter or year: for how long the order is bought
   --pool      a file of Spillway's: instead of an order, show what becomes of the
               calls in its pool: where they go, at which price, refusals, waits,
-              and the limit that is the bottleneck
+              and the limit that is the bottleneck; the orders are those of the
+              file, so that --gsus and other flags of an order do not go with it
   --json      as one JSON object
   --svg       writes a drawing too, for a browser; not with --pool
 

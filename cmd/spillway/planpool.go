@@ -86,7 +86,7 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
 	}
 	w := plan.World{
-		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0), Policy: cfg.Router.Policy,
+		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0), Policy: cfg.Router.Policy, MaxAttempts: cfg.Router.MaxAttempts,
 		StandIns: cfg.Router.StandIns, FallbackAfter: cmp.Or(cfg.Router.FallbackAfter, standin.After),
 	}
 	bar := progressOn(stderr)

@@ -84,3 +84,35 @@ func TestAFallbackOfAModelThatNobodyHas(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+// A call gives up after as many refusals as the router would take.
+func TestACallGivesUpAfterItsAttempts(t *testing.T) {
+	all := some(3*perGSU, 5*time.Minute, 1).Calls()
+	most := func(attempts int) (refusals, refused int) {
+		w := plan.World{
+			Pool: pool.Config{Projects: []pool.Project{{
+				Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
+				Provisioned: []pool.Order{{Model: all[0].Model, Location: "global", GSUs: 2, Window: 5 * time.Second}},
+			}}},
+			MaxWait: time.Minute, Traffic: pool.TrafficProvisioned, MaxAttempts: attempts,
+			Window: func(*pool.Order) time.Duration { return time.Second }, // not what the file says
+		}
+		err := w.Run(t.Context(), all, func(_ int, f plan.Fate) {
+			if refusals = max(refusals, f.Refusals); f.Endpoint == nil {
+				if refused++; f.Cause == "" {
+					t.Error("a call is refused without a cause")
+				}
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return refusals, refused
+	}
+	few, lost := most(1)
+	many, kept := most(1000)
+	t.Logf("%d refusals and %d calls lost with one attempt, %d and %d with a thousand", few, lost, many, kept)
+	if few > 2 || many <= few || lost == 0 || kept == 0 {
+		t.Errorf("%d refusals and %d calls lost with one attempt, %d and %d with a thousand", few, lost, many, kept)
+	}
+}

@@ -6,6 +6,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type World struct {
 	Pool    pool.Config
 	MaxWait time.Duration // of each call in the pool's queue
 	Policy  pool.Policy
+	// MaxAttempts is how many refusals that cost something end a call at a model; zero means 4.
+	MaxAttempts int
 	// Window is for how long Google adds up what an order has served.
 	Window func(o *pool.Order) time.Duration
 	// Traffic is all that may serve calls; empty is any.
@@ -54,6 +57,9 @@ const (
 	causeNone = "no_endpoint" // the pool has none for the model
 	causeWait = "wait"        // other calls were before it
 )
+
+// defaultAttempts is that of the router.
+const defaultAttempts = 4
 
 // refusal is how long an order takes to say that it is full.
 const refusal = 100 * time.Millisecond
@@ -137,6 +143,7 @@ type call struct {
 	turn    standin.Turn
 	left    []string // the models that still may stand in
 	tried   bool     // an endpoint was asked
+	costly  int      // refusals that count as attempts
 }
 
 func (r *run) begin(number int) {
@@ -156,6 +163,7 @@ func (c *call) ask(model string) {
 	if c.request.Model != model {
 		c.request.Forget(model)
 	}
+	c.costly = 0
 	c.request.Estimate = pool.Estimate{Input: max(u.Input, 1), NoOutput: u.Output+u.OutputImage+u.OutputAudio == 0}
 	next := ""
 	if len(c.left) > 0 {
@@ -238,10 +246,17 @@ func causeOf(e *pool.ExhaustedError) (cause, subject string) {
 func (c *call) refused(lease pool.Lease) {
 	c.fate.Endpoint = nil
 	lease.Settle(c.run.clock.now, pool.Outcome{Class: pool.ClassProvisionedFull})
-	c.request.Refused(lease, pool.ClassProvisionedFull)
-	if c.turn.Due(c.run.clock.now) {
-		c.ask(c.turn.Next)
-		return
+	if c.request.Refused(lease, pool.ClassProvisionedFull) {
+		c.costly++
 	}
-	c.attempt()
+	spent := c.costly >= cmp.Or(c.run.MaxAttempts, defaultAttempts)
+	switch {
+	case c.turn.Next != "" && (spent || c.turn.Due(c.run.clock.now)):
+		c.ask(c.turn.Next)
+	case spent:
+		c.fate.Cause, c.fate.Subject = causeOf(c.run.pool.Explain(&c.request))
+		c.run.tell(c.number, c.fate)
+	default:
+		c.attempt()
+	}
 }
