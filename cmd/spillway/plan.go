@@ -186,6 +186,9 @@ func askPlan(ctx context.Context, q plan.Question, log *demand.Log, stderr io.Wr
 	q.Progress = bar.set
 	a, err := plan.Ask(ctx, q)
 	bar.clear()
+	if others := othersOf(log, q.Model); errors.Is(err, plan.ErrNoFigures) && len(others) > 0 {
+		return nil, fmt.Errorf("%w; the log has calls for %s, which --model plans for", err, names(others))
+	}
 	return a, withMeantModel(err, q.Model)
 }
 

@@ -346,6 +346,18 @@ func TestCallsForOtherModelsAreTold(t *testing.T) {
 	if status, out := transcript(t.Context(), "plan", file, "--gsus", "20"); status != 0 || !strings.Contains(out, want) {
 		t.Errorf("status %d:\n%s", status, out)
 	}
+	// So they are where the most frequent model is one that nobody knows.
+	all, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, bytes.ReplaceAll(all, []byte("gemini-3.5-flash"), []byte("gemini-9-ultra")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want = "; the log has calls for gemini-3.1-flash-lite, which --model plans for\n"
+	if status, out := transcript(t.Context(), "plan", file); status != 1 || !strings.Contains(out, want) {
+		t.Errorf("status %d:\n%s", status, out)
+	}
 	// In a pool all of them count.
 	t.Setenv("SPARE_KEY_1", "the-first-key")
 	t.Setenv("SPARE_KEY_2", "the-second-key")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -110,6 +111,11 @@ func (u until) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return u.r.Read(p)
+}
+
+// othersOf returns the models of a log but for one.
+func othersOf(log *demand.Log, model string) []demand.Share {
+	return slices.DeleteFunc(log.Models(), func(m demand.Share) bool { return m.Name == model })
 }
 
 // names lists a few names.

@@ -52,16 +52,6 @@ type plannedLeft struct {
 	Line    int    `json:"line,omitempty"`
 }
 
-func othersOf(log *demand.Log, model string) map[string]int {
-	others := make(map[string]int)
-	for _, m := range log.Models() {
-		if m.Name != model {
-			others[m.Name] = m.Calls
-		}
-	}
-	return others
-}
-
 func leftOf(log *demand.Log) (all []plannedLeft) {
 	for _, l := range log.Left {
 		all = append(all, plannedLeft{l.Why, l.Entries, l.Broken, l.File, l.Line})
@@ -117,9 +107,12 @@ type plannedChange struct {
 func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 	p := &planned{
 		Model: a.Model, Location: a.Location, plannedLog: plannedLog{
-			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log), othersOf(log, a.Model),
+			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log), make(map[string]int),
 		}, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
 		Once: known(a.Once), OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
+	}
+	for _, other := range othersOf(log, a.Model) {
+		p.Others[other.Name] = other.Calls
 	}
 	for _, l := range append([]plan.Load{a.Second, a.Minute}, a.Windows...) {
 		p.Load = append(p.Load, plannedLoad{l.Over.Seconds(), l.Mean, l.P99, l.Max})

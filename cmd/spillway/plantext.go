@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +26,7 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
 	}
-	if others := slices.DeleteFunc(log.Models(), func(m demand.Share) bool { return m.Name == a.Model }); len(others) > 0 {
+	if others := othersOf(log, a.Model); len(others) > 0 {
 		v.linef(to, "%s for other models left out, each of which --model plans for: %s", plain.Plural(len(log.Calls)-len(a.Calls), "call"), names(others))
 	}
 	if log.Format != statedRates && a.Span < 24*time.Hour {
