@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -363,5 +365,39 @@ func TestCallsForOtherModelsAreTold(t *testing.T) {
 	t.Setenv("SPARE_KEY_2", "the-second-key")
 	if p := planJSON[plannedPool](t, file, "--pool", "testdata/planpool.toml"); p.Calls != 469 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// The same question has the same bytes for an answer, however many processors there are, and whatever
+// the order of the log.
+func TestAPlanPrintsTheSameBytes(t *testing.T) {
+	t.Setenv("SPARE_KEY_1", "the-first-key")
+	t.Setenv("SPARE_KEY_2", "the-second-key")
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	text, err := os.ReadFile("testdata/demand.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bytes.SplitAfter(text, []byte("\n"))
+	slices.Reverse(lines)
+	file := filepath.Join(t.TempDir(), "calls.jsonl")
+	if err := os.WriteFile(file, bytes.Join(lines, nil), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{}, {"--json"}, {"--pool", "testdata/planpool.toml"}} {
+		var first string
+		for _, processors := range []int{1, 2, 7} {
+			runtime.GOMAXPROCS(processors)
+			for _, log := range []string{"testdata/demand.jsonl", file} {
+				status, out := transcript(t.Context(), append([]string{"plan", log}, args...)...)
+				_, out, _ = strings.Cut(out, "\n") // the command
+				if first == "" {
+					first = out
+				}
+				if status != 0 || out != first {
+					t.Errorf("%v, %d processors, %s: another answer:\n%s\n%s", args, processors, log, first, out)
+				}
+			}
+		}
 	}
 }

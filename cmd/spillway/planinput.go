@@ -38,6 +38,7 @@ func (f *planFlags) demand(ctx context.Context) (*demand.Log, error) {
 		}
 	}
 	all := in.log
+	all.Sort()
 	if len(all.Calls) == 0 {
 		return nil, errors.New(strings.Join(append([]string{"the log has no calls of Gemini with tokens"}, leftOut(all)...), "; "))
 	}

@@ -68,7 +68,7 @@ func (l *Log) leave(left Left) (kind *Left, isNew bool) {
 	return &l.Left[len(l.Left)-1], true
 }
 
-// Add adds what another log says, which is in a file of that name.
+// Add adds what another log says, which is in a file of that name. After the last one, call Sort.
 func (l *Log) Add(other *Log, file string) {
 	switch {
 	case l.Format == "":
@@ -90,15 +90,27 @@ func (l *Log) Add(other *Log, file string) {
 		left.File = file
 		l.leave(left)
 	}
-	l.sort()
 }
 
 // formatsJoin is between the names of formats.
 const formatsJoin = " and "
 
-// sort brings the calls into the order of time.
-func (l *Log) sort() {
-	slices.SortStableFunc(l.Calls, func(a, b Call) int { return a.At.Compare(b.At) })
+// Sort brings the calls into the order of time. Those of one moment have an order, too, that is not
+// the log's: exports of a table have none.
+func (l *Log) Sort() {
+	slices.SortStableFunc(l.Calls, func(a, b Call) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		switch {
+		case b.Batch && !a.Batch:
+			return -1
+		case a.Batch && !b.Batch:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(a.Model, b.Model), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Usage.Input, b.Usage.Input),
+			cmp.Compare(a.Usage.Output, b.Usage.Output), cmp.Compare(a.Usage.Cached, b.Usage.Cached), cmp.Compare(a.Took, b.Took))
+	})
 }
 
 // Span returns when the first call was made, and how long it is until the last one.

@@ -65,7 +65,7 @@ func Read(from io.Reader) (*Log, error) {
 		return nil, ErrNoLog
 	}
 	r.log.fill()
-	r.log.sort()
+	r.log.Sort()
 	return r.log, nil
 }
 

@@ -93,7 +93,7 @@ func TestReadLiteLLMsSpendLogs(t *testing.T) {
 	}}
 	team := call
 	team.Label = "search"
-	want := &demand.Log{Format: "LiteLLM's spend logs", Calls: []demand.Call{call, team, call}, Skipped: 3, Left: []demand.Left{
+	want := &demand.Log{Format: "LiteLLM's spend logs", Calls: []demand.Call{call, call, team}, Skipped: 3, Left: []demand.Left{
 		{Why: "of other models than Gemini's", Entries: 1}, {Why: "that LiteLLM served from its cache", Entries: 1},
 		{Why: "of calls that failed", Entries: 1},
 	}}
