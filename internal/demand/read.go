@@ -44,7 +44,7 @@ type format struct {
 
 // formats are all that can be read.
 var formats = []format{
-	{"Spillway's call log", []string{"outcome"}, spillwayCall},
+	{"Spillway's call log", []string{"outcome", "dropped"}, spillwayCall},
 	{"LiteLLM's spend logs", []string{"prompt_tokens"}, litellmCall},
 	{"Vertex AI's request-response logs", []string{"logging_time", "full_response", "response_payload"}, vertexCall},
 }

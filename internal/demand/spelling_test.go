@@ -137,6 +137,17 @@ func (letters) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
+func TestCallsThatTheLogDroppedAreTold(t *testing.T) {
+	got, err := demand.Read(strings.NewReader(`{"time":"2026-11-26T09:00:00.000Z","dropped":12}` + "\n" + record(t, nothing)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []demand.Left{{Why: "that tell of calls which the log had dropped", Entries: 1, Line: 1}}
+	if diff := cmp.Diff(want, got.Left); diff != "" || len(got.Calls) != 1 {
+		t.Errorf("%s%+v", diff, got)
+	}
+}
+
 // A call log that was just rotated is empty, and LiteLLM answers an empty list.
 func TestAnEmptyLogIsOne(t *testing.T) {
 	for _, text := range []string{"", " \n", "\ufeff", "[]", "[ ]\n[]"} {

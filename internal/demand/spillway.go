@@ -25,6 +25,8 @@ func spillwayCall(f fields) (c Call, skip string) {
 	}
 	live := calls.Record{Request: calls.Request{Method: f.text("method")}}
 	switch method := f.text("method"); {
+	case !f.has("outcome"):
+		return c, "that tell of calls which the log had dropped"
 	case live.Live(), !strings.HasSuffix(strings.ToLower(method), "generatecontent") && method != "openai.chat":
 		return c, otherMethods
 	case f.text("outcome") == string(calls.OutcomeRefused):
