@@ -35,7 +35,8 @@ var house = []room{
 	{"cmd/...", []string{
 		"cmd/...", ".", "config", "router", "pool", "quota", "breaker", "store/...", "metrics", "otel", "calls",
 		"geminitest", "internal/credential", "internal/demand", "internal/discover", "internal/modelid", "internal/pace", "internal/plain",
-		"internal/plan", "internal/price", "internal/remedy", "internal/report", "internal/spelling", "internal/wire/request",
+		"internal/plan", "internal/price", "internal/remedy", "internal/report", "internal/spelling", "internal/standin",
+		"internal/wire/request",
 		"internal/wire/verdict",
 	}},
 	{"examples/...", []string{
@@ -72,9 +73,9 @@ var house = []room{
 	{"internal/cooldown", []string{"quota"}}, // for midnight in Los Angeles
 	{"internal/discover", []string{"internal/credential", "internal/modelid", "internal/plain"}},
 	{"internal/quotasim", []string{"quota", "store"}},
-	{"internal/demand", []string{"quota", "calls", "router", "internal/plain"}},
-	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain"}},
-	{"internal/price", []string{"quota", "internal/modelid"}},
+	{"internal/demand", []string{"quota", "calls", "router", "internal/plain", "internal/wire/jsonscan"}},
+	{"internal/plan", []string{"pool", "quota", "internal/demand", "internal/price", "internal/plain", "internal/standin"}},
+	{"internal/price", []string{"quota", "internal/modelid", "internal/plain"}},
 	{"internal/pace", []string{"internal/plain"}},
 	{"internal/report", []string{"calls", "router", "pool", "internal/plain"}},
 	{"internal/grid", []string{"router", "pool"}}, // imported by tests and bench only

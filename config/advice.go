@@ -124,11 +124,12 @@ func (a *adviser) location(at fieldPath, what, location string) {
 	if !a.inside(location) {
 		a.warn(at, what+", "+location+", is outside locations under [router] and is not used", "add it there, or remove it here")
 	}
-	if _, known := areas[location]; known {
+	known, meant := KnownLocation(location)
+	if known {
 		return
 	}
 	fix := "check its spelling; a newer one works all the same"
-	if meant, ok := nearestLocation(location); ok {
+	if meant != "" {
 		fix = "did you mean " + meant + "?"
 	}
 	a.warn(at, what+", "+location+", is no location known on "+listed, fix)

@@ -50,6 +50,15 @@ func areaOf(location string) string {
 	return location
 }
 
+// KnownLocation reports whether a location of Vertex AI was known when this package was made. If not,
+// meant is the one that it most likely misspells, or "". An unknown location may be newer.
+func KnownLocation(name string) (known bool, meant string) {
+	if _, known = areas[name]; !known {
+		meant, _ = nearestLocation(name)
+	}
+	return known, meant
+}
+
 // continents are beginnings of regions as other clouds and people write them, and as Google does.
 var continents = [][2]string{
 	{"eu-", "europe-"}, {"usa-", "us-"}, {"na-", "northamerica-"}, {"sa-", "southamerica-"},

@@ -3,7 +3,6 @@ package pool
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -211,7 +210,7 @@ func (t *trial) lease(tier *tier) (Lease, bool) {
 // leaseAny takes any candidate of a tier but those that skip names.
 func (t *trial) leaseAny(tier *tier, skip func(*candidate) bool) (Lease, bool) {
 	n := len(tier.candidates)
-	start := rand.IntN(n)
+	start := tier.dice.intN(n)
 	for i := range n {
 		c := tier.candidates[(start+i)%n]
 		if skip(c) || !t.ready(c) {
@@ -337,7 +336,7 @@ func (s *survey) considerForce(t *trial, c *candidate, o *opening, wake int64, a
 	case s.forced == nil || o.breaker < s.until:
 		s.forced, s.until, s.ties = c, o.breaker, 1
 	case o.breaker == s.until:
-		if s.ties++; rand.IntN(s.ties) == 0 { // by the order of the file it would always be the same
+		if s.ties++; t.pool.clock.dice.intN(s.ties) == 0 { // by the order of the file it would always be the same
 			s.forced = c
 		}
 	}

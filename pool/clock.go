@@ -7,11 +7,22 @@ import (
 
 // timeSource is the time that a pool lives in: the machine's or, in a simulation, [Config.Clock]'s.
 type timeSource struct {
-	virtual interface {
-		Now() time.Time
-		AfterFunc(d time.Duration, f func()) (stop func())
-		Parking() (wait, wake func())
+	virtual virtualTime
+	dice    *dice // nil: the machine's
+}
+
+// virtualTime is [Config.Clock].
+type virtualTime interface {
+	Now() time.Time
+	AfterFunc(d time.Duration, f func()) (stop func())
+	Parking() (wait, wake func())
+}
+
+func newTimeSource(virtual virtualTime) timeSource {
+	if virtual == nil {
+		return timeSource{}
 	}
+	return timeSource{virtual, newDice()}
 }
 
 // now returns the time.

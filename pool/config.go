@@ -99,6 +99,7 @@ type Config struct {
 	// driven through days of calls in seconds; Store is nil then, and the times that are passed to its
 	// methods are the Clock's. AfterFunc calls f once, when d has passed. A call that waits blocks in
 	// wait until wake is called, which may have happened before; there is one pair for each wait.
+	// What is left to chance is then the same each time.
 	Clock interface {
 		Now() time.Time
 		AfterFunc(d time.Duration, f func()) (stop func())

@@ -1,7 +1,5 @@
 package pool
 
-import "math/rand/v2"
-
 // draws is how many candidates pickRandom draws that are not ready before it gives up.
 const draws = 4
 
@@ -10,8 +8,8 @@ const draws = 4
 func pickRandom(t *tier, ready func(*candidate) bool) *candidate {
 	n := len(t.candidates)
 	for tries := 0; tries < draws; {
-		c := t.candidates[rand.IntN(n)]
-		if w := c.Weight / t.heaviest; w < 1 && rand.Float64() >= w {
+		c := t.candidates[t.dice.intN(n)]
+		if w := c.Weight / t.heaviest; w < 1 && t.dice.float64() >= w {
 			continue // not a try: it was not this one's turn
 		}
 		if ready(c) {

@@ -189,6 +189,7 @@ type tier struct {
 	tally      tally
 	ring       ring
 	choosing   choosing
+	dice       *dice
 }
 
 // rank orders candidates into tiers: provisioned first, then by the project's priority, then from
@@ -278,7 +279,7 @@ func (b *planner) slot(s Subject) *slot {
 func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	t := b.tiers[r]
 	if t == nil {
-		t = &tier{}
+		t = &tier{dice: b.plan.pool.clock.dice}
 		b.tiers[r] = t
 		b.ranks = append(b.ranks, r)
 	}

@@ -55,7 +55,7 @@ type jobs struct {
 // project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
-	p := &Pool{clock: timeSource{cfg.Clock}, owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p := &Pool{clock: newTimeSource(cfg.Clock), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
 	p.epoch = p.clock.now()
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)

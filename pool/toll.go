@@ -2,7 +2,6 @@ package pool
 
 import (
 	"math"
-	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 )
@@ -76,7 +75,7 @@ func tolls(t *trial, plan *plan, tier int) bool {
 		return false
 	}
 	ties := &t.r.state.need.ties
-	ties.dearer, ties.drawn = true, rand.Float64()
+	ties.dearer, ties.drawn = true, t.pool.clock.dice.float64()
 	return true
 }
 

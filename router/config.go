@@ -3,6 +3,7 @@ package router
 import (
 	"time"
 
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -169,7 +170,7 @@ func (c Config) effective(projects []pool.Project) Config {
 	def(&c.MaxWait, 10*time.Second)
 	def(&c.FirstByteTimeout, 10*time.Minute)
 	def(&c.IdleTimeout, time.Minute)
-	def(&c.FallbackAfter, time.Second)
+	def(&c.FallbackAfter, standin.After)
 	def(&c.Retry.Initial, time.Second)
 	def(&c.Retry.Max, 60*time.Second)
 	c.named = namedModels(&c, projects)

@@ -213,7 +213,7 @@ func (x *exchange) do(attempt func(pool.Lease) result) (res result) {
 			x.last = &last
 		}
 		again := x.shouldRetry(&res)
-		if again && !x.fallback.due(time.Now()) {
+		if again && !x.fallback.Due(time.Now()) {
 			continue
 		}
 		e := x.in.router.pool.Explain(x.request)
@@ -239,14 +239,14 @@ func (x *exchange) ended(resp *http.Response, err error) result {
 // acquire leases an endpoint.
 func (x *exchange) acquire() (pool.Lease, error) {
 	began := time.Now()
-	x.request.MaxWait, x.request.StandIn = x.fallback.patience(x, began), x.fallback.next != ""
+	x.request.MaxWait, x.request.StandIn = x.fallback.Patience(x.in.maxWait(), began), x.fallback.Next != ""
 	lease, err := x.ladder.lease(x)
 	if errors.Is(err, pool.ErrClosed) {
 		err = ErrClosed
 	}
 	x.trace.waited(began, lease, err)
 	x.explained.chose(x, lease)
-	x.fallback.waited(began, time.Now(), x.attempts == 0)
+	x.fallback.Waited(began, time.Now(), x.attempts == 0)
 	return lease, err
 }
 

@@ -3,22 +3,19 @@ package router
 import (
 	"time"
 
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 )
 
 // fallback records the models of a call that could not serve it in time, and how long the call
 // stays with its present one.
 type fallback struct {
+	standin.Turn
+
 	any     bool
 	soonest time.Time // when the first of them could serve the call; zero: unknown
 	hope    bool      // one of them may serve such a call later
-
-	next   string    // the model that stands in for the present one; "": there is none
-	after  time.Time // when it is asked; zero: the call has always had an attempt in flight
-	spent  time.Duration
-	doubt  int // refusals that another project may prove wrong
-	period time.Duration
-	half   time.Time // half of the time that the caller gives is spent; zero: he gives all
+	doubt   int       // refusals that another project may prove wrong
 }
 
 // add records that a model cannot serve the call in time.
@@ -41,54 +38,13 @@ func (f *fallback) wake(e *pool.ExhaustedError) time.Time {
 
 // begin sets what the model of the call is given, before the first attempt at it.
 func (f *fallback) begin(x *exchange, now time.Time) {
-	f.next, f.after, f.doubt = "", time.Time{}, 0
-	f.period = x.in.cfg.FallbackAfter
+	f.doubt = 0
+	next := ""
 	if x.payload.mayFallBack() {
-		f.next = x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model, &x.in.options.Scope)
+		next = x.in.cfg.standIn(x.in.cfg.alias(x.model), x.request.Model, &x.in.options.Scope)
 	}
-	if deadline, ok := x.in.ctx.Deadline(); ok {
-		f.half = now.Add(deadline.Sub(now) / 2)
-	}
-}
-
-// patience returns how long the call may wait in all, for what is tried from now on.
-func (f *fallback) patience(x *exchange, now time.Time) time.Duration {
-	most := x.in.maxWait()
-	if f.next == "" || most <= 0 {
-		return most
-	}
-	until := now.Add(f.period)
-	if !f.after.IsZero() {
-		until = f.after
-	}
-	if !f.half.IsZero() && f.half.Before(until) {
-		until = f.half
-	}
-	return min(most, f.spent+max(until.Sub(now), 0))
-}
-
-// waited takes note of a wait for an endpoint. The first moment without an attempt in flight is the
-// beginning of the call if it had to wait then.
-func (f *fallback) waited(from, to time.Time, first bool) {
-	f.spent += to.Sub(from)
-	if first && to.Sub(from) < time.Millisecond {
-		return
-	}
-	if f.after.IsZero() {
-		f.after = from.Add(f.period)
-	}
-}
-
-// due reports whether the stand-in is to be asked rather than the same model again. No attempt is
-// in flight.
-func (f *fallback) due(now time.Time) bool {
-	if f.next == "" {
-		return false
-	}
-	if f.after.IsZero() {
-		f.after = now.Add(f.period)
-	}
-	return !now.Before(f.after) || !f.half.IsZero() && !now.Before(f.half)
+	deadline, _ := x.in.ctx.Deadline()
+	f.Begin(next, x.in.cfg.FallbackAfter, now, deadline)
 }
 
 // doubts counts a refusal that another project may prove wrong, and reports whether one has been
@@ -111,12 +67,12 @@ func (p *payload) mayFallBack() bool {
 
 // fallBack selects the next model that stands in for the one of the call.
 func (x *exchange) fallBack(e *pool.ExhaustedError) bool {
-	if x.fallback.next == "" || x.in.ctx.Err() != nil {
+	if x.fallback.Next == "" || x.in.ctx.Err() != nil {
 		return false
 	}
 	x.fallback.add(e)
 	x.costly = 0
-	x.selectModel(x.fallback.next)
+	x.selectModel(x.fallback.Next)
 	x.fallback.begin(x, time.Now())
 	return true
 }
@@ -130,6 +86,10 @@ func (x *exchange) goBack(e *pool.ExhaustedError) *pool.ExhaustedError {
 	x.selectModel(x.in.cfg.alias(x.model))
 	return x.in.router.pool.Explain(x.request)
 }
+
+// StandIns returns the models that stand in for a model, the target of an alias, in the order in which
+// they are tried.
+func (c *Config) StandIns(model string) []string { return c.standIns(c.alias(model), &Scope{}) }
 
 // standIns returns the fallbacks of a model that are within a scope, in order.
 func (c *Config) standIns(model string, within *Scope) (all []string) {

@@ -130,7 +130,7 @@ func (l *ladder) lease(x *exchange) (pool.Lease, error) {
 		return x.signed.lease(x)
 	}
 	wait, standIn := r.MaxWait, r.StandIn
-	r.Asked.Only, r.MaxWait, r.StandIn = pool.TrafficFlex, min(wait/2, x.fallback.spent+left), true
+	r.Asked.Only, r.MaxWait, r.StandIn = pool.TrafficFlex, min(wait/2, x.fallback.Spent+left), true
 	lease, err := x.signed.lease(x)
 	r.Asked.Only, r.MaxWait, r.StandIn = "", wait, standIn
 	if _, exhausted := errors.AsType[*pool.ExhaustedError](err); exhausted {

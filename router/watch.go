@@ -109,7 +109,7 @@ func afterOf(x *exchange) after {
 	}
 	return after{
 		retry:   x.costly+1 < x.in.cfg.MaxAttempts && !p.call.NonIdempotent(),
-		standIn: x.fallback.next != "",
+		standIn: x.fallback.Next != "",
 	}
 }
 
@@ -177,7 +177,7 @@ const aloneShare = 4
 // call may still wait for one.
 func (w *watch) elsewhere() bool {
 	x := w.attempt.exchange
-	if x.fallback.spent < x.in.maxWait() {
+	if x.fallback.Spent < x.in.maxWait() {
 		return true
 	}
 	r := *x.request

@@ -260,13 +260,3 @@ func aliases(cfg *config.Config, model string) []string {
 	slices.Sort(names)
 	return names
 }
-
-// fallbacks returns the fallbacks of a model, in order.
-func fallbacks(cfg *config.Config, model string) []string {
-	for _, f := range cfg.Router.Fallbacks {
-		if f.Model == model {
-			return f.To
-		}
-	}
-	return nil
-}

@@ -88,7 +88,7 @@ func (c *checked) describe(cfg *config.Config, backend pool.Backend) {
 
 // plan adds how a model is served.
 func (c *checked) plan(cfg *config.Config, asked string, plan pool.Plan) {
-	m := checkedModel{Asked: asked, Model: plan.Model, Tiers: [][]checkedEndpoint{}, Fallbacks: fallbacks(cfg, plan.Model)}
+	m := checkedModel{Asked: asked, Model: plan.Model, Tiers: [][]checkedEndpoint{}, Fallbacks: cfg.Router.StandIns(plan.Model)}
 	for _, tier := range plan.Tiers {
 		var endpoints []checkedEndpoint
 		for _, e := range tier {

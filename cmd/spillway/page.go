@@ -80,7 +80,7 @@ func (p *page) model(name string) {
 			label = ""
 		}
 	}
-	if to := fallbacks(p.cfg, plan.Model); len(to) > 0 {
+	if to := p.cfg.Router.StandIns(plan.Model); len(to) > 0 {
 		writef(p.out, "  %-8s %s\n", "else", strings.Join(to, ", then "))
 	}
 }

@@ -7,9 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/config"
@@ -17,7 +14,6 @@ import (
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
 	"github.com/spillway-go/spillway/internal/price"
-	"github.com/spillway-go/spillway/quota"
 )
 
 const planHelp = `Usage: spillway plan [LOG...] [--rpm 300] [--input 1200] [--output 400]
@@ -30,9 +26,9 @@ of LOG again, or calls at the rates that are stated, in virtual time: the pool
 that routes real calls decides, before a model of how Google enforces orders.
 Nothing is sent.
 
-LOG is Spillway's call log, LiteLLM's spend logs (JSON, JSON lines or CSV), or
-Vertex AI's request-response logs as BigQuery exports them (JSON lines). It may
-be compressed. "-" is the standard input. Rotated call logs are read too.
+LOG is Spillway's call log, LiteLLM's spend logs, or Vertex AI's request-response
+logs, each as JSON, JSON lines or CSV with a header. It may be compressed. "-" is
+the standard input. Rotated call logs are read too.
 
 For each number of GSUs, plan shows which part of the tokens the order serves and
 which spills to pay-as-you-go, with the shortest and the longest window that
@@ -64,7 +60,8 @@ Flags:
   --term      week, month, quarter or year: for how long the order is bought
   --pool      a file of Spillway's: instead of an order, show what becomes of the
               calls in its pool: where they go, at which price, refusals, waits,
-              and the limit that is the bottleneck
+              and the limit that is the bottleneck; the orders are those of the
+              file, so that --gsus and other flags of an order do not go with it
   --json      as one JSON object
   --svg       writes a drawing too, for a browser; not with --pool
 
@@ -107,170 +104,92 @@ func runPlan(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status
 	}
 	f.logs, f.model = rest, bareModel(f.model)
-	q, wrong := f.question()
+	q, wrong := f.question(flags)
 	if wrong != "" {
 		return misused("plan", stderr, wrong)
 	}
-	if err := f.run(ctx, q, stdout, stderr); err != nil {
+	if f.pool == "" {
+		f.warnOfLocation(stderr)
+	}
+	err := f.run(ctx, q, stdout, stderr)
+	switch {
+	case errors.Is(err, context.Canceled):
+		writef(stderr, "spillway plan: it was interrupted\n")
+		return statusFailed
+	case err != nil:
 		writef(stderr, "spillway plan: %s\n", err)
 		return statusFailed
-	}
-	return statusOK
-}
-
-// mostCalls bounds the calls of stated rates.
-const mostCalls = 20_000_000
-
-// wrongRates says what is wrong with the rates, or that there are some beside a log.
-func (f *planFlags) wrongRates() string {
-	r := &f.rates
-	switch stated := len(f.logs) == 0; {
-	case stated && !(r.RPM > 0):
-		return "it needs a LOG, or --rpm with --input and --output"
-	case !stated && r.RPM != 0:
-		return "it takes a LOG or --rpm, not both"
-	case stated && f.model == "":
-		return "stated rates need --model"
-	case stated && r.Input == 0:
-		return "stated rates need --input, and --output: the tokens of one call in the mean, such as --input 1200 --output 400"
-	case stated && wrongTokens(r) != "":
-		return wrongTokens(r)
-	case !(r.Peak >= 1 && r.Peak <= 1000):
-		return "--peak is not between 1 and 1000"
-	case r.Length <= 0:
-		return "--for is not above zero"
-	case r.RPM*r.Length.Minutes() > mostCalls:
-		return "that is more than " + plain.Number(mostCalls) + " calls; write a smaller --for"
 	default:
-		return ""
+		return statusOK
 	}
 }
 
-// mostTokens bounds the tokens of one call: ten times those of Google's largest models.
-const mostTokens = 10_000_000
-
-// wrongTokens says what is wrong with the tokens of a call.
-func wrongTokens(r *demand.Rates) string {
+// warnOfLocation warns of a location that is not known, as check does of one in a file. A newer one
+// works all the same.
+func (f *planFlags) warnOfLocation(stderr io.Writer) {
+	known, meant := config.KnownLocation(f.location)
 	switch {
-	case !(r.Input > 0 && r.Output >= 0 && r.Cached >= 0 && r.Cached <= r.Input):
-		return "--input or --output is negative, or --cached is more than --input"
-	case !(r.Input <= mostTokens && r.Output <= mostTokens):
-		return "--input and --output are at most " + plain.Number(mostTokens) + " tokens"
+	case known:
+	case meant != "":
+		writef(stderr, "spillway plan: warning: --location %s is no location that is known; did you mean %s?\n", f.location, meant)
 	default:
-		return ""
+		writef(stderr, "spillway plan: warning: --location %s is no location that is known; check its spelling\n", f.location)
 	}
-}
-
-// question returns what is asked, without the calls; wrong says what is wrong with the flags.
-func (f *planFlags) question() (q plan.Question, wrong string) {
-	if wrong = f.wrongRates(); wrong != "" {
-		return q, wrong
-	}
-	switch {
-	case !(f.spill > 0 && f.spill < 100):
-		return q, "--spill is not a percentage between 0 and 100"
-	case f.tokensPerSecond != 0 && !(f.tokensPerSecond >= 1 && f.tokensPerSecond <= 1e9):
-		return q, "--tokens-per-second is not between 1 and 1,000,000,000"
-	case f.pool != "" && f.svg != "":
-		return q, "--svg draws orders; leave it out with --pool, or --pool with it"
-	case !slices.Contains(price.Terms(), price.Term(f.term)):
-		return q, "--term is none of week, month, quarter and year"
-	}
-	q = plan.Question{
-		Buy:   plan.Buy{Model: f.model, Location: f.location, TokensPerSecond: f.tokensPerSecond},
-		Spill: f.spill / 100, Term: price.Term(f.term), Changes: true,
-	}
-	if q.From, q.To, wrong = rangeOf(f.gsus); wrong != "" {
-		return q, wrong
-	}
-	q.Burndown, wrong = burndownOf(f.burndown)
-	return q, wrong
-}
-
-// mostRange bounds how many sizes of an order are looked at.
-const mostRange = 64
-
-// rangeOf reads "5" or "3-10"; zeros if it is empty.
-func rangeOf(text string) (from, to int, wrong string) {
-	if text == "" {
-		return 0, 0, ""
-	}
-	first, last, isRange := strings.Cut(text, "-")
-	if !isRange {
-		last = first
-	}
-	from, err := strconv.Atoi(first)
-	to, err2 := strconv.Atoi(last)
-	if err != nil || err2 != nil || from < 1 || to < from || to-from >= mostRange || to > 1_000_000 {
-		return 0, 0, "--gsus is no number and no range such as 3-10, of at most " + strconv.Itoa(mostRange) + " numbers"
-	}
-	return from, to, ""
-}
-
-// burndownOf reads "input=1,output=6"; nil if it is empty.
-func burndownOf(text string) (*quota.Burndown, string) {
-	if text == "" {
-		return nil, ""
-	}
-	var b quota.Burndown
-	rates := map[string]*float64{
-		"input": &b.Input, "input_audio": &b.InputAudio, "input_image": &b.InputImage, "cached": &b.Cached,
-		"cached_audio": &b.CachedAudio, "output": &b.Output, "output_image": &b.OutputImage, "output_audio": &b.OutputAudio,
-		"long_input": &b.LongInput, "long_cached": &b.LongCached, "long_output": &b.LongOutput,
-	}
-	for one := range strings.SplitSeq(text, ",") {
-		name, value, _ := strings.Cut(one, "=")
-		rate := rates[strings.TrimSpace(name)]
-		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if rate == nil || err != nil || !(n > 0 && n < 1e6) {
-			return nil, "--burndown is not like input=1,cached=0.1,output=6"
-		}
-		*rate = n
-	}
-	return &b, ""
 }
 
 // run reads what there is, asks, and prints the answer.
-func (f *planFlags) run(ctx context.Context, q plan.Question, stdout, stderr io.Writer) error {
+func (f *planFlags) run(ctx context.Context, q plan.Question, stdout, stderr io.Writer) (err error) {
 	q.Prices = price.BuiltIn()
 	if f.prices != "" {
-		own, err := pricesOf(f.prices)
-		if err != nil {
+		if q.Prices, err = pricesOf(f.prices); err != nil {
 			return err
 		}
-		q.Prices = own
 	}
-	log, err := f.demand()
+	var d drawing
+	if f.svg != "" { // a path that cannot be written is found before the work
+		if err := d.open(f.svg); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, d.close()) }()
+	}
+	log, err := f.demand(ctx)
 	if err != nil {
 		return err
 	}
 	if f.pool != "" {
 		return f.within(ctx, log, q.Prices, stdout, stderr)
 	}
+	a, err := askPlan(ctx, q, log, stderr)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		printJSON(stdout, plannedOf(a, log))
+	} else {
+		printPlan(stdout, a, log)
+	}
+	if f.svg != "" {
+		return d.draw(a)
+	}
+	return nil
+}
+
+// askPlan asks for the calls of a log for one model.
+func askPlan(ctx context.Context, q plan.Question, log *demand.Log, stderr io.Writer) (*plan.Answer, error) {
 	if q.Model == "" {
 		q.Model = log.Models()[0].Name
 	}
 	if q.Calls = log.Only(q.Model); len(q.Calls) == 0 {
-		return errors.New("the log has no calls for " + plain.Text(q.Model, maxShown) + "; it has some for " + names(log.Models()))
+		return nil, errors.New("the log has no calls for " + plain.Text(q.Model, maxShown) + "; it has some for " + names(log.Models()))
 	}
 	bar := progressOn(stderr)
 	q.Progress = bar.set
 	a, err := plan.Ask(ctx, q)
 	bar.clear()
-	if err != nil {
-		return withMeantModel(err, q.Model)
+	if others := othersOf(log, q.Model); errors.Is(err, plan.ErrNoFigures) && len(others) > 0 {
+		return nil, fmt.Errorf("%w; the log has calls for %s, which --model plans for", err, names(others))
 	}
-	if f.svg != "" {
-		if err := writeSVG(f.svg, a); err != nil {
-			return err
-		}
-	}
-	if f.json {
-		printJSON(stdout, plannedOf(a, log))
-		return nil
-	}
-	printPlan(stdout, a, log)
-	return nil
+	return a, withMeantModel(err, q.Model)
 }
 
 // pricesOf reads a file of prices.
@@ -293,12 +212,4 @@ func withMeantModel(err error, model string) error {
 		return fmt.Errorf("%w; did you mean %s?", err, likely)
 	}
 	return err
-}
-
-func writeSVG(path string, a *plan.Answer) error {
-	file, err := os.Create(path) //nolint:gosec // the user of the command names it
-	if err != nil {
-		return err
-	}
-	return errors.Join(a.WriteSVG(file), file.Close())
 }

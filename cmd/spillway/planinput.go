@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
-	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/report"
 )
 
@@ -21,7 +21,7 @@ import (
 const statedRates = "stated rates"
 
 // demand returns the calls to plan for.
-func (f *planFlags) demand() (*demand.Log, error) {
+func (f *planFlags) demand(ctx context.Context) (*demand.Log, error) {
 	if len(f.logs) == 0 {
 		r := f.rates
 		r.Model, r.Start = f.model, time.Now().Truncate(time.Minute)
@@ -31,34 +31,46 @@ func (f *planFlags) demand() (*demand.Log, error) {
 		}
 		return log, nil
 	}
-	all := &demand.Log{}
+	in := input{ctx, &demand.Log{}, make(map[string]bool)}
 	for _, name := range f.logs {
-		if err := readDemand(all, name); err != nil {
+		if err := in.add(name); err != nil {
 			return nil, err
 		}
 	}
+	all := in.log
+	all.Sort()
 	if len(all.Calls) == 0 {
-		return nil, fmt.Errorf("the log has no calls of Gemini with tokens: %s are none, %d cannot be read", plain.Plural(all.Skipped, "line"), all.Broken)
+		return nil, errors.New(strings.Join(append([]string{"the log has no calls of Gemini with tokens"}, leftOut(all)...), "; "))
 	}
-	slices.SortStableFunc(all.Calls, func(a, b demand.Call) int { return a.At.Compare(b.At) })
 	return all, nil
 }
 
-// readDemand adds the calls of a log, and of those that were rotated from it.
-func readDemand(all *demand.Log, name string) error {
+// input adds up logs.
+type input struct {
+	ctx  context.Context //nolint:containedctx // of one command
+	log  *demand.Log
+	seen map[string]bool // "calls.jsonl*" names what was rotated twice
+}
+
+// add adds the calls of a log, and of those that were rotated from it.
+func (in *input) add(name string) error {
 	if name == "-" {
-		return addDemand(all, "standard input", os.Stdin)
+		return in.read("standard input", os.Stdin)
 	}
 	paths, err := report.Files(name, time.Time{})
 	if err != nil {
 		return err
 	}
 	for _, path := range paths {
+		if in.seen[path] {
+			continue
+		}
+		in.seen[path] = true
 		file, err := os.Open(path) //nolint:gosec // the user of the command names it
 		if err != nil {
 			return err
 		}
-		err = addDemand(all, path, file)
+		err = in.read(path, file)
 		_ = file.Close()
 		if err != nil {
 			return err
@@ -67,25 +79,44 @@ func readDemand(all *demand.Log, name string) error {
 	return nil
 }
 
-// addDemand adds the calls of one file, which may be compressed.
-func addDemand(all *demand.Log, name string, from io.Reader) error {
-	in := bufio.NewReader(from)
-	var text io.Reader = in
-	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		unpacked, err := gzip.NewReader(in)
+// read adds the calls of one file, which may be compressed.
+func (in *input) read(name string, from io.Reader) error {
+	file := bufio.NewReader(until{in.ctx, from})
+	var text io.Reader = file
+	if magic, _ := file.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		unpacked, err := gzip.NewReader(file)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		text = unpacked
 	}
 	log, err := demand.Read(text)
+	if err := in.ctx.Err(); err != nil {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	all.Format = log.Format
-	all.Calls = append(all.Calls, log.Calls...)
-	all.Skipped, all.Broken, all.Filled = all.Skipped+log.Skipped, all.Broken+log.Broken, all.Filled+log.Filled
+	in.log.Add(log, name)
 	return nil
+}
+
+// until is a reader that ends with a context, between two reads.
+type until struct {
+	ctx context.Context //nolint:containedctx // it is no longer used than the reader
+	r   io.Reader
+}
+
+func (u until) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.r.Read(p)
+}
+
+// othersOf returns the models of a log but for one.
+func othersOf(log *demand.Log, model string) []demand.Share {
+	return slices.DeleteFunc(log.Models(), func(m demand.Share) bool { return m.Name == model })
 }
 
 // names lists a few names.

@@ -10,26 +10,53 @@ import (
 // planned is what "plan --json" prints. Names stay, others may be added. Parts are of one, times in
 // seconds, costs in dollars for 30 days.
 type planned struct {
-	Model    string        `json:"model"`
-	Location string        `json:"location"`
-	From     string        `json:"from"` // what wrote the log
-	Calls    int           `json:"calls"`
-	Filled   int           `json:"refused_in_log,omitempty"`
-	Skipped  int           `json:"skipped,omitempty"`
-	Broken   int           `json:"broken,omitempty"`
-	Seconds  float64       `json:"seconds"`
-	PerGSU   float64       `json:"tokens_per_second_per_gsu"`
-	Load     []plannedLoad `json:"load"`
-	Sizes    []plannedSize `json:"sizes"`
+	Model    string `json:"model"`
+	Location string `json:"location"`
+
+	plannedLog
+
+	Seconds float64       `json:"seconds"`
+	PerGSU  float64       `json:"tokens_per_second_per_gsu"`
+	Load    []plannedLoad `json:"load"`
+	Sizes   []plannedSize `json:"sizes"`
 
 	Recommended int      `json:"recommended_gsus,omitempty"` // absent: none of these
 	Cheapest    int      `json:"cheapest_gsus,omitempty"`    // absent: none is cheaper than by the token
-	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // all calls; absent: no price
+	Once        *float64 `json:"usd_these_calls,omitempty"`  // all calls by the token; absent: no price
+	OnDemand    *float64 `json:"usd_on_demand,omitempty"`    // the same in 30 days; absent also if they are of less than a minute
 	BreakEven   float64  `json:"break_even,omitempty"`       // the part of a GSU to be used
 
 	Tiers   []plannedStep   `json:"service_tiers"`
 	Changes []plannedChange `json:"changes,omitempty"`
 	TOML    string          `json:"toml,omitempty"`
+}
+
+// plannedLog is the calls, and what else is in the log.
+type plannedLog struct {
+	From    string        `json:"from"` // what wrote it
+	Calls   int           `json:"calls"`
+	Filled  int           `json:"refused_in_log,omitempty"`
+	Skipped int           `json:"skipped,omitempty"`
+	Broken  int           `json:"broken,omitempty"`
+	Left    []plannedLeft `json:"left_out,omitempty"` // why entries were skipped or are broken
+	// Others are the calls for other models than the one that is planned for.
+	Others map[string]int `json:"other_models,omitempty"`
+}
+
+// plannedLeft is entries that count for nothing, all for one reason.
+type plannedLeft struct {
+	Why     string `json:"why"`
+	Entries int    `json:"entries"`
+	Broken  bool   `json:"broken,omitempty"`
+	File    string `json:"file,omitempty"` // of the first of them
+	Line    int    `json:"line,omitempty"`
+}
+
+func leftOf(log *demand.Log) (all []plannedLeft) {
+	for _, l := range log.Left {
+		all = append(all, plannedLeft{l.Why, l.Entries, l.Broken, l.File, l.Line})
+	}
+	return all
 }
 
 // plannedLoad is tokens a second, added up over spans of that many seconds.
@@ -88,9 +115,13 @@ func idle(a *plan.Answer, t *plan.Tally) *float64 {
 
 func plannedOf(a *plan.Answer, log *demand.Log) *planned {
 	p := &planned{
-		Model: a.Model, Location: a.Location, From: log.Format, Calls: len(a.Calls), Filled: log.Filled, Skipped: log.Skipped,
-		Broken: log.Broken, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
-		OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
+		Model: a.Model, Location: a.Location, plannedLog: plannedLog{
+			log.Format, len(a.Calls), log.Filled, log.Skipped, log.Broken, leftOf(log), make(map[string]int),
+		}, Seconds: a.Span.Seconds(), PerGSU: a.PerGSU, Recommended: a.Recommended, Cheapest: a.Cheapest,
+		Once: known(a.Once), OnDemand: known(a.OnDemand), BreakEven: a.BreakEven,
+	}
+	for _, other := range othersOf(log, a.Model) {
+		p.Others[other.Name] = other.Calls
 	}
 	for _, l := range append([]plan.Load{a.Second, a.Minute}, a.Windows...) {
 		p.Load = append(p.Load, plannedLoad{l.Over.Seconds(), l.Mean, l.P99, l.Max})

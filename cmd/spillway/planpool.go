@@ -13,6 +13,7 @@ import (
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
 	"github.com/spillway-go/spillway/internal/price"
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 )
 
@@ -21,9 +22,13 @@ const defaultWait = 10 * time.Second
 
 // plannedPool is what "plan --pool --json" prints. Times are in milliseconds.
 type plannedPool struct {
-	File    string         `json:"file"`
-	From    string         `json:"from"`
-	Calls   int            `json:"calls"`
+	File  string        `json:"file"`
+	From  string        `json:"from"`
+	Calls int           `json:"calls"`
+	Left  []plannedLeft `json:"left_out,omitempty"`
+	// OutOfForce are orders that are not in force in all of the log's time, in words.
+	OutOfForce []string `json:"out_of_force,omitempty"`
+
 	Refused int            `json:"refused"`
 	Waited  int            `json:"waited"`
 	Median  float64        `json:"wait_p50_ms"`
@@ -31,9 +36,18 @@ type plannedPool struct {
 	Longest float64        `json:"wait_max_ms"`
 	Served  map[string]int `json:"served"` // by endpoint
 	// USD is what each endpoint is paid by the token in 30 days; of what has no price it is absent.
-	USD    map[string]float64 `json:"usd_on_demand,omitempty"`
-	Causes []plannedRefusal   `json:"causes,omitempty"`
-	Limits []plannedBound     `json:"limits,omitempty"` // the bottleneck first
+	USD map[string]float64 `json:"usd_on_demand,omitempty"`
+	// Fallbacks are the calls that other models served.
+	Fallbacks []plannedFallback `json:"fallbacks,omitempty"`
+
+	Causes []plannedRefusal `json:"causes,omitempty"`
+	Limits []plannedBound   `json:"limits,omitempty"` // the bottleneck first
+}
+
+type plannedFallback struct {
+	Model string `json:"model"`
+	By    string `json:"served_by"`
+	Calls int    `json:"calls"`
 }
 
 type plannedRefusal struct {
@@ -65,21 +79,31 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 	if f.model != "" {
 		calls = log.Only(f.model)
 	}
+	if len(cfg.Router.Models) > 0 {
+		calls = slices.Clone(calls)
+	}
 	for i := range calls {
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
 	}
-	wait := cmp.Or(cfg.Router.MaxWait, defaultWait)
+	w := plan.World{
+		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0), Policy: cfg.Router.Policy, MaxAttempts: cfg.Router.MaxAttempts,
+		StandIns: cfg.Router.StandIns, FallbackAfter: cmp.Or(cfg.Router.FallbackAfter, standin.After),
+	}
 	bar := progressOn(stderr)
-	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
+	fit, err := w.Within(ctx, calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
 	bar.clear()
 	if err != nil {
 		return err
 	}
+	first, span := log.Span()
+	outOfForce := plan.OutOfForce(&shape, first, first.Add(span))
 	if f.json {
-		printJSON(stdout, f.plannedPool(fit, log))
+		p := f.plannedPool(fit, log)
+		p.OutOfForce = outOfForce
+		printJSON(stdout, p)
 		return nil
 	}
-	f.printPool(stdout, fit, log)
+	f.printPool(stdout, fit, log, outOfForce)
 	return nil
 }
 
@@ -87,7 +111,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	p := &plannedPool{
-		File: f.pool, From: log.Format, Calls: fit.Calls, Refused: fit.Refused, Waited: fit.Waits,
+		File: f.pool, From: log.Format, Calls: fit.Calls, Left: leftOf(log), Refused: fit.Refused, Waited: fit.Waits,
 		Median: milliseconds(fit.Median), P95: milliseconds(fit.P95), Longest: milliseconds(fit.Longest), Served: map[string]int{}, USD: map[string]float64{},
 	}
 	for _, s := range fit.Served {
@@ -95,6 +119,9 @@ func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 		if s.ByToken.Known {
 			p.USD[s.Endpoint] = s.ByToken.USD
 		}
+	}
+	for _, s := range fit.StoodIn {
+		p.Fallbacks = append(p.Fallbacks, plannedFallback{s.Model, s.By, s.Calls})
 	}
 	for _, c := range fit.Causes {
 		p.Causes = append(p.Causes, plannedRefusal{c.Cause, c.Subject, c.Calls})
@@ -105,15 +132,18 @@ func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	return p
 }
 
-func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
+func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, outOfForce []string) {
 	var v view
 	if t, ok := terminalOf(out); ok {
 		v = t.view()
 	}
 	to := shown(out)
 	v.linef(to, "%s from %s, in the pool of %s", plain.Plural(fit.Calls, "call"), log.Format, f.pool)
-	if note := leftOut(log); note != "" {
+	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
+	}
+	for _, note := range outOfForce {
+		v.linef(to, "%s: outside of that time it serves none of the calls", note)
 	}
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
 		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))
@@ -123,6 +153,13 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log) {
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)), dollars(s.ByToken))
 	}
 	printText(to, "\n"+v.table(b.String(), nil))
+	if b.Reset(); len(fit.StoodIn) > 0 {
+		b.WriteString("FALLBACK FOR\tSERVED BY\tCALLS\n")
+		for _, s := range fit.StoodIn {
+			fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Model, s.By, plain.Number(int64(s.Calls)))
+		}
+		printText(to, "\n"+v.table(b.String(), nil))
+	}
 	if b.Reset(); len(fit.Causes) > 0 {
 		b.WriteString("REFUSED FOR\tBY\tCALLS\n")
 		for _, c := range fit.Causes {

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
 	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/plan"
+	"github.com/spillway-go/spillway/internal/price"
 )
 
 // printPlan prints an answer for people.
@@ -21,11 +23,18 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	}
 	to := shown(out)
 	v.linef(to, "%s for %s in %s, from %s", plain.Plural(len(a.Calls), "call"), a.Model, a.Span.Round(time.Second), log.Format)
-	if note := leftOut(log); note != "" {
+	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
 	}
+	if others := othersOf(log, a.Model); len(others) > 0 {
+		v.linef(to, "%s for other models left out, each of which --model plans for: %s", plain.Plural(len(log.Calls)-len(a.Calls), "call"), names(others))
+	}
 	if log.Format != statedRates && a.Span < 24*time.Hour {
-		v.linef(to, "the log is of less than a day: peaks at other times are not in it, and costs are as if it went on for 30 days")
+		costs := ", and costs are as if it went on for 30 days"
+		if !a.OnDemand.Known && a.Once.Known {
+			costs = ""
+		}
+		v.linef(to, "the log is of less than a day: peaks at other times are not in it%s", costs)
 	}
 	v.linef(to, "one GSU serves %s tokens a second", whole(a.PerGSU))
 	printText(to, "\n"+v.table(loadTable(a), nil))
@@ -46,22 +55,34 @@ func printPlan(out io.Writer, a *plan.Answer, log *demand.Log) {
 	}
 }
 
-// leftOut says what of a log does not count, or counts otherwise.
-func leftOut(log *demand.Log) string {
-	var parts []string
+// leftOut says what of a log does not count, or counts otherwise: a text for each reason.
+func leftOut(log *demand.Log) (notes []string) {
 	if log.Filled > 0 {
-		parts = append(parts, plain.Plural(log.Filled, "call")+" that had been refused, taken to have the usual tokens")
+		notes = append(notes, plain.Plural(log.Filled, "call")+" that had been refused, taken to have the usual tokens")
 	}
-	if log.Skipped > 0 {
-		parts = append(parts, plain.Plural(log.Skipped, "entry")+" without tokens of Gemini left out")
+	for _, l := range log.Left {
+		number, verb, first := "1 entry", " left out: ", ", in "
+		if l.Entries > 1 {
+			number, first = plain.Number(int64(l.Entries))+" entries", ", the first in "
+		}
+		if l.Broken {
+			verb = " cannot be read: "
+		}
+		note := number + verb + l.Why
+		if l.Line > 0 {
+			note += first + "line " + strconv.Itoa(l.Line) + " of " + l.File
+		}
+		notes = append(notes, note)
 	}
-	if log.Broken > 0 {
-		parts = append(parts, plain.Plural(log.Broken, "broken line")+" passed over")
-	}
-	return strings.ReplaceAll(strings.Join(parts, "; "), "entrys", "entries")
+	return notes
 }
 
-func whole(n float64) string { return plain.Number(int64(math.Round(n))) }
+// whole writes a number without a fraction.
+func whole(n float64) string {
+	return plain.Number(int64(math.Round(min(max(n, -mostWhole), mostWhole))))
+}
+
+const mostWhole = 1e18 // which an int64 has room for
 
 func loadTable(a *plan.Answer) string {
 	var b strings.Builder
@@ -142,9 +163,16 @@ func recommend(v view, to io.Writer, a *plan.Answer) {
 // printMoney says what is cheaper. Costs are those of 30 days of such calls.
 func printMoney(v view, to io.Writer, a *plan.Answer) {
 	at := a.Calls[0].At
-	if m, ok := a.Prices.Model(a.Model, at); ok {
-		v.linef(to, "by the token all would cost %s dollars in 30 days (prices of %s)", dollars(a.OnDemand), m.Read.Format(time.DateOnly))
-	} else {
+	m, ok := a.Prices.Model(a.Model, at)
+	switch {
+	case ok && a.OnDemand.Known:
+		v.linef(to, "by the token all would cost %s dollars in 30 days (prices of %s)", dollars(a.OnDemand), ofDay(m.Origin))
+	case ok && a.Once.Known:
+		v.linef(to, "by the token these calls cost %.2f dollars (prices of %s); they are of less than a minute, which says nothing of 30 days",
+			a.Once.USD, ofDay(m.Origin))
+	case ok:
+		v.linef(to, "some of the calls were made before there was a price for %s: state it by --prices FILE", a.Model)
+	default:
 		v.linef(to, "no price for %s: state it by --prices FILE", a.Model)
 	}
 	o, ok := a.Prices.Order(a.Term, a.Location)
@@ -154,9 +182,9 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 	}
 	note := ""
 	if o.Note != "" {
-		note = ", " + o.Note
+		note = ", " + plain.Text(o.Note, maxShown)
 	}
-	v.linef(to, "a GSU for a %s costs %s dollars (of %s%s)", a.Term, whole(o.USD), o.Read.Format(time.DateOnly), note)
+	v.linef(to, "a GSU for a %s costs %s dollars (of %s%s)", a.Term, whole(o.USD), ofDay(o.Origin), note)
 	switch {
 	case a.BreakEven == 0:
 	case a.BreakEven > 1:
@@ -167,6 +195,14 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 	if a.Cheapest > 0 {
 		v.linef(to, "the cheapest of these is %s", plain.Plural(a.Cheapest, "GSU"))
 	}
+}
+
+// ofDay says how old a price is.
+func ofDay(o price.Origin) string {
+	if o.Read.IsZero() {
+		return "yours"
+	}
+	return o.Read.Format(time.DateOnly)
 }
 
 // stepTable is the ladder of prices.
@@ -194,7 +230,7 @@ func changeTable(a *plan.Answer) string {
 		}
 		fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", what, percent(spill), gsus, dollars(withOrder), dollars(byToken))
 	}
-	row("nothing", a.Changed[0].Before, a.Recommended, a.WithOrder, a.OnDemand)
+	row("nothing", a.Changed[0].Before, a.Recommended, a.WithOrder(), a.OnDemand)
 	for _, c := range a.Changed {
 		row(c.What, c.Spill, c.Needs, c.WithOrder, c.ByToken)
 	}

@@ -3,211 +3,185 @@ package demand
 import (
 	"bufio"
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/plain"
-	"github.com/spillway-go/spillway/quota"
 )
 
 // ErrNoLog says that a file is none of the logs that can be read.
 var ErrNoLog = errors.New("it is no log of calls: spillway plan reads Spillway's call log, LiteLLM's spend logs " +
-	"(JSON, JSON lines or CSV) and Vertex AI's request-response logs (JSON lines)")
+	"and Vertex AI's request-response logs, each as JSON, JSON lines or CSV with a header")
+
+// errUTF16 is of files as some shells of Windows write them.
+var errUTF16 = errors.New("it is UTF-16; write it again as UTF-8")
 
 const (
-	// maxLine bounds a line: a record of Vertex AI's contains the request and the response.
-	maxLine = 64 << 20
+	// maxEntry bounds an entry: a record of Vertex AI's contains the request and the response.
+	maxEntry = 64 << 20
 	// maxName bounds names of others, which are shown.
 	maxName = 128
+	// mostTook bounds how long a call may be said to have taken.
+	mostTook = 24 * time.Hour
 )
 
-// entry is one entry of a log, in the words of whatever wrote it.
-type entry interface {
-	// call returns the call. Not ok if it is none that a model has served.
-	call() (c Call, ok bool)
+// Why entries are skipped, in more than one format.
+const (
+	noTokens     = "without tokens"
+	otherMethods = "of other methods than generateContent"
+)
+
+// format is a kind of log.
+type format struct {
+	name string
+	keys []string // an entry has one of these
+	// call reads an entry, which is skipped if there is a reason.
+	call func(f fields) (c Call, skip string)
 }
 
-// formats are the logs that are lines of JSON, each with a key by which it is known.
-var formats = []struct {
-	name, key string
-	entry     func() entry
-}{
-	{"Spillway's call log", `"outcome"`, func() entry { return new(spillwayEntry) }},
-	{"LiteLLM's spend logs", `"prompt_tokens"`, func() entry { return new(litellmEntry) }},
-	{"Vertex AI's request-response logs", `"logging_time"`, func() entry { return new(vertexEntry) }},
+// formats are all that can be read.
+var formats = []format{
+	{"Spillway's call log", []string{"outcome", "dropped"}, spillwayCall},
+	{"LiteLLM's spend logs", []string{"prompt_tokens"}, litellmCall},
+	{"Vertex AI's request-response logs", []string{"logging_time", "full_response", "response_payload"}, vertexCall},
 }
 
-// Read reads a log of any format that it knows.
+// Read reads a log of any format that it knows. A file without entries is a log without a format.
 func Read(from io.Reader) (*Log, error) {
-	in := bufio.NewReaderSize(from, 1<<16)
-	first, err := firstByte(in)
-	if err != nil {
-		return nil, ErrNoLog
-	}
-	l := &Log{}
-	switch first {
-	case '[':
-		l.array(in)
-	case '{':
-		err = l.lines(in)
-	default:
-		err = l.table(in)
-	}
-	if err != nil {
+	in := &source{in: bufio.NewReaderSize(from, 1<<16), left: maxEntry, lines: 1}
+	r := &reader{log: &Log{}, names: make(map[string]string)}
+	err := r.file(in)
+	switch {
+	case errors.Is(err, io.EOF):
+		return r.log, nil
+	case err != nil && r.format == nil:
 		return nil, err
-	}
-	if l.Format == "" {
+	case err != nil: // a file that is damaged, or is being compressed now
+		r.broken("the rest: "+plain.Text(err.Error(), maxName), func() int { return in.lines })
+	case r.format == nil && r.entries > 0:
 		return nil, ErrNoLog
 	}
-	l.fill()
-	l.sort()
-	return l, nil
+	r.log.fill()
+	r.log.Sort()
+	return r.log, nil
 }
 
-// firstByte returns the first byte that is no white space and no byte order mark, and leaves it there.
-func firstByte(in *bufio.Reader) (byte, error) {
-	for {
-		b, err := in.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		if !strings.ContainsRune(" \t\r\n", rune(b)) && b != 0xef && b != 0xbb && b != 0xbf {
-			return b, in.UnreadByte()
-		}
+// reader reads the entries of one file.
+type reader struct {
+	log     *Log
+	format  *format // once an entry has shown it
+	entries int
+	names   map[string]string // of models and labels
+}
+
+// mostNames bounds the names that are kept once.
+const mostNames = 10_000
+
+// add adds an entry, an object of JSON that begins in a line of the file.
+func (r *reader) add(raw []byte, line func() int) {
+	f, err := fieldsOf(raw)
+	if err != nil && raw[0] == '[' { // a page of an API
+		f, err = fieldsOf(slices.Concat([]byte(`{"page":`), raw, []byte("}")))
 	}
+	if err != nil {
+		r.broken(whyNotJSON(err), line)
+		return
+	}
+	r.take(f, raw, line)
 }
 
-// array reads a JSON array of entries.
-func (l *Log) array(in *bufio.Reader) {
-	d := json.NewDecoder(in)
-	_, _ = d.Token() // the bracket
-	for d.More() {
-		var raw json.RawMessage
-		if d.Decode(&raw) != nil {
-			l.Broken++ // what follows cannot be told apart
+// take adds an entry, or the entries that it wraps.
+func (r *reader) take(f fields, raw []byte, line func() int) {
+	if r.format == nil {
+		i := slices.IndexFunc(formats, func(known format) bool { return known.has(f) })
+		if i < 0 {
+			r.wrapped(f, raw, line)
 			return
 		}
-		l.add(raw)
+		r.format = &formats[i]
+		r.log.Format = r.format.name
 	}
-}
-
-// lines reads entries that are a line each.
-func (l *Log) lines(in *bufio.Reader) error {
-	s := bufio.NewScanner(in)
-	s.Buffer(make([]byte, 1<<16), maxLine)
-	for s.Scan() {
-		if line := bytes.TrimSpace(s.Bytes()); len(line) > 0 {
-			l.add(line)
-		}
-	}
-	if errors.Is(s.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("a line is longer than %d bytes", maxLine)
-	}
-	return s.Err()
-}
-
-// add adds an entry that is an object of JSON.
-func (l *Log) add(raw []byte) {
-	for _, f := range formats {
-		if l.Format != "" && l.Format != f.name || !bytes.Contains(raw, []byte(f.key)) {
-			continue
-		}
-		e := f.entry()
-		if json.Unmarshal(raw, e) != nil {
-			break
-		}
-		l.Format = f.name
-		l.take(e)
+	if !r.format.has(f) {
+		r.wrapped(f, raw, line)
 		return
 	}
-	l.Broken++
-}
-
-func (l *Log) take(e entry) {
-	c, ok := e.call()
-	if !ok || c.At.IsZero() || c.Model == "" {
-		l.Skipped++
-		return
+	r.entries++
+	c, skip := r.format.call(f)
+	if c.Took > mostTook || c.Took < 0 {
+		c.Took = 0 // which is filled in
 	}
-	l.Calls = append(l.Calls, c)
-}
-
-// table reads a CSV file with a header: LiteLLM's, as databases export it.
-func (l *Log) table(in *bufio.Reader) error {
-	r := csv.NewReader(in)
-	r.FieldsPerRecord, r.LazyQuotes, r.ReuseRecord = -1, true, true
-	header, err := r.Read()
-	if err != nil {
-		return ErrNoLog
-	}
-	columns := make(map[string]int)
-	for i, name := range header {
-		columns[strings.Clone(strings.TrimSpace(name))] = i
-	}
-	if _, ok := columns["prompt_tokens"]; !ok {
-		return ErrNoLog
-	}
-	l.Format = "LiteLLM's spend logs"
-	for {
-		row, err := r.Read()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			l.Broken++
-			if _, syntax := errors.AsType[*csv.ParseError](err); !syntax {
-				return err
-			}
-		default:
-			l.take(litellmRow(columns, row))
-		}
+	switch {
+	case skip != "" && skip != noTokens:
+		r.leave(skip, false, line)
+	case *f.wrong != "":
+		r.broken(*f.wrong, line)
+	case skip != "":
+		r.leave(skip, false, line)
+	case c.At.IsZero():
+		r.broken("no time", line)
+	case c.Model == "":
+		r.broken("no model", line)
+	case len(r.log.Calls) == MostCalls:
+		r.leave(tooMany, false, line)
+	default:
+		c.Model, c.Label = r.once(c.Model), r.once(c.Label)
+		r.log.Calls = append(r.log.Calls, c)
 	}
 }
 
-// fill gives calls that were refused, of which nobody knows the tokens, the mean of their model.
-func (l *Log) fill() {
-	type sum struct {
-		calls int64
-		usage quota.Usage
+// once returns the first string that is equal to a name: most calls have the same few.
+func (r *reader) once(name string) string {
+	if known, ok := r.names[name]; ok {
+		return known
 	}
-	sums := make(map[string]*sum)
-	for i := range l.Calls {
-		c := &l.Calls[i]
-		if c.Usage == (quota.Usage{}) {
+	if len(r.names) < mostNames {
+		r.names[name] = name
+	}
+	return name
+}
+
+// has reports whether an object is an entry.
+func (f *format) has(of fields) bool { return slices.ContainsFunc(f.keys, of.has) }
+
+// wrapped adds the entries of a list in an object, as APIs answer by pages: {"data": [...], "page": 1}.
+func (r *reader) wrapped(f fields, raw []byte, line func() int) {
+	before := r.entries
+	for _, one := range f.of {
+		if one.value[0] != '[' {
 			continue
 		}
-		s := sums[c.Model]
-		if s == nil {
-			s = &sum{}
-			sums[c.Model] = s
-		}
-		s.calls++
-		s.usage.Input += c.Usage.Input
-		s.usage.Cached += c.Usage.Cached
-		s.usage.Output += c.Usage.Output
+		r.elements(elements(one.value), func(one []byte) int {
+			return line() + bytes.Count(raw[:max(bytes.Index(raw, one), 0)], []byte("\n"))
+		})
 	}
-	kept := l.Calls[:0]
-	for _, c := range l.Calls {
-		if c.Usage == (quota.Usage{}) {
-			s := sums[c.Model]
-			if s == nil {
-				l.Skipped++
-				continue
-			}
-			c.Usage = quota.Usage{Input: s.usage.Input / s.calls, Cached: s.usage.Cached / s.calls, Output: s.usage.Output / s.calls}
-			l.Filled++
-		}
-		if c.Took <= 0 {
-			c.Took = Took(c.Usage)
-		}
-		kept = append(kept, c)
+	if r.entries == before {
+		r.broken("no entry of such a log", line)
 	}
-	l.Calls = kept
+}
+
+// elements adds those of a list that are entries.
+func (r *reader) elements(all [][]byte, line func(one []byte) int) {
+	for _, one := range all {
+		f, err := fieldsOf(one)
+		if err == nil && slices.ContainsFunc(formats, func(known format) bool { return known.has(f) }) {
+			r.take(f, one, func() int { return line(one) })
+		}
+	}
+}
+
+func (r *reader) broken(why string, line func() int) {
+	r.entries++
+	r.leave(why, true, line)
+}
+
+// leave counts an entry that counts for nothing.
+func (r *reader) leave(why string, broken bool, line func() int) {
+	if kind, isNew := r.log.leave(Left{Why: why, Broken: broken, Entries: 1}); isNew {
+		kind.Line = line()
+	}
 }
 
 // modelOf returns the model's id in a name that may be a path: "vertex_ai/gemini-3.5-flash".
@@ -217,31 +191,4 @@ func modelOf(name string) string {
 		name = name[:i]
 	}
 	return name
-}
-
-// layouts are how logs write times; those without an offset are in UTC.
-var layouts = []string{
-	time.RFC3339Nano, "2006-01-02 15:04:05.999999999 MST", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999-07",
-	"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
-}
-
-// timeOf reads a time; zero if it is none.
-func timeOf(text string) time.Time {
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t
-		}
-	}
-	return time.Time{}
-}
-
-// mostTokens bounds what a log may say of one call: many times what any model takes.
-const mostTokens = 1 << 30
-
-// tokens returns a number of tokens that makes sense.
-func tokens(n float64) int64 {
-	if !(n > 0) {
-		return 0
-	}
-	return int64(min(n, mostTokens))
 }

@@ -34,6 +34,8 @@ func record(t *testing.T, change func(*calls.Record)) string {
 	return string(line) + "\n"
 }
 
+func nothing(*calls.Record) {}
+
 func TestReadSpillwaysCallLog(t *testing.T) {
 	log := record(t, func(r *calls.Record) { r.Time.Time = nine.Add(time.Second) }) +
 		record(t, func(r *calls.Record) { r.Priority = "batch" }) +
@@ -58,6 +60,12 @@ func TestReadSpillwaysCallLog(t *testing.T) {
 	refused.At, refused.Took = nine.Add(2*time.Second), demand.Took(usage)
 	want := &demand.Log{
 		Format: "Spillway's call log", Calls: []demand.Call{batch, second, refused}, Skipped: 4, Broken: 1, Filled: 1,
+		Left: []demand.Left{
+			{Why: "without tokens", Entries: 1, Line: 4},
+			{Why: "of other methods than generateContent", Entries: 2, Line: 5},
+			{Why: "no JSON object", Broken: true, Entries: 1, Line: 8},
+			{Why: "of calls that were refused, of a model that served none", Entries: 1},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -85,13 +93,35 @@ func TestReadLiteLLMsSpendLogs(t *testing.T) {
 	}}
 	team := call
 	team.Label = "search"
-	want := &demand.Log{Format: "LiteLLM's spend logs", Calls: []demand.Call{call, team, call}, Skipped: 3}
+	want := &demand.Log{Format: "LiteLLM's spend logs", Calls: []demand.Call{call, call, team}, Skipped: 3, Left: []demand.Left{
+		{Why: "of other models than Gemini's", Entries: 1}, {Why: "that LiteLLM served from its cache", Entries: 1},
+		{Why: "of calls that failed", Entries: 1},
+	}}
 	compact := func(row string) string { return strings.ReplaceAll(row, "\n", "") }
 	var lines []string
 	for _, row := range rows {
 		lines = append(lines, compact(row))
 	}
-	for name, text := range map[string]string{"lines": strings.Join(lines, "\n"), "an array": "[" + strings.Join(rows, ",") + "]"} {
+	for _, tt := range []struct {
+		name, text    string
+		first, height int // the line of the first row, and how many lines a row has
+	}{
+		{"lines", strings.Join(lines, "\n"), 1, 1},
+		{"lines of Windows, after a byte order mark", "\ufeff\n" + strings.Join(lines, "\r\n"), 2, 1},
+		{"an array", "[" + strings.Join(rows, ",") + "]", 1, 3},
+		{"an array of lines", "[\n" + strings.Join(lines, ",\n") + "\n]", 2, 1},
+		{"objects of several lines", "\n" + strings.Join(rows, ""), 2, 3},
+		{"a page", `{"data": [` + strings.Join(rows, ",\n") + `], "total": 6}`, 1, 4},
+		{"a page of lines", "{\"data\": [\n" + strings.Join(lines, ",\n") + "\n]}", 2, 1},
+		{"pages that are a line each", `{"page":1,"data":[` + strings.Join(lines[:3], ",") + "]}\n" + `{"page":2,"data":[` + strings.Join(lines[3:], ",") + "]}", 0, 0},
+		{"arrays that are a line each", "[" + strings.Join(lines[:3], ",") + "]\n[" + strings.Join(lines[3:], ",") + "]\n", 0, 0},
+	} {
+		name, text := tt.name, tt.text
+		for i := range want.Left {
+			if want.Left[i].Line = 2; tt.height > 0 {
+				want.Left[i].Line = tt.first + (3+i)*tt.height
+			}
+		}
 		got, err := demand.Read(strings.NewReader(text))
 		if err != nil {
 			t.Fatal(err)
@@ -113,7 +143,9 @@ func TestReadLiteLLMsTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &demand.Log{Format: "LiteLLM's spend logs", Skipped: 2, Calls: []demand.Call{{
+	want := &demand.Log{Format: "LiteLLM's spend logs", Broken: 2, Left: []demand.Left{
+		{Why: "prompt_tokens is no number", Broken: true, Entries: 1, Line: 3}, {Why: "no entry of such a log", Broken: true, Entries: 1, Line: 4},
+	}, Calls: []demand.Call{{
 		At: nine.Add(250 * time.Millisecond), Took: time.Second, Model: flash, Label: "nightly", Usage: quota.Usage{Input: 1000, Cached: 300, Output: 200},
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -123,7 +155,7 @@ func TestReadLiteLLMsTable(t *testing.T) {
 
 func TestReadVertexAIsLogs(t *testing.T) {
 	const usage = `{"promptTokenCount":900,"toolUsePromptTokenCount":100,"cachedContentTokenCount":300,"candidatesTokenCount":150,"thoughtsTokenCount":50,` +
-		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":880},{"modality":"AUDIO","tokenCount":20}]}`
+		`"promptTokensDetails":[{"modality":"TEXT","tokenCount":880},{"modality":"AUDIO","tokenCount":20}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":15}]}`
 	row := func(response string) string {
 		return `{"endpoint":"e","logging_time":"2026-11-26 09:00:00 UTC","request_id":"7","model":"publishers/google/models/gemini-3.5-flash",` +
 			`"api_method":"streamGenerateContent","full_request":{"labels":{"team":"a","zone":"b"}},"full_response":` + response + "}\n"
@@ -138,16 +170,18 @@ func TestReadVertexAIsLogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := quota.Usage{Input: 1000, InputAudio: 20, Cached: 300, Output: 200}
+	u := quota.Usage{Input: 1000, InputAudio: 20, Cached: 300, CachedAudio: 15, Output: 200}
 	call := demand.Call{At: nine, Took: demand.Took(u), Model: flash, Label: "team=a", Usage: u}
-	want := &demand.Log{Format: "Vertex AI's request-response logs", Calls: []demand.Call{call, call, call}, Skipped: 3}
+	want := &demand.Log{Format: "Vertex AI's request-response logs", Calls: []demand.Call{call, call, call}, Skipped: 3, Left: []demand.Left{
+		{Why: "without tokens", Entries: 2, Line: 4}, {Why: "of other methods than generateContent", Entries: 1, Line: 6},
+	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 
 func TestOtherFilesAreRefused(t *testing.T) {
-	for _, text := range []string{"", "  ", "[]", "{}", "hello", `{"a": 1}` + "\n" + `{"b": 2}`, "a,b\n1,2\n", "[1, 2", "\x00\xff"} {
+	for _, text := range []string{"{}", "hello", `{"a": 1}` + "\n" + `{"b": 2}`, "a,b\n1,2\n", "[1, 2", "\x00\xff"} {
 		if l, err := demand.Read(strings.NewReader(text)); !errors.Is(err, demand.ErrNoLog) {
 			t.Errorf("%q is read as %+v, %v", text, l, err)
 		}
@@ -183,6 +217,9 @@ func FuzzRead(f *testing.F) {
 	f.Add("prompt_tokens,model\n1,\"gemini")
 	f.Add(`{"logging_time":"x","full_response":[null]}`)
 	f.Add(`{"outcome":"served","tokens":{"input":-1}}`)
+	f.Add("{\"data\":[\n{\"prompt_tokens\":\"5\",\"model\":\"gemini\",\"startTime\":1795683600}]}")
+	f.Add("[{\"logging_time\":\"1.7956836E9\",\"response_payload\":[\"{}\"]}]\n[5,{\"outcome\":{}}]")
+	f.Add("tokens.input;outcome;time;model\n5;served;1795683600;x")
 	f.Fuzz(func(t *testing.T, text string) {
 		l, err := demand.Read(strings.NewReader(text))
 		if err != nil {

@@ -10,27 +10,29 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-// spillwayEntry is a line of Spillway's own log.
-type spillwayEntry struct{ calls.Record }
-
-func (e *spillwayEntry) call() (Call, bool) {
-	r, u := &e.Record, &e.Tokens
-	c := Call{
-		At: r.Time.Time, Model: modelOf(r.Model), Label: plain.Text(r.Label, maxName), Batch: r.Priority == router.PriorityBatch,
-		Took: time.Duration(max(r.LatencyMS-r.WaitedMS, 0) * float64(time.Millisecond)),
+// spillwayCall reads a [calls.Record]. It may have been in a database since.
+func spillwayCall(f fields) (c Call, skip string) {
+	u := f.object("tokens")
+	image, audio := u.tokens("output_image"), u.tokens("output_audio")
+	took := f.number("latency_ms") - f.number("waited_ms")
+	c = Call{
+		At: f.moment("time"), Model: modelOf(f.text("model")), Label: plain.Text(f.text("label"), maxName),
+		Batch: f.text("priority") == string(router.PriorityBatch), Took: time.Duration(min(max(took, 0), 2*mostTook.Seconds()*1e3) * float64(time.Millisecond)),
 		Usage: quota.Usage{
-			Input: tokens(float64(u.Input)), InputAudio: tokens(float64(u.InputAudio)), InputImage: tokens(float64(u.InputImage)),
-			Cached: tokens(float64(u.Cached)), OutputImage: tokens(float64(u.OutputImage)), OutputAudio: tokens(float64(u.OutputAudio)),
-			Output: tokens(float64(u.Output - u.OutputImage - u.OutputAudio)),
+			Input: u.tokens("input"), InputAudio: u.tokens("input_audio"), InputImage: u.tokens("input_image"), Cached: u.tokens("cached"),
+			Output: max(u.tokens("output")-image-audio, 0), OutputImage: image, OutputAudio: audio,
 		},
 	}
-	switch {
-	case !strings.HasSuffix(strings.ToLower(r.Method), "generatecontent") && r.Method != "openai.chat", r.Live():
-		return Call{}, false
-	case r.Outcome == calls.OutcomeRefused:
+	live := calls.Record{Request: calls.Request{Method: f.text("method")}}
+	switch method := f.text("method"); {
+	case !f.has("outcome"):
+		return c, "that tell of calls which the log had dropped"
+	case live.Live(), !strings.HasSuffix(strings.ToLower(method), "generatecontent") && method != "openai.chat":
+		return c, otherMethods
+	case f.text("outcome") == string(calls.OutcomeRefused):
 		c.Usage, c.Took = quota.Usage{}, 0 // it would have been served
-		return c, true
-	default:
-		return c, u.Input > 0
+	case c.Usage.Input == 0:
+		return c, noTokens
 	}
+	return c, ""
 }

@@ -2,8 +2,6 @@ package demand
 
 import (
 	"bytes"
-	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,90 +9,68 @@ import (
 	"github.com/spillway-go/spillway/quota"
 )
 
-// vertexEntry is a row of the table in BigQuery to which Vertex AI logs requests and responses.
+// vertexCall reads a row of the table in BigQuery to which Vertex AI logs requests and responses.
 // https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/request-response-logging
-type vertexEntry struct {
-	Time     string          `json:"logging_time"`
-	Model    string          `json:"model"`
-	Method   string          `json:"api_method"`
-	Request  json.RawMessage `json:"full_request"`
-	Response json.RawMessage `json:"full_response"`
-}
-
-type vertexResponse struct {
-	ModelVersion string `json:"modelVersion"`
-	Usage        struct {
-		Prompt     float64       `json:"promptTokenCount"`
-		ToolUse    float64       `json:"toolUsePromptTokenCount"`
-		Cached     float64       `json:"cachedContentTokenCount"`
-		Candidates float64       `json:"candidatesTokenCount"`
-		Thoughts   float64       `json:"thoughtsTokenCount"`
-		PromptIn   []vertexCount `json:"promptTokensDetails"`
-		Output     []vertexCount `json:"candidatesTokensDetails"`
-	} `json:"usageMetadata"`
-}
-
-type vertexCount struct {
-	Modality string  `json:"modality"`
-	Tokens   float64 `json:"tokenCount"`
-}
-
-func (e *vertexEntry) call() (Call, bool) {
-	r, ok := e.response()
-	if !ok {
-		return Call{}, false
+func vertexCall(f fields) (c Call, skip string) {
+	r := vertexResponse(f)
+	u := r.object("usageMetadata")
+	image, audio := ofModality(u.list("candidatesTokensDetails"), "IMAGE"), ofModality(u.list("candidatesTokensDetails"), "AUDIO")
+	c = Call{At: f.moment("logging_time"), Model: modelOf(f.text("model")), Label: vertexLabel(f), Usage: quota.Usage{
+		Input:      u.tokens("promptTokenCount") + u.tokens("toolUsePromptTokenCount"),
+		InputAudio: ofModality(u.list("promptTokensDetails"), "AUDIO"), InputImage: ofModality(u.list("promptTokensDetails"), "IMAGE"),
+		Cached:      u.tokens("cachedContentTokenCount"),
+		CachedAudio: ofModality(u.list("cacheTokensDetails"), "AUDIO"),
+		Output:      max(u.tokens("candidatesTokenCount")+u.tokens("thoughtsTokenCount")-image-audio, 0), OutputImage: image, OutputAudio: audio,
+	}}
+	if c.Model == "" {
+		c.Model = modelOf(r.text("modelVersion"))
 	}
-	of := func(counts []vertexCount, modality string) int64 {
-		sum := 0.0
-		for _, c := range counts {
-			if strings.EqualFold(c.Modality, modality) {
-				sum += c.Tokens
+	if method := f.text("api_method"); method != "" && !strings.HasSuffix(strings.ToLower(method), "generatecontent") {
+		return c, otherMethods
+	}
+	if c.Usage.Input == 0 {
+		return c, noTokens
+	}
+	return c, ""
+}
+
+// ofModality adds up the tokens of one modality.
+func ofModality(counts [][]byte, modality string) int64 {
+	sum := int64(0)
+	for _, raw := range counts {
+		if one := (fields{members(raw), new(string)}); strings.EqualFold(one.text("modality"), modality) {
+			sum += one.tokens("tokenCount")
+		}
+	}
+	return min(sum, mostTokens)
+}
+
+// vertexResponse returns the response, or the last part of a stream that has counts.
+func vertexResponse(f fields) (r fields) {
+	for _, key := range [...]string{"full_response", "response_payload"} {
+		for _, raw := range f.list(key) {
+			part := fields{members(bytes.TrimSpace(unquoted(raw))), new(string)}
+			if part.object("usageMetadata").number("promptTokenCount") > 0 {
+				r = part
 			}
 		}
-		return tokens(sum)
-	}
-	name := e.Model
-	if name == "" {
-		name = r.ModelVersion
-	}
-	u := &r.Usage
-	image, audio := of(u.Output, "IMAGE"), of(u.Output, "AUDIO")
-	c := Call{At: timeOf(e.Time), Model: modelOf(name), Label: e.label(), Usage: quota.Usage{
-		Input: tokens(u.Prompt + u.ToolUse), InputAudio: of(u.PromptIn, "AUDIO"), InputImage: of(u.PromptIn, "IMAGE"),
-		Cached: tokens(u.Cached), Output: max(tokens(u.Candidates+u.Thoughts)-image-audio, 0), OutputImage: image, OutputAudio: audio,
-	}}
-	generates := e.Method == "" || strings.HasSuffix(strings.ToLower(e.Method), "generatecontent")
-	return c, generates && c.Usage.Input > 0
-}
-
-// response returns the response, or the last part of a stream that has counts.
-func (e *vertexEntry) response() (r vertexResponse, ok bool) {
-	if len(bytes.TrimSpace(e.Response)) == 0 {
-		return r, false
-	}
-	if unquote(e.Response, &r) == nil {
-		return r, true
-	}
-	var parts []vertexResponse
-	if unquote(e.Response, &parts) != nil {
-		return r, false
-	}
-	for _, p := range parts {
-		if p.Usage.Prompt > 0 {
-			r, ok = p, true
+		if len(r.of) == 0 {
+			r = f.object(key)
+		}
+		if len(r.of) > 0 {
+			break
 		}
 	}
-	return r, ok
+	r.wrong = f.wrong
+	return r
 }
 
-// label is the first of the labels that the request has, in the order of their keys.
-func (e *vertexEntry) label() string {
-	var request struct {
-		Labels map[string]string `json:"labels"`
-	}
-	if unquote(e.Request, &request) != nil || len(request.Labels) == 0 {
+// vertexLabel is the first of the labels that the request has, in the order of their keys.
+func vertexLabel(f fields) string {
+	labels := f.object("full_request").object("labels").of
+	if len(labels) == 0 {
 		return ""
 	}
-	key := slices.Min(slices.Collect(maps.Keys(request.Labels)))
-	return plain.Text(key+"="+request.Labels[key], maxName)
+	first := slices.MinFunc(labels, func(a, b field) int { return bytes.Compare(a.key, b.key) })
+	return plain.Text(string(first.key)+"="+string(unquoted(first.value)), maxName)
 }

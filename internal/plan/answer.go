@@ -47,14 +47,13 @@ type Answer struct {
 	// Recommended is the fewest GSUs that spill no more than asked, whatever the window; zero if none
 	// of those looked at does.
 	Recommended int
-	// OnDemand is what all calls cost by the token; not ok if a price is missing.
-	OnDemand Money
+	// Once is what all calls cost by the token, and OnDemand what 30 days of such calls do. Neither is
+	// known if a price is missing, nor OnDemand if the calls are of less than a minute.
+	Once, OnDemand Money
 	// PerToken is what a burned-down token costs on demand; BreakEven the part of a GSU that has to be
 	// used for it to cost no more than that.
 	BreakEven float64
 	Cheapest  int // the number of GSUs that costs least, with what spills; zero: none, by the token
-	// WithOrder is what the recommended order costs.
-	WithOrder Money
 	// Steps are the service tiers of pay-as-you-go, from the cheapest to the dearest.
 	Steps   []Step
 	Changed []Change
@@ -104,6 +103,9 @@ const mostCalls = 200_000
 func Ask(ctx context.Context, q Question) (*Answer, error) {
 	if len(q.Calls) == 0 {
 		return nil, ErrNoCalls
+	}
+	if err := q.Check(); err != nil {
+		return nil, err
 	}
 	s, err := newSieve(&q.Buy, q.Calls)
 	if err != nil {
@@ -156,7 +158,7 @@ func (a *Answer) sizes(m *maker, s *sieve) error {
 	numbers := between(a.From, a.To, a.To-a.From+1)
 	if a.From == 0 {
 		search := search{m: m, calls: s.busiest(mostCalls), most: a.Spill, known: make(map[int]*Size)}
-		mean := max(int(a.Minute.Mean/a.PerGSU), 1)
+		mean := int(min(max(a.Minute.Mean/a.PerGSU, 1), mostGSUs))
 		least, err := search.least(mean, max(s.least(a.Spill), mean))
 		if err != nil {
 			return err
@@ -246,7 +248,8 @@ func (m *maker) progress() {
 	}
 }
 
-// all does jobs, as many at once as there are processors.
+// all does jobs, as many at once as there are processors. It fails as the first of them that fails:
+// what ends one, ends all.
 func (m *maker) all(jobs []func() error) error {
 	var wait sync.WaitGroup
 	errs := make([]error, len(jobs))
@@ -259,5 +262,5 @@ func (m *maker) all(jobs []func() error) error {
 		})
 	}
 	wait.Wait()
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }

@@ -9,9 +9,12 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/demand"
@@ -225,29 +228,48 @@ func TestAPlanIsRepeatable(t *testing.T) {
 }
 
 func TestDrawingIsXML(t *testing.T) {
-	all := some(3*perGSU, 5*time.Minute, 1).Calls()
-	a := ask(t, all, 0, 0)
-	a.Model = `<script>"&`
-	var text bytes.Buffer
-	if err := a.WriteSVG(&text); err != nil {
-		t.Fatal(err)
+	busy := some(3*perGSU, 5*time.Minute, 1).Calls()
+	moment := slices.Clone(busy[:40])
+	for i := range moment {
+		moment[i].At = busy[0].At
 	}
-	bars := 0
-	for d := xml.NewDecoder(&text); ; {
+	years := slices.Clone(busy)
+	for i := range years[len(years)/2:] {
+		years[len(years)/2+i].At = busy[i].At.AddDate(70, 0, i)
+	}
+	for name, all := range map[string][]demand.Call{"busy": busy, "a moment": moment, "years": years, "one": busy[:1]} {
+		a := ask(t, all, 0, 0)
+		for _, model := range []string{`<script>"&'`, "]]>", "\x00\x1b[2J", "\xff\xfe", "\ufffe\uffff", "\u202e\u2028", "\U0001F600", strings.Repeat("&", 1000), "<!--"} {
+			a.Model = model
+			var text bytes.Buffer
+			if err := a.WriteSVG(&text); err != nil {
+				t.Fatal(err)
+			}
+			if bars := barsOf(t, name, text.String()); bars < 2*len(a.Sizes)+4 {
+				t.Errorf("%s, %q: there are %d bars", name, model, bars)
+			}
+		}
+	}
+}
+
+// barsOf parses a drawing, and counts its rectangles.
+func barsOf(t *testing.T, name, text string) (bars int) {
+	t.Helper()
+	if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") || strings.Contains(text, `="-`) {
+		t.Errorf("%s: a measure is none", name)
+	}
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
-			break
+			return bars
 		} else if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		if e, ok := token.(xml.StartElement); ok && e.Name.Local == "script" {
-			t.Error("a name has become an element")
+		if e, ok := token.(xml.StartElement); ok && !slices.Contains([]string{"svg", "style", "rect", "text", "line"}, e.Name.Local) {
+			t.Errorf("%s: a name has become an element: %s", name, e.Name.Local)
 		} else if ok && e.Name.Local == "rect" {
 			bars++
 		}
-	}
-	if bars < 2*len(a.Sizes)+4 {
-		t.Errorf("there are %d bars", bars)
 	}
 }
 
@@ -277,7 +299,7 @@ func TestCallsWithinAPool(t *testing.T) {
 		{"too few tokens", keyed(1000, 200_000), "tpm of " + flash, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			fit, err := plan.Within(t.Context(), tt.cfg, 5*time.Second, all, price.BuiltIn(), func(int) {})
+			fit, err := plan.World{Pool: tt.cfg, MaxWait: 5 * time.Second}.Within(t.Context(), all, price.BuiltIn(), func(int) {})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -343,7 +365,7 @@ func TestAnOrderWithinAPool(t *testing.T) {
 		Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
 		Provisioned: []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: perGSU}},
 	}}}
-	fit, err := plan.Within(t.Context(), cfg, 0, all, price.BuiltIn(), func(int) {})
+	fit, err := plan.World{Pool: cfg}.Within(t.Context(), all, price.BuiltIn(), func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,5 +376,26 @@ func TestAnOrderWithinAPool(t *testing.T) {
 	ordered, others := served["prod/eu/provisioned"], served["prod/global/on_demand"]
 	if ordered+others != len(all) || fit.Refused > 0 || ordered < len(all)/3 || ordered > len(all)*2/3 || len(fit.Bounds) > 0 {
 		t.Errorf("of %d calls the order serves %d, and on demand are %d; %+v", len(all), ordered, others, fit)
+	}
+}
+
+// Endpoints are drawn by chance, which is the same each time.
+func TestAPlanWithinAPoolIsRepeatable(t *testing.T) {
+	all := some(perGSU, 5*time.Minute, 1).Calls()
+	for _, policy := range []pool.Policy{"", pool.PolicyRandom, pool.PolicyRoundRobin, pool.PolicyFirst} {
+		w := plan.World{Pool: keyed(60, 1_000_000), MaxWait: 2 * time.Second, Policy: policy}
+		var first *plan.Fit
+		for i := range 3 {
+			f, err := w.Within(t.Context(), all, price.BuiltIn(), func(int) {})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = f
+			}
+			if diff := cmp.Diff(first, f); diff != "" {
+				t.Errorf("%q: -first +now:\n%s", policy, diff)
+			}
+		}
 	}
 }

@@ -14,10 +14,7 @@ const costSpan = 30 * 24 * time.Hour
 
 // prices fills in what everything costs. total is what all calls burn down.
 func (a *Answer) prices(total float64) {
-	a.OnDemand = a.byToken(price.Standard, a.all)
-	if a.Recommended > 0 {
-		a.WithOrder = a.bought(a.Recommended)
-	}
+	a.Once, a.OnDemand = a.once(price.Standard, a.all), a.byToken(price.Standard, a.all)
 	var least Money
 	for i := range a.Sizes {
 		s := &a.Sizes[i]
@@ -34,6 +31,14 @@ func (a *Answer) prices(total float64) {
 	}
 }
 
+// WithOrder is what the recommended order costs in 30 days. It is not known if there is none.
+func (a *Answer) WithOrder() Money {
+	if a.Recommended == 0 {
+		return Money{}
+	}
+	return a.bought(a.Recommended)
+}
+
 // bought is what an order costs.
 func (a *Answer) bought(gsus int) Money {
 	o, ok := a.Prices.Order(a.Term, a.Location)
@@ -43,10 +48,13 @@ func (a *Answer) bought(gsus int) Money {
 	return Money{o.USD * float64(gsus) * costSpan.Hours() / 24 / a.Term.Days(), true}
 }
 
-// spanScale is the span of the costs, as a multiple of that of calls; zero if they have none.
+// leastSpan is the shortest span of calls that says anything of costSpan.
+const leastSpan = time.Minute
+
+// spanScale is the span of the costs, as a multiple of that of calls; zero if that is too short.
 func spanScale(calls []demand.Call) float64 {
 	_, span := (&demand.Log{Calls: calls}).Span()
-	if span <= 0 {
+	if span < leastSpan {
 		return 0
 	}
 	return costSpan.Seconds() / span.Seconds()
@@ -72,10 +80,20 @@ func (a *Answer) numbered(numbers []int32) iter.Seq[demand.Call] {
 	}
 }
 
-// byToken is what calls cost at a service tier. It is known if all calls have a price there.
+// byToken is what calls cost at a service tier in the span of costs. It is known if all calls have a
+// price there.
 func (a *Answer) byToken(tier price.Tier, calls iter.Seq[demand.Call]) Money {
+	once, scale := a.once(tier, calls), spanScale(a.Calls)
+	if !once.Known || scale == 0 {
+		return Money{}
+	}
+	return Money{once.USD * scale, true}
+}
+
+// once is what calls themselves cost at a service tier.
+func (a *Answer) once(tier price.Tier, calls iter.Seq[demand.Call]) Money {
 	_, known := a.Prices.Call(a.Model, tier, a.Location, a.Calls[0].At, quota.Usage{})
-	usd, scale := 0.0, spanScale(a.Calls)
+	usd := 0.0
 	for c := range calls {
 		one, ok := a.Prices.Call(a.Model, tier, a.Location, c.At, c.Usage)
 		if known = known && ok; !known {
@@ -83,10 +101,10 @@ func (a *Answer) byToken(tier price.Tier, calls iter.Seq[demand.Call]) Money {
 		}
 		usd += one
 	}
-	if !known || scale == 0 {
+	if !known {
 		return Money{}
 	}
-	return Money{usd * scale, true}
+	return Money{usd, true}
 }
 
 // cheaper is u with more of the prompt cached, or a shorter response.

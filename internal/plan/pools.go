@@ -3,12 +3,14 @@ package plan
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
@@ -36,10 +38,17 @@ type Bound struct {
 	Asked, Allowed float64
 }
 
+// StoodIn is how many calls for one model another one served.
+type StoodIn struct {
+	Model, By string
+	Calls     int
+}
+
 // Fit is what becomes of calls in a pool.
 type Fit struct {
 	Calls, Refused int
 	Served         []Served  // the most calls first
+	StoodIn        []StoodIn // the same
 	Causes         []Refused // the same
 	// Waits is how many of the calls that were served waited, and how long: the median and the 95th
 	// percentile of all calls that were served, and the longest.
@@ -49,56 +58,112 @@ type Fit struct {
 	Bounds []Bound
 }
 
-// Within makes calls, each for its own model, in a pool as it is configured. Orders have the shortest
-// window that Google documents for them.
-func Within(ctx context.Context, cfg pool.Config, maxWait time.Duration, calls []demand.Call, prices *price.Table, progress func(done int)) (*Fit, error) {
-	f := &Fit{Calls: len(calls)}
-	endpoints := make(map[string]*Served)
-	scale := spanScale(calls)
-	type why struct{ cause, subject string }
-	causes := make(map[why]int)
-	var waits []time.Duration
-	w := World{Pool: cfg, MaxWait: maxWait, Window: shortestOf}
+// Within makes calls, each for its own model, in a world of a pool as it is configured. Orders have the
+// shortest window that Google documents for them.
+func (w World) Within(ctx context.Context, calls []demand.Call, prices *price.Table, progress func(done int)) (*Fit, error) {
+	w.Window = shortestOf
+	t := fitting{
+		fit: &Fit{Calls: len(calls)}, calls: calls, prices: prices, scale: spanScale(calls),
+		endpoints: make(map[string]*Served), causes: make(map[Refused]int), stoodIn: make(map[StoodIn]int),
+	}
 	told := 0
 	err := w.Run(ctx, calls, func(i int, fate Fate) {
 		if told++; told%progressEvery == 0 {
 			progress(told)
 		}
-		if fate.Endpoint == nil {
-			f.Refused++
-			causes[why{fate.Cause, fate.Subject}]++
-			return
-		}
-		s := endpoints[fate.Endpoint.Name]
-		if s == nil {
-			s = &Served{fate.Endpoint.Name, 0, Money{0, scale > 0}}
-			endpoints[s.Endpoint] = s
-		}
-		s.Calls++
-		s.ByToken = s.ByToken.plus(fate.cost(&calls[i], prices, scale))
-		waits = append(waits, fate.Waited)
-		if fate.Waited > 0 {
-			f.Waits++
-		}
+		t.add(i, &fate)
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(endpoints)) {
-		f.Served = append(f.Served, *endpoints[name])
+	t.finish(&w.Pool)
+	return t.fit, nil
+}
+
+// fitting adds up what becomes of calls.
+type fitting struct {
+	fit       *Fit
+	calls     []demand.Call
+	prices    *price.Table
+	scale     float64
+	endpoints map[string]*Served
+	causes    map[Refused]int // without calls
+	stoodIn   map[StoodIn]int // the same
+	asked     []demand.Call   // of models that stood in
+	waits     []time.Duration
+}
+
+func (t *fitting) add(i int, fate *Fate) {
+	if fate.Endpoint == nil {
+		t.fit.Refused++
+		t.causes[Refused{Cause: fate.Cause, Subject: fate.Subject}]++
+		return
+	}
+	s := t.endpoints[fate.Endpoint.Name]
+	if s == nil {
+		s = &Served{fate.Endpoint.Name, 0, Money{0, t.scale > 0}}
+		t.endpoints[s.Endpoint] = s
+	}
+	call := t.calls[i]
+	if fate.Model != call.Model {
+		t.stoodIn[StoodIn{Model: call.Model, By: fate.Model}]++
+		call.Model = fate.Model
+		t.asked = append(t.asked, call)
+	}
+	s.Calls++
+	s.ByToken = s.ByToken.plus(fate.cost(&call, t.prices, t.scale))
+	t.waits = append(t.waits, fate.Waited)
+	if fate.Waited > 0 {
+		t.fit.Waits++
+	}
+}
+
+func (t *fitting) finish(cfg *pool.Config) {
+	f := t.fit
+	for _, name := range slices.Sorted(maps.Keys(t.endpoints)) {
+		f.Served = append(f.Served, *t.endpoints[name])
 	}
 	slices.SortStableFunc(f.Served, func(a, b Served) int { return b.Calls - a.Calls })
-	for y, n := range causes {
-		f.Causes = append(f.Causes, Refused{y.cause, y.subject, n})
+	for cause, n := range t.causes {
+		cause.Calls = n
+		f.Causes = append(f.Causes, cause)
 	}
 	slices.SortFunc(f.Causes, func(a, b Refused) int {
 		return cmp.Or(b.Calls-a.Calls, cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Subject, b.Subject))
 	})
-	if slices.Sort(waits); len(waits) > 0 {
-		f.Median, f.P95, f.Longest = waits[len(waits)/2], waits[(len(waits)*95+99)/100-1], waits[len(waits)-1]
+	for stood, n := range t.stoodIn {
+		stood.Calls = n
+		f.StoodIn = append(f.StoodIn, stood)
 	}
-	f.Bounds = boundsOf(&cfg, calls)
-	return f, nil
+	slices.SortFunc(f.StoodIn, func(a, b StoodIn) int {
+		return cmp.Or(b.Calls-a.Calls, cmp.Compare(a.Model, b.Model), cmp.Compare(a.By, b.By))
+	})
+	if slices.Sort(t.waits); len(t.waits) > 0 {
+		f.Median, f.P95, f.Longest = t.waits[len(t.waits)/2], t.waits[(len(t.waits)*95+99)/100-1], t.waits[len(t.waits)-1]
+	}
+	asked := t.calls
+	if len(t.asked) > 0 {
+		asked = slices.Concat(t.calls, t.asked)
+		slices.SortStableFunc(asked, func(a, b demand.Call) int { return a.At.Compare(b.At) })
+	}
+	f.Bounds = boundsOf(cfg, asked)
+}
+
+// OutOfForce returns the orders of a pool that are not in force in a part of some time, as the words of
+// a file have them.
+func OutOfForce(cfg *pool.Config, from, to time.Time) (all []string) {
+	for i := range cfg.Projects {
+		for _, o := range cfg.Projects[i].Provisioned {
+			what := fmt.Sprintf("the order of %s for %s in %s ", cfg.Projects[i].Name, o.Model, o.Location)
+			if o.From.After(from) {
+				all = append(all, what+"begins on "+plain.Instant(o.From))
+			}
+			if !o.Until.IsZero() && o.Until.Before(to) {
+				all = append(all, what+"has ended on "+plain.Instant(o.Until))
+			}
+		}
+	}
+	return all
 }
 
 // cost is what a call that was served costs by the token.

@@ -47,7 +47,7 @@ func (s *sieve) spill(gsus int) float64 {
 	return 1 - served/s.total
 }
 
-// mostGSUs bounds what is looked for.
+// mostGSUs bounds what is looked for: no order has a hundredth of it.
 const mostGSUs = 1 << 20
 
 // least returns about the fewest GSUs that spill no more than a part.

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -32,6 +33,12 @@ func TierOf(e *pool.Endpoint) (tier price.Tier, location string, ok bool) {
 	return tier, location, ok
 }
 
+// Check reports whether an order may be bought in the location, as far as its name tells.
+func (b *Buy) Check() error {
+	_, err := b.sold()
+	return err
+}
+
 // sold returns the endpoints on demand that a project has where the order is, from the cheapest tier
 // to the dearest.
 func (b *Buy) sold() ([]pool.Endpoint, error) {
@@ -39,8 +46,8 @@ func (b *Buy) sold() ([]pool.Endpoint, error) {
 		Name: "plan", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{b.Location},
 		OnDemand: []string{pool.TierFlex, pool.TierStandard, pool.TierPriority},
 	}}}, nil)
-	if err != nil {
-		return nil, err
+	if err != nil { // nothing else may be wrong
+		return nil, fmt.Errorf(`%q is no location of Vertex AI; write "global", "us", "eu" or a region such as "europe-west4"`, b.Location)
 	}
 	defer p.Close()
 	return slices.Concat(p.Plan(&pool.Request{Model: b.Model}).Tiers...), nil

@@ -105,7 +105,7 @@ func TestAMoveToBatchOrFlexHasThePriceOfTheTable(t *testing.T) {
 // within makes the calls in a pool, and returns what each endpoint served.
 func within(t *testing.T, calls []demand.Call, projects ...pool.Project) (f *plan.Fit, served map[string]plan.Served) {
 	t.Helper()
-	f, err := plan.Within(t.Context(), pool.Config{Projects: projects}, time.Second, calls, price.BuiltIn(), func(int) {})
+	f, err := plan.World{Pool: pool.Config{Projects: projects}, MaxWait: time.Second}.Within(t.Context(), calls, price.BuiltIn(), func(int) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/internal/standin"
 	"github.com/spillway-go/spillway/pool"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -22,24 +24,42 @@ import (
 type World struct {
 	Pool    pool.Config
 	MaxWait time.Duration // of each call in the pool's queue
+	Policy  pool.Policy
+	// MaxAttempts is how many refusals that cost something end a call at a model; zero means 4.
+	MaxAttempts int
 	// Window is for how long Google adds up what an order has served.
 	Window func(o *pool.Order) time.Duration
 	// Traffic is all that may serve calls; empty is any.
 	Traffic pool.Traffic
+	// StandIns returns the models that stand in for a model, in order, each after FallbackAfter. Nil:
+	// none does.
+	StandIns      func(model string) []string
+	FallbackAfter time.Duration
 }
 
 // Fate is what became of a call.
 type Fate struct {
 	// Endpoint served the call; nil: none could.
 	Endpoint *pool.Endpoint
+	Model    string // that served it
 	// Ordered says that an order served it, and Refusals how often one that was full refused it
 	// before.
 	Ordered  bool
 	Refusals int
 	Waited   time.Duration // for an endpoint
-	// Cause is why no endpoint served the call, of those in docs/429.md, and Subject what refuses it.
+	// Cause is why no endpoint served the call: of those in docs/429.md, or one of the two below. Subject
+	// is what refuses it.
 	Cause, Subject string
 }
+
+// Why no endpoint served a call that none has refused.
+const (
+	causeNone = "no_endpoint" // the pool has none for the model
+	causeWait = "wait"        // other calls were before it
+)
+
+// defaultAttempts is that of the router.
+const defaultAttempts = 4
 
 // refusal is how long an order takes to say that it is full.
 const refusal = 100 * time.Millisecond
@@ -120,32 +140,53 @@ type call struct {
 	number  int
 	request pool.Request
 	fate    Fate
+	turn    standin.Turn
+	left    []string // the models that still may stand in
+	tried   bool     // an endpoint was asked
+	costly  int      // refusals that count as attempts
 }
 
 func (r *run) begin(number int) {
 	d := &r.calls[number]
 	c := &call{run: r, number: number, request: pool.Request{
-		Model: d.Model, MaxWait: r.MaxWait, Batch: d.Batch, Traffic: r.Traffic, Asked: pool.Asked{Label: d.Label},
-		Estimate: pool.Estimate{Input: max(d.Usage.Input, 1), NoOutput: d.Usage.Output+d.Usage.OutputImage+d.Usage.OutputAudio == 0},
+		Model: d.Model, Batch: d.Batch, Traffic: r.Traffic, Policy: r.Policy, Asked: pool.Asked{Label: d.Label},
 	}}
+	if r.StandIns != nil {
+		c.left = r.StandIns(d.Model)
+	}
+	c.ask(d.Model)
+}
+
+// ask goes on with a model: that of the call, or one that stands in for it.
+func (c *call) ask(model string) {
+	u := &c.run.calls[c.number].Usage
+	if c.request.Model != model {
+		c.request.Forget(model)
+	}
+	c.costly = 0
+	c.request.Estimate = pool.Estimate{Input: max(u.Input, 1), NoOutput: u.Output+u.OutputImage+u.OutputAudio == 0}
+	next := ""
+	if len(c.left) > 0 {
+		next, c.left = c.left[0], c.left[1:]
+	}
+	c.turn.Begin(next, c.run.FallbackAfter, c.run.clock.now, time.Time{})
 	c.attempt()
 }
 
 // attempt goes to the endpoint that the pool chooses. It may wait for one.
 func (c *call) attempt() {
 	r, began := c.run, c.run.clock.now
+	c.request.MaxWait, c.request.StandIn = c.turn.Patience(r.MaxWait, began), c.turn.Next != ""
 	lease, err := r.acquire(&c.request)
-	c.fate.Waited += r.clock.now.Sub(began)
+	c.turn.Waited(began, r.clock.now, !c.tried)
+	c.fate.Waited, c.tried = c.turn.Spent, true
 	if err != nil {
-		if e, ok := errors.AsType[*pool.ExhaustedError](err); ok {
-			c.fate.Cause, c.fate.Subject = e.Leading.Cause, e.Leading.Subject
-		}
-		r.tell(c.number, c.fate)
+		c.exhausted(err)
 		return
 	}
 	d := &r.calls[c.number]
 	e := lease.Endpoint()
-	c.fate.Endpoint = e
+	c.fate.Endpoint, c.fate.Model = e, c.request.Model
 	outcome := pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: d.Usage, Traffic: "ON_DEMAND"}
 	if e.Order == nil { // else what it does not serve is at the standard tier
 		outcome.Traffic = strings.ToUpper(string(e.Traffic))
@@ -176,10 +217,46 @@ func (c *call) attempt() {
 	})
 }
 
+// exhausted goes on with a call that no endpoint for its present model can serve in time.
+func (c *call) exhausted(err error) {
+	e, ok := errors.AsType[*pool.ExhaustedError](err)
+	if ok && c.fate.Cause == "" { // what is told is about the model of the call
+		c.fate.Cause, c.fate.Subject = causeOf(e)
+	}
+	if c.turn.Next != "" {
+		c.ask(c.turn.Next)
+		return
+	}
+	c.run.tell(c.number, c.fate)
+}
+
+// causeOf says why no endpoint served a call.
+func causeOf(e *pool.ExhaustedError) (cause, subject string) {
+	switch {
+	case e.Leading.Cause != "":
+		return e.Leading.Cause, e.Leading.Subject
+	case e.Never:
+		return causeNone, ""
+	default:
+		return causeWait, ""
+	}
+}
+
 // refused goes on with a call that a full order refused.
 func (c *call) refused(lease pool.Lease) {
 	c.fate.Endpoint = nil
 	lease.Settle(c.run.clock.now, pool.Outcome{Class: pool.ClassProvisionedFull})
-	c.request.Refused(lease, pool.ClassProvisionedFull)
-	c.attempt()
+	if c.request.Refused(lease, pool.ClassProvisionedFull) {
+		c.costly++
+	}
+	spent := c.costly >= cmp.Or(c.run.MaxAttempts, defaultAttempts)
+	switch {
+	case c.turn.Next != "" && (spent || c.turn.Due(c.run.clock.now)):
+		c.ask(c.turn.Next)
+	case spent:
+		c.fate.Cause, c.fate.Subject = causeOf(c.run.pool.Explain(&c.request))
+		c.run.tell(c.number, c.fate)
+	default:
+		c.attempt()
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/plain"
 	"github.com/spillway-go/spillway/quota"
 )
 
@@ -38,9 +39,9 @@ func (t *Table) Override(file io.Reader) (*Table, error) {
 	case len(text) > mostBytes:
 		return nil, fmt.Errorf("the file has more than %d bytes", mostBytes)
 	}
-	r := reader{text: text, d: json.NewDecoder(bytes.NewReader(text)), to: &Table{
+	r := reader{text: text, line: 1, d: json.NewDecoder(bytes.NewReader(text)), to: &Table{
 		models: make(map[string][]Model), factors: make(map[string][]factor),
-	}}
+	}, rows: make(map[[3]string]bool)}
 	if err := r.file(); err != nil {
 		return nil, fmt.Errorf("line %d: %w", r.line, err)
 	}
@@ -79,7 +80,17 @@ type reader struct {
 	text []byte
 	d    *json.Decoder
 	line int // of what is read now
+	seen int // how far lines are counted
 	to   *Table
+	rows map[[3]string]bool // what they are about
+}
+
+// again reports whether there was a row about the same.
+func (r *reader) again(about ...string) bool {
+	key := [3]string(about)
+	before := r.rows[key]
+	r.rows[key] = true
+	return before
 }
 
 var errForm = errors.New(`it is no file of prices: write {"models": [...], "factors": [...], "orders": [...]}`)
@@ -163,8 +174,13 @@ func (r *reader) broken(err error) error {
 }
 
 func (r *reader) at(offset int64) {
-	offset = min(max(offset, 0), int64(len(r.text)))
-	r.line = 1 + bytes.Count(r.text[:offset], []byte("\n"))
+	to := int(min(max(offset, 0), int64(len(r.text))))
+	from, sign := r.seen, 1
+	if to < from { // the first line of a row that was read
+		from, to, sign = to, from, -1
+	}
+	r.line += sign * bytes.Count(r.text[from:to], []byte("\n"))
+	r.seen = int(min(max(offset, 0), int64(len(r.text))))
 }
 
 // originRow is where a row was read.
@@ -197,9 +213,12 @@ func strict(raw []byte, row any) error {
 	d.DisallowUnknownFields()
 	err := d.Decode(row)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("%s is a %s, want a %s", wrong.Field, wrong.Value, wrong.Type)
+		return fmt.Errorf("%s is a %s, want a %s", plain.Text(wrong.Field, mostShown), plain.Text(wrong.Value, mostShown), wrong.Type)
 	}
-	return err
+	if err != nil { // which may quote a key of any length
+		return errors.New(plain.Text(err.Error(), mostShown))
+	}
+	return nil
 }
 
 func (r *reader) model(raw []byte) error {
@@ -223,20 +242,33 @@ func (r *reader) model(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	if !(row.USD.Input > 0) {
+	if row.USD.Input == 0 {
 		return errors.New(`the row has no price of input; write "usd": {"input": 1.5, "output": 9}, for a million tokens`)
 	}
-	if negative(row.USD) {
-		return errors.New("a price is negative")
+	if wrong(row.USD) {
+		return errors.New("a price is not between 0.000001 and 1,000,000 dollars for a million tokens")
+	}
+	if r.again("model", row.Model, row.From) {
+		return fmt.Errorf("there are two rows of %q from the same day on", plain.Text(row.Model, mostShown))
 	}
 	r.to.models[row.Model] = append(r.to.models[row.Model], Model{origin, row.Model, from, row.USD})
 	return nil
 }
 
-func negative(b quota.Burndown) bool {
-	least := min(b.Input, b.InputAudio, b.InputImage, b.Cached, b.CachedAudio, b.Output, b.OutputImage, b.OutputAudio,
-		b.LongInput, b.LongInputAudio, b.LongCached, b.LongCachedAudio, b.LongOutput)
-	return least < 0
+// What a price is may be. Beyond, sums of many calls would lose all meaning.
+const (
+	leastUSD, mostUSD = 1e-6, 1e6
+	mostOrder         = 1e9  // a GSU for a term
+	mostFactor        = 1000 // and the least is its part
+	mostShown         = 100  // bytes of a name in a message
+)
+
+// wrong reports whether a price that is stated is out of bounds.
+func wrong(b quota.Burndown) bool {
+	return slices.ContainsFunc([]float64{
+		b.Input, b.InputAudio, b.InputImage, b.Cached, b.CachedAudio, b.Output, b.OutputImage, b.OutputAudio,
+		b.LongInput, b.LongInputAudio, b.LongCached, b.LongCachedAudio, b.LongOutput,
+	}, func(usd float64) bool { return usd != 0 && !(usd >= leastUSD && usd <= mostUSD) })
 }
 
 func (r *reader) factor(raw []byte) error {
@@ -258,8 +290,11 @@ func (r *reader) factor(raw []byte) error {
 		return err
 	}
 	known := []string{string(Flex), string(Batch), string(Priority), outsideGlobal}
-	if !slices.Contains(known, row.Of) || !(row.Factor > 0) {
-		return fmt.Errorf(`the row is no factor; write "of": one of %q, and "factor": a number above 0`, known)
+	if !slices.Contains(known, row.Of) || !(row.Factor >= 1.0/mostFactor && row.Factor <= mostFactor) {
+		return fmt.Errorf(`the row is no factor; write "of": one of %q, and "factor": a number above 0, such as 0.5`, known)
+	}
+	if r.again("factor", row.Of, row.From) {
+		return fmt.Errorf("there are two rows of %q from the same day on", row.Of)
 	}
 	r.to.factors[row.Of] = append(r.to.factors[row.Of], factor{origin, row.Of, row.Factor, from})
 	return nil
@@ -280,9 +315,12 @@ func (r *reader) order(raw []byte) error {
 		return err
 	}
 	at := row.Location == "global" || row.Location == "elsewhere"
-	if row.Term.Days() == 0 || !at || !(row.USD > 0) {
+	if row.Term.Days() == 0 || !at || !(row.USD >= leastUSD && row.USD <= mostOrder) {
 		return fmt.Errorf(`the row is no price of a GSU; write "term": one of %q, "location": "global" or "elsewhere", `+
 			`and "usd": a number above 0`, Terms())
+	}
+	if r.again("order", string(row.Term), row.Location) {
+		return fmt.Errorf("there are two rows of a %s in %s", row.Term, row.Location)
 	}
 	r.to.orders = append(r.to.orders, Order{origin, row.Term, row.Location, row.USD})
 	return nil

@@ -1,6 +1,7 @@
 package price_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -112,7 +113,7 @@ func TestWhatIsWrongWithAFileIsNamedWithItsLine(t *testing.T) {
 		{"an unknown key", "{\"models\": [\n\n{\"model\": \"x\", \"price\": 1}]}", `line 3: json: unknown field "price"`},
 		{"no model", "{\"models\": [\n{\"usd\": {\"input\": 1}}]}", "line 2: the row names no model"},
 		{"no price", "{\"models\": [{\"model\": \"x\"}]}", "line 1: the row has no price of input"},
-		{"a negative price", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": 1, \"output\": -1}}]}", "line 1: a price is negative"},
+		{"a negative price", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": 1, \"output\": -1}}]}", "line 1: a price is not between 0.000001 and 1,000,000 dollars"},
 		{"a word for a price", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": \"1\"}}]}", "line 1: usd.input is a string, want a float64"},
 		{"a day", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": 1}, \"from\": \"soon\"}]}", "line 1: from is not a day"},
 		{"another day", "{\"factors\": [{\"of\": \"flex\", \"factor\": 1, \"read\": \"now\"}]}", "line 1: read is not a day"},
@@ -120,10 +121,22 @@ func TestWhatIsWrongWithAFileIsNamedWithItsLine(t *testing.T) {
 		{"an unknown factor", "{\"factors\": [{\"of\": \"luck\", \"factor\": 2}]}", "line 1: the row is no factor"},
 		{"no term", "{\"orders\": [{\"location\": \"global\", \"usd\": 1}]}", "line 1: the row is no price of a GSU"},
 		{"a region", "{\"orders\": [{\"term\": \"week\", \"location\": \"eu\", \"usd\": 1}]}", "line 1: the row is no price of a GSU"},
+		{"a price without an end", "{\"models\": [\n{\"model\": \"x\", \"usd\": {\"input\": 1e308}}]}", "line 2: a price is not between"},
+		{"a price beyond floats", "{\"models\": [\n{\"model\": \"x\", \"usd\": {\"input\": 1e309}}]}", "line 2: usd.input is a number 1e309"},
+		{"a price of nothing", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": 1e-300}}]}", "line 1: a price is not between"},
+		{"no number", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": NaN}}]}", "line 1: invalid character"},
+		{"two prices", "{\"models\": [{\"model\": \"x\", \"usd\": {\"input\": 1}},\n{\"model\": \"x\", \"usd\": {\"input\": 2}}]}", `line 2: there are two rows of "x"`},
+		{"two prices from a day on", "{\"models\": [{\"model\": \"x\", \"from\": \"2026-12-01\", \"usd\": {\"input\": 1}},\n{\"model\": \"x\", \"from\": \"2026-12-01\", \"usd\": {\"input\": 2}}]}", `line 2: there are two rows of "x"`},
+		{"two factors", "{\"factors\": [{\"of\": \"flex\", \"factor\": 0.5},\n{\"of\": \"flex\", \"factor\": 0.4}]}", `line 2: there are two rows of "flex"`},
+		{"a huge factor", "{\"factors\": [{\"of\": \"flex\", \"factor\": 1e300}]}", "line 1: the row is no factor"},
+		{"two orders", "{\"orders\": [{\"term\": \"week\", \"location\": \"global\", \"usd\": 1},\n{\"term\": \"week\", \"location\": \"global\", \"usd\": 2}]}", "line 2: there are two rows of a week in global"},
+		{"a huge order", "{\"orders\": [{\"term\": \"week\", \"location\": \"global\", \"usd\": 1e100}]}", "line 1: the row is no price of a GSU"},
+		{"nests", "{\"models\": [" + strings.Repeat("[", 1<<20), "line 1: "},
+		{"a row nests", "{\"models\": [{\"model\": " + strings.Repeat("{\"a\":", 1<<20), "line 1: "},
 		{"too long", strings.Repeat(" ", 17<<20), "the file has more than"},
 	} {
 		table, err := price.BuiltIn().Override(strings.NewReader(test.file))
-		if err == nil || !strings.HasPrefix(err.Error(), test.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), test.want) || len(err.Error()) > 300 {
 			t.Errorf("%s: %v and %v, want %q", test.name, table, err, test.want)
 		}
 	}
@@ -140,4 +153,22 @@ func FuzzOverride(f *testing.F) {
 			t.Errorf("%q: %v names no line", file, err)
 		}
 	})
+}
+
+// Lines are counted once, however many rows there are.
+func TestAFileOfManyRowsIsReadSoon(t *testing.T) {
+	var file strings.Builder
+	file.WriteString("{\"models\": [\n")
+	for i := range 150_000 {
+		fmt.Fprintf(&file, "{\"model\": \"m%d\",\n\"usd\": {\"input\": 1}},\n", i)
+	}
+	text := strings.TrimSuffix(file.String(), ",\n")
+	began := time.Now()
+	if _, err := price.BuiltIn().Override(strings.NewReader(text + "]}")); err != nil || time.Since(began) > 20*time.Second {
+		t.Errorf("after %v: %v", time.Since(began), err)
+	}
+	_, err := price.BuiltIn().Override(strings.NewReader(text + ",\n{}]}"))
+	if err == nil || !strings.HasPrefix(err.Error(), "line 300002: ") {
+		t.Errorf("the error is %v", err)
+	}
 }
