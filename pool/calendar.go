@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/spillway-go/spillway/internal/cooldown"
@@ -45,29 +47,63 @@ func together(a, b *Order) string {
 	return "write one order with the sum of both"
 }
 
-// wake returns when the order may be asked: at the instant itself if it is in force then, and Forever
-// after its end.
-func (c calendar) wake(at int64) int64 {
-	switch {
-	case at >= c.until:
+// inForceAt returns the first instant, not before at, at which the candidate's order is in force; Forever
+// after its end. Instants before at cost no look at the time of day.
+func (c *candidate) inForceAt(at int64) int64 {
+	if c.inForce == always || at == cooldown.Forever {
+		return at
+	}
+	ahead := c.plan.pool.clock.ahead.Load()
+	switch day := at + ahead; {
+	case day >= c.inForce.until:
 		return cooldown.Forever
-	case at < c.from:
-		return c.from
+	case day < c.inForce.from:
+		return c.inForce.from - ahead
 	default:
 		return at
 	}
 }
 
-// holds reports whether the order is in force at an instant.
-func (c calendar) holds(at int64) bool { return c.wake(at) == at }
+// holds reports whether the candidate's order is in force at an instant; true of pay-as-you-go.
+func (c *candidate) holds(at int64) bool { return c.inForceAt(at) == at }
+
+// stands reports whether the candidate is the one to speak of, of the orders that follow each other:
+// the one in force, else the next to begin, else the last.
+func (c *candidate) stands(at int64) bool {
+	over := func(c *candidate) bool { return c.inForceAt(at) == cooldown.Forever }
+	return (c.before == nil || over(c.before)) && (c.after == nil || !over(c))
+}
+
+// standing returns the candidates that stand.
+func (p *plan) standing(at int64) []*candidate {
+	if !p.renewed {
+		return p.all
+	}
+	return slices.DeleteFunc(slices.Clone(p.all), func(c *candidate) bool { return !c.stands(at) })
+}
+
+// follow links the candidates of orders that follow each other.
+func (p *plan) follow() {
+	last := make(map[*lot]*candidate)
+	for _, c := range slices.SortedStableFunc(slices.Values(p.all), func(a, b *candidate) int { return cmp.Compare(a.inForce.from, b.inForce.from) }) {
+		if c.order == nil {
+			continue
+		}
+		if c.before = last[c.order.lot]; c.before != nil {
+			c.before.after, p.renewed = c, true
+		}
+		last[c.order.lot] = c
+	}
+}
 
 // calendar says that the order has not begun, or that it has ended.
 func (o obstacles) calendar() Reason {
-	if o.c.inForce.holds(o.at) {
+	wake := o.c.inForceAt(o.at)
+	if wake == o.at {
 		return Reason{}
 	}
 	subject := o.c.order.entry.subject
-	if from := o.c.Order.From; o.at < o.c.inForce.from {
+	if from := o.c.Order.From; wake != cooldown.Forever {
 		r := o.because(remedy.OrderNotBegun, subject, "the order begins in "+plain.Span(from.Sub(o.now))+", at "+stamp(from), time.Time{})
 		r.Until = from
 		return r

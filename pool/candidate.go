@@ -21,7 +21,8 @@ type candidate struct {
 	server *slot
 	own    slot
 
-	inForce calendar // of its order
+	inForce       calendar   // of its order
+	before, after *candidate // of the orders that it follows, and that follow it; nil if there are none
 }
 
 // use makes the candidate's entries, once.
@@ -171,14 +172,14 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 		}
 	}
 	if c.order != nil {
-		wake = max(wake, c.order.entry.cool.Wake(at), c.inForce.wake(at))
+		wake = max(wake, c.order.entry.cool.Wake(at))
 	} else if shared := c.shared.entry.Load(); shared != nil {
 		wake = max(wake, shared.partsWake(at, n))
 	}
 	if held := c.plan.pool.pauses.held.Load(); held != nil {
 		wake = max(wake, held.wake(c, at, n))
 	}
-	return wake
+	return c.inForceAt(wake)
 }
 
 // partsWake is cooldownWake for the parts of the entry's thing that the call asks for.
@@ -285,6 +286,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	}
 	wait := time.Duration(0)
 	if l := c.ledger(); l != nil {
+		if c.holds(at) {
+			c.order.turn(now)
+		}
 		if wait = l.Wait(now, c.order.cost(n)); wait == quota.Never {
 			o.room = cooldown.Forever
 			return o
@@ -306,6 +310,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, until.Sub(now))
 	}
 	o.room = at + int64(wait)
+	if c.inForceAt(o.wake()) == cooldown.Forever { // its time ends before it has room
+		o.room = cooldown.Forever
+	}
 	return o
 }
 

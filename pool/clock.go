@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,19 @@ type timeSource struct {
 		Now() time.Time
 		AfterFunc(d time.Duration, f func()) (stop func())
 		Parking() (wait, wake func())
+	}
+
+	// How far the time of day has run ahead of the pool's instants. These stand still while the machine
+	// sleeps, and do not follow its clock when that is set; the days on which orders begin and end do.
+	ahead atomic.Int64
+	since time.Time // the time of day at instant 0
+}
+
+// see compares the time of day with the instant at which it was read.
+func (c *timeSource) see(now time.Time, at int64) {
+	ahead := int64(now.Round(0).Sub(c.since)) - at
+	if d := ahead - c.ahead.Load(); d > int64(time.Millisecond) || d < -int64(time.Millisecond) {
+		c.ahead.Store(ahead)
 	}
 }
 

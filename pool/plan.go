@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/spillway-go/spillway/internal/cooldown"
 )
 
 // Plan is how calls for one model are served, and where a call would go now.
@@ -42,11 +44,15 @@ func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
 	now := p.clock.now()
 	at := p.instant(now)
+	p.clock.see(now, at)
 	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}
 	for _, t := range r.state.plan.tiers {
 		tier := make([]Endpoint, 0, len(t.candidates))
 		for _, c := range t.candidates {
+			if c.after != nil && c.inForceAt(at) == cooldown.Forever {
+				continue // another order has followed
+			}
 			e := c.Endpoint
 			e.Limits = c.limitsInForce()
 			if e.Order != nil {
@@ -57,7 +63,7 @@ func (p *Pool) Plan(r *Request) Plan {
 			barred := r.ineligible(c)
 			plan.Never = plan.Never && barred != ""
 			reason := reasonFor(r, now, c, barred)
-			if e.Why = reason.Why; e.Why != "" {
+			if e.Why = reason.Why; e.Why != "" && c.stands(at) {
 				plan.Reasons = append(plan.Reasons, reason)
 			}
 			tier = append(tier, e)
@@ -112,6 +118,7 @@ type plan struct {
 	// Some calls may not go to all endpoints, for their service tier.
 	laddered bool
 	paced    bool // some endpoint has hidden capacity
+	renewed  bool // some orders follow others
 
 	changes atomic.Uint64 // counts what may have changed when an endpoint wakes
 	closed  [versions]atomic.Pointer[closed]
@@ -324,6 +331,7 @@ func (b *planner) finish() *plan {
 		}
 		p.paced = p.paced || c.paced()
 	}
+	p.follow()
 	return p
 }
 

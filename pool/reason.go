@@ -138,7 +138,7 @@ func (o obstacles) bypassed() Reason {
 		return Reason{}
 	}
 	what := order.evidence.bypassed(o.at)
-	if what == "" || !o.c.inForce.holds(o.at) {
+	if what == "" || !o.c.holds(o.at) {
 		return Reason{}
 	}
 	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})

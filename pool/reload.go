@@ -59,7 +59,7 @@ func (s *setup) install(p *Pool, now time.Time, old *setup, unlearn bool) {
 	at := p.instant(now)
 	p.roster.update(at, s)
 	known := p.memory.all()
-	replaced := s.connect(&p.memory)
+	replaced := s.connect(&p.memory, now)
 	for _, e := range known {
 		if p.memory.find(e.subject) != e { // of an order in whose place there is another
 			e.forgotten(p, now, at)

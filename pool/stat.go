@@ -116,7 +116,8 @@ func (b bar) cooldown(owner *project) Cooldown {
 type Stat struct {
 	At       time.Time
 	Projects []ProjectStat
-	// Endpoints are in the order of their model's tiers, models in the order of their names.
+	// Endpoints are in the order of their model's tiers, models in the order of their names. Of orders
+	// that follow each other there is the one in force, else the next to begin, else the last.
 	Endpoints []EndpointStat
 	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
@@ -241,6 +242,9 @@ func (p *Pool) Stat(now time.Time) Stat {
 		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
+				if !c.stands(at) {
+					continue
+				}
 				e := c.stat(now, at, i)
 				e.Reason = c.reason(now, &usual)
 				s.Endpoints = append(s.Endpoints, e)
@@ -316,6 +320,9 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		promised := c.project.promised(c.plan.model.name)
 		e.Declared, e.Discovered = promised.declared, promised.discovered
 	} else {
+		if c.holds(at) {
+			c.order.turn(now)
+		}
 		l := c.order.ledger.Stat(now)
 		e.OrderDiscovered = slices.ContainsFunc(c.project.found.used, c.order.sameLot)
 		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
