@@ -31,22 +31,6 @@ func calendarOf(p *Pool, o *Order) calendar {
 	return c
 }
 
-// calendar checks when an order begins and ends.
-func (f *faults) calendar(at string, o *Order) {
-	if !o.Until.IsZero() && !o.Until.After(o.From) {
-		f.add(at+".until", "the order ends before it begins", "write an end after from, or leave it out")
-	}
-}
-
-// together says what to write in place of two orders for the same model and location.
-func together(a, b *Order) string {
-	follows := func(a, b *Order) bool { return !a.Until.IsZero() && !b.From.Before(a.Until) }
-	if follows(a, b) || follows(b, a) {
-		return "leave the later one out until the first ends, and write it then: a reload is enough"
-	}
-	return "write one order with the sum of both"
-}
-
 // inForceAt returns the first instant, not before at, at which the candidate's order is in force; Forever
 // after its end. Instants before at cost no look at the time of day.
 func (c *candidate) inForceAt(at int64) int64 {
@@ -72,6 +56,17 @@ func (c *candidate) holds(at int64) bool { return c.inForceAt(at) == at }
 func (c *candidate) stands(at int64) bool {
 	over := func(c *candidate) bool { return c.inForceAt(at) == cooldown.Forever }
 	return (c.before == nil || over(c.before)) && (c.after == nil || !over(c))
+}
+
+// others returns the candidates of the orders that it follows, and that follow it.
+func (c *candidate) others() (all []*candidate) {
+	for x := c.before; x != nil; x = x.before {
+		all = append(all, x)
+	}
+	for x := c.after; x != nil; x = x.after {
+		all = append(all, x)
+	}
+	return all
 }
 
 // standing returns the candidates that stand.
@@ -119,6 +114,10 @@ type calendars struct {
 	told  time.Time // until when all is told
 }
 
+// calendarLook is how long the timer sleeps at most: it stands still while the machine sleeps, and
+// does not hear of a clock that is set.
+const calendarLook = time.Minute
+
 // follow tells of the orders of the configuration in force from now on. The caller holds Pool.reload.
 func (c *calendars) follow(now time.Time) {
 	if c.pool.outbox.observe == nil {
@@ -137,20 +136,28 @@ func (c *calendars) schedule(now time.Time) {
 		}
 	})
 	c.timer.clear()
-	if !next.IsZero() {
-		c.timer.set(&c.pool.clock, next.Sub(now), c.tell)
+	if next.IsZero() {
+		return
 	}
+	pause := next.Sub(now)
+	if c.pool.clock.virtual == nil {
+		pause = min(pause, calendarLook)
+	}
+	c.timer.set(&c.pool.clock, pause, c.tell)
 }
 
-// each calls f for every begin and end that orders have.
+// each calls f for every begin and end that orders have. An order that another one follows at once
+// has none.
 func (c *calendars) each(f func(e *endpoint, kind EventKind, at time.Time)) {
 	for _, project := range c.pool.setup.Load().projects {
 		for _, e := range project.provisioned {
 			if !e.Order.From.IsZero() {
 				f(e, OrderBegan, e.Order.From)
 			}
-			if !e.Order.Until.IsZero() {
-				f(e, OrderEnded, e.Order.Until)
+			until := e.Order.Until
+			followed := func(t term) bool { return t.declared.inForce(until) }
+			if !until.IsZero() && !slices.ContainsFunc(e.order.terms, followed) {
+				f(e, OrderEnded, until)
 			}
 		}
 	}
@@ -165,13 +172,32 @@ func (c *calendars) tell() {
 	}
 	c.pool.reload.Lock()
 	now := c.pool.clock.now()
-	c.each(func(e *endpoint, kind EventKind, at time.Time) {
-		if at.After(c.told) && !at.After(now) {
-			c.pool.outbox.orderScheduled(at, kind, e)
-		}
-	})
-	c.told = now
+	c.pool.clock.see(now, c.pool.instant(now))
+	c.pass(now)
 	c.schedule(now)
 	c.pool.reload.Unlock()
 	c.pool.outbox.deliver()
+}
+
+// pass tells of what has begun and ended by now. The caller holds Pool.reload.
+func (c *calendars) pass(now time.Time) {
+	if c.pool.outbox.observe == nil {
+		return
+	}
+	type news struct {
+		at   time.Time
+		kind EventKind
+		of   *endpoint
+	}
+	var all []news
+	c.each(func(e *endpoint, kind EventKind, at time.Time) {
+		if at.After(c.told) && !at.After(now) {
+			all = append(all, news{at, kind, e})
+		}
+	})
+	slices.SortStableFunc(all, func(a, b news) int { return a.at.Compare(b.at) })
+	for _, n := range all {
+		c.pool.outbox.orderScheduled(n.at, n.kind, n.of)
+	}
+	c.told = now
 }

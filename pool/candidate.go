@@ -41,7 +41,11 @@ func (c *candidate) use() {
 	}
 	if c.own.entry.Load() == nil {
 		fill := func(e *entry) { e.fill(&c.endpoint, p, c.plan.setup, m.modelKey) }
-		c.own.entry.Store(m.entry(c.subject(m.modelKey), fill))
+		e := m.entry(c.subject(m.modelKey), fill)
+		c.own.entry.Store(e)
+		for _, other := range c.others() {
+			other.own.entry.Store(e)
+		}
 	}
 	m.catchUp(p, c.plan.setup)
 }
@@ -102,7 +106,7 @@ func (c *candidate) limitsInForce() quota.Limits {
 
 // pacer returns what paces the endpoint; nil if nothing does.
 func (c *candidate) pacer() *pace {
-	if e := c.own.entry.Load(); e != nil {
+	if e := c.own.entry.Load(); e != nil && c.paced() {
 		return e.pacer.Load()
 	}
 	return nil

@@ -125,7 +125,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	}
 	own.load.tokens.Add(n.Input + n.Output)
 	own.load.begin(at)
-	if pacer := own.pacer.Load(); pacer != nil {
+	if pacer := c.pacer(); pacer != nil {
 		pacer.toll.sent()
 	}
 	if c.tier.ring.made.Load() { // else no affinity asks
@@ -166,7 +166,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		}
 		r.held |= heldRamp
 	}
-	if pacer := r.own.pacer.Load(); pacer != nil && !braves(c, &r.need) {
+	if pacer := c.pacer(); pacer != nil && !braves(c, &r.need) {
 		if !pacer.allow(now, r.own, &r.need) {
 			return false
 		}

@@ -57,6 +57,7 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 // The caller holds p.reload.
 func (s *setup) install(p *Pool, now time.Time, old *setup, unlearn bool) {
 	at := p.instant(now)
+	p.jobs.calendars.pass(now)
 	p.roster.update(at, s)
 	known := p.memory.all()
 	replaced := s.connect(&p.memory, now)
