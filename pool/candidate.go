@@ -45,9 +45,18 @@ func (c *candidate) use() {
 		c.own.entry.Store(e)
 		for _, other := range c.others() {
 			other.own.entry.Store(e)
+			other.pace(e)
 		}
 	}
 	m.catchUp(p, c.plan.setup)
+}
+
+// pace gives an entry of the candidate what paces it, if that has nothing yet: the order before may be
+// one that overflows otherwise.
+func (c *candidate) pace(e *entry) {
+	if e != nil && e.pacer.Load() == nil {
+		e.fill(&c.endpoint, c.plan.pool, c.plan.setup, c.plan.model.modelKey)
+	}
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
@@ -306,7 +315,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	if !braves(c, n) {
 		wait = max(wait, paceWait(c.pacer(), now))
 	}
-	wait = max(wait, c.own.entry.Load().rampWait(now))
+	if c.paced() {
+		wait = max(wait, c.own.entry.Load().rampWait(now))
+	}
 	if n.asked.Share > 0 {
 		wait = max(wait, portionWait(c, now, n))
 	}

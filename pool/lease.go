@@ -160,7 +160,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 			return false
 		}
 	}
-	if ramp := r.own.ramp.Load(); ramp != nil {
+	if ramp := r.own.ramp.Load(); ramp != nil && c.paced() {
 		if !ramp.Allow(now) {
 			return false
 		}

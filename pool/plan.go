@@ -330,6 +330,7 @@ func (b *planner) finish() *plan {
 			p.speaks = append(p.speaks, c.Backend)
 		}
 		p.paced = p.paced || c.paced()
+		c.pace(c.own.entry.Load())
 	}
 	p.follow()
 	return p

@@ -114,7 +114,7 @@ func (o obstacles) pace() Reason {
 
 func (o obstacles) ramp() Reason {
 	d := o.c.own.entry.Load().rampWait(o.now)
-	if d <= 0 || o.n.Unmetered {
+	if d <= 0 || o.n.Unmetered || !o.c.paced() {
 		return Reason{}
 	}
 	return o.because(remedy.Ramp, o.c.subject(o.c.plan.model.modelKey), "its rate rises slowly", o.now.Add(d))

@@ -201,7 +201,14 @@ func TestOrdersThatFollowMayOverflowDifferently(t *testing.T) {
 			t.Errorf("the calls overflow by %s and %s", first.Endpoint().Overflow, second.Endpoint().Overflow)
 		}
 		first.Release(time.Now())
-		second.Release(time.Now())
+		second.Settle(time.Now(), pool.Outcome{Class: pool.ClassContention})
+		if e := b.order(); e.Pacing == nil || e.Pacing.RejectedCount != 1 {
+			t.Errorf("an order whose overflow Vertex AI routes is not paced after contention: %+v", e.Pacing)
+		}
+		b.reload(time.Now(), renewed(10, false))
+		if e := b.order(); e.Pacing != nil {
+			t.Errorf("an order whose overflow the router routes is paced: %+v", e.Pacing)
+		}
 	})
 }
 
@@ -286,5 +293,33 @@ func TestReplicasCountWhatTheyUsedBeforeTheChange(t *testing.T) {
 				t.Errorf("replica %d: the next order begins with %+v, want what the fleet used of the one before: %+v", i, after, before)
 			}
 		}
+	})
+}
+
+// Timers and instants stand still while a laptop or a virtual machine sleeps. Orders do not.
+func TestAnOrderBeginsAndEndsWhileTheMachineSleeps(t *testing.T) {
+	cfg := lent() // from one hour on, until three
+	cfg.Projects[0].Provisioned[0].From = bubbleStart.Add(5 * time.Hour)
+	cfg.Projects[0].Provisioned[0].Until = bubbleStart.Add(10 * time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, cfg)
+		for _, step := range []struct {
+			sleep time.Duration
+			want  pool.Traffic
+			cause string
+		}{
+			{0, pool.TrafficOnDemand, "order_not_begun"}, {4 * time.Hour, pool.TrafficOnDemand, "order_not_begun"},
+			{2 * time.Hour, pool.TrafficProvisioned, ""}, {5 * time.Hour, pool.TrafficOnDemand, "order_ended"},
+			{-5 * time.Hour, pool.TrafficProvisioned, ""}, // the clock was wrong
+		} {
+			b.pool.Sleep(step.sleep)
+			if _, cause, _ := b.why(); cause != step.cause {
+				t.Errorf("after a sleep of %v a plan says %q, want %q", step.sleep, cause, step.cause)
+			}
+			if got := b.goes(); got != step.want {
+				t.Errorf("after a sleep of %v the call went %s, want %s", step.sleep, got, step.want)
+			}
+		}
+		b.pool.Close()
 	})
 }
