@@ -2,6 +2,7 @@ package pool
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 type calendar struct{ from, until int64 }
 
 // always is the calendar of what is not bought for a time.
-var always = calendar{0, cooldown.Forever}
+var always = calendar{math.MinInt64, cooldown.Forever}
 
 // calendarOf returns the time in which an order is in force; nil is pay-as-you-go.
 func calendarOf(p *Pool, o *Order) calendar {

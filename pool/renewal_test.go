@@ -102,6 +102,21 @@ func TestAnOrderMayBeRenewedByAReload(t *testing.T) {
 	})
 }
 
+// A pool may be made after the change: nothing of its orders is older than itself.
+func TestAPoolThatIsMadeAfterTheChangeKnowsTheOrderInForce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(30 * time.Hour)
+		b := newBed(t, renewed(10, false))
+		b.goes()
+		if e := b.order(); e.Why != "" || e.Order.TokensPerSecond != 26_900 || e.Order.ServedCount != 1 {
+			t.Errorf("it says %+v, and %s", e.Order, e.Why)
+		}
+		if plan := b.pool.Plan(&pool.Request{Model: flash}); len(plan.Tiers[0]) != 1 || plan.Tiers[0][0].Order.GSUs != 10 {
+			t.Errorf("a plan has %+v", plan.Tiers[0])
+		}
+	})
+}
+
 // An order that was bought again unchanged is the same.
 func TestARenewalOfTheSameSizeChangesNothing(t *testing.T) {
 	inBubble(t, renewed(5, true), func(t *testing.T, b *bed) {
