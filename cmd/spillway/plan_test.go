@@ -147,3 +147,26 @@ func TestRangesOfGSUs(t *testing.T) {
 		}
 	}
 }
+
+// The calls of a log are made at their own times, when an order may be over or yet to come.
+func TestPlanSaysWhichOrdersServeNoneOfTheCalls(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pool.toml")
+	text := `
+[[project]]
+name = "prod"
+backend = "vertex"
+credentials = "none"
+` + lines("5", "until = 2001-01-01") + lines("8", "from = 2001-01-01\nuntil = 2101-01-01") + lines("9", "from = 2101-01-01")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, got := transcript(t.Context(), "plan", "testdata/demand.jsonl", "--pool", file)
+	for _, want := range []string{
+		"project prod: the order of gemini-3.5-flash in eu serves none of the calls: it ended at 2001-01-01 00:00:00Z, and they begin at 20",
+		"project prod: the order of gemini-3.5-flash in eu serves none of the calls: it begins at 2101-01-01 00:00:00Z, and they end at 20",
+	} {
+		if strings.Count(got, want) != 1 {
+			t.Errorf("printed %s, want once %q", got, want)
+		}
+	}
+}

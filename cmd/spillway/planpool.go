@@ -68,6 +68,7 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 	for i := range calls {
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
 	}
+	warnOfCalendar(stderr, &shape, calls)
 	wait := cmp.Or(cfg.Router.MaxWait, defaultWait)
 	bar := progressOn(stderr)
 	fit, err := plan.Within(ctx, shape, max(wait, 0), calls, prices, func(done int) { bar.set(int64(done), int64(len(calls))) })
