@@ -200,9 +200,11 @@ type EndpointStat struct {
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	// OrderModel is the model that the order names, which may be a version of Model.
 	Order *quota.LedgerStat
-	// OrderDiscovered says that the configuration does not have the order, and Google shows it.
+	// OrderDiscovered says that the configuration does not have the order, and Google shows it. OrderOut
+	// says that it is not in force: it is yet to begin, or has ended.
 	OrderModel      string `json:",omitzero"`
 	OrderDiscovered bool   `json:",omitzero"`
+	OrderOut        bool   `json:",omitzero"`
 	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
 	Faults quota.FaultStat `json:",omitzero"`
 	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
@@ -322,7 +324,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		promised := c.project.promised(c.plan.model.name)
 		e.Declared, e.Discovered = promised.declared, promised.discovered
 	} else {
-		if c.holds(at) {
+		if e.OrderOut = !c.holds(at); !e.OrderOut {
 			c.order.turn(now)
 		}
 		l := c.order.ledger.Stat(now)
