@@ -3,6 +3,7 @@ package pool
 import (
 	"time"
 
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -84,6 +85,8 @@ func (o obstacles) order() Reason {
 	switch d := l.Wait(o.now, order.cost(o.n)); {
 	case d == quota.Never:
 		return o.because(remedy.CallTooLarge, order.entry.subject, "the call is larger than the provisioned order", time.Time{})
+	case o.c.inForceAt(o.at+int64(d)) == cooldown.Forever:
+		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full until it ends, at "+stamp(o.c.Order.Until), time.Time{})
 	case d > 0:
 		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full", o.now.Add(d))
 	default:

@@ -1,0 +1,100 @@
+package pool_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/spillway-go/spillway/pool"
+)
+
+// Ten thousand orders have one timer, and each event comes once, in its time.
+func TestManyOrdersBeginAndEnd(t *testing.T) {
+	const n = 2500 // lots, each of two orders
+	p := keyless("v", "eu")
+	for i := range n {
+		model := fmt.Sprintf("gemini-3.5-flash-%c%c%c", 'a'+i/676%26, 'a'+i/26%26, 'a'+i%26)
+		begin := bubbleStart.Add(time.Duration(i%50+1) * time.Minute)
+		p.Provisioned = append(p.Provisioned,
+			pool.Order{Model: model, Location: "eu", TokensPerSecond: 10, From: begin, Until: begin.Add(time.Hour)},
+			pool.Order{Model: model, Location: "eu", TokensPerSecond: 20, From: begin.Add(time.Hour), Until: begin.Add(2 * time.Hour)})
+	}
+	began, ended := 0, 0
+	synctest.Test(t, func(t *testing.T) {
+		real := time.Now()
+		b := observed(t, pool.Config{Projects: []pool.Project{p}}, func(_ *pool.Pool, e pool.Event) {
+			switch e.Kind {
+			case pool.OrderBegan:
+				began++
+			case pool.OrderEnded:
+				ended++
+			}
+			if e.At.After(time.Now()) || time.Since(e.At) > time.Second {
+				t.Errorf("at %v comes %+v", time.Since(real), e)
+			}
+		})
+		time.Sleep(5 * time.Hour)
+		b.pool.Close()
+	})
+	if began != 2*n || ended != n {
+		t.Errorf("%d began and %d ended", began, ended)
+	}
+}
+
+// Until may move while calls are under way and while calls wait.
+func TestAReloadEndsAnOrderUnderWaitingCalls(t *testing.T) {
+	v := keyless("v", "eu")
+	v.Provisioned = []pool.Order{{Model: flash, Location: "eu", TokensPerSecond: 100, Window: time.Minute}}
+	cfg := pool.Config{Projects: []pool.Project{v}}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		only := func() *pool.Request {
+			return &pool.Request{Model: flash, Traffic: pool.TrafficProvisioned, MaxWait: time.Hour, Estimate: pool.Estimate{Input: 6000, NoOutput: true}}
+		}
+		l := b.acquire(only())
+		failed := make(chan time.Duration, 1)
+		go func() {
+			_, err := b.pool.Acquire(context.Background(), only())
+			if e, ok := errors.AsType[*pool.ExhaustedError](err); !ok || e.Leading.Why != "provisioned order full until it ends, at 2000-01-01T00:00:20.000Z" || !e.RetryAt.IsZero() {
+				t.Errorf("the call that waits hears %v", err)
+			}
+			failed <- time.Since(bubbleStart)
+		}()
+		time.Sleep(10 * time.Second)
+		next := cfg
+		next.Projects = []pool.Project{v}
+		next.Projects[0].Provisioned = []pool.Order{v.Provisioned[0]}
+		next.Projects[0].Provisioned[0].Until = bubbleStart.Add(20 * time.Second)
+		b.reload(time.Now(), next)
+		if after := <-failed; after != 10*time.Second {
+			t.Errorf("the call that waits hears after %v that the order ends before it has room", after)
+		}
+		l.Release(time.Now())
+	})
+}
+
+// A limit of time that nobody can mean does not break the arithmetic.
+func TestCalendarsOfAllTimes(t *testing.T) {
+	far := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	old := time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		from, until time.Time
+		want        pool.Traffic
+	}{
+		{old, far, pool.TrafficProvisioned}, {far, time.Time{}, pool.TrafficOnDemand}, {time.Time{}, old, pool.TrafficOnDemand},
+		{old, old.Add(time.Nanosecond), pool.TrafficOnDemand}, {far.Add(-time.Second), far, pool.TrafficOnDemand},
+	} {
+		cfg := lent()
+		cfg.Projects[0].Provisioned[0].From, cfg.Projects[0].Provisioned[0].Until = tt.from, tt.until
+		inBubble(t, cfg, func(t *testing.T, b *bed) {
+			if got := b.goes(); got != tt.want {
+				t.Errorf("from %v until %v: the call went %s", tt.from, tt.until, got)
+			}
+			b.why()
+			b.pool.Sleep(200 * 365 * 24 * time.Hour)
+			b.goes()
+		})
+	}
+}
