@@ -16,10 +16,12 @@ type Plan struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
 	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of
-	// the configuration. Without a tier no project takes the model.
+	// the configuration. Without a tier no project takes the model. Of orders that follow each other
+	// each has an endpoint of the same name, until it has ended.
 	Tiers [][]Endpoint
 	// Reasons say of the endpoints that cannot be asked for the call now why, until when, and what to
-	// do, in the order of the tiers.
+	// do, in the order of the tiers. Of orders that follow each other they are about the one in force,
+	// else the next to begin, else the last.
 	Reasons []Reason
 	// Next are the names of the endpoints to one of which the call would go at once, if nothing
 	// else happens: where there are several, the policy draws. Empty means that the call would wait

@@ -105,3 +105,19 @@ func TestCheckReadsOrdersThatFollowEachOther(t *testing.T) {
 		}
 	}
 }
+
+// Explain speaks of the order in force, in whatever order the file has the two.
+func TestExplainShowsTheOrderInForce(t *testing.T) {
+	from := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	now := pool.Endpoint{Name: "prod/eu/provisioned", Order: &pool.Order{Model: "gemini-3.5-flash", Until: from}}
+	next := pool.Endpoint{Name: "prod/eu/provisioned", Order: &pool.Order{Model: "gemini-3.5-flash", From: from}}
+	version := pool.Endpoint{Name: "prod/eu/provisioned", Order: &pool.Order{Model: "gemini-3.5-flash-002", From: from}}
+	for _, tier := range [][]pool.Endpoint{{now, next}, {next, now}, {now}, {next}} {
+		if x := planOf(pool.Plan{Tiers: [][]pool.Endpoint{tier}}); len(x.Tiers[0]) != 1 {
+			t.Errorf("it shows %+v", x.Tiers)
+		}
+	}
+	if x := planOf(pool.Plan{Tiers: [][]pool.Endpoint{{now, version}}}); len(x.Tiers[0]) != 2 {
+		t.Errorf("of two versions it shows %+v", x.Tiers)
+	}
+}
