@@ -44,6 +44,37 @@ func TestManyOrdersBeginAndEnd(t *testing.T) {
 	}
 }
 
+// What an order refused says nothing of the one that follows.
+func TestTheNextOrderIsAskedAtOnce(t *testing.T) {
+	inBubble(t, renewed(10, false), func(t *testing.T, b *bed) {
+		time.Sleep(3*time.Hour - 20*time.Second)
+		late := b.acquire(&pool.Request{Model: flash})
+		for range 20 { // it does not exist
+			l := b.acquire(&pool.Request{Model: flash})
+			o := pool.Outcome{Class: pool.ClassProvisionedFull}
+			if l.Endpoint().Traffic == pool.TrafficOnDemand {
+				o = pool.Outcome{Class: pool.ClassOK}
+			}
+			l.Settle(time.Now(), o)
+			time.Sleep(time.Second - time.Millisecond)
+		}
+		if got := b.goes(); got != pool.TrafficOnDemand {
+			t.Fatalf("an order that refuses is not on cooldown: the call went %s", got)
+		}
+		time.Sleep(time.Until(bubbleStart.Add(3 * time.Hour)))
+		if e := b.order(); e.Why != "" || e.Cooldown.Class != "" {
+			t.Errorf("the next order is out: %s, %+v", e.Why, e.Cooldown)
+		}
+		if got := b.goes(); got != pool.TrafficProvisioned {
+			t.Errorf("the next order is not asked: the call went %s", got)
+		}
+		late.Settle(time.Now(), pool.Outcome{Class: pool.ClassProvisionedFull}) // the order before refuses it
+		if got := b.goes(); got != pool.TrafficProvisioned {
+			t.Errorf("after a late refusal of the order before the call went %s", got)
+		}
+	})
+}
+
 // Until may move while calls are under way and while calls wait.
 func TestAReloadEndsAnOrderUnderWaitingCalls(t *testing.T) {
 	v := keyless("v", "eu")

@@ -137,7 +137,10 @@ func (c *candidate) gates(g []*entry, n *need, k *key) []*entry {
 	}
 	g = own.appendParts(g, n)
 	if c.order != nil {
-		return append(g, c.order.entry)
+		if c.order.turned() {
+			g = append(g, c.order.entry)
+		}
+		return g
 	}
 	if shared != nil {
 		g = append(g, shared)
@@ -185,7 +188,9 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 		}
 	}
 	if c.order != nil {
-		wake = max(wake, c.order.entry.cool.Wake(at))
+		if c.order.turned() { // else what keeps the entry was said of the order before
+			wake = max(wake, c.order.entry.cool.Wake(at))
+		}
 	} else if shared := c.shared.entry.Load(); shared != nil {
 		wake = max(wake, shared.partsWake(at, n))
 	}
@@ -299,9 +304,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	}
 	wait := time.Duration(0)
 	if l := c.ledger(); l != nil {
-		if c.holds(at) {
-			c.order.turn(now)
-		}
+		c.turn(now, at)
 		if wait = l.Wait(now, c.order.cost(n)); wait == quota.Never {
 			o.room = cooldown.Forever
 			return o

@@ -129,18 +129,17 @@ func (o *Order) inForce(now time.Time) bool {
 	return !now.Before(o.From) && (o.Until.IsZero() || now.Before(o.Until))
 }
 
-// turn has the order, which is in force, follow the one before it in its lot. Nothing waits for the
-// moment at which it begins: the first that looks finds it.
-func (o *order) turn(now time.Time) {
-	if o.current.Load() == o {
-		return
-	}
+// turned reports whether the order is the one of its lot that is used.
+func (o *order) turned() bool { return o.current.Load() == o }
+
+// turn has the order follow the one before it in its lot, and reports whether it has.
+func (o *order) turn(now time.Time) bool {
 	o.turning.Lock()
 	defer o.turning.Unlock()
 	before := o.current.Load()
 	switch {
 	case before == o:
-		return
+		return false
 	case before == nil:
 	case o.common != nil && before.common != nil:
 		o.common.ledger.Succeed(now, before.common.ledger)
@@ -149,4 +148,18 @@ func (o *order) turn(now time.Time) {
 		o.alone.Succeed(now, before.alone)
 	}
 	o.current.Store(o)
+	return true
+}
+
+// turn has the candidate's order follow the one before it as soon as it is in force. Nothing waits for
+// that moment: the first that looks finds it. That the order before was full, or not there, says
+// nothing of the next.
+func (c *candidate) turn(now time.Time, at int64) {
+	if c.order == nil || c.order.turned() || !c.holds(at) || !c.order.turn(now) {
+		return
+	}
+	p, e := c.plan.pool, c.order.entry
+	e.forgotten(p, now, at)
+	e.cool.Clear(at)
+	p.models.wakesEarlier(e)
 }

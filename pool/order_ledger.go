@@ -21,7 +21,6 @@ type orderLedger interface {
 // reserve holds room for a call. If the fleet shares the order the store may have to be asked; then
 // it reports false, and notes in the call's asks that it has to be.
 func (o *order) reserve(now time.Time, n *need) (quota.Hold, bool) {
-	o.turn(now)
 	if o.common == nil {
 		return o.alone.Reserve(now, o.cost(n))
 	}

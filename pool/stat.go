@@ -282,6 +282,7 @@ func (s *Stat) cooldowns(p *Pool, now time.Time, at int64, all []*entry) {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
+	c.turn(now, at)
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
 		Cooldown: c.longest(now, at, &need{}).cooldown(c.project), Warning: obstacles{c, now, at, &need{}}.bypassed(),
@@ -324,10 +325,8 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		promised := c.project.promised(c.plan.model.name)
 		e.Declared, e.Discovered = promised.declared, promised.discovered
 	} else {
-		if e.OrderOut = !c.holds(at); !e.OrderOut {
-			c.order.turn(now)
-		}
 		l := c.order.ledger.Stat(now)
+		e.OrderOut = !c.holds(at)
 		e.OrderDiscovered = slices.ContainsFunc(c.project.found.used, c.order.sameLot)
 		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
 		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()
