@@ -55,7 +55,8 @@ func (p *project) connectLots(memory *entries, now time.Time, replaced map[*orde
 	for s, list := range terms {
 		slices.SortStableFunc(list, func(a, b term) int { return a.declared.From.Compare(b.declared.From) })
 		l := lotEntry(memory, s).lot
-		if l.gone(now, list) {
+		shown := slices.ContainsFunc(p.found.used, list[0].declared.sameLot) // of another size, it was renewed
+		if !shown && l.gone(now, list) {
 			memory.drop(func(e *entry) bool { return e == l.entry })
 			faults := l.faults
 			l = lotEntry(memory, s).lot

@@ -339,6 +339,37 @@ func TestAnOrderBeginsAndEndsWhileTheMachineSleeps(t *testing.T) {
 	})
 }
 
+// Google shows an order that was renewed with its new size.
+func TestADiscoveredOrderOfAnotherSizeTakesOverItsWindow(t *testing.T) {
+	of := func(gsus int) []pool.Order {
+		return []pool.Order{{Model: flash, Location: "global", GSUs: gsus, TokensPerSecond: 2690 * float64(gsus)}}
+	}
+	google := orderOfV(of(10)...)
+	discovering(t, google, nil, func(t *testing.T, x *explored) {
+		google.set(func(g *googleHas) { g.has["v"] = pool.Project{Provisioned: of(5)} })
+		stat := func() (l quota.LedgerStat) {
+			for _, e := range x.pool.Stat(time.Now()).Endpoints {
+				if e.Order != nil {
+					l = *e.Order
+				}
+			}
+			return l
+		}
+		var before, after quota.LedgerStat
+		for range 2 * 3600 { // a call each second, until it is seen
+			before = stat()
+			x.acquire(&pool.Request{Model: flash}).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 1000}})
+			time.Sleep(time.Second)
+			if after = stat(); before.TokensPerSecond > 0 && after.TokensPerSecond != before.TokensPerSecond {
+				break
+			}
+		}
+		if after.TokensPerSecond != before.TokensPerSecond/2 || after.Used < before.Used*0.9 || after.ServedCount <= before.ServedCount {
+			t.Errorf("of another size it begins with %+v, want what is used of it: %+v", after, before)
+		}
+	})
+}
+
 // What Google shows of an order that by the file is over, or yet to come, is not used: the file wins.
 // But it is told.
 func TestGoogleShowsAnOrderThatIsNotInForce(t *testing.T) {
