@@ -11,60 +11,62 @@ import (
 	"github.com/spillway-go/spillway/internal/remedy"
 )
 
-// calendar is the time in which an order is in force, in instants. The zero calendar is no time.
-type calendar struct{ from, until int64 }
+// schedule is when the order of a candidate is in force, in instants of the time of day: from on, and
+// before until.
+type schedule struct {
+	clock       *timeSource
+	from, until int64
 
-// always is the calendar of what is not bought for a time.
-var always = calendar{math.MinInt64, cooldown.Forever}
-
-// calendarOf returns the time in which an order is in force; nil is pay-as-you-go.
-func calendarOf(p *Pool, o *Order) calendar {
-	c := always
-	if o == nil {
-		return c
-	}
-	if !o.From.IsZero() {
-		c.from = p.instant(o.From)
-	}
-	if !o.Until.IsZero() {
-		c.until = p.instant(o.Until)
-	}
-	return c
+	before, after *candidate // of the orders that it follows, and that follow it; nil if there are none
 }
 
-// inForceAt returns the first instant, not before at, at which the candidate's order is in force; Forever
-// after its end. Instants before at cost no look at the time of day.
-func (c *candidate) inForceAt(at int64) int64 {
-	if c.inForce == always || at == cooldown.Forever {
+// scheduleOf returns when an order is in force; nil is pay-as-you-go, which always is.
+func scheduleOf(p *Pool, o *Order) schedule {
+	s := schedule{clock: &p.clock, from: math.MinInt64, until: cooldown.Forever}
+	if o != nil && !o.From.IsZero() {
+		s.from = p.instant(o.From)
+	}
+	if o != nil && !o.Until.IsZero() {
+		s.until = p.instant(o.Until)
+	}
+	return s
+}
+
+// inForceAt returns the first instant, not before at, at which the order is in force; Forever after its
+// end.
+func (s *schedule) inForceAt(at int64) int64 {
+	if s.from == math.MinInt64 && s.until == cooldown.Forever || at == cooldown.Forever {
 		return at
 	}
-	ahead := c.plan.pool.clock.ahead.Load()
+	ahead := s.clock.ahead.Load()
 	switch day := at + ahead; {
-	case day >= c.inForce.until:
+	case day >= s.until:
 		return cooldown.Forever
-	case day < c.inForce.from:
-		return c.inForce.from - ahead
+	case day < s.from:
+		return s.from - ahead
 	default:
 		return at
 	}
 }
 
-// holds reports whether the candidate's order is in force at an instant; true of pay-as-you-go.
-func (c *candidate) holds(at int64) bool { return c.inForceAt(at) == at }
+// holds reports whether the order is in force at an instant.
+func (s *schedule) holds(at int64) bool { return s.inForceAt(at) == at }
 
-// stands reports whether the candidate is the one to speak of, of the orders that follow each other:
-// the one in force, else the next to begin, else the last.
-func (c *candidate) stands(at int64) bool {
-	over := func(c *candidate) bool { return c.inForceAt(at) == cooldown.Forever }
-	return (c.before == nil || over(c.before)) && (c.after == nil || !over(c))
+// over reports whether the order has ended.
+func (s *schedule) over(at int64) bool { return s.inForceAt(at) == cooldown.Forever }
+
+// stands reports whether the order is the one to speak of, of those that follow each other: the one in
+// force, else the next to begin, else the last.
+func (s *schedule) stands(at int64) bool {
+	return (s.before == nil || s.before.when.over(at)) && (s.after == nil || !s.over(at))
 }
 
 // others returns the candidates of the orders that it follows, and that follow it.
-func (c *candidate) others() (all []*candidate) {
-	for x := c.before; x != nil; x = x.before {
+func (s *schedule) others() (all []*candidate) {
+	for x := s.before; x != nil; x = x.when.before {
 		all = append(all, x)
 	}
-	for x := c.after; x != nil; x = x.after {
+	for x := s.after; x != nil; x = x.when.after {
 		all = append(all, x)
 	}
 	return all
@@ -75,18 +77,19 @@ func (p *plan) standing(at int64) []*candidate {
 	if !p.renewed {
 		return p.all
 	}
-	return slices.DeleteFunc(slices.Clone(p.all), func(c *candidate) bool { return !c.stands(at) })
+	return slices.DeleteFunc(slices.Clone(p.all), func(c *candidate) bool { return !c.when.stands(at) })
 }
 
 // follow links the candidates of orders that follow each other.
 func (p *plan) follow() {
 	last := make(map[*lot]*candidate)
-	for _, c := range slices.SortedStableFunc(slices.Values(p.all), func(a, b *candidate) int { return cmp.Compare(a.inForce.from, b.inForce.from) }) {
+	byTime := func(a, b *candidate) int { return cmp.Compare(a.when.from, b.when.from) }
+	for _, c := range slices.SortedStableFunc(slices.Values(p.all), byTime) {
 		if c.order == nil {
 			continue
 		}
-		if c.before = last[c.order.lot]; c.before != nil {
-			c.before.after, p.renewed = c, true
+		if c.when.before = last[c.order.lot]; c.when.before != nil {
+			c.when.before.when.after, p.renewed = c, true
 		}
 		last[c.order.lot] = c
 	}
@@ -94,7 +97,7 @@ func (p *plan) follow() {
 
 // calendar says that the order has not begun, or that it has ended.
 func (o obstacles) calendar() Reason {
-	wake := o.c.inForceAt(o.at)
+	wake := o.c.when.inForceAt(o.at)
 	if wake == o.at {
 		return Reason{}
 	}

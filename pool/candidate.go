@@ -21,8 +21,7 @@ type candidate struct {
 	server *slot
 	own    slot
 
-	inForce       calendar   // of its order
-	before, after *candidate // of the orders that it follows, and that follow it; nil if there are none
+	when schedule // of its order
 }
 
 // use makes the candidate's entries, once.
@@ -43,17 +42,17 @@ func (c *candidate) use() {
 		fill := func(e *entry) { e.fill(&c.endpoint, p, c.plan.setup, m.modelKey) }
 		e := m.entry(c.subject(m.modelKey), fill)
 		c.own.entry.Store(e)
-		for _, other := range c.others() {
+		for _, other := range c.when.others() {
 			other.own.entry.Store(e)
-			other.pace(e)
+			addPace(other, e)
 		}
 	}
 	m.catchUp(p, c.plan.setup)
 }
 
-// pace gives an entry of the candidate what paces it, if that has nothing yet: the order before may be
+// addPace gives an entry of a candidate what paces it, if that has nothing yet: the order before may be
 // one that overflows otherwise.
-func (c *candidate) pace(e *entry) {
+func addPace(c *candidate, e *entry) {
 	if e != nil && e.pacer.Load() == nil {
 		e.fill(&c.endpoint, c.plan.pool, c.plan.setup, c.plan.model.modelKey)
 	}
@@ -197,7 +196,7 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 	if held := c.plan.pool.pauses.held.Load(); held != nil {
 		wake = max(wake, held.wake(c, at, n))
 	}
-	return c.inForceAt(wake)
+	return c.when.inForceAt(wake)
 }
 
 // partsWake is cooldownWake for the parts of the entry's thing that the call asks for.
@@ -304,7 +303,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	}
 	wait := time.Duration(0)
 	if l := c.ledger(); l != nil {
-		c.turn(now, at)
+		turn(c, now, at)
 		if wait = l.Wait(now, c.order.cost(n)); wait == quota.Never {
 			o.room = cooldown.Forever
 			return o
@@ -328,7 +327,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, until.Sub(now))
 	}
 	o.room = at + int64(wait)
-	if c.inForceAt(o.wake()) == cooldown.Forever { // its time ends before it has room
+	if c.when.inForceAt(o.wake()) == cooldown.Forever { // its time ends before it has room
 		o.room = cooldown.Forever
 	}
 	return o

@@ -146,7 +146,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		return false
 	}
 	var ok bool
-	c.turn(now, r.at)
+	turn(c, now, r.at)
 	if c.ledger() != nil {
 		if r.hold, ok = c.order.reserve(now, &r.need); !ok {
 			return false

@@ -202,7 +202,7 @@ func (q *queue) freed(now time.Time, c *candidate) {
 
 // siblings returns the candidates that share what a lease on c holds.
 func (p *plan) siblings(c *candidate) []*candidate {
-	if p == c.plan && c.before == nil && c.after == nil {
+	if p == c.plan && c.when.before == nil && c.when.after == nil {
 		return c.shared.members
 	}
 	var list []*candidate // of another configuration, or another version of the model

@@ -29,8 +29,7 @@ type lot struct {
 
 // term is an order as the configuration declares it now: a reload may change its time.
 type term struct {
-	*order
-
+	order    *order
 	declared *Order
 }
 
@@ -86,7 +85,7 @@ func (l *lot) gone(now time.Time, list []term) bool {
 	if current.same(next.declared) {
 		return false
 	}
-	known := func(t term) bool { return t.same(next.declared) }
+	known := func(t term) bool { return t.order.same(next.declared) }
 	follows := func(t term) bool {
 		until := t.declared.Until
 		return current.same(t.declared) && !until.IsZero() && !next.declared.From.Before(until)
@@ -109,7 +108,7 @@ func (l *lot) adopt(now time.Time, list []term) {
 			t.order = known[k]
 			continue
 		}
-		t.lot = l
+		t.order.lot = l
 		known = append(known, t.order)
 	}
 	if l.current.Load() == nil {
@@ -152,11 +151,11 @@ func (o *order) turn(now time.Time) bool {
 	return true
 }
 
-// turn has the candidate's order follow the one before it as soon as it is in force. Nothing waits for
+// turn has a candidate's order follow the one before it as soon as it is in force. Nothing waits for
 // that moment: the first that looks finds it. That the order before was full, or not there, says
 // nothing of the next.
-func (c *candidate) turn(now time.Time, at int64) {
-	if c.order == nil || c.order.turned() || !c.holds(at) || !c.order.turn(now) {
+func turn(c *candidate, now time.Time, at int64) {
+	if c.order == nil || c.order.turned() || !c.when.holds(at) || !c.order.turn(now) {
 		return
 	}
 	p, e := c.plan.pool, c.order.entry

@@ -52,7 +52,7 @@ func (p *Pool) Plan(r *Request) Plan {
 	for _, t := range r.state.plan.tiers {
 		tier := make([]Endpoint, 0, len(t.candidates))
 		for _, c := range t.candidates {
-			if c.after != nil && c.inForceAt(at) == cooldown.Forever {
+			if c.when.after != nil && c.when.inForceAt(at) == cooldown.Forever {
 				continue // another order has followed
 			}
 			e := c.Endpoint
@@ -65,7 +65,7 @@ func (p *Pool) Plan(r *Request) Plan {
 			barred := r.ineligible(c)
 			plan.Never = plan.Never && barred != ""
 			reason := reasonFor(r, now, c, barred)
-			if e.Why = reason.Why; e.Why != "" && c.stands(at) {
+			if e.Why = reason.Why; e.Why != "" && c.when.stands(at) {
 				plan.Reasons = append(plan.Reasons, reason)
 			}
 			tier = append(tier, e)
@@ -295,7 +295,7 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
-	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: calendarOf(b.plan.pool, e.Order)}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], when: scheduleOf(b.plan.pool, e.Order)}
 	if k.method != "" {
 		b.account(c)
 	}
@@ -332,7 +332,7 @@ func (b *planner) finish() *plan {
 			p.speaks = append(p.speaks, c.Backend)
 		}
 		p.paced = p.paced || c.paced()
-		c.pace(c.own.entry.Load())
+		addPace(c, c.own.entry.Load())
 	}
 	p.follow()
 	return p

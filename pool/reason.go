@@ -85,7 +85,7 @@ func (o obstacles) order() Reason {
 	switch d := l.Wait(o.now, order.cost(o.n)); {
 	case d == quota.Never:
 		return o.because(remedy.CallTooLarge, order.entry.subject, "the call is larger than the provisioned order", time.Time{})
-	case o.c.inForceAt(o.at+int64(d)) == cooldown.Forever:
+	case o.c.when.inForceAt(o.at+int64(d)) == cooldown.Forever:
 		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full until it ends, at "+stamp(o.c.Order.Until), time.Time{})
 	case d > 0:
 		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full", o.now.Add(d))
@@ -141,7 +141,7 @@ func (o obstacles) bypassed() Reason {
 		return Reason{}
 	}
 	what := order.evidence.bypassed(o.at)
-	if what == "" || !o.c.holds(o.at) {
+	if what == "" || !o.c.when.holds(o.at) {
 		return Reason{}
 	}
 	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})

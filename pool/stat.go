@@ -246,7 +246,7 @@ func (p *Pool) Stat(now time.Time) Stat {
 		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
-				if !c.stands(at) {
+				if !c.when.stands(at) {
 					continue
 				}
 				e := c.stat(now, at, i)
@@ -282,7 +282,7 @@ func (s *Stat) cooldowns(p *Pool, now time.Time, at int64, all []*entry) {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
-	c.turn(now, at)
+	turn(c, now, at)
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
 		Cooldown: c.longest(now, at, &need{}).cooldown(c.project), Warning: obstacles{c, now, at, &need{}}.bypassed(),
@@ -326,7 +326,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		e.Declared, e.Discovered = promised.declared, promised.discovered
 	} else {
 		l := c.order.ledger.Stat(now)
-		e.OrderOut = !c.holds(at)
+		e.OrderOut = !c.when.holds(at)
 		e.OrderDiscovered = slices.ContainsFunc(c.project.found.used, c.order.sameLot)
 		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
 		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()

@@ -20,7 +20,7 @@ func ledgerOf(t testing.TB, o quota.Order) *quota.Ledger {
 
 // usedAt fails unless so many tokens of the window are used.
 func usedAt(t testing.TB, l interface {
-	Stat(time.Time) quota.LedgerStat
+	Stat(now time.Time) quota.LedgerStat
 }, at time.Time, want float64) {
 	t.Helper()
 	if got := l.Stat(at).Used; math.Abs(got-want) > 0.01 {

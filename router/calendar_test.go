@@ -26,7 +26,7 @@ func TestCallsForAnOrderOutsideOfItsTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			if traffic != "" {
-				req.Header.Set("X-Vertex-AI-LLM-Request-Type", traffic)
+				req.Header.Set("X-Vertex-Ai-Llm-Request-Type", traffic)
 			}
 			began := time.Now()
 			resp, err := b.http.Do(req)
