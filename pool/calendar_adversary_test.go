@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,24 +23,20 @@ func TestManyOrdersBeginAndEnd(t *testing.T) {
 			pool.Order{Model: model, Location: "eu", TokensPerSecond: 10, From: begin, Until: begin.Add(time.Hour)},
 			pool.Order{Model: model, Location: "eu", TokensPerSecond: 20, From: begin.Add(time.Hour), Until: begin.Add(2 * time.Hour)})
 	}
-	began, ended := 0, 0
+	var heard hearing
 	synctest.Test(t, func(t *testing.T) {
-		b := observed(t, pool.Config{Projects: []pool.Project{p}}, func(_ *pool.Pool, e pool.Event) {
-			if e.Kind == pool.OrderBegan {
-				began++
-			}
-			if e.Kind == pool.OrderEnded {
-				ended++
-			}
-			if e.At.After(time.Now()) || time.Since(e.At) > time.Second {
-				t.Errorf("at %v comes %+v", time.Now(), e)
-			}
-		})
+		b := heard.bed(t, pool.Config{Projects: []pool.Project{p}})
 		time.Sleep(5 * time.Hour)
 		b.pool.Close()
 	})
-	if began != 2*n || ended != n {
+	began := strings.Count(heard.all(), string(pool.OrderBegan))
+	if ended := strings.Count(heard.all(), string(pool.OrderEnded)); began != 2*n || ended != n {
 		t.Errorf("%d began and %d ended", began, ended)
+	}
+	for i, e := range heard.list {
+		if i > 0 && e.At.Before(heard.list[i-1].At) {
+			t.Errorf("%v comes after %v", e.At, heard.list[i-1].At)
+		}
 	}
 }
 

@@ -75,7 +75,9 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
 	p.jobs.calendars.pool = p
+	p.reload.Lock() // the timer may be quick
 	p.jobs.calendars.follow(p.epoch)
+	p.reload.Unlock()
 	p.fleet.start()
 	p.jobs.discovery.follow(s)
 	return p, nil

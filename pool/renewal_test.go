@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -181,26 +182,54 @@ func TestOneOfTheOrdersSpeaks(t *testing.T) {
 	})
 }
 
+// hearing hears of orders that begin and end.
+type hearing struct {
+	mu   sync.Mutex
+	list []pool.Event
+}
+
+// bed makes a pool that tells it.
+func (h *hearing) bed(t *testing.T, cfg pool.Config) *bed {
+	t.Helper()
+	p, err := pool.New(cfg, func(e pool.Event) {
+		if e.Kind == pool.OrderBegan || e.Kind == pool.OrderEnded {
+			h.mu.Lock()
+			h.list = append(h.list, e)
+			h.mu.Unlock()
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bed{t: t, start: time.Now(), pool: p}
+}
+
+// all returns what was heard, and how long after the bubble began.
+func (h *hearing) all() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []string
+	for _, e := range h.list {
+		all = append(all, string(e.Kind)+" "+e.At.Sub(bubbleStart).String())
+	}
+	return strings.Join(all, ",")
+}
+
 func TestARenewalIsOneEvent(t *testing.T) {
 	for _, reversed := range []bool{false, true} {
-		var heard []string
-		hear := func(_ *pool.Pool, e pool.Event) {
-			if e.Kind == pool.OrderBegan || e.Kind == pool.OrderEnded {
-				heard = append(heard, string(e.Kind)+" "+e.At.Sub(bubbleStart).String())
-			}
-		}
+		var heard hearing
 		cfg := renewed(10, reversed)
 		i := slices.IndexFunc(cfg.Projects[0].Provisioned, func(o pool.Order) bool { return o.GSUs == 10 })
 		cfg.Projects[0].Provisioned[i].Until = bubbleStart.Add(4 * time.Hour)
 		cfg.Projects[0].Provisioned = append(cfg.Projects[0].Provisioned,
 			pool.Order{Model: flash, Location: "eu", GSUs: 1, From: bubbleStart.Add(5 * time.Hour)})
 		synctest.Test(t, func(t *testing.T) {
-			b := observed(t, cfg, hear)
+			b := heard.bed(t, cfg)
 			time.Sleep(24 * time.Hour)
 			b.pool.Close()
 		})
-		if want := "order_began 3h0m0s,order_ended 4h0m0s,order_began 5h0m0s"; strings.Join(heard, ",") != want {
-			t.Errorf("heard %v, want %v", heard, want)
+		if want := "order_began 3h0m0s,order_ended 4h0m0s,order_began 5h0m0s"; heard.all() != want {
+			t.Errorf("heard %v, want %v", heard.all(), want)
 		}
 	}
 }
