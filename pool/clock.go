@@ -20,11 +20,14 @@ type timeSource struct {
 	since time.Time // the time of day at instant 0
 }
 
-// see compares the time of day with the instant at which it was read.
-func (c *timeSource) see(now time.Time, at int64) {
-	ahead := int64(now.Round(0).Sub(c.since)) - at
+// see compares the time of day, which was just read, with the instant. What is known of when orders
+// begin holds no more where the two have moved.
+func (p *Pool) see(now time.Time) {
+	c := &p.clock
+	ahead := int64(now.Round(0).Sub(c.since)) - p.instant(now)
 	if d := ahead - c.ahead.Load(); d > int64(time.Millisecond) || d < -int64(time.Millisecond) {
 		c.ahead.Store(ahead)
+		p.models.wakeEarlier()
 	}
 }
 

@@ -14,7 +14,6 @@ import (
 // that follow each other. What is counted of it outlives each of them.
 type lot struct {
 	entry  *entry
-	alert  usageAlert
 	faults *quota.Faults
 	below  belowNews
 

@@ -18,6 +18,7 @@ type order struct {
 	common   *commonOrder  // that a fleet shares
 	evidence orderEvidence
 	bypassed onceFlag // a call for it was served on demand, which was reported
+	alert    usageAlert
 }
 
 // unknownRow is what to write in an order for a model that the table of package quota does not have.

@@ -340,6 +340,25 @@ func TestReplicasCountWhatTheyUsedBeforeTheChange(t *testing.T) {
 	})
 }
 
+// That everything is out until an order begins is remembered, but not longer than it is true.
+func TestAnOrderBeginsForAPoolThatIsOut(t *testing.T) {
+	cfg := lent() // from one hour on
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		l := b.acquire(&pool.Request{Model: flash})
+		l.Settle(time.Now(), pool.Outcome{Class: pool.ClassNoQuota, Answer: &pool.Answer{Status: 429, Body: []byte("{}")}})
+		for range 2 {
+			_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash})
+			if e, ok := errors.AsType[*pool.ExhaustedError](err); !ok || !e.RetryAt.Equal(bubbleStart.Add(time.Hour)) {
+				t.Fatalf("the pool is not out until the order begins: %v", err)
+			}
+		}
+		b.pool.Sleep(2 * time.Hour)
+		if got := b.goes(); got != pool.TrafficProvisioned {
+			t.Errorf("the call went %s", got)
+		}
+	})
+}
+
 // Timers and instants stand still while a laptop or a virtual machine sleeps. Orders do not.
 func TestAnOrderBeginsAndEndsWhileTheMachineSleeps(t *testing.T) {
 	cfg := lent() // from one hour on, until three

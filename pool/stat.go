@@ -221,8 +221,7 @@ type EndpointStat struct {
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
-	today := p.clock.now()
-	p.clock.see(today, p.instant(today))
+	p.see(p.clock.now())
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	s.pauses(p, at)
 	s.cooldowns(p, now, at, p.memory.all())
