@@ -511,3 +511,26 @@ func TestReplicasKeepToASmallerOrderFromTheChangeOn(t *testing.T) {
 		}
 	})
 }
+
+// A session that began on the order before is charged to the one in force while it goes on.
+func TestASessionOutlivesItsOrder(t *testing.T) {
+	inBubble(t, renewed(10, false), func(t *testing.T, b *bed) {
+		time.Sleep(3*time.Hour - time.Minute)
+		l := b.acquire(&pool.Request{Model: flash})
+		spent := func(n int64) {
+			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Evidence: pool.Evidence{Running: true}, Counted: true, Usage: quota.Usage{Input: n}})
+		}
+		spent(500)
+		time.Sleep(10 * time.Minute)
+		b.goes() // the next order is in use
+		before := b.order().Order.Used
+		spent(1500)
+		if after := b.order().Order.Used; after != before+1000 {
+			t.Errorf("%v tokens are used after a thousand more, and %v before", after, before)
+		}
+		l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 1700}})
+		if e := b.order(); e.Calls != 0 || e.Order.Used != before+1000 { // the rest belongs to when it began
+			t.Errorf("at its end %v tokens are used, and %d calls are under way", e.Order.Used, e.Calls)
+		}
+	})
+}
