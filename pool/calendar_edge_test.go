@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spillway-go/spillway/pool"
+	"github.com/spillway-go/spillway/quota"
 )
 
 // Ten thousand orders have one timer, and each event comes once, in its time.
@@ -124,4 +125,73 @@ func TestCalendarsOfAllTimes(t *testing.T) {
 			b.goes()
 		})
 	}
+}
+
+// What an order has not got room for before it ends, it never has.
+func TestNoCallWaitsForAnOrderPastItsEnd(t *testing.T) {
+	v := keyless("v", "eu")
+	v.Provisioned = []pool.Order{{
+		Model: flash, Location: "eu", TokensPerSecond: 100, Window: time.Minute, Until: bubbleStart.Add(90 * time.Second),
+	}}
+	inBubble(t, pool.Config{Projects: []pool.Project{v}}, func(t *testing.T, b *bed) {
+		only := pool.Request{
+			Model: flash, Traffic: pool.TrafficProvisioned, MaxWait: time.Hour, Estimate: pool.Estimate{Input: 6000, NoOutput: true},
+		}
+		time.Sleep(40 * time.Second)
+		first := only
+		b.acquire(&first).Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 6000}})
+		second := only
+		began := time.Now()
+		_, err := b.pool.Acquire(context.Background(), &second)
+		if e, ok := errors.AsType[*pool.ExhaustedError](err); !ok || time.Since(began) > 0 || !e.RetryAt.IsZero() {
+			t.Errorf("after %v: %v, want to hear at once that the order ends before it has room", time.Since(began), err)
+		}
+	})
+}
+
+// That everything is out until an order begins is remembered, but not longer than it is true.
+func TestAnOrderBeginsForAPoolThatIsOut(t *testing.T) {
+	cfg := lent() // from one hour on
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		l := b.acquire(&pool.Request{Model: flash})
+		l.Settle(time.Now(), pool.Outcome{Class: pool.ClassNoQuota, Answer: &pool.Answer{Status: 429, Body: []byte("{}")}})
+		for range 2 {
+			_, err := b.pool.Acquire(t.Context(), &pool.Request{Model: flash})
+			if e, ok := errors.AsType[*pool.ExhaustedError](err); !ok || !e.RetryAt.Equal(bubbleStart.Add(time.Hour)) {
+				t.Fatalf("the pool is not out until the order begins: %v", err)
+			}
+		}
+		b.pool.Sleep(2 * time.Hour)
+		if got := b.goes(); got != pool.TrafficProvisioned {
+			t.Errorf("the call went %s", got)
+		}
+	})
+}
+
+// Timers and instants stand still while a laptop or a virtual machine sleeps. Orders do not.
+func TestAnOrderBeginsAndEndsWhileTheMachineSleeps(t *testing.T) {
+	cfg := lent() // from one hour on, until three
+	cfg.Projects[0].Provisioned[0].From = bubbleStart.Add(5 * time.Hour)
+	cfg.Projects[0].Provisioned[0].Until = bubbleStart.Add(10 * time.Hour)
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, cfg)
+		for _, step := range []struct {
+			sleep time.Duration
+			want  pool.Traffic
+			cause string
+		}{
+			{0, pool.TrafficOnDemand, "order_not_begun"}, {4 * time.Hour, pool.TrafficOnDemand, "order_not_begun"},
+			{2 * time.Hour, pool.TrafficProvisioned, ""}, {5 * time.Hour, pool.TrafficOnDemand, "order_ended"},
+			{-5 * time.Hour, pool.TrafficProvisioned, ""}, // the clock was wrong
+		} {
+			b.pool.Sleep(step.sleep)
+			if _, cause, _ := b.why(); cause != step.cause {
+				t.Errorf("after a sleep of %v a plan says %q, want %q", step.sleep, cause, step.cause)
+			}
+			if got := b.goes(); got != step.want {
+				t.Errorf("after a sleep of %v the call went %s, want %s", step.sleep, got, step.want)
+			}
+		}
+		b.pool.Close()
+	})
 }
