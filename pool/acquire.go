@@ -23,7 +23,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 		return Lease{}, err
 	}
 	now := p.clock.now()
-	p.see(now)
+	see(p, now)
 	if !r.refresh(p, now) {
 		return Lease{}, &ExhaustedError{MemoryFull: true}
 	}

@@ -176,7 +176,7 @@ func (c *calendars) tell() {
 	}
 	c.pool.reload.Lock()
 	now := c.pool.clock.now()
-	c.pool.see(now)
+	see(c.pool, now)
 	c.pass(now)
 	c.schedule(now)
 	c.pool.reload.Unlock()

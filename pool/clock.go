@@ -22,7 +22,7 @@ type timeSource struct {
 
 // see compares the time of day, which was just read, with the instant. What is known of when orders
 // begin holds no more where the two have moved.
-func (p *Pool) see(now time.Time) {
+func see(p *Pool, now time.Time) {
 	c := &p.clock
 	ahead := int64(now.Round(0).Sub(c.since)) - p.instant(now)
 	if d := ahead - c.ahead.Load(); d > int64(time.Millisecond) || d < -int64(time.Millisecond) {

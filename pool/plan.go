@@ -46,7 +46,7 @@ func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
 	now := p.clock.now()
 	at := p.instant(now)
-	p.see(now)
+	see(p, now)
 	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}
 	for _, t := range r.state.plan.tiers {

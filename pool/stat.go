@@ -221,7 +221,7 @@ type EndpointStat struct {
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
-	p.see(p.clock.now())
+	see(p, p.clock.now())
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	s.pauses(p, at)
 	s.cooldowns(p, now, at, p.memory.all())
