@@ -77,7 +77,7 @@ func TestReplicasKeepToASmallerOrderFromTheChangeOn(t *testing.T) {
 			l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: each}})
 			time.Sleep(100 * time.Millisecond) // 60,000 tokens a second: more than either order has
 		}
-		for from := int64(0); from < 20; from++ { // windows of the second order alone
+		for from := range int64(20) { // windows of the second order alone
 			sum := 0.0
 			for s := from; s < from+10; s++ {
 				sum += served[s]
@@ -87,7 +87,7 @@ func TestReplicasKeepToASmallerOrderFromTheChangeOn(t *testing.T) {
 			}
 		}
 		first := 0.0
-		for s := int64(0); s < 5; s++ { // what the first order served is in the window
+		for s := range int64(5) { // what the first order served is in the window
 			first += served[s]
 		}
 		if first > 13_450*10*0.25 {
