@@ -299,3 +299,33 @@ func TestASessionOutlivesItsOrder(t *testing.T) {
 		}
 	})
 }
+
+// However calls lie beside the change, each counts once.
+func TestNoCallIsLostOrCountedTwiceAtTheChange(t *testing.T) {
+	cfg := renewed(100, false)
+	for i := range cfg.Projects[0].Provisioned {
+		cfg.Projects[0].Provisioned[i].TokensPerSecond, cfg.Projects[0].Provisioned[i].Window = 1e6*float64(i+1), time.Minute
+	}
+	inBubble(t, cfg, func(t *testing.T, b *bed) {
+		time.Sleep(3*time.Hour - time.Second)
+		const callers, calls = 40, 50
+		var wait sync.WaitGroup
+		for i := range callers {
+			wait.Go(func() {
+				for k := range calls {
+					l := b.acquire(&pool.Request{Model: flash, Estimate: pool.Estimate{Input: 900, Output: 100}})
+					time.Sleep(time.Duration(i*7+k) * time.Millisecond / 5)
+					l.Settle(time.Now(), pool.Outcome{Class: pool.ClassOK, Counted: true, Usage: quota.Usage{Input: 1000}})
+				}
+			})
+		}
+		wait.Wait()
+		e := b.order()
+		if time.Since(bubbleStart) < 3*time.Hour+time.Second {
+			t.Fatal("the calls do not reach beyond the change")
+		}
+		if want := int64(callers * calls); e.Order.ServedCount != want || e.Order.Used != float64(want)*1000 || e.Calls != 0 {
+			t.Errorf("of %d calls it counts %d, %v tokens, and %d under way", want, e.Order.ServedCount, e.Order.Used, e.Calls)
+		}
+	})
+}
