@@ -218,10 +218,12 @@ func (a *adviser) model(at fieldPath, what, name string, on []pool.Backend) {
 func (a *adviser) overflow() {
 	reached := map[string][]place{} // by model
 	for i := range a.cfg.Pool.Projects {
+		told := map[[2]string]bool{} // models and locations, whose orders may follow each other
 		for j, o := range a.cfg.Pool.Projects[i].Provisioned {
-			if areaOf(o.Location) == "global" {
+			if areaOf(o.Location) == "global" || told[[2]string{o.Model, o.Location}] {
 				continue
 			}
+			told[[2]string{o.Model, o.Location}] = true
 			if _, done := reached[o.Model]; !done {
 				reached[o.Model] = a.reached(o.Model)
 			}

@@ -32,7 +32,8 @@
 //	gsus     = 10                       # or tokens_per_second
 //	# burndown = { output = 6 } and window = "30s" override the built-in table
 //	overflow = "router"                 # or "vertex": let Vertex spill over by itself
-//	# from = 2026-12-01 and until = 2027-03-01T00:00:00-08:00: when it is in force, without a reload
+//	# from = 2026-12-01 and until = 2027-03-01T00:00:00-08:00: when it is in force, without a reload;
+//	# a date is its midnight in UTC. An order that renews it begins where it ends, see docs/orders.md.
 //
 //	[[project.limits]]                  # quotas not to exceed; the strictest match holds
 //	model       = "gemini-3.5-flash"    # glob; default: all

@@ -119,7 +119,9 @@ func syntaxMessage(message string) (problem, fix string) {
 	case has("comma", "terminator"):
 		return "a bracket is not closed, or a comma is missing",
 			`write ["a", "b"] or { a = 1, b = 2 }`
-	case has("expected value", "nvalid float", "nvalid integer", "invalid datetime", "expected a digit", "floats must"):
+	case has("invalid datetime"):
+		return "a date is malformed, or there is no such day or time", "write it as in 2026-12-01, or 2026-12-01T08:00:00+01:00"
+	case has("expected value", "nvalid float", "nvalid integer", "expected a digit", "floats must"):
 		return "a value is missing or malformed",
 			`write text in quotes, numbers without: name = "text", rpm = 1_000`
 	case has("table name", "table array"):
@@ -163,8 +165,10 @@ func (r *reading) validated(err error) {
 		r.at(1, err.Error(), "correct it")
 		return
 	}
-	at := parseField(field.Field)
-	follows := func(spoiled fieldPath) bool { return at.within(spoiled) || spoiled.within(at) }
+	at, other := parseField(field.Field), parseField(field.Other)
+	follows := func(spoiled fieldPath) bool {
+		return at.within(spoiled) || spoiled.within(at) || field.Other != "" && spoiled.within(other)
+	}
 	if !slices.ContainsFunc(r.spoiled, follows) {
 		problem := field.Problem
 		if field.Other != "" {

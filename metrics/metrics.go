@@ -50,6 +50,7 @@
 //	limit, limit_used, limit_used_ratio
 //	order_capacity_tokens     in the enforcement window, at the order's burndown rates
 //	order_used_tokens, order_used_ratio
+//	                          these three are absent while the order is not in force
 //	order_served_total        calls
 //	order_refused_total       calls that the order refused
 //	order_bypassed_total      calls that were sent for the order and served on demand

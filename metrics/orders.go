@@ -33,9 +33,11 @@ func (s snapshot) orders() {
 		}
 		seen[of] = true
 		send := func(m metric, v float64) { s.send(m, v, of.project, of.location, of.model) }
-		send(orderCapacity, e.Order.Capacity)
-		send(orderUsed, e.Order.Used)
-		if e.Order.Capacity > 0 {
+		if !e.OrderOut {
+			send(orderCapacity, e.Order.Capacity)
+			send(orderUsed, e.Order.Used)
+		}
+		if e.Order.Capacity > 0 && !e.OrderOut {
 			send(orderRatio, e.Order.Used/e.Order.Capacity)
 		}
 		send(orderServed, float64(e.Order.ServedCount))

@@ -276,6 +276,41 @@ func TestFailuresWithinAPurchaseCountApart(t *testing.T) {
 	})
 }
 
+// TestOrdersThatFollowEachOtherAreOneSeries: a counter goes on over the change, and an order that is not
+// in force has nothing that it could use.
+func TestOrdersThatFollowEachOtherAreOneSeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		change := time.Now().Add(time.Hour)
+		b := newBed(t, geminitest.Config{Projects: []geminitest.Project{{
+			ID: "prod", Keys: []string{"k-prod"}, Orders: []geminitest.Order{{Model: flash, Location: "eu", GSUs: 2}},
+		}}}, pool.Config{Projects: []pool.Project{{
+			Name: "prod", Backend: pool.BackendVertex, Locations: []string{"eu"}, Keys: []pool.Secret{pool.NewSecret("k-prod")},
+			Provisioned: []pool.Order{
+				{Model: flash, Location: "eu", GSUs: 2, From: change, Until: change.Add(time.Hour), Window: 10 * time.Second},
+				{Model: flash, Location: "eu", GSUs: 1, Until: change, Window: 10 * time.Second},
+			},
+		}}})
+		labels := fmt.Sprintf("{location=\"eu\",model=%q,project=\"prod\"}", flash)
+		b.call(t, flash)
+		for _, step := range []struct {
+			after            time.Duration
+			capacity, served float64 // a capacity of zero is none
+		}{{0, 6750, 1}, {time.Hour, 13500, 2}, {time.Second, 13500, 3}, {2 * time.Hour, 0, 4}} {
+			time.Sleep(step.after)
+			got := b.values(t, "spillway_order_")
+			capacity, shown := got["spillway_order_capacity_tokens"+labels]
+			_, ratio := got["spillway_order_used_ratio"+labels]
+			if capacity != step.capacity || shown != (step.capacity > 0) || ratio != shown {
+				t.Errorf("after %v: the capacity is %v (%v)", step.after, capacity, shown)
+			}
+			if served := got["spillway_order_served_total"+labels]; served != step.served {
+				t.Errorf("after %v: %v calls were served, want %v", step.after, served, step.served)
+			}
+			b.call(t, flash)
+		}
+	})
+}
+
 // TestModelsThatCallersMakeUpFillNoPrometheus: each would be a series of every metric of an endpoint.
 func TestModelsThatCallersMakeUpFillNoPrometheus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

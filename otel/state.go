@@ -138,7 +138,7 @@ func (s *state) orders(to metric.Observer, stat *router.Stat) {
 		seen[id] = true
 		at := observed.PlaceOf(e.Endpoint)
 		of := attributes("spillway.project", at.Project, "spillway.location", at.Location, "gen_ai.request.model", e.OrderModel)
-		if e.Order.Capacity > 0 {
+		if e.Order.Capacity > 0 && !e.OrderOut {
 			to.ObserveFloat64(s.orderUtilisation, e.Order.Used/e.Order.Capacity, of)
 		}
 		to.ObserveInt64(s.spilled, e.SpilledTokenCount, of)

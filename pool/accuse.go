@@ -97,7 +97,7 @@ func (r *lease) accused(at int64, o *Outcome, rule *rule) *entry {
 		}
 		return c.plan.model.narrowed(at, r.own, part)
 	case scopeOrder:
-		if c.order != nil {
+		if c.order != nil && c.order.turned() { // else another one has followed
 			return c.order.entry
 		}
 	case ScopeBackend:

@@ -22,6 +22,7 @@ func (p *Pool) Acquire(ctx context.Context, r *Request) (Lease, error) {
 		return Lease{}, err
 	}
 	now := p.clock.now()
+	see(p, now)
 	if !r.refresh(p, now) {
 		return Lease{}, &ExhaustedError{MemoryFull: true}
 	}
@@ -74,7 +75,7 @@ func (r *Request) exhausted() *ExhaustedError {
 	told := len(r.state.failed) > 0 || e.Class.ofModel() || lacks
 	if !r.StandIn && !r.state.lost && !told {
 		r.state.lost = true
-		e.count(r.state.plan)
+		e.count()
 		cmp.Or(r.state.first, m).refused(p, &r.state.need, e)
 	}
 	return e

@@ -3,7 +3,6 @@ package pool_test
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -117,21 +116,9 @@ func TestCallsForOrdersAloneWaitForTheBeginAndForNothingAfterTheEnd(t *testing.T
 }
 
 func TestBeginsAndEndsAreEvents(t *testing.T) {
-	type news struct {
-		after time.Duration
-		kind  pool.EventKind
-	}
-	var heard []news
-	hear := func(_ *pool.Pool, e pool.Event) {
-		if e.Kind == pool.OrderBegan || e.Kind == pool.OrderEnded {
-			if e.Subject.String() != "order:v/eu/"+flash || (e.Kind == pool.OrderEnded) != (e.Cause == "order_ended" && e.Remedy != "") {
-				t.Errorf("an event says %+v", e)
-			}
-			heard = append(heard, news{e.At.Sub(bubbleStart), e.Kind})
-		}
-	}
+	var heard hearing
 	synctest.Test(t, func(t *testing.T) {
-		b := observed(t, lent(), hear)
+		b := heard.bed(t, lent())
 		time.Sleep(90 * time.Minute)
 		longer := lent()
 		longer.Projects[0].Provisioned[0].Until = bubbleStart.Add(5 * time.Hour)
@@ -139,8 +126,13 @@ func TestBeginsAndEndsAreEvents(t *testing.T) {
 		time.Sleep(24 * time.Hour)
 		b.pool.Close()
 	})
-	if want := []news{{time.Hour, pool.OrderBegan}, {5 * time.Hour, pool.OrderEnded}}; !slices.Equal(heard, want) {
-		t.Errorf("heard %v, want %v", heard, want)
+	if want := "order_began 1h0m0s,order_ended 5h0m0s"; heard.all() != want {
+		t.Errorf("heard %s, want %s", heard.all(), want)
+	}
+	for _, e := range heard.list {
+		if e.Subject.String() != "order:v/eu/"+flash || (e.Kind == pool.OrderEnded) != (e.Cause == "order_ended" && e.Remedy != "") {
+			t.Errorf("an event says %+v", e)
+		}
 	}
 }
 

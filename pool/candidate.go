@@ -21,7 +21,7 @@ type candidate struct {
 	server *slot
 	own    slot
 
-	inForce calendar // of its order
+	when schedule // of its order
 }
 
 // use makes the candidate's entries, once.
@@ -40,9 +40,22 @@ func (c *candidate) use() {
 	}
 	if c.own.entry.Load() == nil {
 		fill := func(e *entry) { e.fill(&c.endpoint, p, c.plan.setup, m.modelKey) }
-		c.own.entry.Store(m.entry(c.subject(m.modelKey), fill))
+		e := m.entry(c.subject(m.modelKey), fill)
+		c.own.entry.Store(e)
+		for _, other := range c.when.others() {
+			other.own.entry.Store(e)
+			addPace(other, e)
+		}
 	}
 	m.catchUp(p, c.plan.setup)
+}
+
+// addPace gives an entry of a candidate what paces it, if that has nothing yet: the order before may be
+// one that overflows otherwise.
+func addPace(c *candidate, e *entry) {
+	if e != nil && e.pacer.Load() == nil {
+		e.fill(&c.endpoint, c.plan.pool, c.plan.setup, c.plan.model.modelKey)
+	}
 }
 
 // fill makes the parts of a new entry for a model at an endpoint.
@@ -101,7 +114,7 @@ func (c *candidate) limitsInForce() quota.Limits {
 
 // pacer returns what paces the endpoint; nil if nothing does.
 func (c *candidate) pacer() *pace {
-	if e := c.own.entry.Load(); e != nil {
+	if e := c.own.entry.Load(); e != nil && c.paced() {
 		return e.pacer.Load()
 	}
 	return nil
@@ -123,7 +136,10 @@ func (c *candidate) gates(g []*entry, n *need, k *key) []*entry {
 	}
 	g = own.appendParts(g, n)
 	if c.order != nil {
-		return append(g, c.order.entry)
+		if c.order.turned() {
+			g = append(g, c.order.entry)
+		}
+		return g
 	}
 	if shared != nil {
 		g = append(g, shared)
@@ -171,14 +187,16 @@ func (c *candidate) cooldownWake(at int64, n *need) int64 {
 		}
 	}
 	if c.order != nil {
-		wake = max(wake, c.order.entry.cool.Wake(at), c.inForce.wake(at))
+		if c.order.turned() { // else what keeps the entry was said of the order before
+			wake = max(wake, c.order.entry.cool.Wake(at))
+		}
 	} else if shared := c.shared.entry.Load(); shared != nil {
 		wake = max(wake, shared.partsWake(at, n))
 	}
 	if held := c.plan.pool.pauses.held.Load(); held != nil {
 		wake = max(wake, held.wake(c, at, n))
 	}
-	return wake
+	return c.when.inForceAt(wake)
 }
 
 // partsWake is cooldownWake for the parts of the entry's thing that the call asks for.
@@ -285,6 +303,7 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	}
 	wait := time.Duration(0)
 	if l := c.ledger(); l != nil {
+		turn(c, now, at)
 		if wait = l.Wait(now, c.order.cost(n)); wait == quota.Never {
 			o.room = cooldown.Forever
 			return o
@@ -298,7 +317,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 	if !braves(c, n) {
 		wait = max(wait, paceWait(c.pacer(), now))
 	}
-	wait = max(wait, c.own.entry.Load().rampWait(now))
+	if c.paced() {
+		wait = max(wait, c.own.entry.Load().rampWait(now))
+	}
 	if n.asked.Share > 0 {
 		wait = max(wait, portionWait(c, now, n))
 	}
@@ -306,6 +327,9 @@ func (c *candidate) opens(now time.Time, at int64, n *need) opening {
 		wait = max(wait, until.Sub(now))
 	}
 	o.room = at + int64(wait)
+	if c.when.inForceAt(o.wake()) == cooldown.Forever { // its time ends before it has room
+		o.room = cooldown.Forever
+	}
 	return o
 }
 

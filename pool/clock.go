@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,6 +10,11 @@ import (
 type timeSource struct {
 	virtual virtualTime
 	dice    *dice // nil: the machine's
+
+	// How far the time of day has run ahead of the pool's instants. These stand still while the machine
+	// sleeps, and do not follow its clock when that is set; the days on which orders begin and end do.
+	ahead atomic.Int64
+	since time.Time // the time of day at instant 0
 }
 
 // virtualTime is [Config.Clock].
@@ -18,11 +24,25 @@ type virtualTime interface {
 	Parking() (wait, wake func())
 }
 
-func newTimeSource(virtual virtualTime) timeSource {
-	if virtual == nil {
-		return timeSource{}
+// begin begins the time, and returns it.
+func (c *timeSource) begin(virtual virtualTime) time.Time {
+	if virtual != nil {
+		c.virtual, c.dice = virtual, newDice()
 	}
-	return timeSource{virtual, newDice()}
+	now := c.now()
+	c.since = now.Round(0)
+	return now
+}
+
+// see compares the time of day, which was just read, with the instant. What is known of when orders
+// begin holds no more where the two have moved.
+func see(p *Pool, now time.Time) {
+	c := &p.clock
+	ahead := int64(now.Round(0).Sub(c.since)) - p.instant(now)
+	if d := ahead - c.ahead.Load(); d > int64(time.Millisecond) || d < -int64(time.Millisecond) {
+		c.ahead.Store(ahead)
+		p.models.wakeEarlier()
+	}
 }
 
 // now returns the time.

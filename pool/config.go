@@ -162,7 +162,8 @@ type Project struct {
 	// BaseURL replaces Google's host by a private endpoint or an emulator. Empty means Google's
 	// host for the location.
 	BaseURL string
-	// Provisioned are Provisioned Throughput orders. Vertex AI only.
+	// Provisioned are Provisioned Throughput orders. Vertex AI only. Those for the same model and location
+	// follow each other in time: at most one is in force, and its successor takes over its window.
 	Provisioned []Order
 	// OnDemand are the service tiers at which the project buys pay-as-you-go, from the cheapest to the
 	// dearest: TierFlex, TierStandard and TierPriority. Each is an endpoint of its own, where Google
@@ -216,9 +217,9 @@ type Order struct {
 	Window time.Duration
 	// Overflow says who routes the calls that do not fit. Empty means OverflowRouter.
 	Overflow Overflow
-	// From and Until are when the order begins and ends: outside of that time it is not asked, and no
-	// reload is needed at either. Calls under way go on. Zero means that it has begun, or that no end
-	// is known.
+	// From and Until are when the order begins and ends, by the time of day of the machine: it is asked
+	// from From on and before Until, and no reload is needed at either. Calls under way go on. Zero means
+	// that it has begun, or that no end is known. A date in the TOML file is its midnight in UTC.
 	From, Until time.Time
 }
 

@@ -51,7 +51,7 @@ func (d *discovery) of(c *Config, k kin, p *Project) found {
 	if !slices.Equal(f.places, c.fenced(*p).Locations) {
 		f.limits = nil
 	}
-	f.used, _ = f.usable(c, k, p)
+	f.used, _ = f.usable(c, k, p, time.Time{})
 	f.sharers = k.sharers(c, p)
 	return f
 }
@@ -115,8 +115,8 @@ func (o Order) sameLot(other Order) bool {
 }
 
 // usable returns the orders of f that a project uses beside its own, as they would be declared, and
-// why it does not use the others.
-func (f *found) usable(c *Config, k kin, p *Project) (orders []Order, unused []incident) {
+// why it does not use the others at a time.
+func (f *found) usable(c *Config, k kin, p *Project, now time.Time) (orders []Order, unused []incident) {
 	siblings, before := k.siblings(p)
 	for _, o := range f.shown() {
 		o = o.asDeclared()
@@ -132,8 +132,13 @@ func (f *found) usable(c *Config, k kin, p *Project) (orders []Order, unused []i
 			}
 		}
 		switch {
-		case slices.ContainsFunc(p.Provisioned, o.sameLot), slices.ContainsFunc(orders, o.sameLot):
-			continue
+		case slices.ContainsFunc(p.Provisioned, o.sameLot):
+			if why, do = p.unforced(&o, now); why == "" {
+				continue
+			}
+		case slices.ContainsFunc(orders, o.sameLot):
+			why = "an order for another version of the model is there, too"
+			do = "declare both under [[project.provisioned]], each with its version"
 		case len(wrong.found) > 0:
 			why = wrong.found[0].Error()
 		case !modelid.Matches(p.Models, o.Model):
@@ -187,7 +192,7 @@ func (d *discovery) take(id topic, e *explorer, a *discovered) {
 		all = append(all, incident{about, p.Error(), do})
 	}
 	cfg := &d.pool.setup.Load().cfg
-	_, unused := f.usable(cfg, cfg.kin(), &e.declared)
+	_, unused := f.usable(cfg, cfg.kin(), &e.declared, time.Now())
 	told := make(map[incident]bool)
 	for _, i := range append(all, unused...) {
 		if !e.told[i] {

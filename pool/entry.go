@@ -23,7 +23,7 @@ type entry struct {
 	narrow   narrow                          // of the same thing for one version or tool
 	versions versionProofs                   // of a model at an endpoint
 	outage   *outage                         // of what endpoints share
-	order    *order
+	lot      *lot                            // of an order
 	cool     cooldown.Cooldown
 	proof    evidence
 	load     load // of a model at an endpoint

@@ -53,7 +53,8 @@ const (
 	// a minute. Share is how much of the order was used at the last of them. Google's service level
 	// agreement counts them: see [Pool.OrderFaults].
 	OrderBelowPurchase EventKind = "order_below_purchase"
-	// OrderBegan and OrderEnded tell that an order's time has begun, and that it is over.
+	// OrderBegan and OrderEnded tell that an order's time has begun, and that it is over. Of an order
+	// that another one follows at once only the begin of that one is told.
 	OrderBegan EventKind = "order_began"
 	OrderEnded EventKind = "order_ended"
 	// CallsRefused tells that Calls of the last Of calls for a model got no endpoint: at once, then

@@ -36,8 +36,9 @@ type ExhaustedError struct {
 	// the model.
 	Exists bool
 
-	barred uint64 // a bit for each reason that holds at any time
-	causes string // the different reasons, the leading one first
+	about  []*candidate // what Reasons are of, at most
+	barred uint64       // a bit for each reason that holds at any time
+	causes string       // the different reasons, the leading one first
 }
 
 // Reason is why one endpoint could not serve a call: Endpoint is its name.
@@ -82,7 +83,8 @@ func (p *Pool) Explain(r *Request) *ExhaustedError {
 	}
 	e := &ExhaustedError{Never: true}
 	plan := r.state.plan
-	for _, c := range plan.all {
+	e.about = plan.standing(p.instant(now))
+	for _, c := range e.about {
 		why := r.ineligible(c)
 		e.Never = e.Never && why != ""
 		if len(e.Reasons) < maxReasons {

@@ -257,3 +257,6 @@ func (c *candidate) Gates() (gates, keys []Subject) {
 func (c *candidate) PaceSubject() string {
 	return paceSubject(&c.endpoint, c.plan.model.modelKey).String()
 }
+
+// Sleep has the machine sleep: the time of day goes on, and instants do not.
+func (p *Pool) Sleep(d time.Duration) { p.clock.since = p.clock.since.Add(-d) }

@@ -108,9 +108,8 @@ func (f *fleet) shareOrders(p *project) error {
 		if err != nil {
 			return err
 		}
-		s := Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}
 		o.ledger = ledger
-		o.common = &commonOrder{fleet: f, orders: orders, ledger: ledger, key: ledger.Key(s.String())}
+		o.common = &commonOrder{fleet: f, orders: orders, ledger: ledger, key: ledger.Key(p.lotSubject(o).String())}
 	}
 	return nil
 }
@@ -135,7 +134,7 @@ func (f *fleet) pull(ctx context.Context) bool {
 	_, m, _ := f.link.now()
 	for _, p := range f.pool.setup.Load().projects {
 		for _, o := range p.orders {
-			if o.common != nil && !o.common.pull(ctx, m.members.Members) {
+			if o.common != nil && o.current.Load() == o && !o.common.pull(ctx, m.members.Members) {
 				return false
 			}
 		}

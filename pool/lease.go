@@ -125,7 +125,7 @@ func (c *candidate) admit(now time.Time, n *need, held permits) (Lease, bool) {
 	}
 	own.load.tokens.Add(n.Input + n.Output)
 	own.load.begin(at)
-	if pacer := own.pacer.Load(); pacer != nil {
+	if pacer := c.pacer(); pacer != nil {
 		pacer.toll.sent()
 	}
 	if c.tier.ring.made.Load() { // else no affinity asks
@@ -146,6 +146,7 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 		return false
 	}
 	var ok bool
+	turn(c, now, r.at)
 	if c.ledger() != nil {
 		if r.hold, ok = c.order.reserve(now, &r.need); !ok {
 			return false
@@ -160,13 +161,13 @@ func (r *lease) reserve(now time.Time, deadline int64) bool {
 			return false
 		}
 	}
-	if ramp := r.own.ramp.Load(); ramp != nil {
+	if ramp := r.own.ramp.Load(); ramp != nil && c.paced() {
 		if !ramp.Allow(now) {
 			return false
 		}
 		r.held |= heldRamp
 	}
-	if pacer := r.own.pacer.Load(); pacer != nil && !braves(c, &r.need) {
+	if pacer := c.pacer(); pacer != nil && !braves(c, &r.need) {
 		if !pacer.allow(now, r.own, &r.need) {
 			return false
 		}

@@ -203,13 +203,13 @@ func (q *queue) freed(now time.Time, c *candidate) {
 
 // siblings returns the candidates that share what a lease on c holds.
 func (p *plan) siblings(c *candidate) []*candidate {
-	if p == c.plan {
+	if p == c.plan && c.when.before == nil && c.when.after == nil {
 		return c.shared.members
 	}
 	var list []*candidate // of another configuration, or another version of the model
 	for _, other := range p.all {
 		mine, its := c.shared.entry.Load(), other.shared.entry.Load()
-		if mine == its && mine != nil || c.order != nil && other.order == c.order {
+		if mine == its && mine != nil || c.order != nil && other.order != nil && other.order.lot == c.order.lot {
 			list = append(list, other)
 		}
 	}

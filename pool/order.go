@@ -11,19 +11,14 @@ import (
 // order is one Provisioned Throughput order.
 type order struct {
 	Order
+	*lot
 
-	entry    *entry
 	ledger   orderLedger   // one of the two:
 	alone    *quota.Ledger // of this process
 	common   *commonOrder  // that a fleet shares
 	evidence orderEvidence
 	bypassed onceFlag // a call for it was served on demand, which was reported
 	alert    usageAlert
-	faults   *quota.Faults // those of an earlier purchase, too
-	below    belowNews
-
-	bypassedCount atomic.Int64 // calls for it that were served on demand
-	spilledTokens atomic.Int64 // burned down, of calls that it could have served
 }
 
 // unknownRow is what to write in an order for a model that the table of package quota does not have.
@@ -32,7 +27,7 @@ const unknownRow = "write tokens_per_second = GSUs × the throughput in Google's
 func newOrder(o Order) (*order, error) {
 	ledger, err := quota.NewLedger(o.quota())
 	o.From, o.Until = time.Time{}, time.Time{} // a reload may change them: an endpoint has them
-	return &order{Order: o, ledger: ledger, alone: ledger, faults: &quota.Faults{}}, err
+	return &order{Order: o, ledger: ledger, alone: ledger}, err
 }
 
 // quota returns the order in the words of package quota.

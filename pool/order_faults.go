@@ -22,10 +22,10 @@ const belowEvery = time.Minute
 func (p *Pool) OrderFaults() map[string][]quota.Fault {
 	all := make(map[string][]quota.Fault)
 	for _, e := range p.memory.all() {
-		if e.order == nil {
+		if e.lot == nil {
 			continue
 		}
-		if list := e.order.faults.List(); len(list) > 0 {
+		if list := e.lot.faults.List(); len(list) > 0 {
 			all[e.subject.String()] = list
 		}
 	}

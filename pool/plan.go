@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/modelid"
 )
 
@@ -15,10 +16,12 @@ type Plan struct {
 	// Model is the model's id; empty for calls that name none.
 	Model string
 	// Tiers are tried in order. The endpoints of one tier are equally preferred, in the order of
-	// the configuration. Without a tier no project takes the model.
+	// the configuration. Without a tier no project takes the model. Of orders that follow each other
+	// each has an endpoint of the same name, until it has ended.
 	Tiers [][]Endpoint
 	// Reasons say of the endpoints that cannot be asked for the call now why, until when, and what to
-	// do, in the order of the tiers.
+	// do, in the order of the tiers. Of orders that follow each other they are about the one in force,
+	// else the next to begin, else the last.
 	Reasons []Reason
 	// Next are the names of the endpoints to one of which the call would go at once, if nothing
 	// else happens: where there are several, the policy draws. Empty means that the call would wait
@@ -43,11 +46,15 @@ func (p *Pool) Plan(r *Request) Plan {
 	defer p.outbox.deliver()
 	now := p.clock.now()
 	at := p.instant(now)
+	see(p, now)
 	lookAt(p, r, now)
 	plan := Plan{Model: r.Model, Never: true}
 	for _, t := range r.state.plan.tiers {
 		tier := make([]Endpoint, 0, len(t.candidates))
 		for _, c := range t.candidates {
+			if c.when.after != nil && c.when.inForceAt(at) == cooldown.Forever {
+				continue // another order has followed
+			}
 			e := c.Endpoint
 			e.Limits = c.limitsInForce()
 			if e.Order != nil {
@@ -58,7 +65,7 @@ func (p *Pool) Plan(r *Request) Plan {
 			barred := r.ineligible(c)
 			plan.Never = plan.Never && barred != ""
 			reason := reasonFor(r, now, c, barred)
-			if e.Why = reason.Why; e.Why != "" {
+			if e.Why = reason.Why; e.Why != "" && c.when.stands(at) {
 				plan.Reasons = append(plan.Reasons, reason)
 			}
 			tier = append(tier, e)
@@ -113,6 +120,7 @@ type plan struct {
 	// Some calls may not go to all endpoints, for their service tier.
 	laddered bool
 	paced    bool // some endpoint has hidden capacity
+	renewed  bool // some orders follow others
 
 	changes atomic.Uint64 // counts what may have changed when an endpoint wakes
 	closed  [versions]atomic.Pointer[closed]
@@ -288,7 +296,7 @@ func (b *planner) add(r rank, e *endpoint, shared *slot) {
 	if b.servers[server] == nil {
 		b.servers[server] = b.slot(server)
 	}
-	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], inForce: calendarOf(b.plan.pool, e.Order)}
+	c := &candidate{endpoint: *e, plan: b.plan, tier: t, shared: shared, server: b.servers[server], when: scheduleOf(b.plan.pool, e.Order)}
 	if k.method != "" {
 		b.account(c)
 	}
@@ -325,6 +333,8 @@ func (b *planner) finish() *plan {
 			p.speaks = append(p.speaks, c.Backend)
 		}
 		p.paced = p.paced || c.paced()
+		addPace(c, c.own.entry.Load())
 	}
+	p.follow()
 	return p
 }

@@ -55,8 +55,8 @@ type jobs struct {
 // project's credentials cannot be found. observe hears every [Event]; it may be nil. It must return
 // soon, and may call the pool. A panic of observe is logged to [slog.Default].
 func New(cfg Config, observe func(Event)) (*Pool, error) {
-	p := &Pool{clock: newTimeSource(cfg.Clock), owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
-	p.epoch = p.clock.now()
+	p := &Pool{owners: owner.New(ownerBytes(cfg.memory())), sent: newSent()}
+	p.epoch = p.clock.begin(cfg.Clock)
 	p.pauses.pool = p
 	p.fleet = newFleet(p, &cfg)
 	p.jobs.discovery = newDiscovery(p, cfg.Discover)
@@ -69,7 +69,7 @@ func New(cfg Config, observe func(Event)) (*Pool, error) {
 	p.models.bound = modelBytesBound(cfg.memory())
 	p.roster = roster{pool: p, known: make(map[string]*member), retired: make(map[identity]*member)}
 	p.roster.update(0, s)
-	s.connect(&p.memory)
+	s.connect(&p.memory, p.epoch)
 	p.setup.Store(s)
 	p.sent.configured(s.secrets)
 	p.jobs.calendars.pool = p

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"cloud.google.com/go/auth"
 
@@ -79,22 +80,12 @@ func newProject(c Project, adc func() (auth.TokenProvider, error)) (*project, er
 
 // connect gives the project its entries, and makes its endpoints. It adds to replaced
 // the orders in whose place the memory had another.
-func (p *project) connect(memory *entries, replaced map[*order]bool) {
+func (p *project) connect(memory *entries, now time.Time, replaced map[*order]bool) {
 	p.entry, p.backend = p.entries(memory, "")
 	p.keys = p.keys.of(memory, p.Name, "")
+	p.connectLots(memory, now, replaced)
 	for i, o := range p.orders {
-		s := Subject{Kind: kindOrder, Project: p.Name, Location: o.Location, Model: o.Model}
-		if known := memory.find(s); known != nil && known.order != nil && !known.order.same(&o.Order) {
-			memory.drop(func(e *entry) bool { return e == known })
-			replaced[o] = true
-			o.faults = known.order.faults
-		}
-		e := memory.entry(s, none)
-		if e.order == nil {
-			e.order, o.entry = o, e
-		}
-		p.orders[i] = e.order
-		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, TrafficProvisioned, e.order, &p.Provisioned[i]))
+		p.provisioned = append(p.provisioned, newEndpoint(p, o.Location, TrafficProvisioned, o, &p.Provisioned[i]))
 	}
 	for _, l := range p.Locations {
 		p.onDemand = append(p.onDemand, p.climbs(l)...)

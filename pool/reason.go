@@ -3,6 +3,7 @@ package pool
 import (
 	"time"
 
+	"github.com/spillway-go/spillway/internal/cooldown"
 	"github.com/spillway-go/spillway/internal/remedy"
 	"github.com/spillway-go/spillway/quota"
 )
@@ -84,6 +85,8 @@ func (o obstacles) order() Reason {
 	switch d := l.Wait(o.now, order.cost(o.n)); {
 	case d == quota.Never:
 		return o.because(remedy.CallTooLarge, order.entry.subject, "the call is larger than the provisioned order", time.Time{})
+	case o.c.when.inForceAt(o.at+int64(d)) == cooldown.Forever:
+		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full until it ends, at "+stamp(o.c.Order.Until), time.Time{})
 	case d > 0:
 		return o.because(order.evidence.cause(o.at), order.entry.subject, "provisioned order full", o.now.Add(d))
 	default:
@@ -114,7 +117,7 @@ func (o obstacles) pace() Reason {
 
 func (o obstacles) ramp() Reason {
 	d := o.c.own.entry.Load().rampWait(o.now)
-	if d <= 0 || o.n.Unmetered {
+	if d <= 0 || o.n.Unmetered || !o.c.paced() {
 		return Reason{}
 	}
 	return o.because(remedy.Ramp, o.c.subject(o.c.plan.model.modelKey), "its rate rises slowly", o.now.Add(d))
@@ -138,7 +141,7 @@ func (o obstacles) bypassed() Reason {
 		return Reason{}
 	}
 	what := order.evidence.bypassed(o.at)
-	if what == "" || !o.c.inForce.holds(o.at) {
+	if what == "" || !o.c.when.holds(o.at) {
 		return Reason{}
 	}
 	return o.because(remedy.OrderBypassed, order.entry.subject, what, time.Time{})

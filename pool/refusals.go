@@ -82,7 +82,7 @@ func (p *plan) usual(at int64) (n need) {
 		return n
 	}
 	var calls, input, output int64
-	for _, c := range p.all {
+	for _, c := range p.standing(at) {
 		if own := c.own.entry.Load(); own != nil {
 			calls += own.load.counts.attempts[okRule.index].Load()
 			input += own.load.counts.input.Load()
@@ -97,9 +97,9 @@ func (p *plan) usual(at int64) (n need) {
 	return n
 }
 
-// count counts the refused call at each endpoint of the plan that may serve it.
-func (e *ExhaustedError) count(p *plan) {
-	for i, c := range p.all[:min(len(p.all), len(e.Reasons))] {
+// count counts the refused call at each endpoint that may serve it.
+func (e *ExhaustedError) count() {
+	for i, c := range e.about[:min(len(e.about), len(e.Reasons))] {
 		if e.counts(i) {
 			c.use()
 			c.own.entry.Load().load.counts.refused.Add(1)

@@ -22,8 +22,9 @@ const goneFor = 25 * time.Hour
 // cooldowns, circuit breakers, ledgers, paces, and leases. Limits that Google named are forgotten:
 // whoever changes the configuration may have changed a quota, too. A project is the same if
 // its name, back end, project id and address are; a key if its text is; an order if nothing of it
-// has changed. A project that is gone gets no new leases, and its leases end as they would have; if
-// it comes back within a day, it goes on where it was. Changed limits hold from now on, for what
+// has changed but its time. An order that follows one that has ended takes over its window. A project
+// that is gone gets no new leases, and its leases end as they would have; if it comes back within a
+// day, it goes on where it was. Changed limits hold from now on, for what
 // was used before as well. A project with other keys or another provider of tokens is probed at
 // once, if it was on cooldown for its credentials, its account or its set-up.
 func (p *Pool) Reload(now time.Time, cfg Config) error {
@@ -57,9 +58,10 @@ func (p *Pool) Reload(now time.Time, cfg Config) error {
 // The caller holds p.reload.
 func (s *setup) install(p *Pool, now time.Time, old *setup, unlearn bool) {
 	at := p.instant(now)
+	p.jobs.calendars.pass(now)
 	p.roster.update(at, s)
 	known := p.memory.all()
-	replaced := s.connect(&p.memory)
+	replaced := s.connect(&p.memory, now)
 	for _, e := range known {
 		if p.memory.find(e.subject) != e { // of an order in whose place there is another
 			e.forgotten(p, now, at)

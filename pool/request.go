@@ -280,7 +280,7 @@ func (r *Request) eligible(c *candidate) bool { return r.ineligible(c) == "" }
 
 // eligibleAt reports whether a request may go to a candidate, and its order, if it is one, is in force.
 func eligibleAt(r *Request, c *candidate, at int64) bool {
-	return c.inForce.holds(at) && r.eligible(c)
+	return c.when.holds(at) && r.eligible(c)
 }
 
 func (r *Request) allows(location string) bool {

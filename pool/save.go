@@ -152,8 +152,10 @@ func (r *restorer) entry(s Subject) *entry {
 			r.p.models.bytes += modelBytes
 		}
 		return r.modelEntry(m, s)
-	case kindKey, kindProject, kindBackend, kindOrder:
+	case kindKey, kindProject, kindBackend:
 		return r.p.memory.entry(s, none)
+	case kindOrder:
+		return lotEntry(&r.p.memory, s)
 	case kindHost:
 		return hostEntry(&r.p.memory, s.Host, s.Method)
 	default:

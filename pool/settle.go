@@ -110,7 +110,7 @@ func (r *lease) accept(now time.Time) {
 	r.permits.servers.Success(now)
 	c.server.entry.Load().outage.answered(at, r.own, c.hash)
 	c.host.outage.answered(at, r.own, c.hash)
-	if pacer := r.own.pacer.Load(); pacer != nil {
+	if pacer := c.pacer(); pacer != nil {
 		pacer.Accepted(now)
 	}
 	if r.held&heldTest != 0 {
@@ -152,7 +152,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	o.Class = r.effectiveClass(o.Class)
 	rule := o.Class.rule()
 	r.judgeServer(now, at, o, rule)
-	pacer := r.own.pacer.Load()
+	pacer := c.pacer()
 	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
 	if o.Class == ClassContention && pacer != nil {
 		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))

@@ -1,6 +1,10 @@
 package pool
 
-import "cloud.google.com/go/auth"
+import (
+	"time"
+
+	"cloud.google.com/go/auth"
+)
 
 // setup is a configuration at work. Reload replaces it.
 type setup struct {
@@ -43,10 +47,10 @@ func newSetup(cfg Config, adc func() (auth.TokenProvider, error), f *fleet, d *d
 }
 
 // connect gives the setup its entries. It returns the orders in whose place the memory had another.
-func (s *setup) connect(memory *entries) (replaced map[*order]bool) {
+func (s *setup) connect(memory *entries, now time.Time) (replaced map[*order]bool) {
 	replaced = make(map[*order]bool)
 	for _, p := range s.projects {
-		p.connect(memory, replaced)
+		p.connect(memory, now, replaced)
 	}
 	return replaced
 }

@@ -116,7 +116,8 @@ func (b bar) cooldown(owner *project) Cooldown {
 type Stat struct {
 	At       time.Time
 	Projects []ProjectStat
-	// Endpoints are in the order of their model's tiers, models in the order of their names.
+	// Endpoints are in the order of their model's tiers, models in the order of their names. Of orders
+	// that follow each other there is the one in force, else the next to begin, else the last.
 	Endpoints []EndpointStat
 	// Models are the models that were asked for or restored, in the order of their names.
 	Models []ModelStat
@@ -199,9 +200,11 @@ type EndpointStat struct {
 	// Order is the Provisioned Throughput order's ledger; nil on demand.
 	// OrderModel is the model that the order names, which may be a version of Model.
 	Order *quota.LedgerStat
-	// OrderDiscovered says that the configuration does not have the order, and Google shows it.
+	// OrderDiscovered says that the configuration does not have the order, and Google shows it. OrderOut
+	// says that it is not in force: it is yet to begin, or has ended.
 	OrderModel      string `json:",omitzero"`
 	OrderDiscovered bool   `json:",omitzero"`
+	OrderOut        bool   `json:",omitzero"`
 	// Faults counts what the order answered with HTTP status 5XX. [Pool.OrderFaults] has each.
 	Faults quota.FaultStat `json:",omitzero"`
 	// BypassedCount counts the calls that were sent for the order and served on demand all the same.
@@ -218,6 +221,7 @@ type EndpointStat struct {
 func (p *Pool) Stat(now time.Time) Stat {
 	defer p.outbox.deliver()
 	at := p.instant(now)
+	see(p, p.clock.now())
 	s := Stat{At: now, QueueCount: p.queue.count(), Store: p.fleet.stat()}
 	s.pauses(p, at)
 	s.cooldowns(p, now, at, p.memory.all())
@@ -241,6 +245,9 @@ func (p *Pool) Stat(now time.Time) Stat {
 		usual := plan.usual(at)
 		for i, tier := range plan.tiers {
 			for _, c := range tier.candidates {
+				if !c.when.stands(at) {
+					continue
+				}
 				e := c.stat(now, at, i)
 				e.Reason = c.reason(now, &usual)
 				s.Endpoints = append(s.Endpoints, e)
@@ -274,6 +281,7 @@ func (s *Stat) cooldowns(p *Pool, now time.Time, at int64, all []*entry) {
 }
 
 func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
+	turn(c, now, at)
 	e := EndpointStat{
 		Model: c.plan.model.name, Method: c.plan.model.method, Tier: tier,
 		Cooldown: c.longest(now, at, &need{}).cooldown(c.project), Warning: obstacles{c, now, at, &need{}}.bypassed(),
@@ -317,6 +325,7 @@ func (c *candidate) stat(now time.Time, at int64, tier int) EndpointStat {
 		e.Declared, e.Discovered = promised.declared, promised.discovered
 	} else {
 		l := c.order.ledger.Stat(now)
+		e.OrderOut = !c.when.holds(at)
 		e.OrderDiscovered = slices.ContainsFunc(c.project.found.used, c.order.sameLot)
 		e.Order, e.OrderModel, e.Faults = &l, c.order.Model, c.order.faults.Stat()
 		e.BypassedCount, e.SpilledTokenCount = c.order.bypassedCount.Load(), c.order.spilledTokens.Load()

@@ -245,19 +245,10 @@ func (f *faults) vertexOnly(at string, p *Project) {
 		}
 		listed[location] = true
 	}
-	type lot struct{ model, location string }
-	bought := map[lot]int{}
 	for j := range p.Provisioned {
-		o, field := &p.Provisioned[j], index(at+".provisioned", j)
-		f.order(field, o)
-		first, twice := bought[lot{o.Model, o.Location}]
-		if twice && o.Model != "" && o.Location != "" {
-			f.again(field, "there is an order for the same model and location", index(at+".provisioned", first),
-				together(o, &p.Provisioned[first]))
-			continue
-		}
-		bought[lot{o.Model, o.Location}] = j
+		f.order(index(at+".provisioned", j), &p.Provisioned[j])
 	}
+	f.oneAtATime(at, p.Provisioned)
 }
 
 func (f *faults) order(at string, o *Order) {

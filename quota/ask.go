@@ -9,8 +9,22 @@ import (
 // Reserve begins a call of that estimated cost.
 func (l *SharedLedger) Reserve(now time.Time, cost Cost) (Hold, Room) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
+	h, room := l.reserveLocked(cost)
+	return l.admitted(now, h, room)
+}
+
+// admitted unlocks l, whose heir hears of a call that is held.
+func (l *SharedLedger) admitted(now time.Time, h Hold, room Room) (Hold, Room) {
+	heir := l.heir
+	l.mu.Unlock()
+	if room == RoomHeld {
+		l.hand(heir, now, h.bucket, h.charge, endNone)
+	}
+	return h, room
+}
+
+func (l *SharedLedger) reserveLocked(cost Cost) (Hold, Room) {
 	l.asked = l.last
 	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.weigh(cost), lesson: l.lesson, belief: l.best, way: l.way}
 	l.offered()
@@ -57,8 +71,12 @@ func (l *SharedLedger) Ask(h Hold) store.OrderAsk {
 // Granted brings the store's answer to an ask.
 func (l *SharedLedger) Granted(now time.Time, h Hold, g store.OrderGrant) (Hold, Room) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.heardLocked(now, g.Now)
+	h, room := l.grantedLocked(h, &g)
+	return l.admitted(now, h, room)
+}
+
+func (l *SharedLedger) grantedLocked(h Hold, g *store.OrderGrant) (Hold, Room) {
 	l.pulls.hurry = l.pulls.hurry || g.Lesson > l.lesson
 	if !g.OK {
 		return Hold{}, RoomNone
@@ -93,11 +111,11 @@ func (l *SharedLedger) blindLocked(h *Hold) {
 // Alone decides for a call of which the store could not be asked, or did not answer in time.
 func (l *SharedLedger) Alone(now time.Time, h Hold) (Hold, Room) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
 	l.pulls.away = true
 	h.bucket = l.current
-	return l.aloneLocked(h)
+	h, room := l.aloneLocked(h)
+	return l.admitted(now, h, room)
 }
 
 // aloneLocked admits a call that fits this replica's share of the order with what this replica

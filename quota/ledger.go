@@ -33,6 +33,7 @@ type Ledger struct {
 	book
 	start time.Time // what bucket numbers count from: the time of the first call
 	last  time.Time // the latest time seen
+	heir  *Ledger   // of the order that has followed this one, see Succeed
 }
 
 // Hold is what one call holds of a [Ledger] until it is settled, refused or released.
@@ -68,8 +69,17 @@ func (l *Ledger) Cost(u Usage) Cost { return l.burndown.cost(u) }
 // now.
 func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
+	h, ok := l.holdLocked(cost)
+	heir := l.heir
+	l.mu.Unlock()
+	if ok {
+		l.hand(heir, now, h.bucket, h.charge, endNone)
+	}
+	return h, ok
+}
+
+func (l *Ledger) holdLocked(cost Cost) (Hold, bool) {
 	h := Hold{At: l.last, Cost: cost, bucket: l.current, charge: l.weigh(cost), lesson: l.lesson}
 	l.offered()
 	if !l.fits(&h.charge) && !l.tries(&h.charge) {
@@ -84,36 +94,42 @@ func (l *Ledger) Reserve(now time.Time, cost Cost) (Hold, bool) {
 // Spend charges what a running call has used by now, beside what is held for it.
 func (l *Ledger) Spend(now time.Time, cost Cost) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.add(l.current, charge{}.settled(cost))
+	bucket, change := l.current, charge{}.settled(cost)
+	l.add(bucket, change)
+	heir := l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, bucket, change, endNone)
 }
 
 // Settle ends a call that the order served, at its real cost: evidence that there was room.
 func (l *Ledger) Settle(now time.Time, h Hold, cost Cost) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.settle(&h, cost)
+	change, heir := l.settle(&h, cost), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endServed)
 }
 
 // Refuse ends a call that Google refused because the order is full: evidence that there was no
 // room. Nothing is charged.
 func (l *Ledger) Refuse(now time.Time, h Hold) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.release(&h)
+	change, heir := l.release(&h), l.heir
 	l.refuse(&h, l.fresh(&h))
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endRefused)
 }
 
 // Release ends a call that says nothing about the order: never sent, failed otherwise, or served on
 // demand. Nothing is charged.
 func (l *Ledger) Release(now time.Time, h Hold) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	l.release(&h)
+	change, heir := l.release(&h), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endNone)
 }
 
 // Wait returns how long it takes until Reserve would succeed if nothing else came: 0 means now,

@@ -84,6 +84,9 @@ func (l *SharedLedger) Pulled(now time.Time, n store.OrderNews) {
 	if len(n.Evidence) == l.numbers() {
 		l.hearEvidenceLocked(n.Evidence)
 	}
+	if s.epoch == "" && l.untold.sum(int64(len(l.untold.charges))-1) != (charge{}) {
+		s.hurry = true // its time was not known before
+	}
 	s.under = store.OrderPull{}
 	s.at, s.away, l.lesson = l.last, false, max(l.lesson, n.Lesson)
 	s.epoch, s.version, s.count = n.Epoch, n.Version, n.Count

@@ -89,6 +89,7 @@ type SharedLedger struct {
 	share     int       // members of the fleet; 0: unknown
 	asked     time.Time // when the last call came
 	surprised time.Time // when Google last refused a call that was admitted without asking
+	heir      *SharedLedger
 }
 
 // NewSharedLedger returns one replica's ledger of an order. The member is its name in the store. It

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -110,11 +111,21 @@ type origin struct {
 	Source string `json:"source"`
 }
 
-func readTable(file []byte) (*table, error) {
-	var f tableFile
+func parseTable(file []byte) (f tableFile, err error) {
 	d := json.NewDecoder(bytes.NewReader(file))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&f); err != nil {
+		return f, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return f, errors.New("there is something behind the rows")
+	}
+	return f, nil
+}
+
+func readTable(file []byte) (*table, error) {
+	f, err := parseTable(file)
+	if err != nil {
 		return nil, err
 	}
 	t := &table{models: make(map[string]Row), windows: make(map[string][]windowStep)}

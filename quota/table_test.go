@@ -1,75 +1,9 @@
 package quota
 
 import (
-	"encoding/json"
-	"net/url"
-	"strings"
 	"testing"
 	"time"
 )
-
-// A release may update rows.json alone, so that the file has to prove itself.
-func TestRowsAreWhole(t *testing.T) {
-	var f tableFile
-	if err := json.Unmarshal(rowsJSON, &f); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := readTable(rowsJSON); err != nil {
-		t.Fatal(err)
-	}
-	seen := map[string]bool{}
-	once := func(what string) {
-		if seen[what] {
-			t.Errorf("there are two rows for %s", what)
-		}
-		seen[what] = true
-	}
-	for _, m := range f.Models {
-		once("the model " + m.Model)
-		originIsWhole(t, m.Model, m.origin)
-		if m.Model == "" || strings.ToLower(m.Model) != m.Model || !(m.TokensPerSecond > 0) {
-			t.Errorf("%q at %v tokens a second is no row", m.Model, m.TokensPerSecond)
-		}
-		b := m.Burndown
-		for _, rate := range []float64{
-			b.Input, b.InputAudio, b.InputImage, b.Cached, b.CachedAudio, b.Output, b.OutputImage, b.OutputAudio,
-			b.LongInput, b.LongInputAudio, b.LongCached, b.LongCachedAudio, b.LongOutput,
-		} {
-			if rate < 0 || rate > 1000 {
-				t.Errorf("%s has a rate of %v", m.Model, rate)
-			}
-		}
-		if b.Input == 0 || b.Output == 0 || b.Cached > b.Input {
-			t.Errorf("%s has the rates %+v", m.Model, b)
-		}
-	}
-	for _, w := range f.Windows {
-		once("the windows of " + w.Model)
-		originIsWhole(t, "windows of "+w.Model, w.origin)
-		larger := 1 << 30
-		for _, s := range w.Steps {
-			if s.GSUs >= larger || s.Shortest <= 0 || s.Longest < s.Shortest {
-				t.Errorf("windows of %q: the step %+v follows one of %d GSUs", w.Model, s, larger)
-			}
-			larger = s.GSUs
-		}
-		if larger != 1 {
-			t.Errorf("windows of %q begin at %d GSUs, want 1", w.Model, larger)
-		}
-	}
-}
-
-func originIsWhole(t *testing.T, what string, o origin) {
-	t.Helper()
-	read, err := time.Parse(time.DateOnly, o.Read)
-	if err != nil || read.Year() < 2026 {
-		t.Errorf("%s was read on %q", what, o.Read)
-	}
-	u, err := url.Parse(o.Source)
-	if err != nil || u.Scheme != "https" || !strings.HasSuffix(u.Host, "google.com") {
-		t.Errorf("%s was read at %q, want a page of Google's", what, o.Source)
-	}
-}
 
 func TestRowOfAModel(t *testing.T) {
 	r, ok := RowOf("gemini-2.5-flash-preview-09-2025")

@@ -19,32 +19,45 @@ func (l *SharedLedger) Held(h Hold) store.OrderChange {
 // store has to be told.
 func (l *SharedLedger) Spend(now time.Time, cost Cost) store.OrderChange {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	return l.tellLocked(&Hold{bucket: l.current}, charge{}.settled(cost))
+	h, change := Hold{bucket: l.current}, charge{}.settled(cost)
+	told, heir := l.tellLocked(&h, change), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endNone)
+	return told
 }
 
 // Settle ends a call that the order served, at its real cost. It returns what the store has to be
 // told.
 func (l *SharedLedger) Settle(now time.Time, h Hold, cost Cost) store.OrderChange {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	return l.tellLocked(&h, l.settle(&h, cost))
+	change := l.settle(&h, cost)
+	told, heir := l.tellLocked(&h, change), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endServed)
+	return told
 }
 
 // Refuse ends a call that Google refused because the order is full. It returns what the store has
 // to be told; whether others have learned the same already, the store knows.
 func (l *SharedLedger) Refuse(now time.Time, h Hold) store.OrderChange {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	change := l.tellLocked(&h, l.release(&h))
+	change := l.release(&h)
+	told, heir := l.refusedLocked(&h, change), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endRefused)
+	return told
+}
+
+func (l *SharedLedger) refusedLocked(h *Hold, c charge) store.OrderChange {
+	change := l.tellLocked(h, c)
 	if h.tells {
 		l.surprised = l.last
 	}
 	if l.pulls.away {
-		l.refuse(&h, l.fresh(&h))
+		l.refuse(h, l.fresh(h))
 		return change
 	}
 	change.Refused, change.Lesson = true, h.lesson
@@ -54,9 +67,12 @@ func (l *SharedLedger) Refuse(now time.Time, h Hold) store.OrderChange {
 // Release ends a call that says nothing about the order. It returns what the store has to be told.
 func (l *SharedLedger) Release(now time.Time, h Hold) store.OrderChange {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.advanceLocked(now)
-	return l.tellLocked(&h, l.release(&h))
+	change := l.release(&h)
+	told, heir := l.tellLocked(&h, change), l.heir
+	l.mu.Unlock()
+	l.hand(heir, now, h.bucket, change, endNone)
+	return told
 }
 
 // tellLocked returns a change of a call's bucket for the store. While the store is gone it is kept

@@ -94,6 +94,8 @@ func sentence(r *Reason) string {
 		text += " until " + moment(r.Until)
 	} else if end := remedy.Cause(r.Cause).Ends(); end != "" {
 		text += " until " + end
+	} else if r.Why != "" { // nothing ends it
+		text += ", " + plain.Text(r.Why, maxMessage)
 	}
 	if !r.Probe.IsZero() && r.Probe.Before(r.Until) {
 		text += ", tried again at " + moment(r.Probe)

@@ -166,6 +166,7 @@ type discoveredProject struct {
 	pool.Project
 
 	facts discover.Facts
+	at    time.Time // when it was read
 }
 
 // has reports whether Google shows something.
@@ -191,7 +192,7 @@ func (f *discoverFlags) ask(ctx context.Context, cfg *config.Config) []discovere
 	slots := make(chan struct{}, probesAtOnce)
 	var wait sync.WaitGroup
 	for i, p := range cfg.Pool.Projects {
-		all[i].Project = p
+		all[i].Project, all[i].at = p, time.Now()
 		slots <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-slots }()

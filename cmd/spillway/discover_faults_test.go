@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/geminitest"
@@ -21,7 +22,7 @@ func discoveryOfFile(t *testing.T, file string, facts ...discover.Facts) (text s
 		t.Fatal(err)
 	}
 	for i, p := range cfg.Pool.Projects {
-		all = append(all, discoveredProject{Project: p, facts: facts[i]})
+		all = append(all, discoveredProject{Project: p, facts: facts[i], at: time.Date(2026, 12, 10, 0, 0, 0, 0, time.UTC)})
 	}
 	f := discoverFlags{file: "file"}
 	return f.toml(cfg, all) + f.differences(all), cfg, all
@@ -220,4 +221,58 @@ func TestDiscoverPrintsJSONWhateverThereIs(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), `"limits":null`) || !strings.Contains(string(text), `"differences":[]`) {
 		t.Errorf("%v %s", err, text)
 	}
+}
+
+// Of orders that follow each other Google shows the one in force.
+func TestDiscoverComparesTheOrderInForce(t *testing.T) {
+	file := `
+[[project]]
+name = "prod"
+backend = "vertex"
+credentials = "none"
+locations = ["eu"]
+` + lines("5", "until = 2026-12-01") + lines("10", "from = 2026-12-01\nuntil = 2027-01-01") + lines("15", "from = 2027-01-01")
+	shows := func(gsus ...int) discover.Facts {
+		f := discover.Facts{Limits: []discover.Limit{}, Orders: []discover.Order{}}
+		for _, n := range gsus {
+			f.Orders = append(f.Orders, discover.Order{Model: "gemini-3.5-flash", Location: "eu", GSUs: n, TokensPerSecond: float64(n) * 675})
+		}
+		return f
+	}
+	only := func(text, keep string) string {
+		before, after, _ := strings.Cut(text, lines("10", "from = 2026-12-01\nuntil = 2027-01-01"))
+		_, after, _ = strings.Cut(after, lines("15", "from = 2027-01-01"))
+		return before + keep + after
+	}
+	ended := "ended at 2026-12-01 00:00:00Z in the file, and has 5 GSUs at Google"
+	for _, tt := range []struct {
+		name, file string
+		facts      discover.Facts
+		want       string
+	}{
+		{"as in the file", file, shows(10), "file has what Google shows"},
+		{"the order before", file, shows(5), "has 10 GSUs in the file, and 5 at Google"},
+		{"none", file, shows(), "- prod: order for gemini-3.5-flash in eu\n"},
+		{"none, as by the calendar", only(file, ""), shows(), "file has what Google shows"},
+		{"one that has ended", only(file, ""), shows(5), ended},
+		{"one that is yet to come", only(file, lines("15", "from = 2027-01-01")), shows(5), "begins in 22d, at 2027-01-01 00:00:00Z in the file"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			text, _, _ := discoveryOfFile(t, tt.file, tt.facts)
+			_, about, _ := strings.Cut(text, "# Beside")
+			if about == "" {
+				about = text
+			}
+			if !strings.Contains(about, tt.want) || strings.Count(about, "prod: ") > 1 && strings.Contains(text, "# Beside") {
+				t.Errorf("printed %s", text)
+			}
+			if _, err := config.Parse("printed", []byte(text)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func lines(gsus, times string) string {
+	return "[[project.provisioned]]\nmodel = \"gemini-3.5-flash\"\nlocation = \"eu\"\ngsus = " + gsus + "\n" + times + "\n"
 }

@@ -114,6 +114,9 @@ func (d *discoveredProject) compareOrder(o *pool.Order, add func(kind, format st
 		switch {
 		case d.declared(shown) != o:
 			continue
+		case over(o, d.at), d.at.Before(o.From):
+			add("~", "the order for %s in %s %s in the file, and has %s at Google", o.Model, o.Location,
+				inForce(o, d.at)[0], plain.Plural(shown.GSUs, "GSU"))
 		case o.GSUs > 0 && o.GSUs != shown.GSUs:
 			add("~", "the order for %s in %s has %s in the file, and %s at Google", o.Model, o.Location,
 				plain.Plural(o.GSUs, "GSU"), plain.Number(int64(shown.GSUs)))
@@ -123,7 +126,9 @@ func (d *discoveredProject) compareOrder(o *pool.Order, add func(kind, format st
 		}
 		return
 	}
-	add("-", "order for %s in %s", o.Model, o.Location)
+	if !over(o, d.at) && !d.at.Before(o.From) {
+		add("-", "order for %s in %s", o.Model, o.Location)
+	}
 }
 
 // numbers writes limits in a few words.

@@ -28,16 +28,34 @@ func (d *discoveredProject) moreOrders() (more []pool.Order) {
 	return more
 }
 
-// declared returns the file's order for the same model, whatever its version, and location; nil if
-// there is none.
+// declared returns the file's order for the same model, whatever its version, and location: of several
+// the one of the same version and, of those that follow each other, the one in force, else the next to
+// begin, else the last. It is nil if there is none.
 func (d *discoveredProject) declared(o *discover.Order) *pool.Order {
+	shown := &pool.Order{Model: o.Model, Location: o.Location}
+	var found *pool.Order
 	for i := range d.Provisioned {
 		p := &d.Provisioned[i]
-		if sameLot(p, &pool.Order{Model: o.Model, Location: o.Location}) {
-			return p
+		if sameLot(p, shown) && (found == nil || d.nearer(p, found, o.Model)) {
+			found = p
 		}
 	}
-	return nil
+	return found
+}
+
+// nearer reports whether a rather than b is the order that Google shows.
+func (d *discoveredProject) nearer(a, b *pool.Order, model string) bool {
+	if exact := a.Model == model; exact != (b.Model == model) {
+		return exact
+	}
+	switch {
+	case over(a, d.at) != over(b, d.at):
+		return over(b, d.at)
+	case over(a, d.at):
+		return a.Until.After(b.Until)
+	default:
+		return a.From.Before(b.From)
+	}
 }
 
 // sameLot reports whether two orders are for the same model, whatever its version, and location.

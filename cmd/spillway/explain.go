@@ -94,7 +94,10 @@ func planOf(p pool.Plan) explainedPlan {
 	x := explainedPlan{Model: visible(p.Model, ""), Ahead: p.Ahead, Tiers: [][]explainedChoice{}}
 	for _, tier := range p.Tiers {
 		var choices []explainedChoice
-		for _, e := range tier {
+		for i, e := range tier {
+			if renews(&tier[i], tier) {
+				continue // the reasons are about the one before it
+			}
 			choice := explainedChoice{Endpoint: visible(e.Name, "")}
 			if i := slices.IndexFunc(p.Reasons, func(r pool.Reason) bool { return r.Endpoint == e.Name }); i >= 0 {
 				choice.reasonSnapshot = reasonOf(&p.Reasons[i])
@@ -105,6 +108,13 @@ func planOf(p pool.Plan) explainedPlan {
 		x.Tiers = append(x.Tiers, choices)
 	}
 	return x
+}
+
+// renews reports whether an endpoint is for an order that follows another one of the tier.
+func renews(e *pool.Endpoint, tier []pool.Endpoint) bool {
+	return e.Order != nil && slices.ContainsFunc(tier, func(other pool.Endpoint) bool {
+		return other.Name == e.Name && other.Order != nil && other.Order.Model == e.Order.Model && other.Order.From.Before(e.Order.From)
+	})
 }
 
 func visibles(list []string) []string {

@@ -172,7 +172,7 @@ func bought(c pool.Endpoint, now time.Time) []string {
 // inForce says when an order begins and ends, as it stands at a moment.
 func inForce(o *pool.Order, now time.Time) (notes []string) {
 	switch {
-	case !o.Until.IsZero() && !now.Before(o.Until):
+	case over(o, now):
 		return []string{"ended at " + plain.Instant(o.Until)}
 	case now.Before(o.From):
 		notes = append(notes, "begins in "+plain.Span(o.From.Sub(now))+", at "+plain.Instant(o.From))

@@ -399,3 +399,32 @@ func TestAPlanWithinAPoolIsRepeatable(t *testing.T) {
 		}
 	}
 }
+
+// An order that follows another in the time of the calls has the size that it has.
+func TestOrdersThatFollowEachOtherWithinAPool(t *testing.T) {
+	all := some(2*perGSU, 20*time.Minute, 1).Calls()
+	change := all[0].At.Add(10 * time.Minute)
+	served := func(later float64) int {
+		cfg := pool.Config{Projects: []pool.Project{{
+			Name: "prod", Backend: pool.BackendVertex, Credentials: pool.NoCredentials, Locations: []string{"global"},
+			Provisioned: []pool.Order{
+				{Model: flash, Location: "eu", TokensPerSecond: perGSU, Until: change},
+				{Model: flash, Location: "eu", TokensPerSecond: later * perGSU, From: change},
+			},
+		}}}
+		fit, err := plan.World{Pool: cfg}.Within(t.Context(), all, price.BuiltIn(), func(int) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range fit.Served {
+			if s.Endpoint == "prod/eu/provisioned" {
+				return s.Calls
+			}
+		}
+		return 0
+	}
+	same, larger, smaller := served(1), served(8), served(0.25)
+	if larger < same+len(all)/6 || smaller > same-len(all)/10 {
+		t.Errorf("of %d calls the order serves %d, %d if the next one is large, and %d if it is small", len(all), same, larger, smaller)
+	}
+}

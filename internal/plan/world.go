@@ -110,17 +110,22 @@ type orderKey struct{ endpoint, model string }
 
 // order is Google's side of an order.
 type order struct {
+	of     *pool.Order
 	window window
 	ledger *quota.Ledger // knows what calls cost
 }
 
-// order returns Google's side of the order that an endpoint is for.
+// order returns Google's side of the order that an endpoint is for. One that follows another has
+// another size, and what was used counts for it, too.
 func (r *run) order(e *pool.Endpoint) *order {
 	key := orderKey{e.Name, e.Order.Model}
-	if o := r.orders[key]; o != nil {
+	o := r.orders[key]
+	if o != nil && o.of == e.Order {
 		return o
 	}
-	o := &order{}
+	if o == nil {
+		o = &order{}
+	}
 	l, err := quota.NewLedger(quota.Order{
 		Model: e.Order.Model, GSUs: e.Order.GSUs, TokensPerSecond: e.Order.TokensPerSecond, Burndown: e.Order.Burndown,
 	})
@@ -129,7 +134,8 @@ func (r *run) order(e *pool.Endpoint) *order {
 		return nil
 	}
 	length := r.Window(e.Order)
-	o.ledger, o.window = l, window{length: length, most: l.Stat(r.clock.now).TokensPerSecond * length.Seconds()}
+	o.of, o.ledger = e.Order, l
+	o.window.length, o.window.most = length, l.Stat(r.clock.now).TokensPerSecond*length.Seconds()
 	r.orders[key] = o
 	return o
 }
