@@ -21,7 +21,7 @@ type pace struct {
 }
 
 func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
-	p := &pace{SharedPacer: quota.NewSharedPacer(cfg.Pacing), fleet: f}
+	p := &pace{SharedPacer: quota.NewSharedPacer(pacingOf(cfg, at)), fleet: f}
 	if f != nil {
 		p.pacers, _ = f.link.store.(store.Pacers)
 	}
@@ -95,4 +95,13 @@ func (p *pace) rejected(now, sent time.Time) {
 			p.Heard(time.Now(), answer.Rate)
 		}
 	})
+}
+
+func pacingOf(cfg *Config, at *endpoint) quota.Pacing {
+	p := cfg.Pacing
+	if at.Traffic == TrafficFlex {
+		eager := quota.Eager()
+		p.Tolerance, p.Gain = max(p.Tolerance, eager.Tolerance), max(p.Gain, eager.Gain)
+	}
+	return p
 }

@@ -76,8 +76,10 @@ func (p *Pacer) countLocked(now time.Time) int64 {
 
 func (p *Pacer) countedLocked(n int64) {
 	limited := p.state.Rate() > 0
-	if limited || p.state.Sent() == 0 { // the state counts now, or begins to
+	if limited { // the state counts now
 		p.sent.Add(-n)
+	} else { // a period has ended, or goes on
+		p.sent.Add(int64(p.state.Sent()) - n)
 	}
 	p.limited.Store(limited)
 }

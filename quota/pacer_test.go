@@ -180,7 +180,7 @@ func TestPacerMeasuresTheFirstBurstAfterIdleTime(t *testing.T) {
 	for i := range 50 {
 		p.Rejected(later(300+i), later(6*i))
 	}
-	p.Accepted(later(600))
+	p.Accepted(later(700))
 	if got := p.Rate(); got < 50 || got > 200 {
 		t.Errorf("rate %v after 50 requests in 0.6 s were not refused", got)
 	}

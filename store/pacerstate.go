@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	pacePeriod  = 500 * time.Millisecond  // how often the rate is judged
-	paceSoon    = pacePeriod / 2          // the same while half is refused
+	paceOften   = 500 * time.Millisecond  // how often the rate is judged
+	paceSoon    = paceOften / 2           // the same while half is refused
 	paceStale   = 10 * time.Second        // a period that has refusals begins anew after this long: it had idle time
 	paceLongest = 2 * time.Second         // a refusal that took longer says no more about how long they take
 	paceAnswers = 3                       // requests that refusals are judged by
@@ -25,14 +25,19 @@ const (
 type PacerState struct {
 	bucket   *rate.Limiter // nil: unlimited
 	last     time.Time     // the latest time seen
-	sent     float64       // in this period
-	refused  float64       // in this period, of those sent since the rate fell
-	began    time.Time     // the period
+	period   pacePeriod    // the present one
+	over     pacePeriod    // the one before, while refusals of what was sent in it may still come
 	good     time.Time     // since when there was no contention to speak of
 	fell     time.Time     // when the rate fell for the last time
 	lag      time.Duration
 	guessed  bool    // the rate does not come from what was accepted: so little was that it says nothing
 	returned float64 // requests allowed and then not sent: to be allowed again whatever the tokens
+}
+
+// pacePeriod is the requests that were sent within a time. The zero period is none.
+type pacePeriod struct {
+	began, ended  time.Time // not ended: the zero time
+	sent, refused float64   // refused are those of sent
 }
 
 // Begin begins with a rate.
@@ -74,17 +79,17 @@ func (s *PacerState) Allow(now time.Time, p *Pacing) bool {
 // Count counts requests as sent.
 func (s *PacerState) Count(now time.Time, n float64) {
 	now = s.clamp(now)
-	if s.sent == 0 && now.Sub(s.began) > paceStale { // it began with idle time
-		s.began, s.refused = now, 0
+	if s.period.sent == 0 && now.Sub(s.period.began) > paceStale { // it began with idle time
+		s.period = pacePeriod{began: now}
 	}
-	s.sent += n
+	s.period.sent += n
 }
 
 // Tally says how many requests were sent in this period, where Allow was not asked for all.
-func (s *PacerState) Tally(n float64) { s.sent = n }
+func (s *PacerState) Tally(n float64) { s.period.sent = n }
 
 // Sent returns how many requests were sent in this period.
-func (s *PacerState) Sent() float64 { return s.sent }
+func (s *PacerState) Sent() float64 { return s.period.sent }
 
 // Wait returns how long it takes until Allow would report true if nothing else came: 0 means now.
 func (s *PacerState) Wait(now time.Time) time.Duration {
@@ -104,7 +109,7 @@ func (s *PacerState) Wait(now time.Time) time.Duration {
 // Return gives back one Allow whose request was not sent.
 func (s *PacerState) Return(now time.Time) {
 	s.clamp(now)
-	s.sent--
+	s.period.sent--
 	if s.bucket != nil {
 		s.returned = min(s.returned+1, float64(s.bucket.Burst()))
 	}
@@ -118,8 +123,12 @@ func (s *PacerState) Reject(now, sent time.Time, p *Pacing) {
 	} else {
 		s.lag -= (s.lag - max(d, 0)) / 8
 	}
-	if !sent.Before(s.fell) { // else it speaks of a rate that was too high, which is known already
-		s.refused++
+	switch {
+	case !sent.After(s.fell): // it speaks of a rate that was too high, which is known already
+	case sent.After(s.period.began):
+		s.period.refused++
+	case !sent.Before(s.over.began) && !s.over.ended.IsZero():
+		s.over.refused++
 	}
 	s.review(now, p)
 }
@@ -127,43 +136,60 @@ func (s *PacerState) Reject(now, sent time.Time, p *Pacing) {
 // Review judges the period if it is over.
 func (s *PacerState) Review(now time.Time, p *Pacing) { s.review(s.clamp(now), p) }
 
-// review judges the period if it is over and tells enough: refusals are judged by three requests,
-// their absence by one. The last moments do not count, because their refusals are still unknown.
+// review judges the period before if all of its refusals have come, and ends the present one if it is
+// over. So each refusal counts in the period in which its request was sent, however unevenly
+// requests are sent.
 func (s *PacerState) review(now time.Time, p *Pacing) {
-	elapsed := now.Sub(s.began)
-	known := elapsed - s.lag
-	if known < paceSoon {
-		return
+	if o := s.over; !o.ended.IsZero() {
+		if now.Sub(o.ended) < s.lag {
+			return
+		}
+		s.over = pacePeriod{}
+		if o.refused > 0 && o.sent < paceAnswers { // it tells too little alone
+			s.period.began = o.began
+			s.period.sent += o.sent
+			s.period.refused += o.refused
+		} else {
+			s.judge(now, p, &o)
+		}
 	}
-	share := float64(known) / float64(elapsed)
-	sent := max(s.sent*share, s.refused)
+	t := &s.period
+	elapsed := now.Sub(t.began)
+	enough := t.sent >= paceAnswers
 	switch {
-	case s.refused > 0 && known > paceStale: // idle time would make the capacity look low
+	case elapsed < paceSoon:
+		return
+	case t.refused > 0 && elapsed > paceStale: // idle time would make the capacity look low
 		s.begin(now)
 		return
-	case sent >= paceAnswers && 2*s.refused >= sent:
-	case known < pacePeriod || sent < share: // not a request yet
+	case enough && 2*t.refused >= t.sent:
+	case elapsed < paceOften || t.sent < 1:
 		return
-	case s.refused == 0 || sent >= paceAnswers:
+	case t.refused == 0 || enough:
 	case s.lowest(p): // it cannot fall, but waits for the first good request, which those refused before must not spoil
 		s.begin(now)
 		return
 	default:
 		return
 	}
-	s.judge(now, p, sent, known.Seconds())
+	o := *t
+	o.ended = now
 	s.begin(now)
+	if s.over = o; s.lag == 0 {
+		s.review(now, p)
+	}
 }
 
-// judge sets the rate by what became of the requests sent within so many seconds.
-func (s *PacerState) judge(now time.Time, p *Pacing, sent, seconds float64) {
-	current := s.Rate()
+// judge sets the rate by what became of the requests of a period.
+func (s *PacerState) judge(now time.Time, p *Pacing, o *pacePeriod) {
+	current, seconds := s.Rate(), o.ended.Sub(o.began).Seconds()
 	if s.bucket == nil {
 		current = math.Inf(1)
 	}
+	sent := max(o.sent, o.refused)
 	switch tolerated := p.Tolerance * sent; {
-	case s.refused > tolerated:
-		next := p.Gain * (sent - s.refused) / seconds
+	case o.refused > tolerated:
+		next := p.Gain * (sent - o.refused) / seconds
 		// The fall is bounded, and starts from what was sent: an unused rate says nothing.
 		least := sent / paceFall / seconds
 		if s.bucket == nil {
@@ -171,7 +197,8 @@ func (s *PacerState) judge(now time.Time, p *Pacing, sent, seconds float64) {
 		}
 		s.set(now, p, min(max(next, least), current))
 		s.fell, s.good, s.guessed = now, now, next < least || s.lowest(p)
-	case s.refused > tolerated/2:
+		s.begin(now)
+	case o.refused > tolerated/2:
 		s.good, s.guessed = now, false
 	case s.bucket != nil && sent >= current*seconds/2: // a rate that is not used needs no raise
 		growth := float64(paceMost)
@@ -205,4 +232,4 @@ func (s *PacerState) clamp(now time.Time) time.Time {
 }
 
 // begin begins a period.
-func (s *PacerState) begin(now time.Time) { s.sent, s.refused, s.began = 0, 0, now }
+func (s *PacerState) begin(now time.Time) { s.period = pacePeriod{began: now} }
