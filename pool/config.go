@@ -57,7 +57,8 @@ type Config struct {
 	// Breaker sets the circuit breakers. The zero value is the defaults of [breaker.Config].
 	Breaker breaker.Config
 	// Pacing sets how on-demand calls to Vertex AI are paced after contention. The zero value is
-	// the defaults of [quota.Pacing].
+	// the defaults of [quota.Pacing]. At flex, which sheds some calls even if it has room, Gain and
+	// Tolerance are at least those of [quota.Eager].
 	Pacing quota.Pacing
 	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MiB;
 	// less than 1 MB is refused.

@@ -97,6 +97,9 @@ func (p *pace) rejected(now, sent time.Time) {
 	})
 }
 
+// pacingOf returns how an endpoint is paced. Flex sheds some requests whatever is sent, and calls that
+// it sheds wait: a pace there tolerates at least as much as an eager one. Source:
+// https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
 func pacingOf(cfg *Config, at *endpoint) quota.Pacing {
 	p := cfg.Pacing
 	if at.Traffic == TrafficFlex {

@@ -153,10 +153,11 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	rule := o.Class.rule()
 	r.judgeServer(now, at, o, rule)
 	pacer := r.own.pacer.Load()
-	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
+	paced := false
 	if o.Class == ClassContention && pacer != nil {
 		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
 		pacer.toll.refused()
+		paced = pacer.Limited() || pacer.Tolerates() && o.Hint == 0
 	}
 
 	tokens := &r.own.load.counts // where they are counted
@@ -169,7 +170,8 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Class != ClassOK {
 		r.failTest(at, o.Class)
 		accused := r.accused(at, o, rule)
-		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
+		// A limited pace keeps it from being asked too often, and a few refusals among many calls mean
+		// that there is room. A cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)
 		}

@@ -439,3 +439,52 @@ func TestPacerRaisesItsRateWhileAnswersTakeMinutes(t *testing.T) {
 		t.Errorf("rate %v after ten seconds without a refusal, before them %v", got, before)
 	}
 }
+
+// TestPacerCountsRefusalsWhereTheirRequestsWere: 100 requests at a time, every 700 ms, of which 4 % are
+// refused 50 ms later. A refusal that came after its period would count among the few of the next.
+func TestPacerCountsRefusalsWhereTheirRequestsWere(t *testing.T) {
+	p := quota.NewPacer(quota.Pacing{})
+	for burst := range 20 {
+		sent := noon.Add(time.Duration(burst) * 700 * time.Millisecond)
+		for range 100 {
+			p.Allow(sent)
+		}
+		for i := range 100 {
+			now := sent.Add(50*time.Millisecond + time.Duration(i)*time.Microsecond)
+			if i%25 == 0 {
+				p.Rejected(now, sent)
+			} else {
+				p.Accepted(now)
+			}
+		}
+	}
+	if p.Limited() {
+		t.Errorf("limited to %v by 4 %% of contention", p.Rate())
+	}
+}
+
+func TestPacerToleratesContentionOfFewAmongMany(t *testing.T) {
+	for _, tt := range []struct {
+		sent, refused int
+		tolerates     bool
+	}{{1, 1, false}, {9, 1, false}, {10, 1, true}, {10, 2, true}, {10, 3, false}, {1000, 200, true}, {1000, 201, false}} {
+		p := quota.NewPacer(quota.Pacing{Tolerance: 0.2})
+		for range tt.sent {
+			p.Allow(noon)
+		}
+		for range tt.refused {
+			p.Rejected(noon.Add(time.Millisecond), noon)
+		}
+		if got := p.Tolerates(); got != tt.tolerates || p.Limited() {
+			t.Errorf("%d of %d refused: tolerates %t, limited %t, want %t and no", tt.refused, tt.sent, got, p.Limited(), tt.tolerates)
+		}
+	}
+	whole := quota.NewPacer(quota.Pacing{Tolerance: 1})
+	for range 100 {
+		whole.Allow(noon)
+		whole.Rejected(noon, noon)
+	}
+	if whole.Tolerates() {
+		t.Error("a tolerance of 1 tolerates that all are refused")
+	}
+}

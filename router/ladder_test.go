@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -170,6 +171,31 @@ func TestFewCallsTryStandardWhereItRefusesAll(t *testing.T) {
 			t.Errorf("of %d calls %v; standard refused %d, want at most a fifth", r.calls(), r.traffic, refused)
 		}
 	})
+}
+
+// Flex has room, and sheds a few percent of what is sent all the same, from the first call on.
+func TestFlexThatShedsAtRandomServesManyCallsFromTheStart(t *testing.T) {
+	for name, at := range map[string][]string{"Vertex AI": {"global"}, "the Developer API": nil} {
+		for _, shed := range []float64{0.05, 0.1} {
+			for _, late := range []time.Duration{0, 200 * time.Millisecond} {
+				t.Run(fmt.Sprintf("%v after %v on %s", shed, late, name), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						s := setup{google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 20 * time.Second}}}
+						r := rain{
+							bed: s.bed(t, laddered(nil, flexFirst, at...)), give: 2 * time.Minute,
+							call: router.Call{Priority: router.PriorityBatch},
+						}
+						r.bed.KeepSome(geminitest.Match{Tier: "flex"}, shed, geminitest.Unavailable().Late(late))
+						r.fall(t, 10*time.Second, 300)
+						r.wg.Wait()
+						if n := r.traffic["on_demand_flex"]; n < r.calls()*9/10 || r.traffic["failed"] > 0 {
+							t.Errorf("of %d calls %v, want nine tenths at flex and none lost: %v", r.calls(), r.traffic, r.lost)
+						}
+					})
+				})
+			}
+		}
+	}
 }
 
 // drought is how much room flex has for batch calls.

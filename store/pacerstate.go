@@ -13,6 +13,7 @@ const (
 	paceStale   = 10 * time.Second        // a period that has refusals begins anew after this long: it had idle time
 	paceLongest = 2 * time.Second         // a refusal that took longer says no more about how long they take
 	paceAnswers = 3                       // requests that refusals are judged by
+	paceMany    = 10                      // requests of which some may be refused without a pace
 	paceHaste   = 1300 * time.Millisecond // a good time this long doubles the growth
 	paceMost    = 2                       // the most a rate grows: by exp(2) a second
 	paceFall    = 4                       // the most a rate falls at once, as a divisor
@@ -26,18 +27,21 @@ type PacerState struct {
 	bucket   *rate.Limiter // nil: unlimited
 	last     time.Time     // the latest time seen
 	period   pacePeriod    // the present one
-	over     pacePeriod    // the one before, while refusals of what was sent in it may still come
+	over     pacePeriod    // the one before
 	good     time.Time     // since when there was no contention to speak of
 	fell     time.Time     // when the rate fell for the last time
 	lag      time.Duration
 	guessed  bool    // the rate does not come from what was accepted: so little was that it says nothing
 	returned float64 // requests allowed and then not sent: to be allowed again whatever the tokens
+
+	tolerates bool
 }
 
 // pacePeriod is the requests that were sent within a time. The zero period is none.
 type pacePeriod struct {
-	began, ended  time.Time // not ended: the zero time
-	sent, refused float64   // refused are those of sent
+	began, ended  time.Time
+	sent, refused float64 // refused are those of sent
+	open          bool    // more of sent may be refused, and the period is to be judged then
 }
 
 // Begin begins with a rate.
@@ -123,13 +127,21 @@ func (s *PacerState) Reject(now, sent time.Time, p *Pacing) {
 	} else {
 		s.lag -= (s.lag - max(d, 0)) / 8
 	}
-	switch {
+	switch t, o := &s.period, &s.over; {
+	case sent.After(t.began), sent.Equal(t.began) && t.refused < t.sent:
+		t.refused++
 	case !sent.After(s.fell): // it speaks of a rate that was too high, which is known already
-	case sent.After(s.period.began):
-		s.period.refused++
-	case !sent.Before(s.over.began) && !s.over.ended.IsZero():
-		s.over.refused++
+	case (o.open || now.Equal(o.ended)) && !sent.Before(o.began):
+		o.refused++
+	default: // it took too long for its own period
+		t.refused++
 	}
+	lately := s.period
+	if now.Sub(s.over.ended) <= paceStale {
+		lately.sent += s.over.sent
+		lately.refused += s.over.refused
+	}
+	s.tolerates = lately.sent >= paceMany && lately.refused <= min(p.Tolerance, 0.5)*lately.sent
 	s.review(now, p)
 }
 
@@ -140,17 +152,17 @@ func (s *PacerState) Review(now time.Time, p *Pacing) { s.review(s.clamp(now), p
 // over. So each refusal counts in the period in which its request was sent, however unevenly
 // requests are sent.
 func (s *PacerState) review(now time.Time, p *Pacing) {
-	if o := s.over; !o.ended.IsZero() {
+	if o := &s.over; o.open {
 		if now.Sub(o.ended) < s.lag {
 			return
 		}
-		s.over = pacePeriod{}
-		if o.refused > 0 && o.sent < paceAnswers { // it tells too little alone
+		if o.open = false; o.refused == 0 || o.sent >= paceAnswers {
+			s.judge(now, p, o)
+		} else { // it tells too little alone
 			s.period.began = o.began
 			s.period.sent += o.sent
 			s.period.refused += o.refused
-		} else {
-			s.judge(now, p, &o)
+			s.over = pacePeriod{}
 		}
 	}
 	t := &s.period
@@ -172,10 +184,9 @@ func (s *PacerState) review(now time.Time, p *Pacing) {
 	default:
 		return
 	}
-	o := *t
-	o.ended = now
+	s.over = pacePeriod{t.began, now, t.sent, t.refused, true}
 	s.begin(now)
-	if s.over = o; s.lag == 0 {
+	if s.lag == 0 {
 		s.review(now, p)
 	}
 }
@@ -208,6 +219,10 @@ func (s *PacerState) judge(now time.Time, p *Pacing, o *pacePeriod) {
 		s.set(now, p, current*math.Exp(growth*min(seconds, 1)))
 	}
 }
+
+// Tolerates reports whether no more had met contention than is tolerated of what was sent of late, and
+// that was many requests, when the last one did.
+func (s *PacerState) Tolerates() bool { return s.tolerates }
 
 // lowest reports whether the rate is at its floor.
 func (s *PacerState) lowest(p *Pacing) bool { return s.bucket != nil && s.Rate() <= p.Floor }
