@@ -299,7 +299,7 @@ func TestPacerAllowsItsRateInSmallBursts(t *testing.T) {
 func TestPacerWaitIsTheExactMoment(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	second(p, 0, 100, 50)
-	second(p, time.Second, 1, enough)
+	second(p, time.Second, 2, enough)
 	now := noon.Add(2 * time.Second)
 	for range 50 {
 		wait := p.Wait(now)

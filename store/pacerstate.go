@@ -131,7 +131,7 @@ func (s *PacerState) Reject(now, sent time.Time, p *Pacing) {
 	case sent.After(t.began), sent.Equal(t.began) && t.refused < t.sent:
 		t.refused++
 	case !sent.After(s.fell): // it speaks of a rate that was too high, which is known already
-	case (o.open || now.Equal(o.ended)) && !sent.Before(o.began):
+	case o.open && !sent.Before(o.began):
 		o.refused++
 	default: // it took too long for its own period
 		t.refused++
@@ -153,7 +153,7 @@ func (s *PacerState) Review(now time.Time, p *Pacing) { s.review(s.clamp(now), p
 // requests are sent.
 func (s *PacerState) review(now time.Time, p *Pacing) {
 	if o := &s.over; o.open {
-		if now.Sub(o.ended) < s.lag {
+		if d := now.Sub(o.ended); d == 0 || d < s.lag { // others of this very moment may be refused, too
 			return
 		}
 		if o.open = false; o.refused == 0 || o.sent >= paceAnswers {
@@ -186,9 +186,6 @@ func (s *PacerState) review(now time.Time, p *Pacing) {
 	}
 	s.over = pacePeriod{t.began, now, t.sent, t.refused, true}
 	s.begin(now)
-	if s.lag == 0 {
-		s.review(now, p)
-	}
 }
 
 // judge sets the rate by what became of the requests of a period.

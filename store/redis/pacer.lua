@@ -110,7 +110,7 @@ end
 -- Judges the period before if all of its refusals have come, and ends the present one if it is over.
 local function review(s, now)
   if s.open == 1 then
-    if (now - s.wasEnded) * 1000 < s.lag then return end
+    if now == s.wasEnded or (now - s.wasEnded) * 1000 < s.lag then return end
     s.open = 0
     if s.wasRefused == 0 or s.wasSent >= ANSWERS then
       judge(s, now)
@@ -135,5 +135,4 @@ local function review(s, now)
   end
   s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, now, s.sent, s.refused, 1
   begin(s, now)
-  if s.lag == 0 then review(s, now) end
 end

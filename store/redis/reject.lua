@@ -16,7 +16,7 @@ local function since(moment) return (clock - moment) * 1000 - after end
 if since(s.began) > 0 or since(s.began) == 0 and s.refused < s.sent then
   s.refused = s.refused + 1
 elseif since(s.fell) > 0 then
-  if (s.open == 1 or now == s.wasEnded) and since(s.wasBegan) >= 0 then
+  if s.open == 1 and since(s.wasBegan) >= 0 then
     s.wasRefused = s.wasRefused + 1
   else
     s.refused = s.refused + 1
