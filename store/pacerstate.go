@@ -167,25 +167,22 @@ func (s *PacerState) review(now time.Time, p *Pacing) {
 	}
 	t := &s.period
 	elapsed := now.Sub(t.began)
-	enough := t.sent >= paceAnswers
+	known := elapsed - s.lag
+	soon := max(t.sent*float64(known)/float64(elapsed), t.refused) // of these it is known
 	switch {
-	case elapsed < paceSoon:
-		return
 	case t.refused > 0 && elapsed > paceStale: // idle time would make the capacity look low
 		s.begin(now)
-		return
-	case enough && 2*t.refused >= t.sent:
+	case known >= paceSoon && soon >= paceAnswers && 2*t.refused >= soon: // it is clear already
+		s.over = pacePeriod{t.began, t.began.Add(known), soon, t.refused, false}
+		s.judge(now, p, &s.over)
+		s.begin(now)
 	case elapsed < paceOften || t.sent < 1:
-		return
-	case t.refused == 0 || enough:
+	case t.refused == 0 || t.sent >= paceAnswers:
+		s.over = pacePeriod{t.began, now, t.sent, t.refused, true}
+		s.begin(now)
 	case s.lowest(p): // it cannot fall, but waits for the first good request, which those refused before must not spoil
 		s.begin(now)
-		return
-	default:
-		return
 	}
-	s.over = pacePeriod{t.began, now, t.sent, t.refused, true}
-	s.begin(now)
 }
 
 // judge sets the rate by what became of the requests of a period.

@@ -84,10 +84,10 @@ local function location(name, seed, comes)
   return s
 end
 
--- Sets the rate by what became of the requests of the period before.
-local function judge(s, now)
+-- Sets the rate by what became of the requests of the period before, which was so long.
+local function judge(s, now, long)
   local current = s.rate > 0 and s.rate or math.huge
-  local within = seconds((s.wasEnded - s.wasBegan) * 1000)
+  local within = seconds(long)
   local refused = s.wasRefused
   local sent = max(s.wasSent, refused)
   local tolerated = tolerance * sent
@@ -113,26 +113,27 @@ local function review(s, now)
     if now == s.wasEnded or (now - s.wasEnded) * 1000 < s.lag then return end
     s.open = 0
     if s.wasRefused == 0 or s.wasSent >= ANSWERS then
-      judge(s, now)
+      judge(s, now, (s.wasEnded - s.wasBegan) * 1000)
     else
       s.began, s.sent, s.refused = s.wasBegan, s.sent + s.wasSent, s.refused + s.wasRefused
       s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused = 0, 0, 0, 0
     end
   end
   local elapsed = (now - s.began) * 1000
-  local enough = s.sent >= ANSWERS
-  if elapsed < SOON then return end
+  local known = elapsed - s.lag
+  local soon = max(s.sent * (known / elapsed), s.refused) -- of these it is known
   if s.refused > 0 and elapsed > STALE then
     begin(s, now)
+  elseif known >= SOON and soon >= ANSWERS and 2 * s.refused >= soon then -- it is clear already
+    s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, s.began + known / 1000, soon, s.refused, 0
+    judge(s, now, known)
+    begin(s, now)
+  elseif elapsed < PERIOD or s.sent < 1 then
     return
+  elseif s.refused == 0 or s.sent >= ANSWERS then
+    s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, now, s.sent, s.refused, 1
+    begin(s, now)
+  elseif s.rate > 0 and s.rate <= lowest then
+    begin(s, now)
   end
-  if not enough or 2 * s.refused < s.sent then
-    if elapsed < PERIOD or s.sent < 1 then return end
-    if s.refused > 0 and not enough then
-      if s.rate > 0 and s.rate <= lowest then begin(s, now) end
-      return
-    end
-  end
-  s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, now, s.sent, s.refused, 1
-  begin(s, now)
 end

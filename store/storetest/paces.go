@@ -190,12 +190,14 @@ func (p *pacers) flood(long time.Duration) int {
 	return allowed
 }
 
-// fall lets half of what is allowed for a while meet contention, and returns the rate once as much time
-// has passed as its refusals took.
+// fall lets half of what is allowed for a while meet contention, until the rate falls, and returns it. It
+// falls as soon as its refusals can be known.
 func (p *pacers) fall() float64 {
 	p.Helper()
 	for range p.flood(350*time.Millisecond)/2 + 1 {
-		p.reject(10 * time.Millisecond)
+		if rate := p.reject(10 * time.Millisecond); rate < 39 {
+			return rate
+		}
 	}
 	p.sleep(20 * time.Millisecond)
 	return p.allow(40, "near").Rates[0]
