@@ -395,3 +395,31 @@ func TestALongBatchCallGoesToStandard(t *testing.T) {
 		}
 	}
 }
+
+// A call that waits hears of a reload. At flex, which it finds there, it has to be in time all the same.
+func TestAReloadThatAddsFlexLosesNoCallThatWaits(t *testing.T) {
+	for _, locations := range [][]string{{"global"}, nil} {
+		synctest.Test(t, func(t *testing.T) {
+			full := geminitest.Capacity{Location: "*", Steps: []geminitest.Step{{At: 20 * time.Second, Requests: 100}}}
+			if locations == nil {
+				full.Location = ""
+			}
+			s := setup{
+				google: geminitest.Config{Capacity: []geminitest.Capacity{full}},
+				router: router.Config{MaxWait: time.Minute, MaxAttempts: 100},
+			}
+			b := s.bed(t, laddered(nil, nil, locations...))
+			b.Keep(geminitest.Match{Tier: "flex"}, geminitest.Answer{Delay: 10 * time.Minute})
+			time.AfterFunc(5*time.Second, func() {
+				with := laddered(nil, flexFirst, locations...)
+				if err := b.router.Reload(poolOf(with), s.router); err != nil {
+					t.Error(err)
+				}
+			})
+			got := b.batch(t, 2*time.Minute)
+			if got.status != http.StatusOK || got.traffic != "on_demand" || b.Count(geminitest.Match{Tier: "flex"}) == 0 {
+				t.Errorf("%+v, want flex asked, and standard in time", got)
+			}
+		})
+	}
+}
