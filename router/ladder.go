@@ -64,9 +64,10 @@ type ladder struct {
 }
 
 // tierOf returns the service tier that a call names itself, as traffic; the standard one for what has
-// none, or cannot be sent again; "" if it is left to the ladders of the projects.
+// none, or cannot be sent again; "" if it is left to the ladders of the projects. A body that is not
+// kept cannot be given the tier of a header, which the Developer API does not read.
 func tierOf(p *payload) pool.Traffic {
-	if !p.call.Generates {
+	if !p.call.Generates || p.tail != nil && p.call.Backend == pool.BackendGemini && request.ServiceTier(&p.call) == "" {
 		return pool.TrafficOnDemand
 	}
 	if own := translate.Asked(&p.call, p.header); own != "" || p.tail == nil {

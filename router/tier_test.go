@@ -228,6 +228,15 @@ func TestACallersOwnTierIsObeyed(t *testing.T) {
 		{"priority in the body", `"service_tier":"PRIORITY",`, "", "", "priority"},
 		{"flex in the body", `"serviceTier":"flex",`, "", "", "flex"},
 		{"priority in a header", "", "priority", "", "priority"},
+		{"flex in a header", "", "flex", "", "flex"},
+		{"standard in a header", "", "standard", "", "standard"},
+		{"a body that leaves it open, and a header", `"serviceTier":"unspecified",`, "priority", "", "priority"},
+		{"standard in the body, flex in a header", `"serviceTier":"standard",`, "flex", "", "standard"},
+		{"flex in the body, standard in a header", `"serviceTier":"flex",`, "standard", "", "flex"},
+		{"priority in the body, flex in a header", `"serviceTier":"priority",`, "flex", "", "priority"},
+		{"standard in a chat, flex in a header", "", "flex", "default", "standard"},
+		{"priority in a chat, flex in a header", "", "flex", "priority", "priority"},
+		{"a chat that leaves it open, and a header", "", "priority", "auto", "priority"},
 		{"priority in a chat", "", "", "priority", "priority"},
 		{"flex in a chat", "", "", "flex", "flex"},
 		{"standard in a chat", "", "", "default", "standard"},
@@ -240,12 +249,6 @@ func TestACallersOwnTierIsObeyed(t *testing.T) {
 					on = pool.BackendVertex
 				}
 				t.Run(tt.name+" of "+string(dialect)+" on "+string(on), func(t *testing.T) {
-					if tt.members != "" && dialect == pool.BackendVertex || tt.header != "" && dialect != on && tt.chat == "" && on == pool.BackendGemini && dialect == pool.BackendGemini {
-						return // that dialect has it in a header
-					}
-					if tt.header != "" && dialect == pool.BackendGemini && on == pool.BackendGemini {
-						return // nobody reads it there
-					}
 					s := setup{router: router.Config{Backend: dialect}}
 					b := s.bed(t, laddered([]string{"flex", "standard", "priority"}, nil, locations...))
 					req, err := tierRequest(t.Context(), dialect, tt.members)
