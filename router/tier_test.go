@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -422,6 +423,50 @@ func TestAReloadThatAddsFlexLosesNoCallThatWaits(t *testing.T) {
 			got := b.batch(t, 2*time.Minute)
 			if got.status != http.StatusOK || got.traffic != "on_demand" || b.Count(geminitest.Match{Tier: "flex"}) == 0 {
 				t.Errorf("%+v, want flex asked, and standard in time", got)
+			}
+		})
+	}
+}
+
+// What dedicated means together with a service tier Google does not say. The order has no tiers: the
+// caller's counts where the call goes on demand.
+func TestAServiceTierIsNotNamedToAnOrder(t *testing.T) {
+	const header, kind = "X-Vertex-Ai-Llm-Shared-Request-Type", "X-Vertex-Ai-Llm-Request-Type"
+	for _, tt := range []struct {
+		name     string
+		dialect  pool.Backend
+		overflow pool.Overflow
+		own      string     // request type that the caller names
+		want     [][]string // of each request: its type, and the tier in its header
+	}{
+		{"the router spills", pool.BackendVertex, pool.OverflowRouter, "", [][]string{{"dedicated", ""}, {"shared", "priority"}}},
+		{"the router spills, of the other dialect", pool.BackendGemini, pool.OverflowRouter, "", [][]string{{"dedicated", ""}, {"shared", "priority"}}},
+		{"the order alone", pool.BackendVertex, pool.OverflowRouter, "dedicated", [][]string{{"dedicated", ""}}},
+		{"Vertex AI spills", pool.BackendVertex, pool.OverflowVertex, "", [][]string{{"", "priority"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := laddered([]string{"standard", "priority"}, nil, "global")
+			p.pool.Provisioned = []pool.Order{{Model: sold, Location: "global", GSUs: 1, Overflow: tt.overflow}}
+			b := setup{router: router.Config{Backend: tt.dialect, MaxWait: -1}}.bed(t, p)
+			b.Keep(geminitest.Match{Traffic: "dedicated"}, geminitest.ProvisionedFull())
+			members := ""
+			if tt.dialect == pool.BackendGemini {
+				members = `"serviceTier":"priority",`
+			}
+			req, err := tierRequest(t.Context(), tt.dialect, members)
+			if members == "" {
+				req.Header.Set(header, "priority")
+			}
+			if tt.own != "" {
+				req.Header.Set(kind, tt.own)
+			}
+			b.tell(t, req, err)
+			var got [][]string
+			for _, r := range b.Requests() {
+				got = append(got, []string{r.Header.Get(kind), r.Header.Get(header)})
+			}
+			if !slices.EqualFunc(got, tt.want, slices.Equal[[]string]) {
+				t.Errorf("Google is asked for %q, want %q", got, tt.want)
 			}
 		})
 	}

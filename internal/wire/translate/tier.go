@@ -57,11 +57,13 @@ func Asked(c *request.Call, h http.Header) pool.Traffic {
 	}
 }
 
-// Ask makes the header of a request to Vertex AI ask for a kind of traffic on demand, whatever it asked
-// for. A tier that is not known stays.
+// Ask makes the header of a request to Vertex AI ask for the service tier of some traffic, whatever it
+// asked for. An order has none. A tier that is not known stays at the standard one.
 func Ask(h http.Header, t pool.Traffic) {
 	tier := Tier(t)
 	switch asked, known := parseTier(h.Get(sharedRequestType)); {
+	case tier == "":
+		delete(h, sharedRequestType)
 	case tier != tierStandard:
 		h[sharedRequestType] = []string{tier}
 	case known && asked != tierStandard:
@@ -69,7 +71,7 @@ func Ask(h http.Header, t pool.Traffic) {
 	}
 }
 
-// Tier returns Google's name of the service tier of traffic on demand.
+// Tier returns Google's name of the service tier of traffic on demand; "" for other traffic.
 func Tier(t pool.Traffic) string {
 	return ServedTier(strings.ToUpper(string(t)))
 }
