@@ -153,11 +153,11 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	rule := o.Class.rule()
 	r.judgeServer(now, at, o, rule)
 	pacer := r.own.pacer.Load()
-	paced := false
+	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
 	if o.Class == ClassContention && pacer != nil {
 		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
 		pacer.toll.refused()
-		paced = pacer.Limited() || pacer.Tolerates() && o.Hint == 0
+		paced = paced || pacer.Tolerates() && o.Hint == 0
 	}
 
 	tokens := &r.own.load.counts // where they are counted
