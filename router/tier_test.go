@@ -471,3 +471,36 @@ func TestAServiceTierIsNotNamedToAnOrder(t *testing.T) {
 		})
 	}
 }
+
+// A call that waits for flex, or is there, when a reload takes flex away.
+func TestAReloadThatTakesFlexAwayLosesNoCall(t *testing.T) {
+	for name, tt := range map[string]struct {
+		flex    geminitest.Answer
+		traffic string
+		within  time.Duration
+	}{
+		"it waits":                 {geminitest.Unavailable(), "on_demand", 8 * time.Second},
+		"it is there":              {geminitest.Answer{Delay: time.Minute}, "on_demand_flex", 61 * time.Second},
+		"it is there for too long": {geminitest.Answer{Delay: 10 * time.Minute}, "on_demand", 100 * time.Second},
+		"it is refused later":      {geminitest.Unavailable().Late(20 * time.Second), "on_demand", 25 * time.Second},
+	} {
+		for _, locations := range [][]string{{"global"}, nil} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := setup{router: router.Config{MaxWait: 10 * time.Second}}.bed(t, laddered(nil, flexFirst, locations...))
+					b.Keep(geminitest.Match{Tier: "flex"}, tt.flex)
+					time.AfterFunc(2*time.Second, func() {
+						if err := b.router.Reload(poolOf(laddered(nil, nil, locations...)), router.Config{MaxWait: 10 * time.Second}); err != nil {
+							t.Error(err)
+						}
+					})
+					began := time.Now()
+					got := b.batch(t, 2*time.Minute)
+					if took := time.Since(began); got.status != http.StatusOK || got.traffic != tt.traffic || took > tt.within {
+						t.Errorf("after %v: %+v, want %s", took, got, tt.traffic)
+					}
+				})
+			})
+		}
+	}
+}
