@@ -169,7 +169,9 @@ type Project struct {
 	// generate content have service tiers; others are standard. Empty means TierStandard.
 	//
 	// A call that names a service tier itself goes to that one alone, or as it is to a project that
-	// does not have it.
+	// does not have it. If its body and its header X-Vertex-AI-LLM-Shared-Request-Type disagree, the
+	// body holds. An order has no tiers: one of [OverflowRouter] is not told of them, and serves such a
+	// call first, as any other.
 	OnDemand []string
 	// BatchOnDemand are the same for batch calls. Empty means those of OnDemand without TierPriority,
 	// unless there is no other.
