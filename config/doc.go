@@ -67,7 +67,7 @@
 //	[router.pacing]                     # on-demand calls to Vertex AI after contention
 //	preset    = "careful"               # or "eager"; default: the four below, which override it
 //	gain      = 1.1                     # of the accepted rate, to go on with after contention
-//	tolerance = 0.05                    # share of calls that may meet it
+//	tolerance = 0.05                    # share of calls that may meet it; at flex at least eager's
 //	growth    = 0.1                     # of the rate a second; see quota.Pacing
 //	burst     = "50ms"                  # how much of the rate may go at once
 //

@@ -29,7 +29,8 @@ const (
 	ClassQuotaUnknown Class = "quota_unknown"
 	// ClassContention means that the location has no room for pay-as-you-go at the service tier now.
 	// The project's model there, at that tier, is on cooldown for the server's hint, else for 400 ms,
-	// and paced from then on. While it is paced, contention slows the pace and starts no cooldown. A
+	// and paced from then on. While it is paced, contention slows the pace and starts no cooldown. Nor
+	// does contention without a hint, if [Config.Pacing] tolerates so little of it among many calls. A
 	// call that could go to priority at once tries the standard tier all the same, as long as enough of
 	// such calls are answered.
 	ClassContention Class = "contention"

@@ -57,7 +57,8 @@ type Config struct {
 	// Breaker sets the circuit breakers. The zero value is the defaults of [breaker.Config].
 	Breaker breaker.Config
 	// Pacing sets how on-demand calls to Vertex AI are paced after contention. The zero value is
-	// the defaults of [quota.Pacing].
+	// the defaults of [quota.Pacing]. At flex, which sheds some calls even if it has room, Gain and
+	// Tolerance are at least those of [quota.Eager].
 	Pacing quota.Pacing
 	// Memory bounds, in bytes, what the pool remembers of models and resources. Zero means 64 MiB;
 	// less than 1 MB is refused.
@@ -172,7 +173,9 @@ type Project struct {
 	// generate content have service tiers; others are standard. Empty means TierStandard.
 	//
 	// A call that names a service tier itself goes to that one alone, or as it is to a project that
-	// does not have it.
+	// does not have it. If its body and its header X-Vertex-AI-LLM-Shared-Request-Type disagree, the
+	// body holds. An order has no tiers: one of [OverflowRouter] is not told of them, and serves such a
+	// call first, as any other.
 	OnDemand []string
 	// BatchOnDemand are the same for batch calls. Empty means those of OnDemand without TierPriority,
 	// unless there is no other.

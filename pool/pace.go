@@ -21,7 +21,7 @@ type pace struct {
 }
 
 func newPace(cfg *Config, f *fleet, at *endpoint, k modelKey) *pace {
-	p := &pace{SharedPacer: quota.NewSharedPacer(cfg.Pacing), fleet: f}
+	p := &pace{SharedPacer: quota.NewSharedPacer(pacingOf(cfg, at)), fleet: f}
 	if f != nil {
 		p.pacers, _ = f.link.store.(store.Pacers)
 	}
@@ -95,4 +95,16 @@ func (p *pace) rejected(now, sent time.Time) {
 			p.Heard(time.Now(), answer.Rate)
 		}
 	})
+}
+
+// pacingOf returns how an endpoint is paced. Flex sheds some requests whatever is sent, and calls that
+// it sheds wait: a pace there tolerates at least as much as an eager one. Source:
+// https://cloud.google.com/vertex-ai/generative-ai/docs/flex-paygo.
+func pacingOf(cfg *Config, at *endpoint) quota.Pacing {
+	p := cfg.Pacing
+	if at.Traffic == TrafficFlex {
+		eager := quota.Eager()
+		p.Tolerance, p.Gain = max(p.Tolerance, eager.Tolerance), max(p.Gain, eager.Gain)
+	}
+	return p
 }

@@ -145,7 +145,8 @@ func (r *Request) Refused(l Lease, as Class) (costs bool) {
 	pacer := c.pacer()
 	r.state.need.ties.dearer = false
 	free := c.cooldownWake(at, &r.state.need) <= at && (x.key == nil || !x.key.cool.Active(at))
-	paced := pacer != nil && pacer.Limited() // it is refused now and then, which is no cooldown
+	// What is paced is refused now and then, which is no cooldown.
+	paced := pacer != nil && (as == ClassContention || pacer.Limited())
 	x.last = free && !paced
 	x.lacks = as.ofModel()
 	r.state.refused = append(r.state.refused, x)

@@ -152,13 +152,7 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	o.Class = r.effectiveClass(o.Class)
 	rule := o.Class.rule()
 	r.judgeServer(now, at, o, rule)
-	pacer := c.pacer()
-	paced := o.Class == ClassContention && pacer != nil && pacer.Limited()
-	if o.Class == ClassContention && pacer != nil {
-		pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
-		pacer.toll.refused()
-	}
-
+	paced := judgePace(r, now, at, o)
 	tokens := &r.own.load.counts // where they are counted
 	served := r.rerouted(now, at, o)
 	if served != nil {
@@ -169,7 +163,6 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 	if o.Class != ClassOK {
 		r.failTest(at, o.Class)
 		accused := r.accused(at, o, rule)
-		// A limited pace keeps it from being asked too often; a cooldown would leave capacity unused.
 		if accused != nil && !paced {
 			r.start(now, at, o, rule, accused)
 		}
@@ -191,6 +184,20 @@ func (r *lease) settle(now time.Time, at int64, o *Outcome) {
 		r.own.load.counts.downgraded.Add(1)
 	}
 	tokens.add(o)
+}
+
+// judgePace tells the pace of contention, and reports whether no cooldown starts for it. A limited pace
+// keeps the endpoint from being asked too often, and few refusals among many calls mean that there is
+// room. A cooldown would leave capacity unused.
+func judgePace(r *lease, now time.Time, at int64, o *Outcome) (paced bool) {
+	pacer := r.candidate.pacer()
+	if o.Class != ClassContention || pacer == nil {
+		return false
+	}
+	paced = pacer.Limited() // before it
+	pacer.rejected(now, now.Add(-time.Duration(at-r.at)))
+	pacer.toll.refused()
+	return paced || pacer.Tolerates() && o.Hint == 0
 }
 
 // judgeServer tells the breakers what the call says of the endpoint's health and of what it shares.

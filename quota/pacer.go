@@ -22,6 +22,9 @@ import (
 // capacity that has multiplied, or come back, is found in seconds, and one that stands still is
 // asked for a few percent too much.
 //
+// Requests and refusals are counted by when the request was sent, and judged once as much time has
+// passed as refusals take. So it makes no difference whether requests come evenly or in bursts.
+//
 // What was accepted is taken from what was sent and not refused: refusals come back at once, but a
 // whole answer may take minutes, and waiting for it would make every start look like failure. Give
 // Allow once for every request sent, Rejected once for every one that met contention, Accepted for
@@ -76,8 +79,10 @@ func (p *Pacer) countLocked(now time.Time) int64 {
 
 func (p *Pacer) countedLocked(n int64) {
 	limited := p.state.Rate() > 0
-	if limited || p.state.Sent() == 0 { // the state counts now, or begins to
+	if limited { // the state counts now
 		p.sent.Add(-n)
+	} else { // a period has ended, or goes on
+		p.sent.Add(int64(p.state.Sent()) - n)
 	}
 	p.limited.Store(limited)
 }
@@ -123,6 +128,14 @@ func (p *Pacer) Rejected(now, sent time.Time) {
 	n := p.countLocked(now)
 	p.state.Reject(now, sent, &p.pacing)
 	p.countedLocked(n)
+}
+
+// Tolerates reports whether no more had met contention than is tolerated of what was sent of late, and
+// that was many requests, when the last one did. Then there is no reason to send less.
+func (p *Pacer) Tolerates() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state.Tolerates()
 }
 
 // begin begins with a rate.

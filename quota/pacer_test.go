@@ -180,7 +180,7 @@ func TestPacerMeasuresTheFirstBurstAfterIdleTime(t *testing.T) {
 	for i := range 50 {
 		p.Rejected(later(300+i), later(6*i))
 	}
-	p.Accepted(later(600))
+	p.Accepted(later(700))
 	if got := p.Rate(); got < 50 || got > 200 {
 		t.Errorf("rate %v after 50 requests in 0.6 s were not refused", got)
 	}
@@ -299,7 +299,7 @@ func TestPacerAllowsItsRateInSmallBursts(t *testing.T) {
 func TestPacerWaitIsTheExactMoment(t *testing.T) {
 	p := quota.NewPacer(quota.Pacing{})
 	second(p, 0, 100, 50)
-	second(p, time.Second, 1, enough)
+	second(p, time.Second, 2, enough)
 	now := noon.Add(2 * time.Second)
 	for range 50 {
 		wait := p.Wait(now)
@@ -437,5 +437,54 @@ func TestPacerRaisesItsRateWhileAnswersTakeMinutes(t *testing.T) {
 	}
 	if got := p.Rate(); got < 4*before {
 		t.Errorf("rate %v after ten seconds without a refusal, before them %v", got, before)
+	}
+}
+
+// TestPacerCountsRefusalsWhereTheirRequestsWere: 100 requests at a time, every 700 ms, of which 4 % are
+// refused 50 ms later. A refusal that came after its period would count among the few of the next.
+func TestPacerCountsRefusalsWhereTheirRequestsWere(t *testing.T) {
+	p := quota.NewPacer(quota.Pacing{})
+	for burst := range 20 {
+		sent := noon.Add(time.Duration(burst) * 700 * time.Millisecond)
+		for range 100 {
+			p.Allow(sent)
+		}
+		for i := range 100 {
+			now := sent.Add(50*time.Millisecond + time.Duration(i)*time.Microsecond)
+			if i%25 == 0 {
+				p.Rejected(now, sent)
+			} else {
+				p.Accepted(now)
+			}
+		}
+	}
+	if p.Limited() {
+		t.Errorf("limited to %v by 4 %% of contention", p.Rate())
+	}
+}
+
+func TestPacerToleratesContentionOfFewAmongMany(t *testing.T) {
+	for _, tt := range []struct {
+		sent, refused int
+		tolerates     bool
+	}{{1, 1, false}, {9, 1, false}, {10, 1, true}, {10, 2, true}, {10, 3, false}, {1000, 200, true}, {1000, 201, false}} {
+		p := quota.NewPacer(quota.Pacing{Tolerance: 0.2})
+		for range tt.sent {
+			p.Allow(noon)
+		}
+		for range tt.refused {
+			p.Rejected(noon.Add(time.Millisecond), noon)
+		}
+		if got := p.Tolerates(); got != tt.tolerates || p.Limited() {
+			t.Errorf("%d of %d refused: tolerates %t, limited %t, want %t and no", tt.refused, tt.sent, got, p.Limited(), tt.tolerates)
+		}
+	}
+	whole := quota.NewPacer(quota.Pacing{Tolerance: 1})
+	for range 100 {
+		whole.Allow(noon)
+		whole.Rejected(noon, noon)
+	}
+	if whole.Tolerates() {
+		t.Error("a tolerance of 1 tolerates that all are refused")
 	}
 }

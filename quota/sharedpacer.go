@@ -155,6 +155,9 @@ func (p *SharedPacer) Return(now time.Time) bool {
 // Limited is [Pacer.Limited].
 func (p *SharedPacer) Limited() bool { return p.own.Limited() }
 
+// Tolerates is [Pacer.Tolerates], of this replica alone.
+func (p *SharedPacer) Tolerates() bool { return p.own.Tolerates() }
+
 // Stat is [Pacer.Stat]. While the fleet has one pace the rate is an equal part of that.
 func (p *SharedPacer) Stat(now time.Time) PacerStat {
 	s := p.own.Stat(now)

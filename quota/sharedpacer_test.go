@@ -28,7 +28,7 @@ func contend(p *quota.SharedPacer, at time.Duration, sent, refused int) (told bo
 func TestReplicaSharesAPaceThatIsSmall(t *testing.T) {
 	p := quota.NewSharedPacer(quota.Pacing{})
 	p.SetMembers(4)
-	if !contend(p, 0, 40, 39) {
+	if !contend(p, 0, 40, 40) {
 		t.Fatal("the store was not told of contention")
 	}
 	now := noon.Add(2 * time.Second)
@@ -54,7 +54,7 @@ func TestReplicaSharesAPaceThatIsSmall(t *testing.T) {
 func TestReplicaGoesOnFromItsShareOfThePaceWithoutTheStore(t *testing.T) {
 	p := quota.NewSharedPacer(quota.Pacing{})
 	p.SetMembers(4)
-	contend(p, 0, 40, 39)
+	contend(p, 0, 40, 40)
 	now := noon.Add(2 * time.Second)
 	p.Heard(now, 16)
 	allowed := 0
@@ -78,7 +78,7 @@ func TestReplicaGoesOnFromItsShareOfThePaceWithoutTheStore(t *testing.T) {
 
 func TestReplicaThatIsAlonePacesItself(t *testing.T) {
 	p := quota.NewSharedPacer(quota.Pacing{})
-	if contend(p, 0, 40, 39) || p.Shared(noon.Add(time.Minute)) {
+	if contend(p, 0, 40, 40) || p.Shared(noon.Add(time.Minute)) {
 		t.Error("one replica shares its pace")
 	}
 	if p.Wait(noon.Add(2*time.Second)) < 0 || p.Location("near").Seed <= 0 {

@@ -208,7 +208,9 @@ func (a *attempt) header(refused string) (http.Header, error) {
 	return h, nil
 }
 
-// setTraffic asks for the traffic of the endpoint, where the call is metered.
+// setTraffic asks for the traffic of the endpoint, where the call is metered. An order that does not
+// spill over is asked for no service tier: Google does not say what both mean together, and the caller's
+// counts where the call goes on demand.
 func setTraffic(a *attempt, h http.Header) {
 	x, e := a.exchange, a.endpoint
 	switch {
@@ -218,6 +220,7 @@ func setTraffic(a *attempt, h http.Header) {
 		translate.Ask(h, tierAt(a))
 	case e.Overflow == pool.OverflowRouter || x.request.Traffic == pool.TrafficProvisioned:
 		h[requestType] = []string{dedicated}
+		translate.Ask(h, e.Traffic)
 	}
 }
 

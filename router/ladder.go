@@ -64,9 +64,10 @@ type ladder struct {
 }
 
 // tierOf returns the service tier that a call names itself, as traffic; the standard one for what has
-// none, or cannot be sent again; "" if it is left to the ladders of the projects.
+// none, or cannot be sent again; "" if it is left to the ladders of the projects. A body that is not
+// kept cannot be given the tier of a header, which the Developer API does not read.
 func tierOf(p *payload) pool.Traffic {
-	if !p.call.Generates {
+	if !p.call.Generates || p.tail != nil && p.call.Backend == pool.BackendGemini && request.ServiceTier(&p.call) == "" {
 		return pool.TrafficOnDemand
 	}
 	if own := translate.Asked(&p.call, p.header); own != "" || p.tail == nil {
@@ -115,9 +116,19 @@ func (l *ladder) left(x *exchange, now time.Time) time.Duration {
 	return min(deadline.Sub(now)-needs-x.in.maxWait()/2, flexLongest)
 }
 
-// lease leases an endpoint. A batch call waits for flex, for half of the time that it may wait at all,
-// before it pays for another service tier.
+// lease leases an endpoint. A call that finds itself at flex unforeseen, by a reload, keeps to flex from
+// then on as any other.
 func (l *ladder) lease(x *exchange) (pool.Lease, error) {
+	lease, err := l.find(x)
+	if e := lease.Endpoint(); e != nil && e.Traffic == pool.TrafficFlex && !l.flex && x.request.Asked.OnDemand == "" {
+		l.flex = without(x, pool.TrafficFlex)
+	}
+	return lease, err
+}
+
+// find leases an endpoint. A batch call waits for flex, for half of the time that it may wait at all,
+// before it pays for another service tier.
+func (l *ladder) find(x *exchange) (pool.Lease, error) {
 	if !l.flex {
 		return x.signed.lease(x)
 	}

@@ -100,7 +100,7 @@ func fitting(a *attempt) func(body []byte) []byte {
 	}
 	usage := request.HidesUsage(&a.exchange.payload.call, e.Backend)
 	step := e.Traffic == pool.TrafficFlex || e.Traffic == pool.TrafficPriority
-	tier := step && e.Backend == pool.BackendGemini && a.exchange.request.Asked.OnDemand == ""
+	tier := step && e.Backend == pool.BackendGemini && request.ServiceTier(&a.exchange.payload.call) == ""
 	if !usage && !tier {
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -228,6 +229,15 @@ func TestACallersOwnTierIsObeyed(t *testing.T) {
 		{"priority in the body", `"service_tier":"PRIORITY",`, "", "", "priority"},
 		{"flex in the body", `"serviceTier":"flex",`, "", "", "flex"},
 		{"priority in a header", "", "priority", "", "priority"},
+		{"flex in a header", "", "flex", "", "flex"},
+		{"standard in a header", "", "standard", "", "standard"},
+		{"a body that leaves it open, and a header", `"serviceTier":"unspecified",`, "priority", "", "priority"},
+		{"standard in the body, flex in a header", `"serviceTier":"standard",`, "flex", "", "standard"},
+		{"flex in the body, standard in a header", `"serviceTier":"flex",`, "standard", "", "flex"},
+		{"priority in the body, flex in a header", `"serviceTier":"priority",`, "flex", "", "priority"},
+		{"standard in a chat, flex in a header", "", "flex", "default", "standard"},
+		{"priority in a chat, flex in a header", "", "flex", "priority", "priority"},
+		{"a chat that leaves it open, and a header", "", "priority", "auto", "priority"},
 		{"priority in a chat", "", "", "priority", "priority"},
 		{"flex in a chat", "", "", "flex", "flex"},
 		{"standard in a chat", "", "", "default", "standard"},
@@ -240,12 +250,6 @@ func TestACallersOwnTierIsObeyed(t *testing.T) {
 					on = pool.BackendVertex
 				}
 				t.Run(tt.name+" of "+string(dialect)+" on "+string(on), func(t *testing.T) {
-					if tt.members != "" && dialect == pool.BackendVertex || tt.header != "" && dialect != on && tt.chat == "" && on == pool.BackendGemini && dialect == pool.BackendGemini {
-						return // that dialect has it in a header
-					}
-					if tt.header != "" && dialect == pool.BackendGemini && on == pool.BackendGemini {
-						return // nobody reads it there
-					}
 					s := setup{router: router.Config{Backend: dialect}}
 					b := s.bed(t, laddered([]string{"flex", "standard", "priority"}, nil, locations...))
 					req, err := tierRequest(t.Context(), dialect, tt.members)
@@ -392,6 +396,111 @@ func TestALongBatchCallGoesToStandard(t *testing.T) {
 		req, err := tierRequest(ctx, pool.BackendVertex, image)
 		if got := b.tell(t, req, err); got.status != http.StatusOK || got.traffic != want {
 			t.Errorf("%d bytes: %d by %s, want %s", length, got.status, got.traffic, want)
+		}
+	}
+}
+
+// A call that waits hears of a reload. At flex, which it finds there, it has to be in time all the same.
+func TestAReloadThatAddsFlexLosesNoCallThatWaits(t *testing.T) {
+	for _, locations := range [][]string{{"global"}, nil} {
+		synctest.Test(t, func(t *testing.T) {
+			full := geminitest.Capacity{Location: "*", Steps: []geminitest.Step{{At: 20 * time.Second, Requests: 100}}}
+			if locations == nil {
+				full.Location = ""
+			}
+			s := setup{
+				google: geminitest.Config{Capacity: []geminitest.Capacity{full}},
+				router: router.Config{MaxWait: time.Minute, MaxAttempts: 100},
+			}
+			b := s.bed(t, laddered(nil, nil, locations...))
+			b.Keep(geminitest.Match{Tier: "flex"}, geminitest.Answer{Delay: 10 * time.Minute})
+			time.AfterFunc(5*time.Second, func() {
+				with := laddered(nil, flexFirst, locations...)
+				if err := b.router.Reload(poolOf(with), s.router); err != nil {
+					t.Error(err)
+				}
+			})
+			got := b.batch(t, 2*time.Minute)
+			if got.status != http.StatusOK || got.traffic != "on_demand" || b.Count(geminitest.Match{Tier: "flex"}) == 0 {
+				t.Errorf("%+v, want flex asked, and standard in time", got)
+			}
+		})
+	}
+}
+
+// What dedicated means together with a service tier Google does not say. The order has no tiers: the
+// caller's counts where the call goes on demand.
+func TestAServiceTierIsNotNamedToAnOrder(t *testing.T) {
+	const header, kind = "X-Vertex-Ai-Llm-Shared-Request-Type", "X-Vertex-Ai-Llm-Request-Type"
+	for _, tt := range []struct {
+		name     string
+		dialect  pool.Backend
+		overflow pool.Overflow
+		own      string     // request type that the caller names
+		want     [][]string // of each request: its type, and the tier in its header
+	}{
+		{"the router spills", pool.BackendVertex, pool.OverflowRouter, "", [][]string{{"dedicated", ""}, {"shared", "priority"}}},
+		{"the router spills, of the other dialect", pool.BackendGemini, pool.OverflowRouter, "", [][]string{{"dedicated", ""}, {"shared", "priority"}}},
+		{"the order alone", pool.BackendVertex, pool.OverflowRouter, "dedicated", [][]string{{"dedicated", ""}}},
+		{"Vertex AI spills", pool.BackendVertex, pool.OverflowVertex, "", [][]string{{"", "priority"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := laddered([]string{"standard", "priority"}, nil, "global")
+			p.pool.Provisioned = []pool.Order{{Model: sold, Location: "global", GSUs: 1, Overflow: tt.overflow}}
+			b := setup{router: router.Config{Backend: tt.dialect, MaxWait: -1}}.bed(t, p)
+			b.Keep(geminitest.Match{Traffic: "dedicated"}, geminitest.ProvisionedFull())
+			members := ""
+			if tt.dialect == pool.BackendGemini {
+				members = `"serviceTier":"priority",`
+			}
+			req, err := tierRequest(t.Context(), tt.dialect, members)
+			if members == "" {
+				req.Header.Set(header, "priority")
+			}
+			if tt.own != "" {
+				req.Header.Set(kind, tt.own)
+			}
+			b.tell(t, req, err)
+			var got [][]string
+			for _, r := range b.Requests() {
+				got = append(got, []string{r.Header.Get(kind), r.Header.Get(header)})
+			}
+			if !slices.EqualFunc(got, tt.want, slices.Equal[[]string]) {
+				t.Errorf("Google is asked for %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// A call that waits for flex, or is there, when a reload takes flex away.
+func TestAReloadThatTakesFlexAwayLosesNoCall(t *testing.T) {
+	for name, tt := range map[string]struct {
+		flex    geminitest.Answer
+		traffic string
+		within  time.Duration
+	}{
+		"it waits":                 {geminitest.Unavailable(), "on_demand", 8 * time.Second},
+		"it is there":              {geminitest.Answer{Delay: time.Minute}, "on_demand_flex", 61 * time.Second},
+		"it is there for too long": {geminitest.Answer{Delay: 10 * time.Minute}, "on_demand", 100 * time.Second},
+		"it is refused later":      {geminitest.Unavailable().Late(20 * time.Second), "on_demand", 25 * time.Second},
+	} {
+		for _, locations := range [][]string{{"global"}, nil} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := setup{router: router.Config{MaxWait: 10 * time.Second}}.bed(t, laddered(nil, flexFirst, locations...))
+					b.Keep(geminitest.Match{Tier: "flex"}, tt.flex)
+					time.AfterFunc(2*time.Second, func() {
+						if err := b.router.Reload(poolOf(laddered(nil, nil, locations...)), router.Config{MaxWait: 10 * time.Second}); err != nil {
+							t.Error(err)
+						}
+					})
+					began := time.Now()
+					got := b.batch(t, 2*time.Minute)
+					if took := time.Since(began); got.status != http.StatusOK || got.traffic != tt.traffic || took > tt.within {
+						t.Errorf("after %v: %+v, want %s", took, got, tt.traffic)
+					}
+				})
+			})
 		}
 	}
 }

@@ -28,7 +28,7 @@ func FleetPaces() []FleetPace {
 	var all []FleetPace
 	for _, o := range []FleetPace{
 		{Latency: 0.001, refusal: 0.03, goodput: 0.975, refusals: 0.1},
-		{Latency: 0.001, refusal: 0.2, goodput: 0.96, refusals: 0.15},
+		{Latency: 0.001, refusal: 0.2, goodput: 0.96, refusals: 0.155},
 	} {
 		for _, o.Replicas = range []int{1, 4, 16, 64} {
 			all = append(all, o)

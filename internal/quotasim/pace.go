@@ -109,10 +109,11 @@ func (p Pace) run(seed uint64) (goodput, refusals float64) {
 			if a.ok {
 				pacers[a.location].Accepted(at(a.at))
 			} else {
-				if !pacers[a.location].Limited() { // the pool rests a location for its first contention; then there is the pace
+				pacer := pacers[a.location]
+				pacer.Rejected(at(a.at), at(a.sent))
+				if !pacer.Limited() && !pacer.Tolerates() { // the pool has a cooldown for contention until there is a pace
 					rests[a.location] = a.at + 0.4 + 0.1*rng.Float64()
 				}
-				pacers[a.location].Rejected(at(a.at), at(a.sent))
 			}
 		}
 		sum := 0.0

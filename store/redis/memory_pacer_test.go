@@ -124,3 +124,27 @@ func (p *paceTeller) next(t *testing.T, s store.Pacers) any {
 	}
 	return answer
 }
+
+// Replicas of a former version kept twelve numbers of a pace. The others are of no period then.
+func TestAPaceOfAFormerVersionGoesOn(t *testing.T) {
+	server := startServer(t)
+	s := open(t, redis.Config{URL: server.url()})
+	admin, teller := server.admin(), newPaceTeller(1)
+	ask := store.PaceAsk{Pacing: teller.pacing, Locations: []store.PaceLocation{{Name: "near", Seed: 7}}}
+	if _, err := s.AllowPaced(t.Context(), teller.key, ask); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := admin.Do(t.Context(), admin.B().Keys().Pattern("*:pacer").Build()).AsStrSlice()
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%q, %v", keys, err)
+	}
+	stored, err := admin.Do(t.Context(), admin.B().Hget().Key(keys[0]).Field("near").Build()).ToString()
+	if err != nil || len(stored) <= 12*8 {
+		t.Fatalf("%d bytes, %v", len(stored), err)
+	}
+	do(t, admin, "hset", keys[0], "near", stored[:12*8])
+	ask.Locations[0].Seed = 3
+	if g, err := s.AllowPaced(t.Context(), teller.key, ask); err != nil || g.Rates[0] != 7 {
+		t.Errorf("%+v, %v, want the rate of 7 a second that was stored", g, err)
+	}
+}

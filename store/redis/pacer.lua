@@ -10,6 +10,8 @@ local PERIOD, SOON, STALE, LONGEST, HASTE, SECOND = 500e6, 250e6, 10e9, 2e9, 130
 local ANSWERS, MOST, FALL, FREEDOM, HOUR = 3, 2, 4, 1e9, 3600000000
 local FIELDS = {
   'rate', 'burst', 'tokens', 'last', 'sent', 'refused', 'began', 'good', 'fell', 'lag', 'guessed', 'returned',
+  -- of the period before
+  'wasBegan', 'wasEnded', 'wasSent', 'wasRefused', 'open',
 }
 local FORMAT = '<' .. string.rep('d', #FIELDS)
 local floor, ceil, max, min = math.floor, math.ceil, math.max, math.min
@@ -29,8 +31,8 @@ end
 local function load(name)
   local s, stored = zero(), redis.call('HGET', KEYS[1], name)
   if stored then
-    for i, number in ipairs({ struct.unpack(FORMAT, stored) }) do
-      if FIELDS[i] then s[FIELDS[i]] = number end
+    for i = 1, min(#FIELDS, #stored / 8) do -- a former version stored fewer
+      s[FIELDS[i]] = struct.unpack('<d', stored, 8 * i - 7)
     end
   end
   return s, stored
@@ -82,17 +84,21 @@ local function location(name, seed, comes)
   return s
 end
 
--- Sets the rate by what became of the requests sent within a time.
-local function judge(s, now, sent, known)
+-- Sets the rate by what became of the requests of the period before, which was so long.
+local function judge(s, now, long)
   local current = s.rate > 0 and s.rate or math.huge
-  local tolerated, within = tolerance * sent, seconds(known)
-  if s.refused > tolerated then
-    local rate, least = gain * (sent - s.refused) / within, sent / FALL / within
+  local within = seconds(long)
+  local refused = s.wasRefused
+  local sent = max(s.wasSent, refused)
+  local tolerated = tolerance * sent
+  if refused > tolerated then
+    local rate, least = gain * (sent - refused) / within, sent / FALL / within
     if s.rate == 0 then least = 0 end
     set(s, min(max(rate, least), current))
     s.fell, s.good = now, now
     s.guessed = (rate < least or s.rate <= lowest) and 1 or 0
-  elseif s.refused > tolerated / 2 then
+    begin(s, now)
+  elseif refused > tolerated / 2 then
     s.good, s.guessed = now, 0
   elseif s.rate > 0 and sent >= current * within / 2 then
     local by = MOST
@@ -101,24 +107,33 @@ local function judge(s, now, sent, known)
   end
 end
 
--- Judges the period if it is over and tells enough.
+-- Judges the period before if all of its refusals have come, and ends the present one if it is over.
 local function review(s, now)
-  local elapsed = (now - s.began) * 1000
-  local known = elapsed - s.lag
-  if known < SOON then return end
-  local share = known / elapsed
-  local sent = max(s.sent * share, s.refused)
-  if s.refused > 0 and known > STALE then
-    begin(s, now)
-    return
-  end
-  if sent < ANSWERS or 2 * s.refused < sent then
-    if known < PERIOD or sent < share then return end
-    if s.refused > 0 and sent < ANSWERS then
-      if s.rate > 0 and s.rate <= lowest then begin(s, now) end
-      return
+  if s.open == 1 then
+    if now == s.wasEnded or (now - s.wasEnded) * 1000 < s.lag then return end
+    s.open = 0
+    if s.wasRefused == 0 or s.wasSent >= ANSWERS then
+      judge(s, now, (s.wasEnded - s.wasBegan) * 1000)
+    else
+      s.began, s.sent, s.refused = s.wasBegan, s.sent + s.wasSent, s.refused + s.wasRefused
+      s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused = 0, 0, 0, 0
     end
   end
-  judge(s, now, sent, known)
-  begin(s, now)
+  local elapsed = (now - s.began) * 1000
+  local known = elapsed - s.lag
+  local soon = max(s.sent * (known / elapsed), s.refused) -- of these it is known
+  if s.refused > 0 and elapsed > STALE then
+    begin(s, now)
+  elseif known >= SOON and soon >= ANSWERS and 2 * s.refused >= soon then -- it is clear already
+    s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, s.began + known / 1000, soon, s.refused, 0
+    judge(s, now, known)
+    begin(s, now)
+  elseif elapsed < PERIOD or s.sent < 1 then
+    return
+  elseif s.refused == 0 or s.sent >= ANSWERS then
+    s.wasBegan, s.wasEnded, s.wasSent, s.wasRefused, s.open = s.began, now, s.sent, s.refused, 1
+    begin(s, now)
+  elseif s.rate > 0 and s.rate <= lowest then
+    begin(s, now)
+  end
 end

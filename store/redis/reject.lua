@@ -11,7 +11,17 @@ if d > s.lag then
 else
   s.lag = s.lag - floor((s.lag - max(d, 0)) / 8)
 end
-if (clock - s.fell) * 1000 >= after then s.refused = s.refused + 1 end
+-- Compares when it was sent with a moment: 0 or more is not before that.
+local function since(moment) return (clock - moment) * 1000 - after end
+if since(s.began) > 0 or since(s.began) == 0 and s.refused < s.sent then
+  s.refused = s.refused + 1
+elseif since(s.fell) > 0 then
+  if s.open == 1 and since(s.wasBegan) >= 0 then
+    s.wasRefused = s.wasRefused + 1
+  else
+    s.refused = s.refused + 1
+  end
+end
 review(s, now)
 save({ ARGV[6] }, { s })
 return { clock, struct.pack('<d', s.rate) }

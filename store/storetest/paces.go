@@ -144,7 +144,7 @@ var slowPaceLaws = []law{
 				}
 				p.reject(k.now().Sub(sent))
 			}
-			p.flood(2 * time.Second)
+			p.flood(1500 * time.Millisecond)
 			if rate := p.allow(40, "near").Rates[0]; rate < fell*0.99 != again {
 				k.Errorf("the rate fell to %v, and is %v, want that to be lower: %t", fell, rate, again)
 			}
@@ -190,17 +190,17 @@ func (p *pacers) flood(long time.Duration) int {
 	return allowed
 }
 
-// fall lets half of what is allowed for a while meet contention, until the rate falls, and returns
-// it.
+// fall lets half of what is allowed for a while meet contention, until the rate falls, and returns it. It
+// falls as soon as its refusals can be known.
 func (p *pacers) fall() float64 {
 	p.Helper()
-	rate := 40.0
 	for range p.flood(350*time.Millisecond)/2 + 1 {
-		if rate = p.reject(10 * time.Millisecond); rate < 39 {
-			break
+		if rate := p.reject(10 * time.Millisecond); rate < 39 {
+			return rate
 		}
 	}
-	return rate
+	p.sleep(20 * time.Millisecond)
+	return p.allow(40, "near").Rates[0]
 }
 
 // reject returns the rate after a request met contention that was sent so long ago.

@@ -37,8 +37,9 @@ func parseTier(name string) (tier string, ok bool) {
 }
 
 // Asked returns the service tier that a caller asks for, as traffic: in the body, else in a header of
-// the call. It is "" if the caller leaves it open. A tier that is not known goes to Google as it is,
-// where the standard one goes.
+// the call. The body is the call's own, and headers are often those of all calls of a client. Either
+// may name it in each dialect. It is "" if the caller leaves it open. A tier that is not known goes to
+// Google as it is, where the standard one goes.
 func Asked(c *request.Call, h http.Header) pool.Traffic {
 	name := request.ServiceTier(c)
 	if name == "" {
@@ -56,14 +57,21 @@ func Asked(c *request.Call, h http.Header) pool.Traffic {
 	}
 }
 
-// Ask makes the header of a request to Vertex AI ask for a kind of traffic on demand.
+// Ask makes the header of a request to Vertex AI ask for the service tier of some traffic, whatever it
+// asked for. An order has none. A tier that is not known stays at the standard one.
 func Ask(h http.Header, t pool.Traffic) {
-	if tier := Tier(t); tier != tierStandard {
+	tier := Tier(t)
+	switch asked, known := parseTier(h.Get(sharedRequestType)); {
+	case tier == "":
+		delete(h, sharedRequestType)
+	case tier != tierStandard:
 		h[sharedRequestType] = []string{tier}
+	case known && asked != tierStandard:
+		delete(h, sharedRequestType)
 	}
 }
 
-// Tier returns Google's name of the service tier of traffic on demand.
+// Tier returns Google's name of the service tier of traffic on demand; "" for other traffic.
 func Tier(t pool.Traffic) string {
 	return ServedTier(strings.ToUpper(string(t)))
 }

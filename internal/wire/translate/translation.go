@@ -4,6 +4,7 @@ package translate
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/spillway-go/spillway/internal/wire/jsonscan"
 	"github.com/spillway-go/spillway/internal/wire/request"
@@ -76,7 +77,7 @@ func (t *Translation) generate(h http.Header) (lacks []string) {
 		switch {
 		case !ok:
 			lacks = append(lacks, notTaken(sharedRequestType+": "+asked, to))
-		case add != tierStandard && !named:
+		case add != tierStandard && (!named || strings.EqualFold(tier, "unspecified")):
 			t.Body = rewrite(t.Body, "serviceTier", `"`+add+`"`)
 			return lacks
 		}
