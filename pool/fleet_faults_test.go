@@ -320,3 +320,44 @@ func TestReplicasThatComeBackOneByOneBreakNoLimit(t *testing.T) {
 		})
 	}
 }
+
+// A member that is back beats before it has reported what it used while the store was away. Until then
+// its part is kept for it.
+func TestAMemberThatIsBackIsWaitedForUntilItReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := store.NewMemory(time.Millisecond)
+		way := m.Replica()
+		rs := newReplicas(t, 1, known(1, pool.Limit{RPM: 60}), func(int) store.Store { return way })
+		beat := func() {
+			if _, err := m.Beat(t.Context(), "other", false); err != nil {
+				t.Error(err)
+			}
+		}
+		for range 30 {
+			beat()
+			time.Sleep(time.Second)
+		}
+		way.SetFault(store.Fault{Err: errors.New("the store is gone")})
+		time.Sleep(2 * time.Minute)
+		way.SetFault(store.Fault{})
+		time.Sleep(4 * time.Second)
+		all := func(wait time.Duration) {
+			var wg sync.WaitGroup
+			for range 70 {
+				wg.Go(func() { rs.call(rs.pools[0], 1, 0, wait) })
+			}
+			wg.Wait()
+		}
+		beat()
+		if all(1500 * time.Millisecond); rs.served > 33 {
+			t.Errorf("%d of 60 calls went before the other could report, want its part to be left", rs.served)
+		}
+		for range 3 {
+			beat()
+			time.Sleep(time.Second)
+		}
+		if all(2 * time.Second); rs.served < 55 {
+			t.Errorf("%d of 60 calls went, though the other has used nothing", rs.served)
+		}
+	})
+}

@@ -40,8 +40,11 @@ const gathering = 10 * time.Second
 type membership struct {
 	heard   bool // of it at all
 	members store.Fleet
-	missing int           // members that may be at work all the same
-	gone    time.Time     // when the store last heard of the first of them; zero: long ago
+	missing int           // members whose use the store may not know of, though they may be at work
+	present int           // the others
+	gone    time.Time     // when the store last heard of the first that is missing; zero: long ago
+	seen    int           // missing, without those who are just back
+	back    time.Time     // when those will have reported what they used
 	law     quota.Sharing // of quotas, while the store is away
 	settled time.Time     // when all will have reported what they used while the store was away
 }
@@ -169,13 +172,21 @@ func (k *link) met(f store.Fleet) (lost bool) {
 	m.members, m.heard = f, true
 	m.settled = later(f.Since.Add(-k.clock.ahead), k.state.returned).Add(store.Settling)
 	n := max(f.Members+f.Lapsed, 1)
-	m.missing, m.gone = f.Lapsed, shifted(f.LapsedSince, -k.clock.ahead)
+	missing, gone := f.Lapsed, shifted(f.LapsedSince, -k.clock.ahead)
 	// Who is back first after the fleet was without its store finds few others. They are at work.
 	if away := m.law.Members - n; away > 0 && now.Before(f.Since.Add(gathering-k.clock.ahead)) {
-		m.missing, m.gone = m.missing+away, time.Time{}
+		n, missing, gone = n+away, missing+away, time.Time{}
 	} else {
 		m.law = quota.Sharing{Members: n, Rank: f.Rank}
 	}
+	// Members are heard of before they have reported what they used.
+	if missing < m.seen {
+		m.back = now.Add(store.Settling)
+	}
+	if m.seen = missing; missing >= m.missing || !now.Before(m.back) {
+		m.missing, m.gone = missing, gone
+	}
+	m.present = max(n-m.missing, 1)
 	return lost
 }
 

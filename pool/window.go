@@ -306,7 +306,7 @@ func (r *round) withheld(l quota.Limits) store.Limits {
 	m, part, more := &r.members, 0.0, 0.0
 	if m.missing > 0 {
 		free := min(float64(r.now.Sub(m.gone))/float64(windowRamp), 1)
-		present, missing := float64(m.members.Members), float64(m.missing)
+		present, missing := float64(m.present), float64(m.missing)
 		part = windowWithheld * free * missing / (present + missing)
 		more = math.Sqrt(present * missing / (present + missing)) // twice the standard deviation
 	}
