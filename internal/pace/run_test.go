@@ -256,6 +256,29 @@ func TestARunEndsWhereAllIsRefused(t *testing.T) {
 	}
 }
 
+// Google answers 400 with a key that is dead, and 402 where billing is off: that is not of the line.
+func TestARunEndsWhereNoEndpointIsLeft(t *testing.T) {
+	for _, status := range []int{400, 402} {
+		for _, why := range []string{"key_revoked of key:mig/29cda1ec68659e3c until a probe succeeds", ""} {
+			j, calls := newJob(t, requests(100)), 0
+			sum, err := j.run(t.Context(), false, pace.Config{Parallel: 1, Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+				header := http.Header{}
+				if calls++; why != "" {
+					header.Set("Spillway-Why", why)
+				}
+				return status, header, `{"error": {"message": "API key not valid"}}`
+			})})
+			want := int64(80) // left
+			if why == "" {
+				want = 0
+			}
+			if errors.Is(err, pace.ErrRefused) != (want > 0) || sum.Left != want {
+				t.Errorf("status %d for %q: %v after %d requests, %+v", status, why, err, calls, sum)
+			}
+		}
+	}
+}
+
 // Whatever is left of a run, the next one brings every line, once.
 func TestARunGoesOnAfterAnyEnd(t *testing.T) {
 	const n = 200
