@@ -76,14 +76,14 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 		}
 	}
 	calls := log.Calls
-	if f.model != "" {
-		calls = log.Only(f.model)
-	}
 	if len(cfg.Router.Models) > 0 {
 		calls = slices.Clone(calls)
 	}
 	for i := range calls {
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
+	}
+	if f.model != "" {
+		calls = (&demand.Log{Calls: calls}).Only(cmp.Or(cfg.Router.Models[f.model], f.model))
 	}
 	w := plan.World{
 		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0), Policy: cfg.Router.Policy, MaxAttempts: cfg.Router.MaxAttempts,

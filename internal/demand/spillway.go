@@ -36,3 +36,13 @@ func spillwayCall(f fields) (c Call, skip string) {
 	}
 	return c, ""
 }
+
+// spillwayAsked returns the models of a record's attempts. The call itself may name an alias.
+func spillwayAsked(f fields) (models []string) {
+	for _, raw := range f.list("attempts") {
+		if a, err := fieldsOf(raw); err == nil && a.has("model") {
+			models = append(models, modelOf(a.text("model")))
+		}
+	}
+	return models
+}
