@@ -279,6 +279,20 @@ func TestARunEndsWhereNoEndpointIsLeft(t *testing.T) {
 	}
 }
 
+// A stream is no line. It is not sent six times to find that out.
+func TestALineThatAsksForAStreamIsNotSent(t *testing.T) {
+	for stream, sent := range map[string]int{"true": 0, "false": 1, "null": 1, `"x"`: 1} {
+		j, calls := newJob(t, []byte(`{"custom_id": "a", "url": "/v1/chat/completions", "body": {"model": "m", "stream": `+stream+`}}`+"\n")), 0
+		sum, err := j.run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+			calls++
+			return 200, nil, served
+		})})
+		if err != nil || calls != sent || sum.Failed != int64(1-sent) {
+			t.Errorf("stream %s: %v, %d requests, %+v", stream, err, calls, sum)
+		}
+	}
+}
+
 // Whatever is left of a run, the next one brings every line, once.
 func TestARunGoesOnAfterAnyEnd(t *testing.T) {
 	const n = 200
