@@ -120,3 +120,39 @@ batch_on_demand = ["flex", "standard"]
 		t.Errorf("status says\n%s", text)
 	}
 }
+
+func TestExplainKnowsThatALabelHasAccountsOfItsOwn(t *testing.T) {
+	const file = `[[project]]
+name    = "studio"
+backend = "gemini"
+keys    = ["env:KEY"]
+
+[[project]]
+name    = "apart"
+backend = "gemini"
+keys    = ["env:OTHER"]
+labels  = ["migration-*"]
+`
+	cfg, err := config.Parse("test", []byte(file), config.WithEnv(func(name string) (string, bool) { return "the-key-of-" + name, true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(geminitest.New(geminitest.Config{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(newSidecar(r, defaultListen, config.Serve{}, slog.New(slog.DiscardHandler)))
+	t.Cleanup(func() {
+		server.Close()
+		_ = r.Close()
+	})
+	for label, want := range map[string]string{
+		"": ": a call would go to studio/", "migration-1": ": a call with the label migration-1 would go to apart/", "other": " with the label other would go to studio/",
+		"a\nb": "would be refused",
+	} {
+		code, text := typed(t, "explain", "gemini-3.5-flash", server.URL, "--batch=false", "--label", label)
+		if (code == statusOK) == (label == "a\nb") || !strings.Contains(text, want) {
+			t.Errorf("%q: %d %s", label, code, text)
+		}
+	}
+}
