@@ -125,6 +125,9 @@ func (d *demands) allowed(model, label string, limit int) (sum float64, bounded 
 		if least == 0 {
 			return 0, false
 		}
+		if d.cfg.Share > 0 { // of a replica among others
+			least = max(int64(d.cfg.Share*float64(least)), 1)
+		}
 		sum += float64(least)
 	}
 	return sum, sum > 0
