@@ -8,6 +8,7 @@ import (
 
 	"github.com/spillway-go/spillway/calls"
 	"github.com/spillway-go/spillway/internal/demand"
+	"github.com/spillway-go/spillway/router"
 )
 
 // The log has the name in the call, which may be an alias of the file's: such calls are for its model.
@@ -39,5 +40,19 @@ func TestCallsWithAnAliasAreForItsModel(t *testing.T) {
 	want := []demand.Share{{Name: flash, Calls: 5}, {Name: "gemini-3.1-pro-preview", Calls: 2}}
 	if diff := cmp.Diff(want, got.Models()); diff != "" || got.Filled != 1 || got.Skipped != 1 {
 		t.Errorf("-want +got:\n%s%+v", diff, got.Left)
+	}
+}
+
+// What the response cache has served made no request: it is no demand, and is told as what it is.
+func TestWhatTheResponseCacheServedDoesNotCount(t *testing.T) {
+	got, err := demand.Read(strings.NewReader(record(t, nothing) + record(t, func(r *calls.Record) {
+		r.Cache, r.Tokens = router.CacheHit, calls.Tokens{}
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []demand.Left{{Why: "that the response cache served", Entries: 1, Line: 2}}
+	if diff := cmp.Diff(want, got.Left); diff != "" || len(got.Calls) != 1 {
+		t.Errorf("-want +got:\n%s%+v", diff, got.Calls)
 	}
 }
