@@ -35,7 +35,6 @@ func loadOver(calls []demand.Call, cost func(quota.Usage) float64, span time.Dur
 	if hundredth := len(spans) - 1 - int(all/100); hundredth >= 0 { // else there are fewer with calls
 		l.P99 = spans[hundredth] / seconds
 	}
-	l.Max = spans[len(spans)-1] / seconds
-	l.Mean = min(total/max(length, span).Seconds(), l.Max) // of the last span there is a part alone
+	l.Mean, l.Max = total/max(length, span).Seconds(), spans[len(spans)-1]/seconds
 	return l
 }
