@@ -35,6 +35,7 @@ type checkedProject struct {
 	Credential string   `json:"credential"`
 	BaseURL    string   `json:"base_url,omitempty"`
 	Models     []string `json:"models,omitempty"` // globs; absent: all
+	Labels     []string `json:"labels,omitempty"` // globs of the only calls that it serves
 }
 
 type checkedModel struct {
@@ -59,6 +60,9 @@ type checkedEndpoint struct {
 	Concurrency int64     `json:"concurrency,omitempty"`
 	// Price is there where the model has service tiers to choose from.
 	Price *tierPrice `json:"price,omitempty"`
+	// Calls is "interactive" or "batch" if only such calls go there, "named" if only those that name its
+	// service tier.
+	Calls string `json:"calls,omitempty"`
 }
 
 // mistakesOf returns what is wrong with a file that could not be loaded.
@@ -78,7 +82,7 @@ func mistakesOf(err error) []mistake {
 func (c *checked) describe(cfg *config.Config, backend pool.Backend) {
 	c.Backend = string(backend)
 	for _, p := range cfg.Pool.Projects {
-		c.Projects = append(c.Projects, checkedProject{p.Name, string(p.Backend), credential(p), p.BaseURL, p.Models})
+		c.Projects = append(c.Projects, checkedProject{p.Name, string(p.Backend), credential(p), p.BaseURL, p.Models, p.Labels})
 	}
 	c.Caches = cachesIn(cfg)
 	for _, w := range cfg.Warnings {
@@ -100,7 +104,7 @@ func (c *checked) plan(cfg *config.Config, asked string, plan pool.Plan) {
 				one.GSUs, one.From, one.Until = e.Order.GSUs, utc(e.Order.From), utc(e.Order.Until)
 			}
 			if p, ok := priceOf(plan.Model, &e, time.Now()); ok && hasLadder(plan.Tiers) {
-				one.Price = &p
+				one.Price, one.Calls = &p, callsTo(cfg, &e)
 			}
 			endpoints = append(endpoints, one)
 		}

@@ -49,7 +49,7 @@ the file is read more than once.
 What is refused for lack of room is sent again until it is served. A sidecar that does
 not take connections is waited for. Faults of Google's are tried six times. A request
 that is wrong gets its error, and is not sent again. If 20 lines in a row are refused
-(401, 403; or 404, the first 20), the run ends.
+(401, 403; or 404, the first 20), or no endpoint is left for them, the run ends.
 
 Ctrl-C ends a run once the requests under way have ended; a second one ends it at once.
 

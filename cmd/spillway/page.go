@@ -71,7 +71,7 @@ func (p *page) model(name string) {
 		p.unserved = append(p.unserved, name)
 		writef(p.out, "  no project serves it\n")
 	}
-	ladder := p.ladder(name, plan)
+	ladder := p.ladder(plan)
 	for i, tier := range plan.Tiers {
 		label := fmt.Sprintf("tier %d", i+1)
 		for _, c := range tier {
@@ -87,14 +87,17 @@ func (p *page) model(name string) {
 
 // ladder returns what says of an endpoint which calls go to it, and what they cost there, where the
 // model has service tiers to choose from.
-func (p *page) ladder(name string, plan pool.Plan) func(*pool.Endpoint) []string {
+func (p *page) ladder(plan pool.Plan) func(*pool.Endpoint) []string {
 	if !hasLadder(plan.Tiers) {
 		return func(*pool.Endpoint) []string { return nil }
 	}
-	interactive, batch := mayServe(plan), mayServe(p.router.PlanBatch(name))
 	return func(e *pool.Endpoint) (notes []string) {
-		if who := rung(interactive[e.Name], batch[e.Name]); who != "" && len(labelsOf(p.cfg, e.Project)) == 0 {
-			notes = append(notes, who)
+		switch who := callsTo(p.cfg, e); who {
+		case "":
+		case callsNamed:
+			notes = append(notes, "calls that name it")
+		default:
+			notes = append(notes, who+" calls")
 		}
 		if price, ok := priceOf(plan.Model, e, time.Now()); ok {
 			notes = append(notes, price.words())
@@ -123,8 +126,8 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 	if c.Order != nil {
 		notes = append(notes, bought(c, time.Now())...)
 	}
-	if labels := labelsOf(p.cfg, c.Project); len(labels) > 0 {
-		notes = append(notes, "only calls labelled "+strings.Join(labels, " or "))
+	if of := projectOf(p.cfg, c.Project); of != nil && len(of.Labels) > 0 {
+		notes = append(notes, "only calls labelled "+strings.Join(of.Labels, " or "))
 	}
 	limits := c.Limits
 	for _, l := range []struct {
@@ -142,16 +145,6 @@ func (p *page) notes(c pool.Endpoint, tier []pool.Endpoint) []string {
 		}
 	}
 	return notes
-}
-
-// labelsOf returns the labels of the calls that a project is kept for, if there are any.
-func labelsOf(cfg *config.Config, project string) []string {
-	for i := range cfg.Pool.Projects {
-		if p := &cfg.Pool.Projects[i]; p.Name == project {
-			return p.Labels
-		}
-	}
-	return nil
 }
 
 // bought returns the properties of an endpoint's provisioned order.

@@ -328,6 +328,34 @@ func TestAnOrderThatIsNotInForceInTheLogIsTold(t *testing.T) {
 	}
 }
 
+// Replicas that share a store have all of a limit together, those without have the part that is written.
+func TestAPlanKnowsWhichPartOfALimitThePoolHas(t *testing.T) {
+	t.Setenv("STUDIO_KEY", "the-key")
+	const project = "[[project]]\nname = \"studio\"\nbackend = \"gemini\"\nkeys = [\"env:STUDIO_KEY\"]\n"
+	for _, tt := range []struct {
+		head, tail string
+		allowed    float64
+	}{
+		{"", "", 1000},
+		{"[store]\nshare = \"1/8\"\n", "", 125},
+		{"[store]\nredis = \"redis://127.0.0.1:1\"\nshare = \"1/8\"\n", "", 1000},
+		{"", "discover = true\nproject_id = \"acme\"\n", 1000},
+	} {
+		file := filepath.Join(t.TempDir(), "spillway.toml")
+		if err := os.WriteFile(file, []byte(tt.head+project+tt.tail+"[[project.limits]]\nrpm = 1_000\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := planJSON[plannedPool](t, "testdata/demand.jsonl", "--pool", file)
+		if b := p.Limits[0]; b.Allowed != tt.allowed || (p.Refused > 0) != (b.Asked > b.Allowed) || (len(p.Undiscovered) > 0) != (tt.tail != "") {
+			t.Errorf("%s%s: %d refused, %+v", tt.head, tt.tail, p.Refused, b)
+		}
+		_, out := transcript(t.Context(), "plan", "testdata/demand.jsonl", "--pool", file)
+		if strings.Contains(out, "nothing is asked of Google here: of studio only") != (tt.tail != "") {
+			t.Errorf("%s:\n%s", tt.tail, out)
+		}
+	}
+}
+
 func TestCallsForOtherModelsAreTold(t *testing.T) {
 	text, err := os.ReadFile("testdata/demand.jsonl")
 	if err != nil {

@@ -28,6 +28,8 @@ type plannedPool struct {
 	Left  []plannedLeft `json:"left_out,omitempty"`
 	// OutOfForce are orders that are not in force in all of the log's time, in words.
 	OutOfForce []string `json:"out_of_force,omitempty"`
+	// Undiscovered are the projects with discover = true, of which the file alone counts.
+	Undiscovered []string `json:"undiscovered,omitempty"`
 
 	Refused int            `json:"refused"`
 	Waited  int            `json:"waited"`
@@ -69,6 +71,9 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 		return err
 	}
 	shape := cfg.Pool
+	if cfg.Store.Redis.Reveal() != "" {
+		shape.Share = 0 // replicas have all of it together
+	}
 	shape.Projects = slices.Clone(shape.Projects)
 	for i := range shape.Projects { // nothing is sent
 		if p := &shape.Projects[i]; len(p.Keys) == 0 {
@@ -76,14 +81,14 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 		}
 	}
 	calls := log.Calls
-	if f.model != "" {
-		calls = log.Only(f.model)
-	}
 	if len(cfg.Router.Models) > 0 {
 		calls = slices.Clone(calls)
 	}
 	for i := range calls {
 		calls[i].Model = cmp.Or(cfg.Router.Models[calls[i].Model], calls[i].Model)
+	}
+	if f.model != "" {
+		calls = (&demand.Log{Calls: calls}).Only(cmp.Or(cfg.Router.Models[f.model], f.model))
 	}
 	w := plan.World{
 		Pool: shape, MaxWait: max(cmp.Or(cfg.Router.MaxWait, defaultWait), 0), Policy: cfg.Router.Policy, MaxAttempts: cfg.Router.MaxAttempts,
@@ -96,15 +101,24 @@ func (f *planFlags) within(ctx context.Context, log *demand.Log, prices *price.T
 		return err
 	}
 	first, span := log.Span()
-	outOfForce := plan.OutOfForce(&shape, first, first.Add(span))
+	p := f.plannedPool(fit, log)
+	p.OutOfForce, p.Undiscovered = plan.OutOfForce(&shape, first, first.Add(span)), undiscovered(&shape)
 	if f.json {
-		p := f.plannedPool(fit, log)
-		p.OutOfForce = outOfForce
 		printJSON(stdout, p)
 		return nil
 	}
-	f.printPool(stdout, fit, log, outOfForce)
+	f.printPool(stdout, fit, log, p)
 	return nil
+}
+
+// undiscovered returns the projects of which a router would know more than the file says.
+func undiscovered(cfg *pool.Config) (names []string) {
+	for i := range cfg.Projects {
+		if cfg.Projects[i].Discover {
+			names = append(names, cfg.Projects[i].Name)
+		}
+	}
+	return names
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -132,7 +146,7 @@ func (f *planFlags) plannedPool(fit *plan.Fit, log *demand.Log) *plannedPool {
 	return p
 }
 
-func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, outOfForce []string) {
+func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, p *plannedPool) {
 	var v view
 	if t, ok := terminalOf(out); ok {
 		v = t.view()
@@ -142,8 +156,12 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, out
 	for _, note := range leftOut(log) {
 		v.linef(to, "%s", note)
 	}
-	for _, note := range outOfForce {
+	for _, note := range p.OutOfForce {
 		v.linef(to, "%s: outside of that time it serves none of the calls", note)
+	}
+	if len(p.Undiscovered) > 0 {
+		v.linef(to, "nothing is asked of Google here: of %s only what the file says counts; add what `spillway discover %s` prints",
+			strings.Join(p.Undiscovered, ", "), f.pool)
 	}
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
 		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spillway-go/spillway/config"
 	"github.com/spillway-go/spillway/internal/plan"
 	"github.com/spillway-go/spillway/internal/price"
 	"github.com/spillway-go/spillway/pool"
@@ -70,29 +71,49 @@ func hasLadder(tiers [][]pool.Endpoint) bool {
 	})
 }
 
-// rung says which calls of those that name no service tier go to an endpoint.
-func rung(interactive, batch bool) string {
-	switch {
-	case interactive && batch:
+// Which calls of those that name no service tier go to an endpoint, if not all.
+const (
+	callsInteractive = "interactive"
+	callsBatch       = "batch"
+	callsNamed       = "named" // none: only those that name its tier
+)
+
+// callsTo says it of an endpoint on demand; "" of others, and if all do. See [pool.Project].
+func callsTo(cfg *config.Config, e *pool.Endpoint) string {
+	tier := map[pool.Traffic]string{
+		pool.TrafficFlex: pool.TierFlex, pool.TrafficOnDemand: pool.TierStandard, pool.TrafficPriority: pool.TierPriority,
+	}[e.Traffic]
+	p := projectOf(cfg, e.Project)
+	if tier == "" || p == nil {
 		return ""
-	case interactive:
-		return "interactive calls"
-	case batch:
-		return "batch calls"
+	}
+	interactive, batch := p.OnDemand, p.BatchOnDemand
+	if len(interactive) == 0 {
+		interactive = []string{pool.TierStandard}
+	}
+	if len(batch) == 0 {
+		batch = slices.DeleteFunc(slices.Clone(interactive), func(t string) bool { return t == pool.TierPriority })
+	}
+	if len(batch) == 0 {
+		batch = interactive
+	}
+	switch first, second := slices.Contains(interactive, tier), slices.Contains(batch, tier); {
+	case first && second:
+		return ""
+	case first:
+		return callsInteractive
+	case second:
+		return callsBatch
 	default:
-		return "calls that name it"
+		return callsNamed
 	}
 }
 
-// mayServe returns the endpoints of a plan that its call may go to, now or later. A reason without a
-// cause is of the call itself.
-func mayServe(p pool.Plan) map[string]bool {
-	all := make(map[string]bool)
-	for _, e := range slices.Concat(p.Tiers...) {
-		all[e.Name] = true
+// projectOf returns a project of a file; nil if there is none of that name.
+func projectOf(cfg *config.Config, name string) *pool.Project {
+	i := slices.IndexFunc(cfg.Pool.Projects, func(p pool.Project) bool { return p.Name == name })
+	if i < 0 {
+		return nil
 	}
-	for _, r := range p.Reasons {
-		all[r.Endpoint] = r.Cause != ""
-	}
-	return all
+	return &cfg.Pool.Projects[i]
 }

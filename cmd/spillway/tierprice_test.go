@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,7 @@ backend     = "vertex"
 credentials = "none"
 priority    = 1
 labels      = ["migration-*"]
+on_demand   = ["flex", "priority"]
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -44,7 +46,9 @@ labels      = ["migration-*"]
 		"tier 1   prod/global/on_demand_flex               batch calls, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",
 		"tier 2   prod/global/on_demand                    the standard price: $1.50 in, $9.00 out a million tokens",
 		"tier 3   prod/global/on_demand_priority           interactive calls, 1.8 × the standard price: $2.70 in, $16.20 out a million tokens",
-		"tier 4   jobs/global/on_demand                    only calls labelled migration-*, the standard price: $1.50 in, $9.00 out a million tokens",
+		"tier 4   jobs/global/on_demand_flex               only calls labelled migration-*, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",
+		"tier 5   jobs/global/on_demand                    only calls labelled migration-*, calls that name it, the standard price: $1.50 in, $9.00 out a million tokens",
+		"tier 6   jobs/global/on_demand_priority           only calls labelled migration-*, interactive calls, 1.8 × the standard price: $2.70 in, $16.20 out a million tokens",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
@@ -60,6 +64,13 @@ labels      = ["migration-*"]
 	}
 	if p := got.Models[0].Tiers[0][0].Price; p == nil || *p != (tierPrice{0.5, 0.75, 4.5}) {
 		t.Errorf("flex costs %+v", p)
+	}
+	var calls []string
+	for _, e := range slices.Concat(got.Models[0].Tiers...) {
+		calls = append(calls, e.Calls)
+	}
+	if !slices.Equal(calls, []string{"batch", "", "interactive", "", "named", "interactive"}) || !slices.Equal(got.Projects[1].Labels, []string{"migration-*"}) {
+		t.Errorf("the steps are for %q, the projects %+v", calls, got.Projects)
 	}
 }
 
@@ -118,5 +129,41 @@ batch_on_demand = ["flex", "standard"]
 	}
 	if _, text := typed(t, "status", server.URL); !strings.Contains(text, "1 of 1 call answered at another service tier") {
 		t.Errorf("status says\n%s", text)
+	}
+}
+
+func TestExplainKnowsThatALabelHasAccountsOfItsOwn(t *testing.T) {
+	const file = `[[project]]
+name    = "studio"
+backend = "gemini"
+keys    = ["env:KEY"]
+
+[[project]]
+name    = "apart"
+backend = "gemini"
+keys    = ["env:OTHER"]
+labels  = ["migration-*"]
+`
+	cfg, err := config.Parse("test", []byte(file), config.WithEnv(func(name string) (string, bool) { return "the-key-of-" + name, true }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := router.New(cfg.Pool, cfg.Router, router.WithTransport(geminitest.New(geminitest.Config{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(newSidecar(r, defaultListen, config.Serve{}, slog.New(slog.DiscardHandler)))
+	t.Cleanup(func() {
+		server.Close()
+		_ = r.Close()
+	})
+	for label, want := range map[string]string{
+		"": ": a call would go to studio/", "migration-1": ": a call with the label migration-1 would go to apart/", "other": " with the label other would go to studio/",
+		"a\nb": "would be refused",
+	} {
+		code, text := typed(t, "explain", "gemini-3.5-flash", server.URL, "--batch=false", "--label", label)
+		if (code == statusOK) == (label == "a\nb") || !strings.Contains(text, want) {
+			t.Errorf("%q: %d %s", label, code, text)
+		}
 	}
 }

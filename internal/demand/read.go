@@ -40,19 +40,21 @@ type format struct {
 	keys []string // an entry has one of these
 	// call reads an entry, which is skipped if there is a reason.
 	call func(f fields) (c Call, skip string)
+	// asked returns the models that requests for a call were made for; nil: the log does not say.
+	asked func(f fields) []string
 }
 
 // formats are all that can be read.
 var formats = []format{
-	{"Spillway's call log", []string{"outcome", "dropped"}, spillwayCall},
-	{"LiteLLM's spend logs", []string{"prompt_tokens"}, litellmCall},
-	{"Vertex AI's request-response logs", []string{"logging_time", "full_response", "response_payload"}, vertexCall},
+	{"Spillway's call log", []string{"outcome", "dropped"}, spillwayCall, spillwayAsked},
+	{"LiteLLM's spend logs", []string{"prompt_tokens"}, litellmCall, nil},
+	{"Vertex AI's request-response logs", []string{"logging_time", "full_response", "response_payload"}, vertexCall, nil},
 }
 
 // Read reads a log of any format that it knows. A file without entries is a log without a format.
 func Read(from io.Reader) (*Log, error) {
 	in := &source{in: bufio.NewReaderSize(from, 1<<16), left: maxEntry, lines: 1}
-	r := &reader{log: &Log{}, names: make(map[string]string)}
+	r := &reader{log: &Log{}, names: make(map[string]string), aliases: make(aliases)}
 	err := r.file(in)
 	switch {
 	case errors.Is(err, io.EOF):
@@ -64,6 +66,7 @@ func Read(from io.Reader) (*Log, error) {
 	case r.format == nil && r.entries > 0:
 		return nil, ErrNoLog
 	}
+	r.aliases.resolve(r.log.Calls)
 	r.log.fill()
 	r.log.Sort()
 	return r.log, nil
@@ -75,6 +78,7 @@ type reader struct {
 	format  *format // once an entry has shown it
 	entries int
 	names   map[string]string // of models and labels
+	aliases aliases
 }
 
 // mostNames bounds the names that are kept once.
@@ -110,6 +114,9 @@ func (r *reader) take(f fields, raw []byte, line func() int) {
 	}
 	r.entries++
 	c, skip := r.format.call(f)
+	if r.format.asked != nil {
+		r.aliases.see(c.Model, r.format.asked(f))
+	}
 	if c.Took > mostTook || c.Took < 0 {
 		c.Took = 0 // which is filled in
 	}

@@ -29,10 +29,22 @@ func spillwayCall(f fields) (c Call, skip string) {
 		return c, "that tell of calls which the log had dropped"
 	case live.Live(), !strings.HasSuffix(strings.ToLower(method), "generatecontent") && method != "openai.chat":
 		return c, otherMethods
+	case f.text("cache") == string(router.CacheHit):
+		return c, "that the response cache served"
 	case f.text("outcome") == string(calls.OutcomeRefused):
 		c.Usage, c.Took = quota.Usage{}, 0 // it would have been served
 	case c.Usage.Input == 0:
 		return c, noTokens
 	}
 	return c, ""
+}
+
+// spillwayAsked returns the models of a record's attempts. The call itself may name an alias.
+func spillwayAsked(f fields) (models []string) {
+	for _, raw := range f.list("attempts") {
+		if a, err := fieldsOf(raw); err == nil && a.has("model") {
+			models = append(models, modelOf(a.text("model")))
+		}
+	}
+	return models
 }

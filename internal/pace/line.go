@@ -127,13 +127,16 @@ func withoutModel(request []byte) ([]byte, error) {
 func (r *request) openAI(w *written) error {
 	r.openai = true
 	var body struct {
-		Model string `json:"model"`
+		Model  string `json:"model"`
+		Stream any    `json:"stream"`
 	}
 	switch end := "/" + strings.TrimPrefix(strings.TrimPrefix(w.URL, "/"), "v1/"); {
 	case end != "/chat/completions" && end != "/embeddings":
 		return fmt.Errorf("url is %.80q; write /v1/chat/completions or /v1/embeddings", w.URL)
 	case json.Unmarshal(w.Body, &body) != nil || body.Model == "":
 		return errors.New("the line has no body with a model")
+	case body.Stream == true: // it would be served, and could not be written
+		return errors.New("the line asks for a stream; leave stream out")
 	default:
 		r.path, r.body = "/v1beta/openai"+end, w.Body
 		return nil

@@ -256,6 +256,43 @@ func TestARunEndsWhereAllIsRefused(t *testing.T) {
 	}
 }
 
+// Google answers 400 with a key that is dead, and 402 where billing is off: that is not of the line.
+func TestARunEndsWhereNoEndpointIsLeft(t *testing.T) {
+	for _, status := range []int{400, 402} {
+		for _, why := range []string{"key_revoked of key:mig/29cda1ec68659e3c until a probe succeeds", ""} {
+			j, calls := newJob(t, requests(100)), 0
+			sum, err := j.run(t.Context(), false, pace.Config{Parallel: 1, Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+				header := http.Header{}
+				if calls++; why != "" {
+					header.Set("Spillway-Why", why)
+				}
+				return status, header, `{"error": {"message": "API key not valid"}}`
+			})})
+			want := int64(80) // left
+			if why == "" {
+				want = 0
+			}
+			if errors.Is(err, pace.ErrRefused) != (want > 0) || sum.Left != want {
+				t.Errorf("status %d for %q: %v after %d requests, %+v", status, why, err, calls, sum)
+			}
+		}
+	}
+}
+
+// A stream is no line. It is not sent six times to find that out.
+func TestALineThatAsksForAStreamIsNotSent(t *testing.T) {
+	for stream, sent := range map[string]int{"true": 0, "false": 1, "null": 1, `"x"`: 1} {
+		j, calls := newJob(t, []byte(`{"custom_id": "a", "url": "/v1/chat/completions", "body": {"model": "m", "stream": `+stream+`}}`+"\n")), 0
+		sum, err := j.run(t.Context(), false, pace.Config{Transport: server(func(*http.Request, []byte) (int, http.Header, string) {
+			calls++
+			return 200, nil, served
+		})})
+		if err != nil || calls != sent || sum.Failed != int64(1-sent) {
+			t.Errorf("stream %s: %v, %d requests, %+v", stream, err, calls, sum)
+		}
+	}
+}
+
 // Whatever is left of a run, the next one brings every line, once.
 func TestARunGoesOnAfterAnyEnd(t *testing.T) {
 	const n = 200

@@ -36,6 +36,7 @@ type response struct {
 	body   []byte
 	after  time.Duration // when the server says to come back; 0: it does not
 	kept   bool          // it is that of an equal request, and cost nothing
+	out    bool          // it is the server's own: no endpoint is left that could be asked
 }
 
 // send sends one line until it has ended, and writes its line. A run that is over leaves it as it is.
@@ -159,7 +160,9 @@ func (r *run) once(ctx context.Context, q *request) (response, error) {
 	case len(text) > maxResponse:
 		return response{}, errors.New("the response is larger than any of Google's")
 	}
-	end := response{status: resp.StatusCode, kept: resp.Header.Get("Spillway-Cache") == "hit"}
+	end := response{
+		status: resp.StatusCode, kept: resp.Header.Get("Spillway-Cache") == "hit", out: resp.Header.Get("Spillway-Why") != "",
+	}
 	if seconds, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		end.after = time.Duration(min(seconds, int(longest/time.Second))) * time.Second
 	}

@@ -105,7 +105,7 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 			in, out := usageIn(end.body)
 			t.sum.Input, t.sum.Output = t.sum.Input+in, t.sum.Output+out
 		}
-		return t.repeated(end.status, "")
+		return t.repeated(end, "")
 	}
 	t.sum.Failed++
 	kind := strconv.Itoa(end.status) + " " + plain.Text(said, 200)
@@ -113,16 +113,18 @@ func (t *tally) ended(q *request, end *response) (refused string) {
 		kind = "others"
 	}
 	t.sum.Failures[kind]++
-	return t.repeated(end.status, kind)
+	return t.repeated(end, kind)
 }
 
 // repeated counts a line that has ended so. It returns kind if too many were refused like that, one
-// after another: with a token that was revoked, say. A model that is missing says something of the
-// other lines only if it is missing from the first one on. The caller holds t.mu.
-func (t *tally) repeated(status int, kind string) string {
+// after another: with a token that was revoked, say, or where no endpoint is left, whatever status
+// Google has for a key that is dead. A model that is missing says something of the other lines only if
+// it is missing from the first one on. The caller holds t.mu.
+func (t *tally) repeated(end *response, kind string) string {
 	first := t.sum.Before-t.sum.FailedBefore+t.sum.Served == 0 && t.sum.Failed <= suspicious
-	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound && first:
+	status := end.status
+	switch missing := status == http.StatusNotFound; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, missing && first, end.out && !missing:
 	default:
 		status = 0
 	}

@@ -31,13 +31,6 @@ type Refused struct {
 	Calls          int
 }
 
-// Bound is one kind of limit, of all projects that take a model together: what calls ask for at their
-// busiest, and what is allowed.
-type Bound struct {
-	Name           string // rpm, tpm, rpd or concurrency
-	Asked, Allowed float64
-}
-
 // StoodIn is how many calls for one model another one served.
 type StoodIn struct {
 	Model, By string
@@ -63,7 +56,7 @@ type Fit struct {
 func (w World) Within(ctx context.Context, calls []demand.Call, prices *price.Table, progress func(done int)) (*Fit, error) {
 	w.Window = shortestOf
 	t := fitting{
-		fit: &Fit{Calls: len(calls)}, calls: calls, prices: prices, scale: spanScale(calls),
+		fit: &Fit{Calls: len(calls)}, calls: calls, prices: prices, scale: spanScale(calls), demands: demandsOn(&w.Pool, calls),
 		endpoints: make(map[string]*Served), causes: make(map[Refused]int), stoodIn: make(map[StoodIn]int),
 	}
 	told := 0
@@ -76,7 +69,7 @@ func (w World) Within(ctx context.Context, calls []demand.Call, prices *price.Ta
 	if err != nil {
 		return nil, err
 	}
-	t.finish(&w.Pool)
+	t.finish()
 	return t.fit, nil
 }
 
@@ -89,12 +82,13 @@ type fitting struct {
 	endpoints map[string]*Served
 	causes    map[Refused]int // without calls
 	stoodIn   map[StoodIn]int // the same
-	asked     []demand.Call   // of models that stood in
+	demands   demands
 	waits     []time.Duration
 }
 
 func (t *fitting) add(i int, fate *Fate) {
 	if fate.Endpoint == nil {
+		t.demands.add(&t.calls[i])
 		t.fit.Refused++
 		t.causes[Refused{Cause: fate.Cause, Subject: fate.Subject}]++
 		return
@@ -107,8 +101,11 @@ func (t *fitting) add(i int, fate *Fate) {
 	call := t.calls[i]
 	if fate.Model != call.Model {
 		t.stoodIn[StoodIn{Model: call.Model, By: fate.Model}]++
+		t.demands.add(&call)
 		call.Model = fate.Model
-		t.asked = append(t.asked, call)
+	}
+	if fate.Endpoint.Order == nil { // an order has no part in the limits
+		t.demands.add(&call)
 	}
 	s.Calls++
 	s.ByToken = s.ByToken.plus(fate.cost(&call, t.prices, t.scale))
@@ -118,7 +115,7 @@ func (t *fitting) add(i int, fate *Fate) {
 	}
 }
 
-func (t *fitting) finish(cfg *pool.Config) {
+func (t *fitting) finish() {
 	f := t.fit
 	for _, name := range slices.Sorted(maps.Keys(t.endpoints)) {
 		f.Served = append(f.Served, *t.endpoints[name])
@@ -141,12 +138,7 @@ func (t *fitting) finish(cfg *pool.Config) {
 	if slices.Sort(t.waits); len(t.waits) > 0 {
 		f.Median, f.P95, f.Longest = t.waits[len(t.waits)/2], t.waits[(len(t.waits)*95+99)/100-1], t.waits[len(t.waits)-1]
 	}
-	asked := t.calls
-	if len(t.asked) > 0 {
-		asked = slices.Concat(t.calls, t.asked)
-		slices.SortStableFunc(asked, func(a, b demand.Call) int { return a.At.Compare(b.At) })
-	}
-	f.Bounds = boundsOf(cfg, asked)
+	f.Bounds = t.demands.bounds()
 }
 
 // OutOfForce returns the orders of a pool that are not in force in a part of some time, as the words of
@@ -183,72 +175,4 @@ func shortestOf(o *pool.Order) time.Duration {
 		gsus = max(int(math.Round(o.TokensPerSecond/row.TokensPerSecond)), 1)
 	}
 	return cmp.Or(o.Window, windows(o.Model, gsus)[0])
-}
-
-// boundsOf compares what calls ask for with the limits of projects. A dimension that a project does
-// not limit bounds nothing.
-func boundsOf(cfg *pool.Config, calls []demand.Call) []Bound {
-	var all []Bound
-	for _, model := range (&demand.Log{Calls: calls}).Models() {
-		asked := askedFor((&demand.Log{Calls: calls}).Only(model.Name))
-		for i, name := range [...]string{"rpm", "tpm", "rpd", "concurrency"} {
-			if allowed, bounded := allowedBy(cfg, model.Name, i); bounded {
-				all = append(all, Bound{name + " of " + model.Name, asked[i], allowed})
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Bound) int { return cmp.Compare(b.Asked/b.Allowed, a.Asked/a.Allowed) })
-	return all
-}
-
-// allowedBy adds up a limit of all projects that take a model.
-func allowedBy(cfg *pool.Config, model string, limit int) (sum float64, bounded bool) {
-	for i := range cfg.Projects {
-		p := &cfg.Projects[i]
-		if !takes(p.Models, model) {
-			continue
-		}
-		least := int64(0)
-		for _, l := range p.Limits {
-			value := [...]int64{l.RPM, l.TPM, l.RPD, l.Concurrency}[limit]
-			if value > 0 && (least == 0 || value < least) && (l.Model == "" || takes([]string{l.Model}, model)) {
-				least = value
-			}
-		}
-		if least == 0 {
-			return 0, false
-		}
-		sum += float64(least)
-	}
-	return sum, sum > 0
-}
-
-// askedFor returns the most requests and input tokens of a minute, the most requests of a day, and the
-// most calls at once.
-func askedFor(calls []demand.Call) (asked [4]float64) {
-	if len(calls) == 0 {
-		return asked
-	}
-	first := calls[0].At
-	requests, tokens, days := map[int64]float64{}, map[int64]float64{}, map[int64]float64{}
-	var ends []time.Time
-	running := 0
-	for i := range calls {
-		c := &calls[i]
-		at := int64(c.At.Sub(first) / time.Minute)
-		requests[at]++
-		tokens[at] += float64(c.Usage.Input)
-		days[int64(c.At.Sub(first)/(24*time.Hour))]++
-		ends = append(ends, c.At.Add(c.Took))
-	}
-	slices.SortFunc(ends, time.Time.Compare)
-	over := 0
-	for i := range calls {
-		for over < len(ends) && !ends[over].After(calls[i].At) {
-			over++
-		}
-		running = max(running, i+1-over)
-	}
-	most := func(m map[int64]float64) float64 { return slices.Max(slices.Collect(maps.Values(m))) }
-	return [...]float64{most(requests), most(tokens), most(days), float64(running)}
 }

@@ -29,7 +29,7 @@ var BuiltIn = sync.OnceValue(func() *Table {
 const mostBytes = 16 << 20
 
 // Override returns t with the rows of a file in place of those for the same model, factor, or term and
-// location. The file has the form of prices.json; of its three lists each may be missing, and so may
+// location, from the day on that the first of them says. The file has the form of prices.json; of its three lists each may be missing, and so may
 // read, source and note of a row. An error begins with the line that it is about.
 func (t *Table) Override(file io.Reader) (*Table, error) {
 	text, err := io.ReadAll(io.LimitReader(file, mostBytes+1))
@@ -48,29 +48,33 @@ func (t *Table) Override(file io.Reader) (*Table, error) {
 	return r.to.over(t), nil
 }
 
+// merged returns rows in the order of the days from which they hold: a table's own, and those of base
+// that hold before.
+func merged[T any](own, base map[string][]T, from func(T) time.Time) map[string][]T {
+	all := maps.Clone(own)
+	for about, rows := range base {
+		before := slices.DeleteFunc(slices.Clone(rows), func(row T) bool {
+			return slices.ContainsFunc(own[about], func(o T) bool { return !from(o).After(from(row)) })
+		})
+		all[about] = append(before, own[about]...)
+	}
+	for _, rows := range all {
+		slices.SortStableFunc(rows, func(a, b T) int { return from(a).Compare(from(b)) })
+	}
+	return all
+}
+
 // over returns t with the rows of base that it does not have.
 func (t *Table) over(base *Table) *Table {
-	all := &Table{models: maps.Clone(t.models), factors: maps.Clone(t.factors), orders: slices.Clone(t.orders)}
-	for model, rows := range base.models {
-		if _, own := all.models[model]; !own {
-			all.models[model] = rows
-		}
-	}
-	for of, rows := range base.factors {
-		if _, own := all.factors[of]; !own {
-			all.factors[of] = rows
-		}
+	all := &Table{
+		models:  merged(t.models, base.models, func(m Model) time.Time { return m.From }),
+		factors: merged(t.factors, base.factors, func(f factor) time.Time { return f.from }),
+		orders:  slices.Clone(t.orders),
 	}
 	for _, o := range base.orders {
 		if _, own := t.Order(o.Term, o.Location); !own {
 			all.orders = append(all.orders, o)
 		}
-	}
-	for _, rows := range all.models {
-		slices.SortStableFunc(rows, func(a, b Model) int { return a.From.Compare(b.From) })
-	}
-	for _, rows := range all.factors {
-		slices.SortStableFunc(rows, func(a, b factor) int { return a.from.Compare(b.from) })
 	}
 	return all
 }

@@ -102,6 +102,38 @@ func TestAFileOverridesRowByRow(t *testing.T) {
 	}
 }
 
+// A price that is announced says nothing of the days before.
+func TestARowOfALaterDayLeavesTheDaysBeforeAsTheyWere(t *testing.T) {
+	table, err := price.BuiltIn().Override(strings.NewReader(`{
+		"models": [{"model": "gemini-3.8-flash", "from": "2027-03-01", "usd": {"input": 9, "output": 9}},
+		           {"model": "gemini-3.8-flash", "from": "2026-12-24", "usd": {"input": 7, "output": 9}},
+		           {"model": "gemini-9", "from": "2027-03-01", "usd": {"input": 9, "output": 9}},
+		           {"model": "gemini-9", "from": "2026-12-01", "usd": {"input": 8, "output": 9}}],
+		"factors": [{"of": "flex", "factor": 0.4, "from": "2027-03-01"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		day               string
+		known, nine, flex float64
+	}{
+		{"2026-11-26", 0.75, 0, 0.5}, {"2026-12-23", 0.75, 8, 0.5}, {"2026-12-24", 7, 8, 0.5},
+		{"2027-01-02", 7, 8, 0.5}, // the built-in row of that year is not the file's
+		{"2027-03-01", 9, 9, 0.4},
+	} {
+		at, err := time.Parse(time.DateOnly, tt.day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known, _ := table.Model("gemini-3.8-flash", at)
+		nine, _ := table.Model("gemini-9", at)
+		flex, _ := table.Factor(price.Flex, "", at)
+		if known.USD.Input != tt.known || nine.USD.Input != tt.nine || flex != tt.flex {
+			t.Errorf("on %s: %v, %v and %v, want %+v", tt.day, known.USD.Input, nine.USD.Input, flex, tt)
+		}
+	}
+}
+
 func TestWhatIsWrongWithAFileIsNamedWithItsLine(t *testing.T) {
 	for _, test := range []struct{ name, file, want string }{
 		{"no JSON", "models = 1", "line 1: "},
