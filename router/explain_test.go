@@ -280,3 +280,23 @@ func TestExplainHasTheStatusThatCallersGet(t *testing.T) {
 		})
 	}
 }
+
+// TestExplainSendsABatchCallToFlexFirst although another project's standard tier comes earlier.
+func TestExplainSendsABatchCallToFlexFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := keyed("first", "key-of-first"), laddered(nil, flexFirst)
+		second.pool.Priority = 1
+		second.pool.Limits = []pool.Limit{{Model: sold, RPM: 1}} // counts at every tier of the Developer API
+		b := setup{router: router.Config{MaxWait: 10 * time.Second}}.bed(t, first, second)
+		batch := router.Call{Priority: router.PriorityBatch}
+		for _, want := range []string{"acme/global/on_demand_flex", "first/global/on_demand"} {
+			next, planned := b.router.Explain(sold, batch).Next, b.router.PlanBatch(sold).Next
+			if got := b.batch(t, 0); got.endpoint != want || !slices.Equal(next, []string{want}) || !slices.Equal(planned, next) {
+				t.Errorf("a batch call went to %s, want %s; explained by %v, planned for %v", got.endpoint, want, next, planned)
+			}
+		}
+		if next := b.router.Explain(sold, router.Call{}).Next; !slices.Equal(next, []string{"first/global/on_demand"}) {
+			t.Errorf("an interactive call would go to %v", next)
+		}
+	})
+}
