@@ -331,6 +331,7 @@ tpm = 5_000
 func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
 	google := geminitest.NewServer(t, emulated)
 	t.Setenv("SMALL_TOKEN", "small-token")
+	t.Setenv("LARGE_TOKEN", "large-token")
 	text := fmt.Sprintf(snippet, google.URL)
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -340,15 +341,18 @@ func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
 			}
 		}
 	}
-	text = strings.Replace(text, "[[project]]\n", "[[project]]\n"+strings.Join(lines, "\n")+"\n", 1)
+	small := strings.Join(lines, "\n") + "\n"
+	large := strings.NewReplacer("small", "large", "SMALL", "LARGE").Replace(small)
+	first, second, _ := strings.Cut(strings.TrimPrefix(text[strings.Index(text, "[[project]]\n"):], "[[project]]\n"), "[[project]]\n")
+	text = "[[project]]\n" + small + first + "[[project]]\n" + large + second
 	file := filepath.Join(t.TempDir(), "spillway.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
-	run(t.Context(), []string{"discover", file}, &stdout, &stderr)
+	status := run(t.Context(), []string{"discover", file}, &stdout, &stderr)
 	if len(lines) != 4 || !strings.Contains(stdout.String(), "# small: free tier") || !strings.Contains(stdout.String(), "rpm = 10\n") ||
-		!strings.Contains(stderr.String(), "large: ") || strings.Contains(stderr.String(), "small: ") {
-		t.Errorf("%d settings\n%s\n%s", len(lines), stdout.String(), stderr.String())
+		!strings.Contains(stdout.String(), "# large: ") || status != 0 || stderr.Len() > 0 {
+		t.Errorf("status %d with %d settings\n%s\n%s", status, len(lines), stdout.String(), stderr.String())
 	}
 }
