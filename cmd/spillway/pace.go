@@ -175,7 +175,7 @@ func runPace(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return misused("pace", stderr, "--until is no time to come; write 06:00, 8h or 2027-01-31T06:00:00Z")
 	}
-	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(ctx, stderr)}
+	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(ctx, stderr, until)}
 	end, err := f.connect(ctx, &cfg, stderr)
 	if err != nil {
 		writef(stderr, "spillway pace: %s\n", err)
@@ -288,12 +288,12 @@ const progressLines = 30 * time.Second
 
 // paceProgress returns what prints the progress: in one line of a terminal, or a line now and then. It
 // tells once that ctx is done, for a run goes on for a while.
-func paceProgress(ctx context.Context, stderr io.Writer) func(pace.Summary) {
+func paceProgress(ctx context.Context, stderr io.Writer, until time.Time) func(pace.Summary) {
 	term, drawn := terminalOf(stderr)
 	var told time.Time
 	ending := false
 	return func(s pace.Summary) {
-		line := progressOf(&s)
+		line := progressOf(&s, until)
 		switch {
 		case ctx.Err() != nil && !ending:
 			ending = true
@@ -310,8 +310,9 @@ func paceProgress(ctx context.Context, stderr io.Writer) func(pace.Summary) {
 	}
 }
 
-// progressOf says in one line how far a run is.
-func progressOf(s *pace.Summary) string {
+// progressOf says in one line how far a run is. One with an end is spread until then, however fast the
+// lines go that are under way.
+func progressOf(s *pace.Summary, until time.Time) string {
 	done := s.Before + s.Served + s.Failed
 	text := plain.Number(done) + " of " + plain.Plural(s.Lines, "line") + " done, " + plain.Number(int64(s.PerMinute)) + " a minute"
 	if s.Failed > 0 {
@@ -325,7 +326,10 @@ func progressOf(s *pace.Summary) string {
 		text += ", " + plain.Number(waits) + " sent again"
 	}
 	const aYear = 365 * 24 * 60.
-	if minutes := float64(s.Left) / s.PerMinute; s.Left > 0 && minutes < aYear { // else it is no estimate
+	switch minutes := float64(s.Left) / s.PerMinute; {
+	case s.Left > 0 && !until.IsZero():
+		text += ", spread until " + until.Format("2006-01-02 15:04")
+	case s.Left > 0 && minutes < aYear: // else it is no estimate
 		text += ", about " + time.Duration(minutes*float64(time.Minute)).Round(time.Second).String() + " left"
 	}
 	return text
