@@ -335,6 +335,14 @@ func progressOf(s *pace.Summary, until time.Time) string {
 	return text
 }
 
+// rounded is a length of time without digits that say nothing.
+func rounded(d time.Duration) time.Duration {
+	if d >= time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Millisecond)
+}
+
 // mostPrinted is how many kinds of failures, or labels, are printed for people.
 const mostPrinted = 20
 
@@ -345,7 +353,7 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 		writef(out, "%s\n", text)
 		return
 	}
-	writef(out, "%s: %s of %s served in %s", f.out, plain.Number(s.Served), plain.Plural(s.Lines, "line"), s.Took.Round(time.Millisecond))
+	writef(out, "%s: %s of %s served in %s", f.out, plain.Number(s.Served), plain.Plural(s.Lines, "line"), rounded(s.Took))
 	if s.Before > 0 {
 		writef(out, ", %s before", plain.Number(s.Before))
 	}
