@@ -17,7 +17,7 @@ import (
 	"github.com/spillway-go/spillway/router"
 )
 
-const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--batch] [--json]
+const explainHelp = `Usage: spillway explain MODEL|CALL-ID [URL] [--batch] [--label L] [--json]
 
 Explain asks a running "spillway serve" where a call for MODEL would go now, and why
 not elsewhere: the endpoints of the model in the order of their tiers, each with what
@@ -25,7 +25,7 @@ keeps a call from it, until when, and what to do; then the models that stand in 
 it. MODEL may be an alias. Nothing is sent to Google, and nothing changes. The call
 is one like the last that was refused, if that is at most 10 s ago, else one of the
 usual size. The default URL is http://127.0.0.1:8080. URL/spillway/explain?model=MODEL
-has the same as JSON, and with &priority=batch that of a batch call.
+has the same as JSON, and with &priority=batch&label=L that of a batch call with a label.
 
 With a CALL-ID, which every response has as Spillway-Call, it says why that call
 went where it went, if it is one of the last 10,000. A call with the header
@@ -34,6 +34,7 @@ Spillway-Explain: 1 has a line in a header of that name of its response, too.
 Flags:
 
   --batch  explains a batch call, which may go to other service tiers.
+  --label  explains a call with this label, which may have projects of its own.
   --json   prints JSON.
 
 Exit status: 1 if the call would be refused, is not known, or no sidecar responds.
@@ -44,6 +45,7 @@ type explanation struct {
 	At      time.Time       `json:"at"`
 	Asked   string          `json:"asked"`
 	Batch   bool            `json:"batch,omitempty"`   // of a batch call
+	Label   string          `json:"label,omitempty"`   // of a call with this label
 	Model   string          `json:"model,omitempty"`   // that would serve it; absent: none would
 	Next    []string        `json:"next,omitempty"`    // the endpoints to one of which it would go now
 	RetryAt time.Time       `json:"retry_at,omitzero"` // when it would go, or when to come back
@@ -69,9 +71,10 @@ func (s *sidecar) explain(w *client, req *http.Request) {
 		refuse(w, http.StatusBadRequest, "INVALID_ARGUMENT", "name the model: "+explainPath+"?model=gemini-3.5-flash")
 		return
 	}
-	call := router.Call{Priority: router.Priority(req.URL.Query().Get("priority"))}
+	query := req.URL.Query()
+	call := router.Call{Priority: router.Priority(query.Get("priority")), Label: query.Get("label")}
 	x := explanationOf(s.router.Explain(model, call))
-	x.Batch = call.Priority == router.PriorityBatch
+	x.Batch, x.Label = call.Priority == router.PriorityBatch, visible(call.Label, "")
 	writeJSON(w, http.StatusOK, x)
 }
 
@@ -129,6 +132,7 @@ func visibles(list []string) []string {
 func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
 	asJSON, batch := flags.Bool("json", false, ""), flags.Bool("batch", false, "")
+	label := flags.String("label", "", "")
 	rest, code, ok := parse(flags, args, explainHelp, stdout, stderr)
 	if !ok {
 		return code
@@ -143,6 +147,9 @@ func explain(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	query := "?model=" + url.QueryEscape(rest[0])
 	if *batch {
 		query += "&priority=" + string(router.PriorityBatch)
+	}
+	if *label != "" {
+		query += "&label=" + url.QueryEscape(*label)
 	}
 	return explainModel(ctx, query, at, *asJSON, stdout, stderr)
 }
@@ -198,6 +205,9 @@ func (x explanation) print(out io.Writer) {
 	call := "a call"
 	if x.Batch {
 		call = "a batch call"
+	}
+	if x.Label != "" {
+		call += " with the label " + x.Label
 	}
 	v.linef(out, "%s at %s: %s %s", x.Asked, plain.Instant(x.At), call, x.fate())
 	told := told{}
