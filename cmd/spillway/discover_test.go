@@ -343,8 +343,9 @@ func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
 	}
 	small := strings.Join(lines, "\n") + "\n"
 	large := strings.NewReplacer("small", "large", "SMALL", "LARGE").Replace(small)
-	first, second, _ := strings.Cut(strings.TrimPrefix(text[strings.Index(text, "[[project]]\n"):], "[[project]]\n"), "[[project]]\n")
-	text = "[[project]]\n" + small + first + "[[project]]\n" + large + second
+	for _, own := range []string{small, large} { // each below the head of its project
+		text = strings.Replace(text, "[[project]]\nname", "[[project]]\n"+own+"name", 1)
+	}
 	file := filepath.Join(t.TempDir(), "spillway.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
