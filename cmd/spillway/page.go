@@ -93,7 +93,7 @@ func (p *page) ladder(name string, plan pool.Plan) func(*pool.Endpoint) []string
 	}
 	interactive, batch := mayServe(plan), mayServe(p.router.PlanBatch(name))
 	return func(e *pool.Endpoint) (notes []string) {
-		if who := rung(interactive[e.Name], batch[e.Name]); who != "" && len(labelsOf(p.cfg, e.Project)) == 0 {
+		if who := rung(e, interactive[e.Name], batch[e.Name]); who != "" && len(labelsOf(p.cfg, e.Project)) == 0 {
 			notes = append(notes, who)
 		}
 		if price, ok := priceOf(plan.Model, e, time.Now()); ok {

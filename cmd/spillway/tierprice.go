@@ -70,13 +70,16 @@ func hasLadder(tiers [][]pool.Endpoint) bool {
 	})
 }
 
-// rung says which calls of those that name no service tier go to an endpoint.
-func rung(interactive, batch bool) string {
+// rung says which calls of those that name no service tier go to an endpoint. Batch calls ask flex
+// before endpoints of earlier tiers, see [router.Call.Priority].
+func rung(e *pool.Endpoint, interactive, batch bool) string {
 	switch {
 	case interactive && batch:
 		return ""
 	case interactive:
 		return "interactive calls"
+	case batch && e.Traffic == pool.TrafficFlex:
+		return "batch calls first"
 	case batch:
 		return "batch calls"
 	default:
