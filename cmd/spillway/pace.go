@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -335,6 +336,9 @@ func progressOf(s *pace.Summary, until time.Time) string {
 	return text
 }
 
+// fromDoor reports whether a kind of failure is the sidecar's own, for want of a token.
+func fromDoor(kind string) bool { return strings.HasPrefix(kind, "401 spillway: ") }
+
 // rounded is a length of time without digits that say nothing.
 func rounded(d time.Duration) time.Duration {
 	if d >= time.Minute {
@@ -381,6 +385,9 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	}
 	if s.Left > 0 {
 		writef(out, "  left: %s; the same command goes on with them\n", plain.Number(s.Left))
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Keys(s.Failures)), fromDoor) {
+		writef(out, "  %s in the environment is the token of this command's calls\n", clientTokenVariable)
 	}
 	if s.Failed+s.FailedBefore > 0 {
 		writef(out, "  --retry-failed sends the failed ones again\n")
