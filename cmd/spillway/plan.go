@@ -21,10 +21,10 @@ const planHelp = `Usage: spillway plan [LOG...] [--rpm 300] [--input 1200] [--ou
   [--gsus 3-10] [--spill 1] [--tokens-per-second N] [--burndown output=6]
   [--prices FILE] [--term week] [--pool FILE] [--json] [--svg FILE]
 
-Plan says how much Provisioned Throughput some traffic needs. It makes the calls
-of LOG again, or calls at the rates that are stated, in virtual time: the pool
-that routes real calls decides, before a model of how Google enforces orders.
-Nothing is sent.
+Plan says how much Provisioned Throughput some traffic needs, in GSUs: the units
+in which Google sells it. It makes the calls of LOG again, or calls at the rates
+that are stated, in virtual time: the pool that routes real calls decides, before
+a model of how Google enforces orders. Nothing is sent.
 
 LOG is Spillway's call log, LiteLLM's spend logs, or Vertex AI's request-response
 logs, each as JSON, JSON lines or CSV with a header. It may be compressed. "-" is
