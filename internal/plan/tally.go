@@ -66,7 +66,7 @@ func (t *Tally) Spill() float64 {
 	if t.Tokens == 0 {
 		return 0
 	}
-	return 1 - t.ServedTokens/t.Tokens
+	return t.SpilledTokens / t.Tokens
 }
 
 // minute is the time over which load counts as sustained.
