@@ -289,6 +289,9 @@ func TestExplainSendsABatchCallToFlexFirst(t *testing.T) {
 		second.pool.Limits = []pool.Limit{{Model: sold, RPM: 1}} // counts at every tier of the Developer API
 		b := setup{router: router.Config{MaxWait: 10 * time.Second}}.bed(t, first, second)
 		batch := router.Call{Priority: router.PriorityBatch}
+		if b.router.Explain(sold, batch); len(b.router.Stat().Models) > 0 {
+			t.Error("Explain has the pool remember the model")
+		}
 		for _, want := range []string{"acme/global/on_demand_flex", "first/global/on_demand"} {
 			next, planned := b.router.Explain(sold, batch).Next, b.router.PlanBatch(sold).Next
 			if got := b.batch(t, 0); got.endpoint != want || !slices.Equal(next, []string{want}) || !slices.Equal(planned, next) {

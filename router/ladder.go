@@ -65,7 +65,7 @@ func (c *climbing) plan(p *pool.Pool, r *pool.Request, wait time.Duration) pool.
 		return plan
 	}
 	elsewhere.Asked.Without = pool.TrafficFlex
-	if ever, _ := p.Serves(&elsewhere); !ever {
+	if p.Plan(&elsewhere).Never {
 		return plan
 	}
 	flex.Asked.Only, flex.StandIn = pool.TrafficFlex, true
