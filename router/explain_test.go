@@ -75,6 +75,10 @@ func moodyPool(rng *rand.Rand) (pool.Config, router.Config) {
 	for i := range projects {
 		projects[i].pool.Priority = rng.IntN(4) / 3
 		projects[i].pool.Weight = float64(1 + rng.IntN(3))
+		if rng.IntN(4) == 0 {
+			projects[i].pool.OnDemand = [][]string{{"standard", "priority"}, flexFirst, {"priority"}}[rng.IntN(3)]
+			projects[i].pool.BatchOnDemand = [][]string{nil, flexFirst, {"flex"}}[rng.IntN(3)]
+		}
 	}
 	rng.Shuffle(len(projects), func(i, j int) { projects[i], projects[j] = projects[j], projects[i] })
 	cfg := router.Config{
@@ -114,7 +118,7 @@ func randomCall(rng *rand.Rand) (model string, c router.Call) {
 	if rng.IntN(4) == 0 {
 		c.Affinity = fmt.Sprint("user-", rng.IntN(5))
 	}
-	if rng.IntN(8) == 0 {
+	if rng.IntN(4) == 0 {
 		c.Priority = router.PriorityBatch
 	}
 	return []string{flash, "fast", spare}[rng.IntN(3)], c
