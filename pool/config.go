@@ -177,8 +177,8 @@ type Project struct {
 	// body holds. An order has no tiers: one of [OverflowRouter] is not told of them, and serves such a
 	// call first, as any other.
 	OnDemand []string
-	// BatchOnDemand are the same for batch calls. Empty means those of OnDemand without TierPriority,
-	// unless there is no other.
+	// BatchOnDemand are the same for batch calls, which ask TierFlex first in whichever project has it.
+	// Empty means those of OnDemand without TierPriority, unless there is no other.
 	BatchOnDemand []string
 	// Limits are quotas that the pool must not exceed, for all service tiers together. If several match
 	// a model, the strictest of each dimension holds.

@@ -1,9 +1,14 @@
 package pool
 
+import "slices"
+
 // pickNext takes turns. In round r of the tier, a candidate with the share w of the greatest weight
 // is passed over unless r×w crosses a whole number: over many rounds each gets its share, evenly
-// spread.
+// spread. While none is ready no turn is taken: those who ask in vain would upset the shares.
 func pickNext(t *tier, ready func(*candidate) bool) *candidate {
+	if !slices.ContainsFunc(t.candidates, ready) {
+		return nil
+	}
 	return pickTurn(t, func() uint64 { return t.turn.Add(1) - 1 }, ready)
 }
 

@@ -165,6 +165,20 @@ func TestPickNextTakesEqualMembersInTurn(t *testing.T) {
 	}
 }
 
+// A call that looks for another tier first, as batch calls do for flex, takes no turn of this one.
+func TestPickNextKeepsItsTurnWhileNoneIsReady(t *testing.T) {
+	tier := pool.NewTier(2, 1)
+	counts := drawn(3_000, func() *pool.Candidate {
+		if c := pool.PickNext(tier, only("")); c != nil {
+			t.Fatalf("%s was taken, and is not ready", c)
+		}
+		return pool.PickNext(tier, always)
+	})
+	if got := counts["a"]; got < 1_999 || got > 2_001 {
+		t.Errorf("of 3,000 turns two thirds are a's: %v", counts)
+	}
+}
+
 func TestPickersBearExtremeWeights(t *testing.T) {
 	for _, p := range byWeight {
 		tier := pool.NewTier(1e-12, 1, 1e12)

@@ -63,9 +63,10 @@ type Call struct {
 	// they do not change for other calls. Zero or less means the estimate.
 	InputTokens, OutputTokens int64
 	// Label says who makes the call, such as "team-a", for counters and the call log. It changes
-	// nothing else, unless a project is for some labels: see [pool.Project]. At most 64 characters, none of them a control character. The router tells
-	// the first 1,000 labels apart; later ones are counted as "other". Empty means none. Header:
-	// Spillway-Label.
+	// nothing else, but that a project may be for some labels, see [pool.Project], and that cached
+	// responses are kept apart by it, see Namespace. At most 64 characters, none of them a control
+	// character. The router tells the first 1,000 labels apart; later ones are counted as "other". Empty
+	// means none. Header: Spillway-Label.
 	Label string
 	// Explain adds the header Spillway-Explain to the response: one line that says where the call
 	// went, in which attempt, how the earlier ones ended, and which endpoints were passed over at the

@@ -34,9 +34,8 @@ type Explanation struct {
 // Explain says where a call for a model, or an alias, that generates content would go now, by the
 // judgement that leases and refuses. Of c it takes what bounds the call and its tokens; without tokens
 // it explains a call like the last that was refused, if that is at most 10 s ago, else one of the
-// usual size. A batch call may wait for flex before it goes there, see [Call.Priority]. It reserves
-// nothing and changes nothing. In a pool with other traffic the next call may
-// find another state.
+// usual size. Where flex has room soon, it is where a batch call goes, see [Call.Priority]. It reserves
+// nothing and changes nothing. In a pool with other traffic the next call may find another state.
 func (r *Router) Explain(model string, c Call) Explanation {
 	cfg := r.cfg.Load()
 	e := Explanation{At: time.Now(), Asked: model, Wrong: c.check(cfg.places)}
@@ -63,12 +62,12 @@ func (r *Router) Explain(model string, c Call) Explanation {
 		if c.Affinity != "" {
 			request.Affinity = hash(c.Affinity)
 		}
-		plan := r.pool.Plan(&request)
-		e.Plans = append(e.Plans, plan)
 		wait := most
 		if standIn != "" {
 			wait = min(wait, cfg.FallbackAfter)
 		}
+		plan := cfg.climbing.plan(r.pool, &request, wait)
+		e.Plans = append(e.Plans, plan)
 		e.consider(&plan, wait)
 		next = standIn
 	}

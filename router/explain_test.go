@@ -75,6 +75,10 @@ func moodyPool(rng *rand.Rand) (pool.Config, router.Config) {
 	for i := range projects {
 		projects[i].pool.Priority = rng.IntN(4) / 3
 		projects[i].pool.Weight = float64(1 + rng.IntN(3))
+		if rng.IntN(4) == 0 {
+			projects[i].pool.OnDemand = [][]string{{"standard", "priority"}, flexFirst, {"priority"}}[rng.IntN(3)]
+			projects[i].pool.BatchOnDemand = [][]string{nil, flexFirst, {"flex"}}[rng.IntN(3)]
+		}
 	}
 	rng.Shuffle(len(projects), func(i, j int) { projects[i], projects[j] = projects[j], projects[i] })
 	cfg := router.Config{
@@ -114,7 +118,7 @@ func randomCall(rng *rand.Rand) (model string, c router.Call) {
 	if rng.IntN(4) == 0 {
 		c.Affinity = fmt.Sprint("user-", rng.IntN(5))
 	}
-	if rng.IntN(8) == 0 {
+	if rng.IntN(4) == 0 {
 		c.Priority = router.PriorityBatch
 	}
 	return []string{flash, "fast", spare}[rng.IntN(3)], c
@@ -279,4 +283,27 @@ func TestExplainHasTheStatusThatCallersGet(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestExplainSendsABatchCallToFlexFirst although another project's standard tier comes earlier.
+func TestExplainSendsABatchCallToFlexFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := keyed("first", "key-of-first"), laddered(nil, flexFirst)
+		second.pool.Priority = 1
+		second.pool.Limits = []pool.Limit{{Model: sold, RPM: 1}} // counts at every tier of the Developer API
+		b := setup{router: router.Config{MaxWait: 10 * time.Second}}.bed(t, first, second)
+		batch := router.Call{Priority: router.PriorityBatch}
+		if b.router.Explain(sold, batch); len(b.router.Stat().Models) > 0 {
+			t.Error("Explain has the pool remember the model")
+		}
+		for _, want := range []string{"acme/global/on_demand_flex", "first/global/on_demand"} {
+			next, planned := b.router.Explain(sold, batch).Next, b.router.PlanBatch(sold).Next
+			if got := b.batch(t, 0); got.endpoint != want || !slices.Equal(next, []string{want}) || !slices.Equal(planned, next) {
+				t.Errorf("a batch call went to %s, want %s; explained by %v, planned for %v", got.endpoint, want, next, planned)
+			}
+		}
+		if next := b.router.Explain(sold, router.Call{}).Next; !slices.Equal(next, []string{"first/global/on_demand"}) {
+			t.Errorf("an interactive call would go to %v", next)
+		}
+	})
 }

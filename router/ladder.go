@@ -56,6 +56,25 @@ func climbingOf(projects []pool.Project) (c climbing) {
 	return c
 }
 
+// plan returns how the pool serves a request that may wait so long, with where [ladder.find] would send
+// it: a batch call goes to flex if that has room in half of the time, whatever its tier.
+func (c *climbing) plan(p *pool.Pool, r *pool.Request, wait time.Duration) pool.Plan {
+	flex, elsewhere := *r, *r
+	plan := p.Plan(r)
+	if !r.Batch || !c.interactive && !c.batch {
+		return plan
+	}
+	elsewhere.Asked.Without = pool.TrafficFlex
+	if p.Plan(&elsewhere).Never {
+		return plan
+	}
+	flex.Asked.Only, flex.StandIn = pool.TrafficFlex, true
+	if f := p.Plan(&flex); len(f.Next) > 0 || !f.RetryAt.IsZero() && time.Until(f.RetryAt) <= wait/2 {
+		plan.Next, plan.RetryAt = f.Next, f.RetryAt
+	}
+	return plan
+}
+
 // ladder is how long a call keeps to flex, the cheapest and slowest service tier, before it goes on at
 // another one. The zero ladder is of a call that does not go there.
 type ladder struct {

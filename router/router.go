@@ -195,9 +195,10 @@ func (r *Router) Plan(model string) pool.Plan {
 	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model)})
 }
 
-// PlanBatch is [Router.Plan] for batch calls, which may go to other service tiers.
+// PlanBatch is [Router.Plan] for batch calls, which may go to other service tiers, and to flex first.
 func (r *Router) PlanBatch(model string) pool.Plan {
-	return r.pool.Plan(&pool.Request{Model: r.cfg.Load().alias(model), Batch: true})
+	cfg := r.cfg.Load()
+	return cfg.climbing.plan(r.pool, &pool.Request{Model: cfg.alias(model), Batch: true}, cfg.patience(&Call{}))
 }
 
 // Close closes the router. Calls that wait for an endpoint fail with [ErrClosed], as do later ones.

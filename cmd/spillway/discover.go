@@ -117,9 +117,10 @@ func discoverProjects(ctx context.Context, args []string, stdout, stderr io.Writ
 		printText(stdout, f.toml(cfg, all)+f.differences(all))
 	}
 	failed := statusOK
-	for _, d := range all {
-		for _, p := range d.facts.Problems {
-			writef(stderr, "%s: %s%s\n", d.Name, p, then(p.Remedy()))
+	for i := range all {
+		d := &all[i]
+		for _, line := range problemsOf(d) {
+			writef(stderr, "%s: %s\n", d.Name, line)
 		}
 		if d.incomplete() {
 			failed = statusFailed

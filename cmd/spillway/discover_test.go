@@ -331,6 +331,7 @@ tpm = 5_000
 func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
 	google := geminitest.NewServer(t, emulated)
 	t.Setenv("SMALL_TOKEN", "small-token")
+	t.Setenv("LARGE_TOKEN", "large-token")
 	text := fmt.Sprintf(snippet, google.URL)
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -340,15 +341,19 @@ func TestDiscoverCanBeTriedOnTheEmulator(t *testing.T) {
 			}
 		}
 	}
-	text = strings.Replace(text, "[[project]]\n", "[[project]]\n"+strings.Join(lines, "\n")+"\n", 1)
+	small := strings.Join(lines, "\n") + "\n"
+	large := strings.NewReplacer("small", "large", "SMALL", "LARGE").Replace(small)
+	for _, own := range []string{small, large} { // each below the head of its project
+		text = strings.Replace(text, "[[project]]\nname", "[[project]]\n"+own+"name", 1)
+	}
 	file := filepath.Join(t.TempDir(), "spillway.toml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
-	run(t.Context(), []string{"discover", file}, &stdout, &stderr)
+	status := run(t.Context(), []string{"discover", file}, &stdout, &stderr)
 	if len(lines) != 4 || !strings.Contains(stdout.String(), "# small: free tier") || !strings.Contains(stdout.String(), "rpm = 10\n") ||
-		!strings.Contains(stderr.String(), "large: ") || strings.Contains(stderr.String(), "small: ") {
-		t.Errorf("%d settings\n%s\n%s", len(lines), stdout.String(), stderr.String())
+		!strings.Contains(stdout.String(), "# large: ") || status != 0 || stderr.Len() > 0 {
+		t.Errorf("status %d with %d settings\n%s\n%s", status, len(lines), stdout.String(), stderr.String())
 	}
 }

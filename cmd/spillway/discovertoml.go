@@ -114,8 +114,8 @@ func tomlOf(cfg *config.Config, all []discoveredProject) string {
 // project writes a project as the file has it.
 func (t *tomlFile) project(d *discoveredProject, written config.References) {
 	t.comment(d.Name + ": " + d.found())
-	for _, p := range d.facts.Problems {
-		t.comment("  " + p.Error() + then(p.Remedy()))
+	for _, line := range problemsOf(d) {
+		t.comment("  " + line)
 	}
 	t.linef("[[project]]")
 	t.set("name", d.Name)

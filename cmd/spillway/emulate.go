@@ -37,7 +37,7 @@ var emulated = geminitest.Config{
 			Limits: []geminitest.Limit{{RPM: 10}},
 			Orders: []geminitest.Order{{Model: "gemini-3.5-flash", Location: "europe-west4", GSUs: 1}},
 		},
-		{ID: "large", Keys: []string{"large-key"}},
+		{ID: "large", Keys: []string{"large-key"}, Tokens: []string{"large-token"}},
 	},
 	Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond, PerToken: 2 * time.Millisecond, Jitter: 0.3},
 }
@@ -58,9 +58,10 @@ keys     = ["large-key"]
 base_url = "%[1]s"
 priority = 1
 
-# To have it read its limits from there, export SMALL_TOKEN=small-token, and add to the first:
+# To have limits and orders read from there, export SMALL_TOKEN=small-token LARGE_TOKEN=large-token, add
+# these lines to "small" and, with its own name and token, to "large", and try "spillway discover FILE":
 #
-#   discover     = true    # and try "spillway discover FILE"
+#   discover     = true
 #   discover_url = "%[1]s"
 #   project_id   = "small"
 #   credentials  = "env:SMALL_TOKEN"

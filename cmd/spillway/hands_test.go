@@ -58,7 +58,13 @@ type operated struct {
 
 func startOperated(t *testing.T) *operated {
 	t.Helper()
-	cfg, err := config.Parse("test", []byte(handsFile), config.WithEnv(func(name string) (string, bool) { return "the-" + name, true }))
+	return operate(t, handsFile)
+}
+
+// operate serves a file.
+func operate(t *testing.T, file string) *operated {
+	t.Helper()
+	cfg, err := config.Parse("test", []byte(file), config.WithEnv(func(name string) (string, bool) { return "the-" + name, true }))
 	if err != nil {
 		t.Fatal(err)
 	}

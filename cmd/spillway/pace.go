@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -175,7 +176,7 @@ func runPace(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !ok {
 		return misused("pace", stderr, "--until is no time to come; write 06:00, 8h or 2027-01-31T06:00:00Z")
 	}
-	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(ctx, stderr)}
+	cfg := pace.Config{Model: f.model, Label: f.label, Share: f.share, Parallel: f.parallel, Until: until, Progress: paceProgress(ctx, stderr, until)}
 	end, err := f.connect(ctx, &cfg, stderr)
 	if err != nil {
 		writef(stderr, "spillway pace: %s\n", err)
@@ -288,12 +289,12 @@ const progressLines = 30 * time.Second
 
 // paceProgress returns what prints the progress: in one line of a terminal, or a line now and then. It
 // tells once that ctx is done, for a run goes on for a while.
-func paceProgress(ctx context.Context, stderr io.Writer) func(pace.Summary) {
+func paceProgress(ctx context.Context, stderr io.Writer, until time.Time) func(pace.Summary) {
 	term, drawn := terminalOf(stderr)
 	var told time.Time
 	ending := false
 	return func(s pace.Summary) {
-		line := progressOf(&s)
+		line := progressOf(&s, until)
 		switch {
 		case ctx.Err() != nil && !ending:
 			ending = true
@@ -310,8 +311,9 @@ func paceProgress(ctx context.Context, stderr io.Writer) func(pace.Summary) {
 	}
 }
 
-// progressOf says in one line how far a run is.
-func progressOf(s *pace.Summary) string {
+// progressOf says in one line how far a run is. One with an end is spread until then, however fast the
+// lines go that are under way.
+func progressOf(s *pace.Summary, until time.Time) string {
 	done := s.Before + s.Served + s.Failed
 	text := plain.Number(done) + " of " + plain.Plural(s.Lines, "line") + " done, " + plain.Number(int64(s.PerMinute)) + " a minute"
 	if s.Failed > 0 {
@@ -325,10 +327,24 @@ func progressOf(s *pace.Summary) string {
 		text += ", " + plain.Number(waits) + " sent again"
 	}
 	const aYear = 365 * 24 * 60.
-	if minutes := float64(s.Left) / s.PerMinute; s.Left > 0 && minutes < aYear { // else it is no estimate
+	switch minutes := float64(s.Left) / s.PerMinute; {
+	case s.Left > 0 && !until.IsZero():
+		text += ", spread until " + until.Format("2006-01-02 15:04")
+	case s.Left > 0 && minutes < aYear: // else it is no estimate
 		text += ", about " + time.Duration(minutes*float64(time.Minute)).Round(time.Second).String() + " left"
 	}
 	return text
+}
+
+// fromDoor reports whether a kind of failure is the sidecar's own, for want of a token.
+func fromDoor(kind string) bool { return strings.HasPrefix(kind, "401 spillway: ") }
+
+// rounded is a length of time without digits that say nothing.
+func rounded(d time.Duration) time.Duration {
+	if d >= time.Minute {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Millisecond)
 }
 
 // mostPrinted is how many kinds of failures, or labels, are printed for people.
@@ -341,7 +357,7 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 		writef(out, "%s\n", text)
 		return
 	}
-	writef(out, "%s: %s of %s served in %s", f.out, plain.Number(s.Served), plain.Plural(s.Lines, "line"), s.Took.Round(time.Millisecond))
+	writef(out, "%s: %s of %s served in %s", f.out, plain.Number(s.Served), plain.Plural(s.Lines, "line"), rounded(s.Took))
 	if s.Before > 0 {
 		writef(out, ", %s before", plain.Number(s.Before))
 	}
@@ -369,6 +385,9 @@ func printPace(out io.Writer, f *paceFlags, s *pace.Summary) {
 	}
 	if s.Left > 0 {
 		writef(out, "  left: %s; the same command goes on with them\n", plain.Number(s.Left))
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Keys(s.Failures)), fromDoor) {
+		writef(out, "  %s in the environment is the token of this command's calls\n", clientTokenVariable)
 	}
 	if s.Failed+s.FailedBefore > 0 {
 		writef(out, "  --retry-failed sends the failed ones again\n")

@@ -290,11 +290,16 @@ func TestPaceFailsAsLongAsALineHasFailed(t *testing.T) {
 
 func TestPaceEstimatesNoTimeThatItCannotKnow(t *testing.T) {
 	for _, s := range []pace.Summary{{Lines: 1e6, Left: 1e6}, {Lines: 1e6, Left: 1e6 - 1, Served: 1, PerMinute: 1e-5}, {Lines: 1, Served: 1, PerMinute: 9}} {
-		if text := progressOf(&s); strings.Contains(text, "left") {
+		if text := progressOf(&s, time.Time{}); strings.Contains(text, "left") {
 			t.Error(text)
 		}
 	}
-	if text := progressOf(&pace.Summary{Lines: 100, Left: 90, Served: 10, PerMinute: 60}); !strings.Contains(text, "about 1m30s left") {
+	ten := pace.Summary{Lines: 100, Left: 90, Served: 10, PerMinute: 60}
+	if text := progressOf(&ten, time.Time{}); !strings.Contains(text, "about 1m30s left") {
+		t.Error(text)
+	}
+	until := time.Date(2026, 11, 27, 6, 0, 0, 0, time.UTC)
+	if text := progressOf(&ten, until); !strings.HasSuffix(text, "60 a minute, spread until 2026-11-27 06:00") {
 		t.Error(text)
 	}
 }
@@ -314,7 +319,7 @@ func TestPacePrintsTheMostFrequentLabels(t *testing.T) {
 func TestPaceTellsThatARunEnds(t *testing.T) {
 	var stderr strings.Builder
 	ctx, stop := context.WithCancel(t.Context())
-	tell := paceProgress(ctx, &stderr)
+	tell := paceProgress(ctx, &stderr, time.Time{})
 	tell(pace.Summary{Lines: 2, Left: 2})
 	stop()
 	for range 3 {

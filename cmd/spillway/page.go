@@ -92,10 +92,12 @@ func (p *page) ladder(plan pool.Plan) func(*pool.Endpoint) []string {
 		return func(*pool.Endpoint) []string { return nil }
 	}
 	return func(e *pool.Endpoint) (notes []string) {
-		switch who := callsTo(p.cfg, e); who {
-		case "":
-		case callsNamed:
+		switch who := callsTo(p.cfg, e); {
+		case who == "":
+		case who == callsNamed:
 			notes = append(notes, "calls that name it")
+		case who == callsBatch && e.Traffic == pool.TrafficFlex: // before endpoints of earlier tiers, see [router.Call]
+			notes = append(notes, "batch calls first")
 		default:
 			notes = append(notes, who+" calls")
 		}

@@ -21,10 +21,10 @@ const planHelp = `Usage: spillway plan [LOG...] [--rpm 300] [--input 1200] [--ou
   [--gsus 3-10] [--spill 1] [--tokens-per-second N] [--burndown output=6]
   [--prices FILE] [--term week] [--pool FILE] [--json] [--svg FILE]
 
-Plan says how much Provisioned Throughput some traffic needs. It makes the calls
-of LOG again, or calls at the rates that are stated, in virtual time: the pool
-that routes real calls decides, before a model of how Google enforces orders.
-Nothing is sent.
+Plan says how much Provisioned Throughput some traffic needs, in GSUs: the units
+in which Google sells it. It makes the calls of LOG again, or calls at the rates
+that are stated, in virtual time: the pool that routes real calls decides, before
+a model of how Google enforces orders. Nothing is sent.
 
 LOG is Spillway's call log, LiteLLM's spend logs, or Vertex AI's request-response
 logs, each as JSON, JSON lines or CSV with a header. It may be compressed. "-" is
@@ -37,7 +37,9 @@ Google documents, and why it spills:
   BURST      for some seconds more came than the window takes
   SUSTAINED  in a whole minute more came than was bought
   TOO LARGE  the call alone is larger than the window
+  REFUSED    how often the full order was asked in vain, for each call
   IDLE       the part of what was bought that served nothing
+  USD        what the order and the spilled tokens cost in 30 days
 
 It recommends the fewest GSUs with which less than --spill percent spills, and
 prints the TOML for them. How Google foresees the length of responses is not
@@ -45,16 +47,17 @@ published; from the shortest windows, about three percent more or less may spill
 
 Flags:
 
-  --rpm       calls a minute, in the mean, without a LOG; --input, --output and
-              --cached are the tokens of one, --peak how many times the mean the
-              busiest minute has, --for how long
+  --rpm       calls a minute, in the mean, in place of a LOG; it takes --model,
+              --input and --output, the tokens of one call; --cached of the input
+              are cached, --peak is how many times the mean the busiest minute
+              has, --for how long they come
   --model     the model; default: the one that LOG has most calls for
   --location  where the order is
   --gsus      one number, or a range such as 3-10; default: eight that fit
   --spill     percent of the tokens that may spill
   --tokens-per-second, --burndown
-              what a GSU of a model serves, and what tokens cost, for models that
-              Spillway has no figures of: --burndown input=1,cached=0.1,output=6
+              what a GSU of a model serves, and what tokens cost, both for models
+              that Spillway has no figures of: --burndown input=1,cached=0.1,output=6
   --prices    a file of prices, in the form of internal/price/prices.json, whose
               rows go before those that Spillway knows
   --term      week, month, quarter or year: for how long the order is bought

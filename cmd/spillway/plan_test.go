@@ -429,3 +429,14 @@ func TestAPlanPrintsTheSameBytes(t *testing.T) {
 		}
 	}
 }
+
+// What a call costs of an order is not what it has tokens: output may count six times.
+func TestAPlanForAnUnknownModelNeedsItsBurndown(t *testing.T) {
+	args := []string{"plan", "--rpm", "30", "--input", "100", "--output", "10", "--model", "gemini-9-ultra", "--tokens-per-second", "500"}
+	if status, out := transcript(t.Context(), args...); status != 1 || !strings.Contains(out, "state --tokens-per-second and --burndown") {
+		t.Errorf("without --burndown it ends with %d:\n%s", status, out)
+	}
+	if status, out := transcript(t.Context(), append(args, "--burndown", "output=6")...); status != 0 {
+		t.Errorf("with both it ends with %d:\n%s", status, out)
+	}
+}

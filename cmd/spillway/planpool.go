@@ -166,7 +166,7 @@ func (f *planFlags) printPool(out io.Writer, fit *plan.Fit, log *demand.Log, p *
 	v.linef(to, "%s refused, %s waited: half of all at most %s, 95 %% at most %s, the longest %s", plain.Number(int64(fit.Refused)),
 		plain.Number(int64(fit.Waits)), fit.Median.Round(time.Millisecond), fit.P95.Round(time.Millisecond), fit.Longest.Round(time.Millisecond))
 	var b strings.Builder
-	b.WriteString("ENDPOINT\tSERVES\tUSD BY THE TOKEN\n")
+	b.WriteString("ENDPOINT\tSERVES\tUSD BY THE TOKEN, 30 DAYS\n")
 	for _, s := range fit.Served {
 		fmt.Fprintf(&b, "%s\t%s\t%s\n", s.Endpoint, plain.Number(int64(s.Calls)), dollars(s.ByToken))
 	}

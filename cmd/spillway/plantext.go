@@ -200,7 +200,7 @@ func printMoney(v view, to io.Writer, a *plan.Answer) {
 // ofDay says how old a price is.
 func ofDay(o price.Origin) string {
 	if o.Read.IsZero() {
-		return "yours"
+		return "your own"
 	}
 	return o.Read.Format(time.DateOnly)
 }

@@ -43,7 +43,7 @@ on_demand   = ["flex", "priority"]
 		t.Fatalf("%d: %s", code, errs.String())
 	}
 	for _, want := range []string{
-		"tier 1   prod/global/on_demand_flex               batch calls, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",
+		"tier 1   prod/global/on_demand_flex               batch calls first, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",
 		"tier 2   prod/global/on_demand                    the standard price: $1.50 in, $9.00 out a million tokens",
 		"tier 3   prod/global/on_demand_priority           interactive calls, 1.8 × the standard price: $2.70 in, $16.20 out a million tokens",
 		"tier 4   jobs/global/on_demand_flex               only calls labelled migration-*, 0.5 × the standard price: $0.75 in, $4.50 out a million tokens",

@@ -33,7 +33,7 @@ func litellmCall(f fields) (c Call, skip string) {
 		c.Usage, c.Took = quota.Usage{}, 0 // it would have been served
 		return c, ""
 	case f.text("status") == "failure", m.text("status") == "failure":
-		return c, "of calls that failed"
+		return c, failed
 	case strings.EqualFold(f.text("cache_hit"), "true"):
 		return c, "that LiteLLM served from its cache"
 	case c.Usage.Input == 0:

@@ -31,6 +31,7 @@ const (
 // Why entries are skipped, in more than one format.
 const (
 	noTokens     = "without tokens"
+	failed       = "of calls that failed"
 	otherMethods = "of other methods than generateContent"
 )
 

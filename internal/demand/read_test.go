@@ -43,6 +43,8 @@ func TestReadSpillwaysCallLog(t *testing.T) {
 			r.Outcome, r.Tokens, r.Time.Time = calls.OutcomeRefused, calls.Tokens{}, nine.Add(2*time.Second)
 		}) +
 		record(t, func(r *calls.Record) { r.Outcome, r.Tokens = calls.OutcomeFailed, calls.Tokens{} }) +
+		record(t, func(r *calls.Record) { r.Cache, r.Tokens = "hit", calls.Tokens{} }) +
+		record(t, func(r *calls.Record) { r.Outcome, r.Tokens = calls.OutcomeCancelled, calls.Tokens{} }) +
 		record(t, func(r *calls.Record) { r.Method = "countTokens" }) +
 		record(t, func(r *calls.Record) { r.Method = "bidiGenerateContent" }) +
 		record(t, func(r *calls.Record) {
@@ -59,11 +61,13 @@ func TestReadSpillwaysCallLog(t *testing.T) {
 	second.At = nine.Add(time.Second)
 	refused.At, refused.Took = nine.Add(2*time.Second), demand.Took(usage)
 	want := &demand.Log{
-		Format: "Spillway's call log", Calls: []demand.Call{batch, second, refused}, Skipped: 4, Broken: 1, Filled: 1,
+		Format: "Spillway's call log", Calls: []demand.Call{batch, second, refused}, Skipped: 6, Broken: 1, Filled: 1,
 		Left: []demand.Left{
-			{Why: "without tokens", Entries: 1, Line: 4},
-			{Why: "of other methods than generateContent", Entries: 2, Line: 5},
-			{Why: "no JSON object", Broken: true, Entries: 1, Line: 8},
+			{Why: "of calls that failed", Entries: 1, Line: 4},
+			{Why: "that the response cache served", Entries: 1, Line: 5},
+			{Why: "without tokens", Entries: 1, Line: 6},
+			{Why: "of other methods than generateContent", Entries: 2, Line: 7},
+			{Why: "no JSON object", Broken: true, Entries: 1, Line: 10},
 			{Why: "of calls that were refused, of a model that served none", Entries: 1},
 		},
 	}

@@ -85,7 +85,7 @@ func (c *client) noToken(ctx context.Context, host string, err error) *ReadError
 	case refused:
 		p.Do = "the credentials are dead: " + credential.Identify(c.source.Tokens).Renewal
 	default:
-		p.Do = "run `gcloud auth application-default login`, or set credentials"
+		p.Do = "run `gcloud auth application-default login`, or set credentials in the project"
 	}
 	return p
 }

@@ -34,7 +34,8 @@ func (b *Buy) order(gsus int) pool.Order {
 func (b *Buy) rates() (perGSU float64, cost func(quota.Usage) float64, err error) {
 	o := b.order(1)
 	l, err := quota.NewLedger(quota.Order{Model: o.Model, GSUs: 1, TokensPerSecond: o.TokensPerSecond, Burndown: o.Burndown})
-	if err != nil {
+	_, known := quota.RowOf(b.Model)
+	if err != nil || !known && b.Burndown == nil { // an answer may cost many times its tokens
 		return 0, nil, fmt.Errorf("%w of %s: state --tokens-per-second and --burndown", ErrNoFigures, b.Model)
 	}
 	return l.Stat(time.Time{}).TokensPerSecond, func(u quota.Usage) float64 {
@@ -65,7 +66,7 @@ func (t *Tally) Spill() float64 {
 	if t.Tokens == 0 {
 		return 0
 	}
-	return 1 - t.ServedTokens/t.Tokens
+	return t.SpilledTokens / t.Tokens
 }
 
 // minute is the time over which load counts as sustained.
