@@ -33,8 +33,6 @@ func spillwayCall(f fields) (c Call, skip string) {
 		return c, "that the response cache served"
 	case f.text("outcome") == string(calls.OutcomeRefused):
 		c.Usage, c.Took = quota.Usage{}, 0 // it would have been served
-	case f.text("cache") == "hit":
-		return c, "that the response cache served"
 	case c.Usage.Input == 0 && f.text("outcome") == string(calls.OutcomeFailed):
 		return c, failed
 	case c.Usage.Input == 0:
