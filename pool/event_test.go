@@ -273,7 +273,9 @@ func (h *history) step() {
 }
 
 func TestReplayedEventsGiveThePictureOfStat(t *testing.T) {
-	const histories, steps, deeds = 1_000, 12, 5 // in less than 24 h: limits are not forgotten yet
+	t.Parallel()
+	histories := amount(200, 1_000)
+	const steps, deeds = 12, 5 // in less than 24 h: limits are not forgotten yet
 	for seed := range uint64(histories) {
 		synctest.Test(t, func(t *testing.T) {
 			h := &history{T: t, random: rand.New(rand.NewPCG(seed, 7)), replay: newReplay(), scenes: changedScenes()}

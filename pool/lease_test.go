@@ -232,6 +232,7 @@ func (waiting) Token(ctx context.Context) (*auth.Token, error) {
 }
 
 func TestNothingIsLeftInFlightWhateverCallsMeet(t *testing.T) {
+	t.Parallel()
 	cfg := scene()
 	for i := range cfg.Projects {
 		cfg.Projects[i].Limits = []pool.Limit{{Model: flash, RPM: 5000, TPM: 5_000_000, RPD: 500_000, Concurrency: 50}}

@@ -27,6 +27,7 @@ func (b *bed) flood(now time.Time, from, n int) {
 }
 
 func TestMisspelledModelsTakeNothingFromARealOne(t *testing.T) {
+	t.Parallel()
 	p := keyless("prod", "global", "eu")
 	p.Limits = []pool.Limit{{Model: flash, RPM: 30, RPD: 100, Concurrency: 5}}
 	cfg := pool.Config{Projects: []pool.Project{p, geminiProject("studio", "k")}, Memory: 16 << 20}

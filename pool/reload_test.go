@@ -249,6 +249,7 @@ func TestAnOrderThatGoesAndComesBackKeepsItsCooldown(t *testing.T) {
 }
 
 func TestFirstUseWhileAReloadGoesOnKeepsToTheNewLimits(t *testing.T) {
+	t.Parallel()
 	cfg := func(rpm int64) pool.Config {
 		p := keyless("a", "us")
 		p.Limits = []pool.Limit{{RPM: rpm}}

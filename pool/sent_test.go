@@ -85,6 +85,7 @@ func TestManyProjectsKeepABoundOnTokens(t *testing.T) {
 
 // What calls under way were sent with may come back after a reload.
 func TestFormerCredentialsStaySecrets(t *testing.T) {
+	t.Parallel()
 	tok := &tokens{name: "gone"}
 	gone := keyless("gone")
 	gone.Credentials = tok

@@ -225,6 +225,7 @@ func afterCut(sse bool, sent string, end error) (string, pool.Class) {
 }
 
 func TestLargeEventsOfAStreamPassWhole(t *testing.T) {
+	t.Parallel()
 	for _, length := range []int{3 << 10, 100 << 10, 1 << 20, 5 << 20} {
 		event := "data: " + strings.Replace(firstEvent, "a ", strings.Repeat("a", length), 1) + "\n\n"
 		whole := event + wholeStreams["?alt=sse"] + event + "data: " + secondEvent + "\n\n"

@@ -190,6 +190,7 @@ func TestWhatAModelSaysStaysAsItIs(t *testing.T) {
 
 // Streams of every kind are searched in whatever pieces they come and are read.
 func TestErrorsInStreamsAreSearchedAcrossPieces(t *testing.T) {
+	t.Parallel()
 	const key = "AIzaSyCANARY/with+some=length-0123456789"
 	large := strings.Repeat("QUFB", 400_000) // an event too large to be held, without a place to cut
 	for _, path := range []string{

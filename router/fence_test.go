@@ -117,6 +117,7 @@ func (f *fenced) live(ctx context.Context) error {
 // TestNoByteLeavesTheFence makes calls of every kind in a pool with a fence, while everything that
 // can fail does and the configuration is replaced again and again.
 func TestNoByteLeavesTheFence(t *testing.T) {
+	t.Parallel()
 	asked, served, failed := 0, 0, 0
 	seeds := amount[uint64](8, 40)
 	for seed := range seeds {

@@ -18,6 +18,7 @@ import (
 // TestNoCallFailsOrIsSentTwiceForAReload keeps many calls under way, some of them waiting for a
 // project's minute, while projects, keys, limits and settings change over and over.
 func TestNoCallFailsOrIsSentTwiceForAReload(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var all []project
 		const rpm = 600

@@ -54,6 +54,7 @@ func readFile(f *genai.File) []*genai.Content {
 // A hundred files and twenty caches over five projects are used from everywhere, while keys die and
 // come back and projects rest.
 func TestResourcesStayHomeUnderFire(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{
 			google: geminitest.Config{Latency: geminitest.Latency{FirstToken: 100 * time.Millisecond}, Caching: geminitest.Caching{Min: 10}},
@@ -321,6 +322,7 @@ func TestDeletedResourceIsForgotten(t *testing.T) {
 // An upload whose project fails between chunks ends with an error, and nothing is there that was
 // not whole.
 func TestUploadThatFailsBetweenChunksLeavesNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := setup{}.bed(t, fiveProjects()...)
 		client := b.client(t)
