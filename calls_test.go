@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -131,7 +132,11 @@ func BenchmarkCallLog(b *testing.B) {
 // which the SDK copies.
 func TestCallLogAllocatesLittle(t *testing.T) {
 	without, with := recorded(t, ""), recorded(t, filepath.Join(t.TempDir(), "calls.jsonl"))
-	if more := testing.AllocsPerRun(200, with) - testing.AllocsPerRun(200, without); more > 13 {
+	more := math.Inf(1)
+	for range 5 { // under the race detector pools forget some of what they have
+		more = min(more, testing.AllocsPerRun(200, with)-testing.AllocsPerRun(200, without))
+	}
+	if more > 13 {
 		t.Errorf("a call with a log allocates %.0f times more, want at most 13", more)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,16 +209,16 @@ func TestAQuotaThatRegionsShareCountsOnce(t *testing.T) {
 // An event is told once, as long as its words are the same.
 func TestAProblemHasTheSameWordsEachTime(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, _ *geminitest.Emulator, s discover.Source) {
-		port := 40_000
+		var ports atomic.Int32
 		reset := func(*http.Request) (*http.Response, error) {
-			port++
+			port := 40_000 + int(ports.Add(1))
 			return nil, &net.OpError{
 				Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 1, 1, 1), Port: port}, Addr: &net.TCPAddr{IP: net.IPv6loopback, Port: 443},
 				Err: errors.New("connection reset by peer"),
 			}
 		}
 		lookup := func(*http.Request) (*http.Response, error) {
-			port++
+			port := 40_000 + ports.Add(1)
 			return nil, fmt.Errorf("dial tcp: lookup x on 10.0.0.2:53: read udp 10.1.1.1:%d->10.0.0.2:53: i/o timeout", port)
 		}
 		s.Transport = hosts{s.Transport, map[string]func(*http.Request) (*http.Response, error){quotaHost: reset, usageHost: reset, billingHost: lookup}}
