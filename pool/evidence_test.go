@@ -242,7 +242,6 @@ func logarithmic(r *rand.Rand, least, most time.Duration) time.Duration {
 // one caller in whatever rhythm, and any number of wrong calls of others in whatever rhythm
 // between, the same or different ones.
 func TestWhatIsAnsweredWellAtItsRhythmNeverRestsForWrongCalls(t *testing.T) {
-	t.Parallel()
 	for _, rhythm := range rhythms {
 		t.Run(rhythm.name, func(t *testing.T) {
 			for seed := range uint64(amount(16, 200)) {

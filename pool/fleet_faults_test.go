@@ -274,7 +274,6 @@ func TestLargeBurstStaysInItsTier(t *testing.T) {
 // Replicas do not find their store again at one time. Who is back first knows that the others were
 // at work meanwhile, whether the store still knows them or not.
 func TestReplicasThatComeBackOneByOneBreakNoLimit(t *testing.T) {
-	t.Parallel()
 	gone := store.Fault{Err: errors.New("the store is gone")}
 	for _, test := range []struct {
 		name  string

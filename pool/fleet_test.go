@@ -138,7 +138,6 @@ func (rs *replicas) between(start time.Time, from, to time.Duration) (n int) {
 }
 
 func TestReplicasKeepToOneQuota(t *testing.T) {
-	t.Parallel()
 	projects, length := amount(3, 6), time.Duration(amount(4, 6))*time.Minute
 	for _, n := range []int{16, 1, 4}[:amount(1, 3)] {
 		for _, latency := range []time.Duration{20 * time.Millisecond, time.Millisecond}[:amount(1, 2)] {
@@ -166,7 +165,6 @@ func TestReplicasKeepToOneQuota(t *testing.T) {
 // During a fault, and after it, no project gets more than a twentieth above its limit in any minute,
 // and no call fails for the store.
 func TestReplicasWithoutTheirStore(t *testing.T) {
-	t.Parallel()
 	projects := amount(3, 6)
 	minute := float64(projects * 60)
 	gone := store.Fault{Err: errors.New("the store is gone")}

@@ -46,7 +46,6 @@ func (b *bed) members(model string, n int) []*pool.Candidate {
 // TestBrokenEndpointsAreLeftAlone calls a team whose first endpoints always fail, 20 times a second,
 // with a retry elsewhere as callers do it.
 func TestBrokenEndpointsAreLeftAlone(t *testing.T) {
-	t.Parallel()
 	type size struct{ n, broken int }
 	sizes := []size{{3, 2}, {5, 4}, {10, 5}}
 	for n := 2; n <= 10; n++ {

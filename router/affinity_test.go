@@ -100,7 +100,6 @@ func (k talk) hold(t *testing.T, in places, policy router.Policy) (cached float6
 // TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly compares what is cached of the prompts
 // with what a single endpoint would cache.
 func TestChatsFindTheirPrefixesCachedAndLoadEachEndpointFairly(t *testing.T) {
-	t.Parallel()
 	turns := amount(8, 10)
 	documents := talk{chats: 200, turns: turns, first: 1500, next: 50, latency: geminitest.Latency{FirstToken: time.Second}}
 	helpdesk := talk{

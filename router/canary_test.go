@@ -300,7 +300,6 @@ func (h *heardAll) call(ctx context.Context, r *router.Router, dialect pool.Back
 // TestNoCredentialComesBack: whatever echoes credentials, wherever and however spelled, nobody gets
 // to see one.
 func TestNoCredentialComesBack(t *testing.T) {
-	t.Parallel()
 	ways := []string{"plain"}
 	for how, answer := range echoes {
 		for name, newPool := range canaryPools {

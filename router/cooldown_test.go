@@ -17,7 +17,6 @@ import (
 // callers, and looks at what the emulator was asked: after an answer that makes something rest,
 // nothing goes there before the rest is over, but the probes of classes that have them.
 func TestNothingIsSentToWhatRests(t *testing.T) {
-	t.Parallel()
 	const minute, hour = time.Minute, time.Hour
 	seldom := amount(30*time.Second, 10*time.Second)
 	project, key := geminitest.Match{Project: "a"}, geminitest.Match{Key: "key-a1"}

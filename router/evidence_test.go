@@ -138,7 +138,6 @@ func errorOf(code int, status, message string) *http.Response {
 
 // TestWrongCallsOfOneCallerCloseNothingForOthers sends wrong calls of every kind between good ones.
 func TestWrongCallsOfOneCallerCloseNothingForOthers(t *testing.T) {
-	t.Parallel()
 	const notFound = "models/" + flash + " is not found for API version v1, or is not supported for generateContent."
 	page := "<!DOCTYPE html><html><title>Error 404 (Not Found)!!1</title><p>The requested URL was not found on this server."
 	fault := func(_ string, r *http.Request, body string) *http.Response {
@@ -557,7 +556,6 @@ func TestAPreconditionOfTheCallIsReturnedAfterTwoProjects(t *testing.T) {
 }
 
 func TestAPageInPlaceOfGooglesAnswerIsTheWayThere(t *testing.T) {
-	t.Parallel()
 	for _, code := range []int{200, 403, 429, 401, 404} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
 			eachPair(t, func(t *testing.T, b pool.Backend, projects []pool.Project) {

@@ -127,7 +127,6 @@ func randomCall(rng *rand.Rand) (model string, c router.Call) {
 // TestExplainAgreesWithWhereTheNextCallGoes brings a router into random states and asks it where a
 // call would go; then the call is made.
 func TestExplainAgreesWithWhereTheNextCallGoes(t *testing.T) {
-	t.Parallel()
 	var went, drawn, refused, waiting int
 	for seed := range uint64(amount(200, 2_000)) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {

@@ -113,7 +113,6 @@ func tierRequest(ctx context.Context, b pool.Backend, members string) (*http.Req
 
 // Standard refuses half of what comes for a minute: because it has room for half, or whatever is sent.
 func TestInteractiveCallsPayPriorityOnlyForWhatStandardRefuses(t *testing.T) {
-	t.Parallel()
 	const perSecond = 20
 	half := func(location string) []geminitest.Capacity {
 		return []geminitest.Capacity{{Location: location, Requests: 1000, Steps: []geminitest.Step{
@@ -176,7 +175,6 @@ func TestFewCallsTryStandardWhereItRefusesAll(t *testing.T) {
 
 // Flex has room, and sheds a few percent of what is sent all the same, from the first call on.
 func TestFlexThatShedsAtRandomServesManyCallsFromTheStart(t *testing.T) {
-	t.Parallel()
 	for name, at := range map[string][]string{"Vertex AI": {"global"}, "the Developer API": nil} {
 		for _, shed := range amount([]float64{0.1}, []float64{0.05, 0.1}) {
 			for _, late := range []time.Duration{0, 200 * time.Millisecond} {
@@ -209,7 +207,6 @@ type drought struct {
 }
 
 func TestBatchCallsAreServedAtFlexAndInTimeElsewhere(t *testing.T) {
-	t.Parallel()
 	for name, d := range map[string]drought{
 		"flex has room":                      {capacity: geminitest.Capacity{Requests: 100}, least: 1},
 		"flex has room, and a deadline":      {capacity: geminitest.Capacity{Requests: 100}, deadline: 2 * time.Minute, least: 1},

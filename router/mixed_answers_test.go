@@ -171,7 +171,6 @@ func sent(t *testing.T, b *bed) []string {
 // TestMixedPoolsAnswerAsPoolsOfOneBackEndDo asks the same 200 requests of pools of either back end
 // and of both, in either dialect. What a back end is sent does not depend on the dialect either.
 func TestMixedPoolsAnswerAsPoolsOfOneBackEndDo(t *testing.T) {
-	t.Parallel()
 	const requests = 200
 	studio, prod := keyed("studio", "key-1"), vertexed("prod", "global")
 	pools := []struct {

@@ -26,7 +26,6 @@ func weighted(t *testing.T, policy router.Policy, weights ...float64) *bed {
 // TestEachPolicyGivesShareByWeight compares long-run shares with the weights, over three projects
 // and then over the two that are left.
 func TestEachPolicyGivesShareByWeight(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct {
 		policy  router.Policy
 		within  float64 // of the whole

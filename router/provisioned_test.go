@@ -46,7 +46,6 @@ func TestOrderTakesEveryCallWhileItHasRoom(t *testing.T) {
 
 // TestFullOrderIsUsedToTheFullAndSpillsTheRest offers twice an order's rate for ten minutes.
 func TestFullOrderIsUsedToTheFullAndSpillsTheRest(t *testing.T) {
-	t.Parallel()
 	for _, gsus := range amount([]int{1, 10}, []int{1, 10, 100}) {
 		t.Run(map[int]string{1: "1 GSU", 10: "10 GSUs", 100: "100 GSUs"}[gsus], func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,6 @@ import (
 // TestThousandsOfWaitingCallsAreServedInTheirOrder, with one that gives up here and there, and in
 // many lines.
 func TestThousandsOfWaitingCallsAreServedInTheirOrder(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct{ calls, lines int }{{5_000, 1}, {1_000, 200}} {
 		calls, lines := tt.calls, tt.lines
 		t.Run(fmt.Sprintf("lines=%d", lines), func(t *testing.T) {

@@ -33,7 +33,6 @@ var rarely = map[string]func() *http.Response{
 // TestRareFaultsAreNotFelt: one request in fifty fails, at one of two projects or at both. An answer
 // takes 200 ms and callers have a second.
 func TestRareFaultsAreNotFelt(t *testing.T) {
-	t.Parallel()
 	const latency = 200 * time.Millisecond
 	calls := amount(300, 1000)
 	for name, fault := range rarely {

@@ -116,7 +116,6 @@ func homesOf(b pool.Backend, n int) (all []project) {
 // moment in the same state: by the SDK alone, and by the SDK through a router. What the SDK gets to
 // decode is the same, answer by answer: status, headers and bytes.
 func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
-	t.Parallel()
 	for dialect := range dialects {
 		t.Run(string(dialect), func(t *testing.T) {
 			projects := homesOf(dialect, 1)
@@ -159,7 +158,6 @@ func TestEveryMethodOfTheSDKIsAnsweredAsWithoutRouter(t *testing.T) {
 // TestEveryMethodOfTheSDKIsAnsweredOverManyProjects takes the tour over pools in which what was
 // made in one project must be found again.
 func TestEveryMethodOfTheSDKIsAnsweredOverManyProjects(t *testing.T) {
-	t.Parallel()
 	for dialect, other := range dialects {
 		for name, others := range map[string]int{"of one back end": 0, "of both": 3} {
 			t.Run(string(dialect)+", projects "+name, func(t *testing.T) {
@@ -250,7 +248,6 @@ var notRepeated = regexp.MustCompile("^POST (" + strings.Join([]string{
 // TestEveryMethodOfTheSDKIsAnsweredAfterAFault takes the tour while the first request of each call
 // fails, whichever endpoint gets it.
 func TestEveryMethodOfTheSDKIsAnsweredAfterAFault(t *testing.T) {
-	t.Parallel()
 	for why, fault := range map[string]geminitest.Answer{
 		"quota":      geminitest.MinuteQuota(flash, 10, 2*time.Second),
 		"overloaded": geminitest.Overloaded(),

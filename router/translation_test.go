@@ -145,7 +145,6 @@ func TestFallbackIsTranslatedForItsOwnModel(t *testing.T) {
 
 // TestAnswersAreTranslatedWholeStreamedAndLong: the name of the list of citations is what differs.
 func TestAnswersAreTranslatedWholeStreamedAndLong(t *testing.T) {
-	t.Parallel()
 	names := map[pool.Backend]string{pool.BackendGemini: "citationSources", pool.BackendVertex: "citations"}
 	for dialect, other := range dialects {
 		for _, size := range []int{1, 33 << 20} {
